@@ -1,0 +1,2 @@
+//! The `papertrader` program.
+fn main() {}
