@@ -1,5 +1,8 @@
 //! papertrader: paper trading for models of market microstructure.
 
+pub mod book;
 pub mod capture;
-pub mod units;
+pub mod clock;
+pub mod event;
 pub mod exchange;
+pub mod units;

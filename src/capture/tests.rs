@@ -40,8 +40,9 @@ fn frame(ts_recv_ns: i64, bytes: &[u8]) -> Owned {
 
 /// A capture of `frames` frames, long enough for many blocks, by each compression.
 fn written(folder: &Path, frames: usize) -> (Vec<Owned>, Vec<PathBuf>) {
-    let lines: Vec<Owned> =
-        (0..frames).map(|n| frame(n as i64, format!("{{\"n\":{n},\"pad\":\"{}\"}}", "x".repeat(n % 977)).as_bytes())).collect();
+    let lines: Vec<Owned> = (0..frames)
+        .map(|n| frame(n as i64, format!("{{\"n\":{n},\"pad\":\"{}\"}}", "x".repeat(n % 977)).as_bytes()))
+        .collect();
     let paths: Vec<PathBuf> = ["a.l2", "a.l2.gz", "a.l2.zst"].iter().map(|name| folder.join(name)).collect();
     for path in &paths {
         let mut writer = CaptureWriter::create(path).unwrap();
@@ -135,7 +136,10 @@ fn what_is_no_capture_is_named() {
     for (content, message) in [
         ("hello\n", format!("{shown} is not a capture: line 1 does not begin with a receive time and a space; {hint}")),
         ("12 \n", format!("{shown} is not a capture: line 1 has a receive time but no frame; {hint}")),
-        ("1 {}\n{}\n3 {}\n", format!("capture {shown}, line 2: does not begin with a receive time and a space; {hint}")),
+        (
+            "1 {}\n{}\n3 {}\n",
+            format!("capture {shown}, line 2: does not begin with a receive time and a space; {hint}"),
+        ),
         ("1 {}\n-2 {}\n", format!("capture {shown}, line 2: does not begin with a receive time and a space; {hint}")),
         (
             "1 {}\n2 {\"papertrader\":\"nonsense\"}\n",
