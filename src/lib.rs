@@ -5,4 +5,5 @@ pub mod capture;
 pub mod clock;
 pub mod event;
 pub mod exchange;
+pub mod feed;
 pub mod units;

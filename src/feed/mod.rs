@@ -1,0 +1,3 @@
+//! The feed thread: from bytes to events.
+
+pub mod level2;
