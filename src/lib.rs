@@ -5,5 +5,6 @@ pub mod capture;
 pub mod clock;
 pub mod event;
 pub mod exchange;
+pub mod features;
 pub mod feed;
 pub mod units;
