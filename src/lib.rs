@@ -7,4 +7,8 @@ pub mod event;
 pub mod exchange;
 pub mod features;
 pub mod feed;
+pub mod handoff;
+pub mod latency;
+pub mod model;
+pub mod simulator;
 pub mod units;
