@@ -2,7 +2,9 @@
 
 pub mod book;
 pub mod capture;
+pub mod cli;
 pub mod clock;
+pub mod commands;
 pub mod cores;
 pub mod engine;
 pub mod event;
@@ -14,6 +16,7 @@ pub mod handoff;
 pub mod latency;
 pub mod model;
 pub mod replay;
+pub mod report;
 pub mod session;
 pub mod simulator;
 pub mod status;
