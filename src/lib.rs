@@ -1,4 +1,5 @@
 //! papertrader: paper trading for models of market microstructure.
 
-pub mod units;
 pub mod exchange;
+pub mod feed;
+pub mod units;

@@ -1,0 +1,3 @@
+//! The feed: from the socket to events.
+
+pub mod wire;
