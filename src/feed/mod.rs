@@ -1,3 +1,4 @@
 //! The feed: from the socket to events.
 
+pub mod auth;
 pub mod wire;
