@@ -1,4 +1,5 @@
 //! The feed: from the socket to events.
 
 pub mod auth;
+pub mod backoff;
 pub mod wire;
