@@ -181,6 +181,8 @@ fn run(
             while inputs.tables.take(|table| {
                 idle = false;
                 written.latency.add(table);
+                let total = &written.latency.stage(Stage::Total).histogram;
+                status.latency(total.value_at_quantile(0.5), total.value_at_quantile(0.99));
                 let (from, to) = table.span();
                 let start = Duration::from_nanos(clock.between_ns(started, from));
                 let duration = Duration::from_nanos(clock.between_ns(from, to));
