@@ -1,1 +1,4 @@
 //! A local exchange that speaks the venue's protocol.
+
+pub mod fault_plan;
+pub mod faults;
