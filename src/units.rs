@@ -21,9 +21,8 @@ pub const DECIMALS_MAX: u8 = 18;
 /// The largest count of ticks or lots. One bit of 64 stays free for the side of a level.
 pub const COUNT_MAX: u64 = i64::MAX as u64;
 
-const POWERS_OF_TEN: [f64; DECIMALS_MAX as usize + 1] = [
-    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
-];
+const POWERS_OF_TEN: [f64; DECIMALS_MAX as usize + 1] =
+    [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18];
 
 /// How many decimals a count of ticks and a count of lots carry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -116,7 +115,9 @@ pub struct StepError(String);
 /// # Errors
 /// Anything but a power of ten from 1 to `10^-18`.
 pub fn parse_step(text: &str) -> Result<u8, StepError> {
-    (0..=DECIMALS_MAX).find(|&decimals| parse_count(text.as_bytes(), decimals) == Ok(1)).ok_or_else(|| StepError(text.into()))
+    (0..=DECIMALS_MAX)
+        .find(|&decimals| parse_count(text.as_bytes(), decimals) == Ok(1))
+        .ok_or_else(|| StepError(text.into()))
 }
 
 /// Shows a count of ticks or lots as a decimal, all `decimals` of it.

@@ -1,0 +1,121 @@
+//! Which slots of the window are occupied, with the next occupied one found in a few instructions however far it is.
+
+/// Slots of a window. A power of two; three levels of 64-way words span up to `64^3`.
+pub const SLOTS: usize = 1 << 15;
+
+const WORDS: usize = SLOTS / 64;
+const GROUPS: usize = WORDS / 64;
+
+const _: () = assert!(SLOTS.is_power_of_two() && GROUPS >= 1 && GROUPS <= 64, "three levels span the window");
+
+/// A set of slots below [`SLOTS`]. A bit of a level says that the word below it is not zero.
+#[derive(Debug)]
+pub struct Bitmap {
+    slots: Box<[u64; WORDS]>,
+    words: [u64; GROUPS],
+    groups: u64,
+}
+
+impl Default for Bitmap {
+    fn default() -> Self {
+        Self { slots: Box::new([0; WORDS]), words: [0; GROUPS], groups: 0 }
+    }
+}
+
+impl Bitmap {
+    /// Adds a slot.
+    #[inline]
+    pub fn insert(&mut self, slot: usize) {
+        let (word, group) = (slot / 64, slot / 64 / 64);
+        self.slots[word] |= 1 << (slot % 64);
+        self.words[group] |= 1 << (word % 64);
+        self.groups |= 1 << group;
+    }
+
+    /// Removes a slot.
+    #[inline]
+    pub fn remove(&mut self, slot: usize) {
+        let (word, group) = (slot / 64, slot / 64 / 64);
+        self.slots[word] &= !(1 << (slot % 64));
+        if self.slots[word] == 0 {
+            self.words[group] &= !(1 << (word % 64));
+            if self.words[group] == 0 {
+                self.groups &= !(1 << group);
+            }
+        }
+    }
+
+    /// The first occupied slot from `slot` on.
+    #[inline]
+    pub fn next_from(&self, slot: usize) -> Option<usize> {
+        if slot >= SLOTS {
+            return None;
+        }
+        let word = slot / 64;
+        let here = self.slots[word] & (u64::MAX << (slot % 64));
+        if here != 0 {
+            return Some(word * 64 + here.trailing_zeros() as usize);
+        }
+        let group = word / 64;
+        // Shifting by the whole width would be no shift: the bits above `word` are those left after clearing up to it.
+        let words_after = self.words[group] & (u64::MAX << (word % 64)) & !(1 << (word % 64));
+        let word = if words_after != 0 {
+            group * 64 + words_after.trailing_zeros() as usize
+        } else {
+            let groups_after = self.groups & (u64::MAX << group) & !(1 << group);
+            if groups_after == 0 {
+                return None;
+            }
+            let group = groups_after.trailing_zeros() as usize;
+            group * 64 + self.words[group].trailing_zeros() as usize
+        };
+        Some(word * 64 + self.slots[word].trailing_zeros() as usize)
+    }
+
+    /// Removes all slots, touching only the words that hold some.
+    pub fn clear(&mut self) {
+        while let Some(slot) = self.next_from(0) {
+            let word = slot / 64;
+            self.slots[word] = 0;
+            self.remove(slot);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    /// Slots at the edges of words and groups as often as anywhere.
+    fn slot() -> impl Strategy<Value = usize> {
+        prop_oneof![
+            0..SLOTS,
+            (0..WORDS).prop_map(|word| word * 64),
+            (1..=WORDS).prop_map(|word| word * 64 - 1),
+            0..200_usize
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_a_set(operations in prop::collection::vec((any::<bool>(), slot(), slot()), 1..300)) {
+            let (mut bitmap, mut set) = (Bitmap::default(), BTreeSet::new());
+            for (insert, changed, asked) in operations {
+                if insert {
+                    bitmap.insert(changed);
+                    set.insert(changed);
+                } else {
+                    bitmap.remove(changed);
+                    set.remove(&changed);
+                }
+                prop_assert_eq!(bitmap.next_from(asked), set.range(asked..).next().copied());
+                prop_assert_eq!(bitmap.next_from(0), set.first().copied());
+            }
+            bitmap.clear();
+            prop_assert_eq!(bitmap.next_from(0), None);
+            prop_assert_eq!(bitmap.next_from(SLOTS), None);
+        }
+    }
+}

@@ -1,0 +1,324 @@
+//! One side of the book.
+//!
+//! Prices become *keys*, which rise from the best price outwards on both sides, so that everything else is written once.
+//! Levels whose keys fall into a window of [`SLOTS`] lie in an array; the others in a sorted vector. Between frames the
+//! best level, if there is one, is in the window.
+
+use super::bitmap::{Bitmap, SLOTS};
+use crate::units::COUNT_MAX;
+use std::marker::PhantomData;
+
+/// Where the window puts the best level when it moves: a quarter is left for better prices.
+const BEST_SLOT: usize = SLOTS / 4;
+/// The window moves when the best level has fallen back beyond this slot.
+const BEST_SLOT_MAX: usize = SLOTS / 2;
+
+/// Levels that a side keeps outside its window. The venue's largest books have some ten thousand.
+pub const FAR_LEVELS_MAX: usize = 1 << 20;
+/// Far levels for which there is room beyond those of the snapshot without asking the allocator.
+const FAR_LEVELS_SPARE: usize = 1 << 15;
+
+/// The direction in which a side's prices get worse.
+pub trait Direction {
+    /// Maps a price to a key: the better the price, the smaller the key. Its own inverse up to the sign.
+    fn key(price_ticks: u64) -> i64;
+    /// The price of a key.
+    fn price_ticks(key: i64) -> u64;
+}
+
+/// Buyers: the highest price is the best.
+#[derive(Debug)]
+pub enum Bids {}
+
+/// Sellers: the lowest price is the best.
+#[derive(Debug)]
+pub enum Asks {}
+
+// Prices are at most COUNT_MAX = i64::MAX, so that neither the cast nor the negation overflows.
+impl Direction for Bids {
+    #[inline]
+    fn key(price_ticks: u64) -> i64 {
+        -(price_ticks as i64)
+    }
+    #[inline]
+    fn price_ticks(key: i64) -> u64 {
+        key.unsigned_abs()
+    }
+}
+
+impl Direction for Asks {
+    #[inline]
+    fn key(price_ticks: u64) -> i64 {
+        price_ticks as i64
+    }
+    #[inline]
+    fn price_ticks(key: i64) -> u64 {
+        key.unsigned_abs()
+    }
+}
+
+/// A price with what is offered there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Level {
+    /// In ticks; at least 1.
+    pub price_ticks: u64,
+    /// In lots; never 0 in a book.
+    pub size_lots: u64,
+}
+
+/// A level outside the window.
+#[derive(Clone, Copy, Debug)]
+struct Far {
+    key: i64,
+    size_lots: u64,
+}
+
+/// More than [`FAR_LEVELS_MAX`] levels outside the window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooManyLevels;
+
+/// A count that does not fit into 63 bits at a finer scale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CountOverflow;
+
+/// One side of the book, best level first.
+#[derive(Debug)]
+pub struct Ladder<D> {
+    /// Sizes in lots; slot `s` holds the level with key `base + s`; 0 where there is none.
+    window: Box<[u64; SLOTS]>,
+    /// The slots whose size is not 0.
+    occupied: Bitmap,
+    /// The key of slot 0.
+    base: i64,
+    /// The first occupied slot, [`SLOTS`] when there is none.
+    best_slot: usize,
+    /// The levels outside the window, keys falling: the best, where most changes are, is last. During a snapshot every
+    /// level in order of arrival.
+    far: Vec<Far>,
+    /// Whether a level with a better key than the window's was seen since the window moved.
+    better_than_window: bool,
+    /// Times that the window moved.
+    recentres: u64,
+    direction: PhantomData<D>,
+}
+
+impl<D: Direction> Default for Ladder<D> {
+    fn default() -> Self {
+        // Through a vector: zeroed pages that nobody has touched cost nothing, and nothing passes over the stack.
+        let window = vec![0; SLOTS].try_into().expect("the vector has SLOTS elements");
+        Self {
+            window,
+            occupied: Bitmap::default(),
+            base: 0,
+            best_slot: SLOTS,
+            far: Vec::new(),
+            better_than_window: false,
+            recentres: 0,
+            direction: PhantomData,
+        }
+    }
+}
+
+impl<D: Direction> Ladder<D> {
+    /// The slot of a key, at least [`SLOTS`] when it lies outside the window.
+    #[inline]
+    fn slot(&self, key: i64) -> usize {
+        // Keys of one side have one sign and the base lies within SLOTS of one of them, so that the difference wraps to
+        // a value below SLOTS only when it is one.
+        usize::try_from(key.wrapping_sub(self.base) as u64).unwrap_or(usize::MAX)
+    }
+
+    /// Sets a level's size; 0 removes it. [`Ladder::settle`] follows before anything is read.
+    #[inline]
+    pub fn set(&mut self, price_ticks: u64, size_lots: u64) {
+        let key = D::key(price_ticks);
+        let slot = self.slot(key);
+        let Some(size) = self.window.get_mut(slot) else { return self.set_far(key, size_lots) };
+        *size = size_lots;
+        if size_lots != 0 {
+            self.occupied.insert(slot);
+            self.best_slot = self.best_slot.min(slot);
+        } else {
+            self.occupied.remove(slot);
+            if slot == self.best_slot {
+                self.best_slot = self.occupied.next_from(slot).unwrap_or(SLOTS);
+            }
+        }
+    }
+
+    #[cold]
+    fn set_far(&mut self, key: i64, size_lots: u64) {
+        let place = self.far.partition_point(|far| far.key > key);
+        let present = self.far.get(place).is_some_and(|far| far.key == key);
+        match (present, size_lots != 0) {
+            (true, true) => self.far[place].size_lots = size_lots,
+            (true, false) => {
+                self.far.remove(place);
+            }
+            // One more than the bound is enough for `settle` to see it.
+            (false, true) if self.far.len() <= FAR_LEVELS_MAX => self.far.insert(place, Far { key, size_lots }),
+            (false, _) => {}
+        }
+        self.better_than_window |= key < self.base;
+    }
+
+    /// Brings the best level back into the window after a frame's changes.
+    ///
+    /// # Errors
+    /// Too many levels lie outside the window.
+    #[inline]
+    pub fn settle(&mut self) -> Result<(), TooManyLevels> {
+        if self.best_slot > BEST_SLOT_MAX || self.better_than_window {
+            self.move_window();
+        }
+        if self.far.len() > FAR_LEVELS_MAX { Err(TooManyLevels) } else { Ok(()) }
+    }
+
+    #[cold]
+    fn move_window(&mut self) {
+        self.better_than_window = false;
+        if self.best_slot == SLOTS && self.far.is_empty() {
+            return;
+        }
+        self.empty_window_into_far();
+        self.fill_window_from_far();
+        self.recentres += 1;
+    }
+
+    /// Moves the window's levels to the far ones, in order: those worse than the window stand before, those better after.
+    fn empty_window_into_far(&mut self) {
+        let base = self.base;
+        let place = self.far.partition_point(|far| far.key >= base);
+        let mut slot = self.best_slot;
+        let from = self.far.len();
+        while let Some(occupied) = self.occupied.next_from(slot) {
+            self.far.push(Far { key: base + occupied as i64, size_lots: std::mem::take(&mut self.window[occupied]) });
+            slot = occupied + 1;
+        }
+        // Keys must fall, and the better ones stay last.
+        self.far[from..].reverse();
+        self.far[place..].rotate_left(from - place);
+        self.occupied.clear();
+        self.best_slot = SLOTS;
+    }
+
+    /// Places the window around the best far level and moves into it what belongs there.
+    fn fill_window_from_far(&mut self) {
+        let Some(best) = self.far.last() else { return };
+        // Saturation keeps the base within SLOTS of the best key at the ends of the range.
+        self.base = best.key.saturating_sub(BEST_SLOT as i64);
+        while let Some(&Far { key, size_lots }) = self.far.last() {
+            let slot = self.slot(key);
+            if slot >= SLOTS {
+                break;
+            }
+            self.window[slot] = size_lots;
+            self.occupied.insert(slot);
+            self.far.pop();
+        }
+        self.best_slot = self.occupied.next_from(0).unwrap_or(SLOTS);
+    }
+
+    /// Removes everything.
+    pub fn clear(&mut self) {
+        let mut slot = self.best_slot;
+        while let Some(occupied) = self.occupied.next_from(slot) {
+            self.window[occupied] = 0;
+            slot = occupied + 1;
+        }
+        self.occupied.clear();
+        self.best_slot = SLOTS;
+        self.far.clear();
+        self.better_than_window = false;
+    }
+
+    /// Takes a level of a snapshot, after [`Ladder::clear`] and before [`Ladder::end_snapshot`]. A later level at the same
+    /// price wins.
+    pub fn stage(&mut self, price_ticks: u64, size_lots: u64) {
+        self.far.push(Far { key: D::key(price_ticks), size_lots });
+    }
+
+    /// Makes a book of the staged levels.
+    ///
+    /// # Errors
+    /// Too many levels lie outside the window.
+    pub fn end_snapshot(&mut self) -> Result<(), TooManyLevels> {
+        self.far.sort_by_key(|far| std::cmp::Reverse(far.key));
+        self.far.dedup_by(|later, kept| {
+            let same = later.key == kept.key;
+            if same {
+                kept.size_lots = later.size_lots;
+            }
+            same
+        });
+        self.far.retain(|far| far.size_lots != 0);
+        self.far.reserve(self.far.len() + FAR_LEVELS_SPARE);
+        self.fill_window_from_far();
+        if self.far.len() > FAR_LEVELS_MAX { Err(TooManyLevels) } else { Ok(()) }
+    }
+
+    /// Multiplies all prices and sizes, as a finer scale asks.
+    ///
+    /// # Errors
+    /// A count would pass [`COUNT_MAX`]. The ladder is left without some levels and must be cleared.
+    pub fn rescale(&mut self, ticks_times: u64, lots_times: u64) -> Result<(), CountOverflow> {
+        self.empty_window_into_far();
+        for far in &mut self.far {
+            let times = |count: u64, times: u64| {
+                count.checked_mul(times).filter(|&count| count <= COUNT_MAX).ok_or(CountOverflow)
+            };
+            far.key = D::key(times(D::price_ticks(far.key), ticks_times)?);
+            far.size_lots = times(far.size_lots, lots_times)?;
+        }
+        self.fill_window_from_far();
+        Ok(())
+    }
+
+    /// The best level.
+    #[inline]
+    pub fn best(&self) -> Option<Level> {
+        let size_lots = *self.window.get(self.best_slot)?;
+        Some(Level { price_ticks: D::price_ticks(self.base + self.best_slot as i64), size_lots })
+    }
+
+    /// All levels, best first.
+    #[inline]
+    pub fn levels(&self) -> Levels<'_, D> {
+        Levels { ladder: self, slot: self.best_slot, far_left: self.far.len() }
+    }
+
+    /// How many times the window has moved since the start.
+    pub fn recentres(&self) -> u64 {
+        self.recentres
+    }
+
+    /// Levels outside the window.
+    pub fn far_levels(&self) -> usize {
+        self.far.len()
+    }
+}
+
+/// Walks a ladder from the best level outwards.
+#[derive(Debug)]
+pub struct Levels<'a, D> {
+    ladder: &'a Ladder<D>,
+    slot: usize,
+    far_left: usize,
+}
+
+impl<D: Direction> Iterator for Levels<'_, D> {
+    type Item = Level;
+
+    #[inline]
+    fn next(&mut self) -> Option<Level> {
+        if let Some(slot) = self.ladder.occupied.next_from(self.slot) {
+            self.slot = slot + 1;
+            let price_ticks = D::price_ticks(self.ladder.base + slot as i64);
+            return Some(Level { price_ticks, size_lots: self.ladder.window[slot] });
+        }
+        self.slot = SLOTS;
+        self.far_left = self.far_left.checked_sub(1)?;
+        let Far { key, size_lots } = self.ladder.far[self.far_left];
+        Some(Level { price_ticks: D::price_ticks(key), size_lots })
+    }
+}

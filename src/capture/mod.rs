@@ -1,0 +1,148 @@
+//! Capture files: what arrived, frame by frame, with the time at which it arrived.
+//!
+//! One line per frame: `<ts_recv_ns> <raw frame>`, plain or compressed by gzip or zstd, told apart by content. A line
+//! whose frame is an object that begins with the key `papertrader` is a [`Control`] line of the recorder: a connection
+//! opened or lost, a hole in the recording, or a frame that cannot stand on a line as it is.
+
+mod reader;
+mod writer;
+
+pub use reader::{CaptureReader, Cut, Item, Line, Progress};
+pub use writer::{CaptureWriter, Compression};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde::{Deserialize, Serialize};
+use std::io;
+use std::path::PathBuf;
+
+/// The longest line that a capture may hold: the largest message that a session accepts, in base64, and some air.
+pub const LINE_BYTES_MAX: usize = 96 << 20;
+
+/// What every control line's frame begins with.
+const CONTROL_PREFIX: &[u8] = b"{\"papertrader\":";
+
+/// A line of the recorder's own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "papertrader", rename_all = "kebab-case")]
+pub enum Control {
+    /// A connection was made; its frames follow and its sequence numbers start anew.
+    Connected {
+        /// Counts the session's connections from 1.
+        connection: u64,
+    },
+    /// The connection ended; the book cannot be trusted until the next snapshot.
+    Disconnected {
+        /// The connection that ended.
+        connection: u64,
+        /// Why, as the session reported it.
+        cause: String,
+    },
+    /// The recorder could not keep up: frames are missing here that the session did see.
+    Gap {
+        /// Frames lost.
+        frames: u64,
+    },
+    /// A frame that holds a line break, is not UTF-8, or looks like a control line.
+    Frame {
+        /// The frame's bytes in standard base64 with padding.
+        base64: String,
+    },
+}
+
+impl Control {
+    fn parse(frame: &[u8]) -> Option<Result<Self, serde_json::Error>> {
+        frame.starts_with(CONTROL_PREFIX).then(|| serde_json::from_slice(frame))
+    }
+}
+
+/// Whether a frame can stand on a line of its own without being taken for something else.
+fn fits_on_a_line(frame: &[u8]) -> bool {
+    memchr::memchr2(b'\n', b'\r', frame).is_none()
+        && !frame.starts_with(CONTROL_PREFIX)
+        && std::str::from_utf8(frame).is_ok()
+}
+
+fn encode(frame: &[u8]) -> Control {
+    Control::Frame { base64: BASE64.encode(frame) }
+}
+
+/// What can be wrong with a capture.
+#[derive(Debug, thiserror::Error)]
+pub enum CaptureError {
+    /// The file cannot be opened.
+    #[error("cannot open capture {path}: {source}")]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file has no bytes, or none once decompressed.
+    #[error("capture {path} is empty; record one with `papertrader record` or make one with `papertrader generate`")]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The first line is not one of a capture.
+    #[error("{path} is not a capture: line 1 {reason}; a line reads `<receive time in Unix ns> <frame>`")]
+    NotACapture {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with its first line.
+        reason: LineError,
+    },
+    /// A later line is not one of a capture.
+    #[error("capture {path}, line {line}: {reason}; a line reads `<receive time in Unix ns> <frame>`")]
+    BadLine {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: u64,
+        /// What is wrong with it.
+        reason: LineError,
+    },
+    /// Reading or decompressing failed in the middle.
+    #[error("cannot read capture {path} after line {lines}: {source}; what came before was used")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Whole lines read before.
+        lines: u64,
+        /// What the system or the decompressor said.
+        source: io::Error,
+    },
+    /// A line passes [`LINE_BYTES_MAX`].
+    #[error("capture {path}, line {line}: longer than {LINE_BYTES_MAX} bytes")]
+    LineTooLong {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: u64,
+    },
+    /// A capture cannot be created or written.
+    #[error("cannot write capture {path}: {source}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// Why a line is not a capture's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LineError {
+    /// No digits, or too many, before the first space.
+    #[error("does not begin with a receive time and a space")]
+    NoTime,
+    /// Nothing after the time.
+    #[error("has a receive time but no frame")]
+    NoFrame,
+    /// It begins like a control line and is none.
+    #[error("is a control line that cannot be read ({0})")]
+    BadControl(String),
+}
+
+#[cfg(test)]
+mod tests;

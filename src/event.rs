@@ -1,0 +1,289 @@
+//! What passes from the feed thread to the engine thread.
+//!
+//! A frame (one websocket message about the book) travels as [`HEAD_EVENTS`] events that encode its [`FrameHead`],
+//! followed by one event per level. Events are 16 bytes, four to a cache line.
+
+use crate::units::{COUNT_MAX, Scale, Side};
+
+/// The unit of the ring: two words whose meaning depends on the place in the frame.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C, align(16))]
+pub struct Event {
+    words: [u64; 2],
+}
+
+const _: () = assert!(size_of::<Event>() == 16, "four events to a cache line");
+
+/// The bit of a level's size word that says which side it is on; counts stay below it.
+const ASK_BIT: u64 = 1 << 63;
+const _: () = assert!(COUNT_MAX < ASK_BIT, "a count leaves the side's bit free");
+
+impl Event {
+    /// A level's new absolute size; 0 removes the level. Both counts are at most [`COUNT_MAX`].
+    #[inline]
+    pub fn level(side: Side, price_ticks: u64, size_lots: u64) -> Self {
+        debug_assert!(price_ticks <= COUNT_MAX && size_lots <= COUNT_MAX);
+        let ask = if side == Side::Ask { ASK_BIT } else { 0 };
+        Self { words: [price_ticks, size_lots | ask] }
+    }
+
+    /// The side of a level event.
+    #[inline]
+    pub fn side(self) -> Side {
+        if self.words[1] & ASK_BIT == 0 { Side::Bid } else { Side::Ask }
+    }
+
+    /// The price of a level event in ticks.
+    #[inline]
+    pub fn price_ticks(self) -> u64 {
+        self.words[0]
+    }
+
+    /// The size of a level event in lots.
+    #[inline]
+    pub fn size_lots(self) -> u64 {
+        self.words[1] & !ASK_BIT
+    }
+}
+
+/// Why the book cannot be trusted any more. The causes are counted one by one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Fault {
+    /// A message's `sequence_num` jumped ahead.
+    SequenceGap,
+    /// A message's `sequence_num` came again or went back.
+    SequenceRepeat,
+    /// A message is not JSON, not UTF-8, or not shaped like the venue's.
+    Malformed,
+    /// The venue sent an error message.
+    VenueError,
+    /// A level's side is neither `bid` nor `offer` nor `ask`.
+    UnknownSide,
+    /// A level's price or quantity is empty, negative or not a decimal number, or its price is zero.
+    BadNumber,
+    /// A level's price or quantity does not fit into 63 bits of ticks or lots.
+    NumberTooLarge,
+    /// A level's price or quantity lies between the ticks or lots that the user gave.
+    OffGrid,
+    /// An update came before any snapshot.
+    UpdateBeforeSnapshot,
+    /// More levels outside the book's window than it keeps.
+    TooManyLevels,
+    /// The recording lacks frames here.
+    RecordingGap,
+    /// The connection ended.
+    Disconnected,
+    /// No snapshot in time after the subscription.
+    NoSnapshot,
+    /// No heartbeat in time.
+    NoHeartbeat,
+    /// No bytes at all in time.
+    NoBytes,
+    /// Heartbeats came but the product was silent for too long.
+    StaleProduct,
+    /// The subscription was refused or acknowledged with other channels or products.
+    SubscriptionRefused,
+}
+
+impl Fault {
+    /// All causes, in the order in which reports list them.
+    pub const ALL: [Self; 17] = [
+        Self::SequenceGap,
+        Self::SequenceRepeat,
+        Self::Malformed,
+        Self::VenueError,
+        Self::UnknownSide,
+        Self::BadNumber,
+        Self::NumberTooLarge,
+        Self::OffGrid,
+        Self::UpdateBeforeSnapshot,
+        Self::TooManyLevels,
+        Self::RecordingGap,
+        Self::Disconnected,
+        Self::NoSnapshot,
+        Self::NoHeartbeat,
+        Self::NoBytes,
+        Self::StaleProduct,
+        Self::SubscriptionRefused,
+    ];
+
+    /// The name used in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SequenceGap => "sequence gap",
+            Self::SequenceRepeat => "sequence repeat",
+            Self::Malformed => "malformed message",
+            Self::VenueError => "error message from the venue",
+            Self::UnknownSide => "unknown side",
+            Self::BadNumber => "impossible price or quantity",
+            Self::NumberTooLarge => "number too large",
+            Self::OffGrid => "off the given tick or lot grid",
+            Self::UpdateBeforeSnapshot => "update before a snapshot",
+            Self::TooManyLevels => "too many levels",
+            Self::RecordingGap => "gap in the recording",
+            Self::Disconnected => "connection lost",
+            Self::NoSnapshot => "no snapshot in time",
+            Self::NoHeartbeat => "no heartbeat in time",
+            Self::NoBytes => "no bytes in time",
+            Self::StaleProduct => "product silent",
+            Self::SubscriptionRefused => "subscription refused",
+        }
+    }
+}
+
+/// How often each [`Fault`] happened.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FaultCounts([u64; Fault::ALL.len()]);
+
+impl FaultCounts {
+    /// Counts one.
+    pub fn count(&mut self, fault: Fault) {
+        self.0[fault as usize] += 1;
+    }
+
+    /// How often `fault` happened.
+    pub fn of(&self, fault: Fault) -> u64 {
+        self.0[fault as usize]
+    }
+
+    /// All faults together.
+    pub fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
+
+    /// The faults that happened, with their counts.
+    pub fn iter(&self) -> impl Iterator<Item = (Fault, u64)> {
+        Fault::ALL.into_iter().map(|fault| (fault, self.of(fault))).filter(|&(_, count)| count > 0)
+    }
+}
+
+/// What a frame does to the book.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FrameKind {
+    /// Its levels replace the book.
+    Snapshot,
+    /// Its levels change the book.
+    Update,
+    /// A new connection: the book waits for a snapshot. No levels.
+    Connected,
+    /// The book cannot be trusted until the next snapshot. No levels.
+    Invalid(Fault),
+}
+
+impl FrameKind {
+    /// Whether it is a frame of the venue's `l2_data` channel, which the simulation counts.
+    #[inline]
+    pub fn is_book_frame(self) -> bool {
+        matches!(self, Self::Snapshot | Self::Update)
+    }
+}
+
+/// What is known of a frame besides its levels. Stamps are raw counter values of [`crate::clock::Clock`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrameHead {
+    /// What the frame does.
+    pub kind: FrameKind,
+    /// How many level events follow.
+    pub levels: u32,
+    /// The scale of the levels' counts.
+    pub scale: Scale,
+    /// The venue's number of the message in its connection.
+    pub sequence_num: u64,
+    /// Our clock when the message arrived, Unix nanoseconds.
+    pub ts_recv_ns: i64,
+    /// The venue's clock in the message's envelope, Unix nanoseconds; 0 where it said nothing readable.
+    pub ts_event_ns: i64,
+    /// The read that completed the message returned.
+    pub received: u64,
+    /// Transport decoding (TLS, websocket, capture line) is done.
+    pub decoded: u64,
+    /// Parsed, and about to be visible to the engine.
+    pub published: u64,
+}
+
+/// Events that encode a [`FrameHead`].
+pub const HEAD_EVENTS: usize = 4;
+
+impl FrameHead {
+    /// As events, to stand before the frame's levels.
+    pub fn encode(&self) -> [Event; HEAD_EVENTS] {
+        let (kind, fault) = match self.kind {
+            FrameKind::Snapshot => (0, 0),
+            FrameKind::Update => (1, 0),
+            FrameKind::Connected => (2, 0),
+            FrameKind::Invalid(fault) => (3, fault as u8),
+        };
+        let shape = u64::from_le_bytes([kind, fault, self.scale.price_decimals, self.scale.size_decimals, 0, 0, 0, 0])
+            | u64::from(self.levels) << 32;
+        [
+            Event { words: [shape, self.sequence_num] },
+            // Times are kept as their two's complement bits.
+            Event { words: [self.ts_recv_ns as u64, self.ts_event_ns as u64] },
+            Event { words: [self.received, self.decoded] },
+            Event { words: [self.published, 0] },
+        ]
+    }
+
+    /// Reads what [`FrameHead::encode`] wrote.
+    pub fn decode(events: [Event; HEAD_EVENTS]) -> Self {
+        let [[shape, sequence_num], [ts_recv, ts_event], [received, decoded], [published, _]] =
+            events.map(|event| event.words);
+        let [kind, fault, price_decimals, size_decimals, ..] = shape.to_le_bytes();
+        let kind = match kind {
+            0 => FrameKind::Snapshot,
+            1 => FrameKind::Update,
+            2 => FrameKind::Connected,
+            _ => FrameKind::Invalid(Fault::ALL[usize::from(fault)]),
+        };
+        Self {
+            kind,
+            levels: (shape >> 32) as u32,
+            scale: Scale { price_decimals, size_decimals },
+            sequence_num,
+            ts_recv_ns: ts_recv as i64,
+            ts_event_ns: ts_event as i64,
+            received,
+            decoded,
+            published,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn faults_are_listed_in_the_order_of_their_numbers() {
+        for (index, fault) in Fault::ALL.into_iter().enumerate() {
+            assert_eq!(fault as usize, index);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn levels_read_back(ask: bool, price_ticks in 0..=COUNT_MAX, size_lots in 0..=COUNT_MAX) {
+            let side = if ask { Side::Ask } else { Side::Bid };
+            let event = Event::level(side, price_ticks, size_lots);
+            prop_assert_eq!((event.side(), event.price_ticks(), event.size_lots()), (side, price_ticks, size_lots));
+        }
+
+        #[test]
+        fn heads_read_back(
+            kind in prop_oneof![
+                Just(FrameKind::Snapshot), Just(FrameKind::Update), Just(FrameKind::Connected),
+                (0..Fault::ALL.len()).prop_map(|index| FrameKind::Invalid(Fault::ALL[index])),
+            ],
+            levels: u32, price_decimals: u8, size_decimals: u8, sequence_num: u64, ts_recv_ns: i64, ts_event_ns: i64,
+            received: u64, decoded: u64, published: u64,
+        ) {
+            let scale = Scale { price_decimals, size_decimals };
+            let head = FrameHead {
+                kind, levels, scale, sequence_num, ts_recv_ns, ts_event_ns, received, decoded, published,
+            };
+            prop_assert_eq!(FrameHead::decode(head.encode()), head);
+        }
+    }
+}
