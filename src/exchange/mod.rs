@@ -2,3 +2,5 @@
 
 pub mod fault_plan;
 pub mod faults;
+pub mod market;
+pub mod message;
