@@ -82,13 +82,8 @@ impl FaultPlan {
                 self.rules.push(Rule { fault, when, times, seen: 0, fired: 0 });
             }
             FaultSpec::Random { seed, mean } => {
-                let mut rule = RandomRule {
-                    random: Xoshiro256PlusPlus::seed_from_u64(seed),
-                    mean,
-                    distance: 0,
-                    last: 0,
-                    seen: 0,
-                };
+                let mut rule =
+                    RandomRule { random: Xoshiro256PlusPlus::seed_from_u64(seed), mean, distance: 0, last: 0, seen: 0 };
                 rule.distance = rule.draw_distance();
                 self.random.push(rule);
             }

@@ -527,6 +527,9 @@ mod tests {
             "'soon' is neither a count of occasions from 1 nor a time from 1ms such as 250ms, 3s or 2m"
         );
         assert_eq!(message("gap@1xx"), "'x' is not how many times to fire: a count from 1");
-        assert_eq!(message("random:1"), "'random:1' does not read random:SEED/MEAN, such as random:7/500 or random:7/2s");
+        assert_eq!(
+            message("random:1"),
+            "'random:1' does not read random:SEED/MEAN, such as random:7/500 or random:7/2s"
+        );
     }
 }

@@ -1,6 +1,40 @@
-//! A local exchange that speaks the venue's protocol.
+//! A local exchange that speaks the venue's protocol, so that every machine has something real to connect to.
+//!
+//! ```text
+//!  clients ══ sockets ══ transport.rs ── client.rs ──┐
+//!             TLS, outbox   numbering, subscriptions ├── event_loop.rs ── server.rs ── whoever started it
+//!  capture ── playback.rs ──┐                        │    one thread        handle
+//!  market.rs ───────────────┴── feed.rs ── frame.rs ─┤
+//!             what falls due, books                  │
+//!  faults.rs ── fault_plan.rs ── sabotage.rs ────────┘
+//! ```
+//!
+//! [`Exchange::start`] starts one from an [`ExchangeConfig`]. Each connection has its own `sequence_num`, contiguous from
+//! 0 over all channels. A level2 subscribe is answered by a snapshot and the `subscriptions` message, which lists the
+//! whole set, `-USDC` products as the `-USD` twins whose data they get; a second subscribe to the same product by the
+//! message alone.
 
+mod client;
+mod config;
+mod depth;
+mod event_loop;
 pub mod fault_plan;
 pub mod faults;
+mod feed;
+mod frame;
 pub mod market;
 pub mod message;
+mod playback;
+mod request;
+mod sabotage;
+mod send_log;
+mod server;
+mod stats;
+mod tls;
+mod transport;
+
+pub use config::{ExchangeConfig, ExchangeError, Limits, Pace, SourceConfig, SpeedError, TlsFiles};
+pub use depth::BookState;
+pub use server::{Exchange, RunningExchange};
+pub use stats::{ExchangeStats, MessageCounts};
+pub use tls::CertificateError;
