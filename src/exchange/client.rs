@@ -1,63 +1,17 @@
-//! One connection: its handshake, its subscriptions and its numbering.
+//! One client: its subscriptions, its numbering and what is sent to it.
 
 use super::config::Limits;
+use super::connection::Connection;
 use super::feed::Product;
 use super::frame::MarketFrame;
 use super::message::{self, L2Kind};
 use super::send_log::SendLog;
 use super::stats::ExchangeStats;
-use super::transport::Transport;
 use crate::clock;
 use std::time::{Duration, Instant};
-use tungstenite::handshake::server::{Callback, ErrorResponse, Request, Response, ServerHandshake};
-use tungstenite::handshake::{HandshakeError, MidHandshake};
 use tungstenite::protocol::frame::coding::CloseCode;
-use tungstenite::protocol::{CloseFrame, WebSocketConfig};
-use tungstenite::{Error, Message, WebSocket, http};
 
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(1);
-/// How long a client has to answer a close frame or a FIN.
-const CLOSE_WITHIN: Duration = Duration::from_secs(1);
-/// The longest request: with a JWT it is about 1 KiB, and products are few.
-const REQUEST_BYTES_MAX: usize = 64 << 10;
-/// Messages read from one client before others get their turn.
-const READS_PER_TURN: usize = 64;
-
-/// Why a connection ended, as far as it is counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Gone {
-    /// The client left, was told to, or was lost.
-    Left,
-    HandshakeFailed,
-    Slow,
-}
-
-enum Phase {
-    /// `None` only within [`Client::on_ready`].
-    Handshake(Option<Box<MidHandshake<ServerHandshake<Transport, Greeting>>>>),
-    Open(Box<WebSocket<Transport>>),
-    /// Nothing more is said; what comes is dropped.
-    Deaf {
-        transport: Transport,
-        until: Option<Instant>,
-    },
-}
-
-/// The answer to a websocket handshake.
-struct Greeting {
-    refuse: bool,
-}
-
-impl Callback for Greeting {
-    fn on_request(self, _: &Request, response: Response) -> Result<Response, ErrorResponse> {
-        if !self.refuse {
-            return Ok(response);
-        }
-        let mut refusal = http::Response::new(None);
-        *refusal.status_mut() = http::StatusCode::SERVICE_UNAVAILABLE;
-        Err(refusal)
-    }
-}
 
 /// A subscription to one product's book.
 struct Stream {
@@ -84,72 +38,31 @@ pub(super) struct Desk<'a> {
     pub out: &'a mut Vec<u8>,
 }
 
-/// One connection.
+/// A client on its connection.
 pub(super) struct Client {
-    phase: Phase,
-    accepted: Instant,
+    pub connection: Connection,
     /// The number of the next message.
     sequence_num: u64,
+    /// In the order of subscribing.
     streams: Vec<Stream>,
     heartbeats: Option<Heartbeats>,
     /// Anything was ever subscribed to.
     has_subscribed: bool,
     /// Level2 is silent, until then or for good.
     silent: Option<Option<Instant>>,
-    /// A close frame was sent and is to be answered by then.
-    closing_until: Option<Instant>,
-    /// Unread bytes may be left, though the socket will not say so again.
-    pub is_readable: bool,
     pub send_log: Option<SendLog>,
-    pub gone: Option<Gone>,
 }
 
 impl Client {
-    pub fn new(transport: Transport, refuse: bool, now: Instant) -> Self {
-        let config = WebSocketConfig::default()
-            .read_buffer_size(4 << 10)
-            .write_buffer_size(0)
-            .max_message_size(Some(REQUEST_BYTES_MAX))
-            .max_frame_size(Some(REQUEST_BYTES_MAX));
-        let handshake = ServerHandshake::start(transport, Greeting { refuse }, Some(config));
-        Self::in_phase(Phase::Handshake(Some(Box::new(handshake))), now)
-    }
-
-    /// A connection on which nothing is ever said, until then or until the client leaves.
-    pub fn hung(transport: Transport, until: Option<Instant>, now: Instant) -> Self {
-        Self::in_phase(Phase::Deaf { transport, until }, now)
-    }
-
-    fn in_phase(phase: Phase, now: Instant) -> Self {
+    pub fn new(connection: Connection) -> Self {
         Self {
-            phase,
-            accepted: now,
+            connection,
             sequence_num: 0,
             streams: Vec::new(),
             heartbeats: None,
             has_subscribed: false,
             silent: None,
-            closing_until: None,
-            is_readable: false,
             send_log: None,
-            gone: None,
-        }
-    }
-
-    /// The socket's stream, except in the middle of a handshake.
-    pub fn transport(&mut self) -> Option<&mut Transport> {
-        match &mut self.phase {
-            Phase::Handshake(handshake) => Some(handshake.as_mut()?.get_mut().get_mut()),
-            Phase::Open(websocket) => Some(websocket.get_mut()),
-            Phase::Deaf { transport, .. } => Some(transport),
-        }
-    }
-
-    /// The open connection, if messages may still be sent on it.
-    pub fn open(&mut self) -> Option<&mut WebSocket<Transport>> {
-        match &mut self.phase {
-            Phase::Open(websocket) if self.closing_until.is_none() && self.gone.is_none() => Some(websocket),
-            _ => None,
         }
     }
 
@@ -160,71 +73,15 @@ impl Client {
     }
 
     /// Whether any part of the frame is for this client now.
-    pub fn receives(&mut self, frame: &MarketFrame) -> bool {
-        self.open().is_some() && frame.concerns(|product| self.wants(product))
+    pub fn receives(&self, frame: &MarketFrame) -> bool {
+        self.connection.is_open() && frame.concerns(|product| self.wants(product))
     }
 
-    /// Reads what has come and appends the messages to `requests`; a binary one as `None`.
-    pub fn on_ready(&mut self, now: Instant, requests: &mut Vec<Option<String>>) {
-        self.is_readable = false;
-        if let Phase::Handshake(handshake) = &mut self.phase {
-            let Some(handshake) = handshake.take() else { return };
-            match handshake.handshake() {
-                Ok(websocket) => self.phase = Phase::Open(Box::new(websocket)),
-                Err(HandshakeError::Interrupted(handshake)) => {
-                    self.phase = Phase::Handshake(Some(Box::new(handshake)));
-                    return;
-                }
-                Err(HandshakeError::Failure(_)) => {
-                    self.gone = Some(Gone::HandshakeFailed);
-                    return;
-                }
-            }
-        }
-        match &mut self.phase {
-            Phase::Handshake(_) => {}
-            Phase::Deaf { transport, .. } => {
-                if transport.drain() {
-                    self.gone = Some(Gone::Left);
-                }
-            }
-            Phase::Open(websocket) => {
-                for _ in 0..READS_PER_TURN {
-                    match websocket.read() {
-                        Ok(Message::Text(text)) => requests.push(Some(text.as_str().to_owned())),
-                        Ok(Message::Binary(_)) => requests.push(None),
-                        Ok(_) => {}
-                        Err(Error::Io(error)) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                            self.pump(now);
-                            return;
-                        }
-                        Err(error) => {
-                            let overflowed = websocket.get_ref().overflowed();
-                            if matches!(error, Error::ConnectionClosed) {
-                                websocket.get_mut().finish();
-                            } else {
-                                // Says what was wrong, if the client is still there to hear it.
-                                close(websocket, CloseCode::Protocol, "");
-                            }
-                            self.gone.get_or_insert(if overflowed { Gone::Slow } else { Gone::Left });
-                            return;
-                        }
-                    }
-                }
-                self.is_readable = true;
-            }
-        }
-    }
-
-    /// Writes what waits and can be written.
-    pub fn pump(&mut self, now: Instant) {
-        let Some(transport) = self.transport() else { return };
-        let result = transport.pump(now);
-        if transport.overflowed() {
-            self.gone.get_or_insert(Gone::Slow);
-        } else if result.is_err() {
-            self.gone.get_or_insert(Gone::Left);
-        }
+    /// Whether any frames are for this client now.
+    pub fn is_reading(&self) -> bool {
+        self.connection.is_open()
+            && self.silent.is_none()
+            && self.streams.iter().any(|stream| stream.late_until.is_none())
     }
 
     /// Uses up a sequence number.
@@ -236,24 +93,24 @@ impl Client {
 
     /// Sends a rendered message.
     pub fn send(&mut self, text: &[u8], now: Instant) {
-        let Some(websocket) = self.open() else { return };
-        websocket.get_mut().push_text(text);
-        self.pump(now);
+        if let Some(transport) = self.connection.open() {
+            transport.push_text(text);
+            self.connection.pump(now);
+        }
     }
 
     /// Sends the client's part of a frame.
     pub fn send_frame(&mut self, frame: &MarketFrame, desk: &mut Desk<'_>) {
         let sequence_num = self.next_sequence_num();
         frame.render(desk.out, sequence_num, |product| self.wants(product));
-        let Some(websocket) = self.open() else { return };
-        let transport = websocket.get_mut();
+        let Some(transport) = self.connection.open() else { return };
         let goes_at_once = transport.backlog_bytes() == 0 && !transport.is_shaped();
         transport.push_text(desk.out);
         if let Some(log) = self.send_log.as_mut().filter(|_| goes_at_once) {
             log.push(sequence_num, clock::wall_ns());
         }
+        self.connection.pump(desk.now);
         desk.stats.sent.updates += 1;
-        self.pump(desk.now);
     }
 
     /// Answers a bad request.
@@ -270,7 +127,6 @@ impl Client {
         let sequence_num = self.next_sequence_num();
         message::subscriptions(desk.out, sequence_num, desk.now_ns, &products, self.heartbeats.is_some());
         desk.stats.sent.subscriptions += 1;
-        desk.stats.requests += 1;
         self.send(desk.out, desk.now);
     }
 
@@ -322,91 +178,31 @@ impl Client {
         self.silent = Some(until);
     }
 
-    /// Sends a close frame; the connection ends when it is answered, or soon without an answer.
-    pub fn close(&mut self, code: CloseCode, reason: &'static str, now: Instant) {
-        let Some(websocket) = self.open() else { return };
-        close(websocket, code, reason);
-        self.closing_until = Some(now + CLOSE_WITHIN);
-    }
-
-    /// A close frame was sent.
-    pub fn is_closing(&self) -> bool {
-        self.closing_until.is_some()
-    }
-
-    /// Ends our half of the TCP connection without a word.
-    pub fn send_fin(&mut self, now: Instant) {
-        let placeholder = Phase::Handshake(None);
-        match std::mem::replace(&mut self.phase, placeholder) {
-            Phase::Open(websocket) => {
-                let mut transport = websocket.into_inner();
-                if transport.send_fin().is_err() {
-                    self.gone.get_or_insert(Gone::Left);
-                }
-                self.phase = Phase::Deaf { transport, until: Some(now + CLOSE_WITHIN) };
-            }
-            other => self.phase = other,
-        }
-    }
-
-    /// Resets the connection.
-    pub fn reset(&mut self) {
-        if let Some(transport) = self.transport() {
-            // If the option cannot be set the connection is lost anyway.
-            let _ = transport.reset_on_drop();
-        }
-        self.gone.get_or_insert(Gone::Left);
-    }
-
     /// When [`Self::on_timer`] has something to do.
-    pub fn next_timer(&mut self, limits: &Limits) -> Option<Instant> {
-        let deadline = self.accepted + limits.subscribe_within;
-        match &mut self.phase {
-            Phase::Handshake(_) => return Some(deadline),
-            Phase::Deaf { until, .. } => return *until,
-            Phase::Open(_) => {}
+    pub fn next_timer(&self, limits: &Limits) -> Option<Instant> {
+        let of_connection = self.connection.next_timer(limits);
+        if !self.connection.is_open() {
+            return of_connection;
         }
-        let transport = self.transport().expect("an open connection has its stream");
-        let blocked = transport.blocked_since().filter(|_| !transport.is_shaped());
-        let of_transport = [blocked.map(|since| since + limits.blocked_max), transport.wants_pump_at()];
-        let times = of_transport.into_iter().flatten().chain(self.closing_until);
-        if self.open().is_none() {
-            return times.min();
-        }
-        let times = times.chain((!self.has_subscribed).then_some(deadline));
+        let times = of_connection.into_iter().chain(self.subscribe_deadline(limits)).chain(self.silent.flatten());
         let times = times.chain(self.heartbeats.as_ref().map(|heartbeats| heartbeats.next));
-        let times = times.chain(self.silent.flatten());
         times.chain(self.streams.iter().filter_map(|stream| stream.late_until)).min()
+    }
+
+    /// Until when something must be subscribed to.
+    fn subscribe_deadline(&self, limits: &Limits) -> Option<Instant> {
+        (!self.has_subscribed).then(|| self.connection.accepted + limits.subscribe_within)
     }
 
     /// Does what has fallen due.
     pub fn on_timer(&mut self, desk: &mut Desk<'_>) {
-        let (now, limits) = (desk.now, desk.limits);
-        let is_late = now >= self.accepted + limits.subscribe_within;
-        match &self.phase {
-            Phase::Handshake(_) if is_late => self.gone = Some(Gone::HandshakeFailed),
-            Phase::Deaf { until: Some(until), .. } if now >= *until => self.gone = Some(Gone::Left),
-            Phase::Open(websocket) => {
-                let transport = websocket.get_ref();
-                let blocked = transport.blocked_since().filter(|_| !transport.is_shaped());
-                if blocked.is_some_and(|since| now >= since + limits.blocked_max) {
-                    self.gone.get_or_insert(Gone::Slow);
-                }
-                if transport.wants_pump_at().is_some_and(|at| now >= at) {
-                    self.pump(now);
-                }
-                if self.closing_until.is_some_and(|until| now >= until) {
-                    self.gone.get_or_insert(Gone::Left);
-                }
-            }
-            _ => {}
-        }
-        if self.open().is_none() {
+        self.connection.on_timer(desk.now, desk.limits);
+        if !self.connection.is_open() {
             return;
         }
-        if is_late && !self.has_subscribed {
+        if self.subscribe_deadline(desk.limits).is_some_and(|deadline| desk.now >= deadline) {
             desk.stats.no_subscribe += 1;
-            self.close(CloseCode::Policy, "nothing subscribed to in time", now);
+            self.connection.close(CloseCode::Policy, "nothing subscribed to in time", desk.now);
             return;
         }
         self.beat(desk);
@@ -436,17 +232,11 @@ impl Client {
         }
         for index in 0..self.streams.len() {
             let stream = &mut self.streams[index];
-            let comes_now = is_over(stream.late_until) || (silence_is_over && stream.late_until.is_none());
-            if comes_now {
+            if is_over(stream.late_until) || (silence_is_over && stream.late_until.is_none()) {
                 stream.late_until = None;
                 let product = stream.product;
                 self.send_snapshot(product, desk);
             }
         }
     }
-}
-
-fn close(websocket: &mut WebSocket<Transport>, code: CloseCode, reason: &'static str) {
-    // Whether or not it can be sent, the connection ends.
-    let _ = websocket.close(Some(CloseFrame { code, reason: reason.into() }));
 }

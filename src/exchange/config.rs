@@ -86,6 +86,13 @@ pub enum SourceConfig {
     },
 }
 
+impl SourceConfig {
+    /// Whether the market was recorded.
+    pub fn is_recorded(&self) -> bool {
+        matches!(self, Self::Capture { .. })
+    }
+}
+
 impl Default for SourceConfig {
     fn default() -> Self {
         Self::Synthetic { seed: 1, pace: Pace::Rate { frames_per_s: 200.0 }, snapshot_levels: 20_000 }

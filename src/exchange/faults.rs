@@ -9,7 +9,7 @@
 //! | `gap/500` | at every 500th |
 //! | `gap/500x3` | at the 500th, 1,000th and 1,500th |
 //! | `stall:250ms@3s` | once, for 250 ms, at the first occasion 3 s or more after the first client connected |
-//! | `gap/2s` | at the first occasion after every 2 s |
+//! | `gap/2s` | at the first occasion 2 s or more after the last time, or after the first client connected |
 //! | `gap` | at the first occasion, like `gap@1` |
 //! | `random:7/500` | a survivable fault drawn with seed 7 at every 500th frame in the mean |
 //! | `random:7/2s` | the same every 2 s in the mean |

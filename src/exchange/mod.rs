@@ -1,12 +1,12 @@
 //! A local exchange that speaks the venue's protocol, so that every machine has something real to connect to.
 //!
 //! ```text
-//!  clients ══ sockets ══ transport.rs ── client.rs ──┐
-//!             TLS, outbox   numbering, subscriptions ├── event_loop.rs ── server.rs ── whoever started it
-//!  capture ── playback.rs ──┐                        │    one thread        handle
-//!  market.rs ───────────────┴── feed.rs ── frame.rs ─┤
-//!             what falls due, books                  │
-//!  faults.rs ── fault_plan.rs ── sabotage.rs ────────┘
+//!  sockets ══ transport.rs ── connection.rs ── client.rs ──┐
+//!             TLS, outbox     handshake, close  numbering  │
+//!  capture ══ playback.rs ──┐                              ├── floor.rs ── event_loop.rs ── server.rs ── its starter
+//!  market.rs ───────────────┴── feed.rs ── frame.rs ───────┤   requests,   one thread       handle
+//!                               what falls due, books      │   frames
+//!  faults.rs ── fault_plan.rs ── sabotage.rs ──────────────┘
 //! ```
 //!
 //! [`Exchange::start`] starts one from an [`ExchangeConfig`]. Each connection has its own `sequence_num`, contiguous from
@@ -16,11 +16,13 @@
 
 mod client;
 mod config;
+mod connection;
 mod depth;
 mod event_loop;
 pub mod fault_plan;
 pub mod faults;
 mod feed;
+mod floor;
 mod frame;
 pub mod market;
 pub mod message;

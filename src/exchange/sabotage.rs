@@ -45,11 +45,11 @@ fn before(client: &mut Client, fault: Fault, desk: &mut Desk<'_>) {
             client.send(desk.out, desk.now);
         }
         FaultKind::PingFlood => {
-            let Some(websocket) = client.open() else { return };
+            let Some(transport) = client.connection.open() else { return };
             for _ in 0..fault.count_or(FLOOD_PINGS) {
-                websocket.get_mut().push_frame(OpCode::Control(Control::Ping), true, b"papertrader");
+                transport.push_frame(OpCode::Control(Control::Ping), true, b"papertrader");
             }
-            client.pump(desk.now);
+            client.connection.pump(desk.now);
         }
         _ => {}
     }
@@ -72,8 +72,7 @@ fn send_spoilt(client: &mut Client, frame: &MarketFrame, fault: Fault, desk: &mu
     let sequence_num = client.next_sequence_num();
     frame.render(desk.out, sequence_num, |product| client.wants(product));
     let text = &mut *desk.out;
-    let Some(websocket) = client.open() else { return };
-    let transport = websocket.get_mut();
+    let Some(transport) = client.connection.open() else { return };
     match fault.kind {
         FaultKind::Gap => {}
         FaultKind::Repeat => {
@@ -94,7 +93,7 @@ fn send_spoilt(client: &mut Client, frame: &MarketFrame, fault: Fault, desk: &mu
         }
         kind => unreachable!("{kind} does not spoil a frame"),
     }
-    client.pump(desk.now);
+    client.connection.pump(desk.now);
 }
 
 /// At least two fragments, and a ping, which may stand between them, after the first.
@@ -113,9 +112,9 @@ fn push_fragments(transport: &mut Transport, text: &[u8], fragment_bytes: u64) {
 fn after(client: &mut Client, frame: &MarketFrame, fault: Fault, desk: &mut Desk<'_>) {
     let until = fault.duration().map(|duration| desk.now + duration);
     match fault.kind {
-        FaultKind::Disconnect => client.close(CloseCode::Away, "going away (injected)", desk.now),
-        FaultKind::DisconnectFin => client.send_fin(desk.now),
-        FaultKind::DisconnectRst => client.reset(),
+        FaultKind::Disconnect => client.connection.close(CloseCode::Away, "going away (injected)", desk.now),
+        FaultKind::DisconnectFin => client.connection.send_fin(desk.now),
+        FaultKind::DisconnectRst => client.connection.reset(),
         FaultKind::SilentBook => client.silence(until),
         FaultKind::OffTick | FaultKind::Crossed | FaultKind::HugeNumber => {
             let product = frame.events.iter().map(|event| event.product).find(|&product| client.wants(product));
@@ -124,14 +123,13 @@ fn after(client: &mut Client, frame: &MarketFrame, fault: Fault, desk: &mut Desk
             }
         }
         FaultKind::Stall | FaultKind::Oversized | FaultKind::OversizedFragments => {
-            let Some(websocket) = client.open() else { return };
-            let transport = websocket.get_mut();
+            let Some(transport) = client.connection.open() else { return };
             match (fault.kind, until) {
                 (FaultKind::Stall, Some(until)) => transport.hold_until(until),
                 (FaultKind::Stall, None) => transport.mute(),
                 (kind, _) => transport.oversize(kind == FaultKind::OversizedFragments),
             }
-            client.pump(desk.now);
+            client.connection.pump(desk.now);
         }
         _ => {}
     }
@@ -176,5 +174,32 @@ fn impossible_level(depth: &Depth, kind: FaultKind) -> Option<(Scale, LevelUpdat
             let scale = Scale { price_decimals, ..depth.scale };
             (price_decimals <= DECIMALS_MAX).then(|| (scale, bid(price, 1), bid(price, 0)))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn impossible_levels_need_room() {
+        let none = |depth: &Depth, kind| impossible_level(depth, kind).is_none();
+        let mut depth = Depth::default();
+        for kind in [FaultKind::OffTick, FaultKind::Crossed, FaultKind::HugeNumber] {
+            assert!(none(&depth, kind), "an empty book");
+        }
+        depth.apply(LevelUpdate { side: Side::Bid, price_ticks: 10, size_lots: 1 });
+        assert!(none(&depth, FaultKind::Crossed), "no ask to cross");
+        let (scale, wrong, right) = impossible_level(&depth, FaultKind::OffTick).expect("room");
+        assert_eq!((scale.price_decimals, wrong.price_ticks, right.size_lots), (1, 105, 0));
+        let (_, wrong, right) = impossible_level(&depth, FaultKind::HugeNumber).expect("room");
+        assert_eq!((wrong.size_lots, right.size_lots), (2, 1), "they differ, whatever the true size");
+        depth.scale.price_decimals = DECIMALS_MAX;
+        assert!(none(&depth, FaultKind::OffTick), "no finer tick");
+        depth.apply(LevelUpdate { side: Side::Ask, price_ticks: COUNT_MAX, size_lots: 1 });
+        assert!(none(&depth, FaultKind::Crossed), "no higher price");
+        depth.scale.price_decimals = 0;
+        depth.apply(LevelUpdate { side: Side::Bid, price_ticks: COUNT_MAX / 2, size_lots: 1 });
+        assert!(none(&depth, FaultKind::OffTick), "no finer count");
     }
 }

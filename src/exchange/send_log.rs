@@ -1,5 +1,6 @@
 //! When each frame was given to one client's socket.
 
+use super::config::ExchangeError;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
@@ -11,13 +12,18 @@ const FRAMES_MAX: usize = 1 << 21;
 #[derive(Debug)]
 pub(super) struct SendLog {
     path: PathBuf,
+    file: File,
     /// `(sequence_num, wall_ns)`.
     frames: Vec<(u64, i64)>,
 }
 
 impl SendLog {
-    pub fn new(path: PathBuf) -> Self {
-        Self { path, frames: Vec::with_capacity(FRAMES_MAX) }
+    /// Creates the file, so that a path that cannot be written shows at the start.
+    pub fn create(path: PathBuf) -> Result<Self, ExchangeError> {
+        match File::create(&path) {
+            Ok(file) => Ok(Self { path, file, frames: Vec::with_capacity(FRAMES_MAX) }),
+            Err(source) => Err(ExchangeError::Write { path, source }),
+        }
     }
 
     /// Notes a frame, unless the log is full.
@@ -28,14 +34,15 @@ impl SendLog {
     }
 
     /// Writes `sequence_num wall_ns` lines.
-    pub fn write(&self) -> Result<(), super::ExchangeError> {
+    pub fn write(self) -> Result<(), ExchangeError> {
+        let Self { path, file, frames } = self;
         let write = || {
-            let mut file = BufWriter::new(File::create(&self.path)?);
-            for (sequence_num, wall_ns) in &self.frames {
+            let mut file = BufWriter::new(file);
+            for (sequence_num, wall_ns) in frames {
                 writeln!(file, "{sequence_num} {wall_ns}")?;
             }
             file.flush()
         };
-        write().map_err(|source| super::ExchangeError::Write { path: self.path.clone(), source })
+        write().map_err(|source| ExchangeError::Write { path, source })
     }
 }

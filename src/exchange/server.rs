@@ -6,10 +6,13 @@ use super::event_loop::EventLoop;
 use super::faults::FaultSpec;
 use super::stats::ExchangeStats;
 use super::tls::Certificates;
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 use mio::Waker;
 use std::net::SocketAddr;
 use std::thread::{self, JoinHandle};
+
+/// Questions that may wait; more wait with their askers.
+const COMMANDS_MAX: usize = 16;
 
 /// What the exchange's thread can be asked; each answer goes back over its channel.
 pub(super) enum Command {
@@ -35,7 +38,7 @@ impl Exchange {
         if let (Some(pem), Some(path)) = (&ca_pem, config.tls.as_ref().and_then(|tls| tls.ca_out.as_ref())) {
             std::fs::write(path, pem).map_err(|source| ExchangeError::Write { path: path.clone(), source })?;
         }
-        let (commands, received) = unbounded();
+        let (commands, received) = bounded(COMMANDS_MAX);
         let event_loop = EventLoop::new(config, certificates, received)?;
         let (local_addr, waker) = (event_loop.local_addr(), event_loop.waker());
         let thread = thread::Builder::new()

@@ -23,10 +23,8 @@ pub struct ExchangeStats {
     pub market_frames: u64,
     /// Messages by type, over all clients.
     pub sent: MessageCounts,
-    /// Bytes of websocket frames that clients took, and of handshakes; before TLS.
+    /// Bytes given to the sockets, or to TLS before them.
     pub bytes_sent: u64,
-    /// Requests that were met with a `subscriptions` message.
-    pub requests: u64,
     /// The latest that a paced frame came after it fell due.
     pub behind_max: Duration,
     /// Levels of a capture whose price, size or side cannot be: served, but not in the exchange's book.

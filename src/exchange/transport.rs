@@ -104,6 +104,11 @@ impl Transport {
         self.shape != Shape::None
     }
 
+    /// Whether nothing of what is still written will reach the peer.
+    pub fn drops_all(&self) -> bool {
+        matches!(self.shape, Shape::Muted | Shape::Filling { .. })
+    }
+
     /// When [`Self::pump`] is next worth calling although the socket has not become ready.
     pub fn wants_pump_at(&self) -> Option<Instant> {
         match self.shape {
@@ -127,10 +132,13 @@ impl Transport {
     }
 
     fn push(&mut self, bytes: &[u8]) {
-        match self.shape {
-            Shape::Muted | Shape::Filling { .. } => {}
-            _ if self.outbox.len() + bytes.len() > self.outbox_bytes_max => self.overflowed = true,
-            _ => self.outbox.extend(bytes),
+        if self.drops_all() {
+            return;
+        }
+        if self.outbox.len() + bytes.len() > self.outbox_bytes_max {
+            self.overflowed = true;
+        } else {
+            self.outbox.extend(bytes);
         }
     }
 

@@ -1,6 +1,7 @@
 //! Captures as the source.
 
 use crate::support::*;
+use papertrader::clock::wall_ns;
 use papertrader::exchange::{Exchange, ExchangeConfig, ExchangeError, Pace, SourceConfig};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
@@ -42,8 +43,8 @@ fn single_client_gets_the_captures_frames() {
         let exchange = start(ExchangeConfig { close_at_end: true, ..config(file.path(), pace, false) });
         std::thread::sleep(Duration::from_millis(30));
         assert_eq!(exchange.stats().expect("runs").market_frames, 0, "it waits for a subscriber");
-        let mut client = Client::subscribed(&exchange, "BTC-USD");
         let before = Instant::now();
+        let mut client = Client::subscribed(&exchange, "BTC-USD");
         let mut served = Vec::new();
         while served.len() < events.len() {
             let message = client.next();
@@ -108,6 +109,7 @@ fn send_log_has_a_line_for_each_frame() {
         spin: Duration::from_micros(100),
         ..config(file.path(), Pace::Rate { frames_per_s: 1_000.0 }, false)
     });
+    let before_ns = wall_ns();
     let mut client = Client::subscribed(&exchange, "BTC-USD");
     let mut numbers = Vec::new();
     while numbers.len() < events.len() {
@@ -128,8 +130,8 @@ fn send_log_has_a_line_for_each_frame() {
         .collect();
     assert_eq!(lines.iter().map(|line| line.0).collect::<Vec<_>>(), numbers);
     assert!(lines.windows(2).all(|pair| pair[0].1 <= pair[1].1));
-    // The whole took 199 ms; by how much single frames were late depends on the machine.
-    assert!(lines[199].1 - lines[0].1 >= 195_000_000, "{}", lines[199].1 - lines[0].1);
+    assert!(lines[0].1 >= before_ns && lines[199].1 <= wall_ns());
+    assert!(lines[199].1 - before_ns >= 199_000_000, "the last is due 199 ms after the first");
 }
 
 #[test]
@@ -181,7 +183,7 @@ fn real_captures_come_through_whole() {
     flate2::read::GzDecoder::new(file).read_to_string(&mut text).expect("readable");
     let exchange = start(config(&path, Pace::Max, false));
     let mut client = Client::subscribed(&exchange, "BTC-USDT");
-    for line in text.lines() {
+    for line in text.lines().take(1_000) {
         let (_, frame) = line.split_once(' ').expect("a frame");
         let recorded: Value = serde_json::from_str(frame).expect("JSON");
         assert_eq!(client.next_of("l2_data")["events"], recorded["events"]);
