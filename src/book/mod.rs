@@ -24,6 +24,9 @@ pub enum BookState {
 }
 
 impl BookState {
+    /// All states, in the order of their numbers.
+    pub const ALL: [Self; 4] = [Self::Empty, Self::Syncing, Self::Live, Self::Invalid];
+
     /// The name used in reports.
     pub fn name(self) -> &'static str {
         match self {

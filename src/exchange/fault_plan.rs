@@ -172,7 +172,7 @@ impl RandomRule {
         };
         // 53 random bits in (0, 1]: the logarithm is finite.
         let uniform = ((self.random.next_u64() >> 11) + 1) as f64 / (1_u64 << 53) as f64;
-        ((-uniform.ln() * mean) as u64).max(1)
+        ((-libm::log(uniform) * mean) as u64).max(1)
     }
 }
 

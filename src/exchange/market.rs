@@ -1,13 +1,57 @@
 //! A seeded synthetic limit-order-book market.
 //!
-//! The order flow is the zero-intelligence one of Smith, Farmer, Gillemot and Krishnamurthy, "Statistical theory of the
-//! continuous double auction", Quantitative Finance 3 (2003): limit orders, cancellations and market orders arrive at
-//! random. The same seed gives the same frames on every machine.
+//! Frames depend on nothing but the configuration: the same seed gives the same frames on every machine.
+//!
+//! # The model
+//!
+//! Queue-reactive with self-excitation:
+//!
+//! - At the best of each side, limit orders, cancellations and market orders arrive at rates that depend on both best
+//!   queues, after Huang, Lehalle and Rosenbaum, "Simulating and analyzing order book data: the queue-reactive model",
+//!   Journal of the American Statistical Association 110 (2015). Market orders prefer the thinner side. This alone makes
+//!   the imbalance at the top foretell the mid; no drift and no hidden signal is added.
+//! - Market orders of a side set off more of the same, and whole frames set off further frames, both with exponential
+//!   kernels, as in Wu, Rambaldi, Muzy and Bacry, "Queue-reactive Hawkes models for the order flow", arXiv:1901.08938
+//!   (2019). Frames therefore come in bursts, and busy frames are longer.
+//! - When a best queue is depleted, the orders just behind it may withdraw, new orders close the spread, nearly always
+//!   from the other side, and some of the crowd is quoted again near the new best: the original model's redraw of the book
+//!   around a new reference price, in steps that a feed shows.
+//! - Behind the best, orders come, move, change and go over distances of 1 to 262,143 ticks, as often as recorded at each
+//!   distance. They come where the book is sparse and go where it is dense, so that it neither empties nor fills up.
+//! - A weak pull leads the price back to its start: a per cent away from it, market orders against the move come four per
+//!   cent more often. After millions of frames the book is still like the one that was laid out. A side that began with
+//!   few levels grows to about 1,000.
+//!
+//! # What it looks like
+//!
+//! At the default configuration, 30,000 frames, beside two recordings of 8 August 2024. Three numbers are the quantiles at
+//! 0.1, 0.5 and 0.9. A test measures the same figures and bounds the distance.
+//!
+//! | | synthetic | BTC spot, 100 ms frames | BTC perpetual, 13 ms frames |
+//! | --- | --- | --- | --- |
+//! | level updates in a frame, mean | 8.4 | 36.0 | 9.9 |
+//! | level updates in a frame | 1, 5, 19 | 6, 16, 70 | 1, 6, 21 |
+//! | removals among them | 0.42 | 0.48 | 0.43 |
+//! | levels that were not there before | 0.41 | 0.40 | 0.28 |
+//! | spread of one tick, share of frames | 0.999 | 0.994 | 0.998 |
+//! | mid moves, share of frames | 0.051 | 0.081 | 0.015 |
+//! | step of the mid when it moves, USD | 0.04, 1.40, 5.64 | 0.04, 2.66, 9.59 | 0.40, 1.95, 5.30 |
+//! | gap from best to second level, USD | 0.01, 0.04, 0.63 | 0.01, 0.04, 1.17 | 0.20, 1.00, 3.10 |
+//! | size at the best, BTC | 0.11, 1.50, 6.56 | 0.19, 2.04, 4.64 | in contracts |
+//! | AUC of `imbalance_1` for the mid 20 frames on | 0.68 | 0.74 | 0.97 |
+//! | gaps between frames, deviation / mean | 1.56 | 0.05 (timer) | 0.47 (timer) |
+//!
+//! It is no model of fundamentals: returns have no memory beyond the excitation's seconds, the volatility has no time of
+//! day, and no agent reacts to what a user does.
 
+mod draw;
+mod flow;
+mod hawkes;
+mod ladder;
+
+use self::flow::Flow;
+use self::hawkes::Hawkes;
 use crate::units::{Scale, Side};
-use rand_xoshiro::Xoshiro256PlusPlus;
-use rand_xoshiro::rand_core::{Rng, SeedableRng};
-use std::collections::BTreeMap;
 
 /// The new size of one level, absolute; 0 lots remove the level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,17 +71,35 @@ pub struct MarketConfig {
     pub seed: u64,
     /// The product's name in messages.
     pub product: String,
-    /// Decimals of prices and sizes.
+    /// Decimals of prices and sizes in messages. The model counts in ticks and lots and does not look at it.
     pub scale: Scale,
     /// Time of the snapshot, in nanoseconds since the Unix epoch.
     pub start_ns: i64,
-    /// Mean rate of frames.
+    /// Mean rate of frames, brought into [`FRAMES_PER_S_MIN`] to [`FRAMES_PER_S_MAX`].
     pub frames_per_s: f64,
-    /// Levels in the first snapshot, both sides together.
+    /// About how many levels the first snapshot has, both sides together, brought into [`SNAPSHOT_LEVELS_MIN`] to
+    /// [`SNAPSHOT_LEVELS_MAX`]. A low price leaves room for fewer.
     pub snapshot_levels: usize,
+    /// Best bid to start from, in ticks, brought into [`MID_TICKS_MIN`] to [`MID_TICKS_MAX`].
+    pub mid_ticks: u64,
 }
 
+/// The lowest mean rate of frames.
+pub const FRAMES_PER_S_MIN: f64 = 0.001;
+/// The highest mean rate of frames: times are nanoseconds.
+pub const FRAMES_PER_S_MAX: f64 = 1e9;
+/// The smallest book to start from.
+pub const SNAPSHOT_LEVELS_MIN: usize = 500;
+/// The largest book to start from.
+pub const SNAPSHOT_LEVELS_MAX: usize = 1_000_000;
+/// The lowest price to start from.
+pub const MID_TICKS_MIN: u64 = 1_000_000;
+/// The highest price to start from.
+pub const MID_TICKS_MAX: u64 = 1_000_000_000_000;
+
 impl Default for MarketConfig {
+    /// BTC-USD at 61,837.63 on 9 August 2024, midnight UTC; ticks of 0.01, lots of `10^-8`, 200 frames a second, 20,000
+    /// levels, seed 1.
     fn default() -> Self {
         Self {
             seed: 1,
@@ -46,33 +108,41 @@ impl Default for MarketConfig {
             start_ns: 1_723_161_600_000_000_000,
             frames_per_s: 200.0,
             snapshot_levels: 20_000,
+            mid_ticks: 6_183_763,
         }
     }
 }
 
+/// Frames between the book as it is laid out and the first snapshot, for the layout to be forgotten.
+const FRAMES_BEFORE_SNAPSHOT: usize = 2_000;
+
 /// A market that makes its own order flow.
 #[derive(Clone, Debug)]
 pub struct SyntheticMarket {
-    random: Xoshiro256PlusPlus,
     now_ns: i64,
     mean_gap_ns: f64,
-    bids: BTreeMap<u64, u64>,
-    asks: BTreeMap<u64, u64>,
+    arrivals: Hawkes,
+    flow: Flow,
 }
 
 impl SyntheticMarket {
-    /// The market as its first snapshot shows it.
+    /// The market as its first snapshot shows it, at `start_ns`.
     pub fn new(config: &MarketConfig) -> Self {
-        let mut random = Xoshiro256PlusPlus::seed_from_u64(config.seed);
-        let (mut bids, mut asks) = (BTreeMap::new(), BTreeMap::new());
-        let mid = 6_180_000;
-        for index in 0..(config.snapshot_levels as u64 / 2).saturating_sub(1) {
-            bids.insert(mid - 1 - index * 7 - random.next_u64() % 7, 1 + random.next_u64() % 100_000_000);
-            asks.insert(mid + 1 + index * 7 + random.next_u64() % 7, 1 + random.next_u64() % 100_000_000);
+        // A comparison that NaN fails, unlike `clamp`.
+        let frames_per_s = if config.frames_per_s > FRAMES_PER_S_MIN { config.frames_per_s } else { FRAMES_PER_S_MIN };
+        let levels = config.snapshot_levels.clamp(SNAPSHOT_LEVELS_MIN, SNAPSHOT_LEVELS_MAX);
+        let mut market = Self {
+            now_ns: 0,
+            mean_gap_ns: 1e9 / frames_per_s.min(FRAMES_PER_S_MAX),
+            arrivals: Hawkes::new(),
+            flow: Flow::new(config.seed, levels, config.mid_ticks.clamp(MID_TICKS_MIN, MID_TICKS_MAX)),
+        };
+        let mut updates = Vec::new();
+        for _ in 0..FRAMES_BEFORE_SNAPSHOT {
+            market.next_frame(&mut updates);
         }
-        bids.insert(1, 1_000_000_000);
-        asks.insert(8_385_505_700, 1_000_000);
-        Self { random, now_ns: config.start_ns, mean_gap_ns: 1e9 / config.frames_per_s, bids, asks }
+        market.now_ns = config.start_ns;
+        market
     }
 
     /// Time of the last frame, in nanoseconds since the Unix epoch.
@@ -83,40 +153,27 @@ impl SyntheticMarket {
     /// The whole book: bids, then asks, best first. Clears `levels` first.
     pub fn snapshot(&self, levels: &mut Vec<LevelUpdate>) {
         levels.clear();
-        let level = |side, (&price_ticks, &size_lots): (&u64, &u64)| LevelUpdate { side, price_ticks, size_lots };
-        levels.extend(self.bids.iter().rev().map(|entry| level(Side::Bid, entry)));
-        levels.extend(self.asks.iter().map(|entry| level(Side::Ask, entry)));
+        self.flow.levels(levels);
     }
 
-    /// Advances by one frame: the levels that changed, at least one. Clears `updates` first.
+    /// Advances by one frame: every level that it touched, once, bids then asks, best first; at least one. Clears
+    /// `updates` first.
     ///
-    /// Returns the frame's time, in nanoseconds since the Unix epoch.
+    /// A level can come and go within the frame, or change and change back: then the frame removes what was not there,
+    /// or repeats a size, as the venue's frames do.
+    ///
+    /// Returns the frame's time, in nanoseconds since the Unix epoch. Times never go back; they rise by at least 1 as
+    /// long as the count of nanoseconds lasts (until the year 2262).
     pub fn next_frame(&mut self, updates: &mut Vec<LevelUpdate>) -> i64 {
+        let gap = self.arrivals.advance(self.flow.draw());
+        self.now_ns = self.now_ns.saturating_add(((gap * self.mean_gap_ns) as i64).max(1));
         updates.clear();
-        let gap = (self.random.next_u64() % 2_000) as f64 / 1_000.0;
-        self.now_ns += (self.mean_gap_ns * gap) as i64 + 1;
-        let best_bid = *self.bids.keys().next_back().expect("the bid at one tick is never taken");
-        let best_ask = *self.asks.keys().next().expect("the far ask is never taken");
-        let side = if self.random.next_u64() & 1 == 0 { Side::Bid } else { Side::Ask };
-        let away = self.random.next_u64() % 300;
-        let (book, price_ticks) = match side {
-            Side::Bid => (&mut self.bids, (best_ask - 1).saturating_sub(away).max(2)),
-            Side::Ask => (&mut self.asks, best_bid + 1 + away),
-        };
-        let removes = book.len() > 2 && self.random.next_u64() & 1 == 0;
-        let update = if removes {
-            let price_ticks = match side {
-                Side::Bid => best_bid,
-                Side::Ask => best_ask,
-            };
-            book.remove(&price_ticks);
-            LevelUpdate { side, price_ticks, size_lots: 0 }
-        } else {
-            let size_lots = 1 + self.random.next_u64() % 100_000_000;
-            book.insert(price_ticks, size_lots);
-            LevelUpdate { side, price_ticks, size_lots }
-        };
-        updates.push(update);
+        self.flow.frame(gap, self.arrivals.intensity(), updates);
         self.now_ns
     }
 }
+
+#[cfg(test)]
+mod measure;
+#[cfg(test)]
+mod tests;

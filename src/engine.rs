@@ -1,0 +1,328 @@
+//! The engine thread: book, features, model, simulator, frame by frame.
+
+use crate::book::{Book, BookState};
+use crate::event::{Event, FaultCounts, FrameHead, FrameKind};
+use crate::features::{FeatureSet, NoFeatures, Row};
+use crate::feed::intake::{EngineGone, Publish};
+use crate::handoff::FrameTaker;
+use crate::latency::{EngineStamps, Recorder};
+use crate::model::Model;
+use crate::simulator::{Moment, Simulator, SimulatorSettings, Totals, Trade};
+use crate::status::Status;
+use crate::units::Scale;
+use rtrb::{Producer, PushError};
+use std::sync::Arc;
+use std::thread;
+
+/// One evaluation of the model.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Inference {
+    /// The venue's number of the frame's message.
+    pub venue_sequence_num: u64,
+    /// The model's log-odds.
+    pub logit: f64,
+}
+
+/// Rings to the writer thread.
+#[derive(Debug)]
+pub struct Outputs {
+    /// Closed trades.
+    pub trades: Producer<Trade>,
+    /// Evaluations, when somebody asked for them.
+    pub inferences: Option<Producer<Inference>>,
+}
+
+/// What an engine has seen and done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EngineCounts {
+    /// Frames of the book.
+    pub frames: u64,
+    /// Frames of the book by the state in which they left it, in the order empty, syncing, live, invalid.
+    pub frames_by_state: [u64; 4],
+    /// Snapshots among them.
+    pub snapshots: u64,
+    /// Updates passed over because the book was not live.
+    pub ignored: u64,
+    /// Connections announced by the feed.
+    pub connections: u64,
+    /// Evaluations of the model.
+    pub inferences: u64,
+    /// Live frames without evaluation: a side has fewer levels than the model looks at.
+    pub thin: u64,
+    /// Live frames without evaluation: too few updates since the snapshot for the model's history.
+    pub warming_up: u64,
+    /// Live frames that left the book crossed or locked.
+    pub crossed_or_locked: u64,
+    /// Purchases not made because the book was crossed or locked.
+    pub purchases_withheld: u64,
+    /// Faults that the book itself found.
+    pub faults: FaultCounts,
+    /// Times that the engine waited for the writer thread.
+    pub writer_waits: u64,
+}
+
+/// An engine's state at the end.
+#[derive(Clone, Debug)]
+pub struct EngineReport {
+    /// What was seen and done.
+    pub counts: EngineCounts,
+    /// Closed trades.
+    pub totals: Totals,
+    /// Purchases not made because nobody sold.
+    pub empty_asks: u64,
+    /// Positions still open.
+    pub open_positions: usize,
+    /// What they cost, and what they would bring in the book at the end if it is live.
+    pub open_cost_and_worth: (f64, Option<f64>),
+    /// The book's state.
+    pub book_state: BookState,
+    /// The book's scale.
+    pub scale: Scale,
+    /// Times that a ladder's window moved.
+    pub recentres: u64,
+    /// Times that a finer scale made the book anew.
+    pub rescales: u64,
+    /// The most events waiting in the ring; 0 without one.
+    pub ring_high_water_events: usize,
+}
+
+/// How the frame in hand is treated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Treatment {
+    Stage,
+    Apply,
+    PassOver,
+}
+
+/// The whole path behind the ring.
+#[derive(Debug)]
+pub struct Engine {
+    book: Book,
+    features: FeatureSet,
+    row: Row,
+    model: Model,
+    simulator: Simulator,
+    recorder: Recorder,
+    outputs: Outputs,
+    status: Arc<Status>,
+    counts: EngineCounts,
+    treatment: Treatment,
+    taken: u64,
+}
+
+impl Engine {
+    /// An engine with an empty book.
+    pub fn new(
+        model: Model,
+        settings: SimulatorSettings,
+        recorder: Recorder,
+        outputs: Outputs,
+        status: Arc<Status>,
+    ) -> Self {
+        Self {
+            book: Book::default(),
+            features: FeatureSet::new(&model.features),
+            row: Row::default(),
+            model,
+            simulator: Simulator::new(settings),
+            recorder,
+            outputs,
+            status,
+            counts: EngineCounts::default(),
+            treatment: Treatment::PassOver,
+            taken: 0,
+        }
+    }
+
+    /// The hot loop: takes frames until the feed has gone.
+    pub fn run(mut self, mut frames: FrameTaker) -> EngineReport {
+        while let Some(head) = frames.next_head() {
+            self.begin(&head);
+            frames.take_levels(&head, |levels| self.levels(levels));
+            self.end(&head);
+        }
+        EngineReport { ring_high_water_events: frames.high_water(), ..self.finish() }
+    }
+
+    /// The frame's place in the simulation. Only for frames of the book, which have been counted.
+    fn moment(&self, head: &FrameHead) -> Moment {
+        Moment { sequence: self.counts.frames - 1, venue_sequence_num: head.sequence_num, ts_recv_ns: head.ts_recv_ns }
+    }
+
+    /// Before the frame's levels: what is due is sold into the book as it was.
+    #[inline]
+    fn begin(&mut self, head: &FrameHead) {
+        self.taken = self.recorder.clock().stamp();
+        if head.kind.is_book_frame() {
+            self.counts.frames += 1;
+            if self.book.state() == BookState::Live {
+                let moment = self.moment(head);
+                let Self { simulator, book, outputs, counts, .. } = self;
+                simulator.sell_due(moment, book, |trade| push(&mut outputs.trades, trade, &mut counts.writer_waits));
+            }
+        }
+        self.treatment = match head.kind {
+            FrameKind::Update if self.book.state() == BookState::Live => {
+                if head.scale == self.book.scale() || self.refine(head.scale) {
+                    Treatment::Apply
+                } else {
+                    Treatment::PassOver
+                }
+            }
+            FrameKind::Update => {
+                self.counts.ignored += 1;
+                Treatment::PassOver
+            }
+            FrameKind::Snapshot => {
+                self.counts.snapshots += 1;
+                self.features.reset();
+                self.book.begin_snapshot(head.scale);
+                Treatment::Stage
+            }
+            FrameKind::Connected => {
+                self.counts.connections += 1;
+                self.book.await_snapshot();
+                Treatment::PassOver
+            }
+            FrameKind::Invalid(_) => {
+                self.book.invalidate();
+                Treatment::PassOver
+            }
+        };
+    }
+
+    /// Levels of the frame in hand.
+    #[inline]
+    fn levels(&mut self, levels: &[Event]) {
+        match self.treatment {
+            Treatment::Apply => self.book.apply(levels),
+            Treatment::Stage => self.book.stage(levels),
+            Treatment::PassOver => {}
+        }
+    }
+
+    /// After the frame's levels: features, model, decision.
+    #[inline]
+    fn end(&mut self, head: &FrameHead) {
+        let settled = match self.treatment {
+            Treatment::Apply => self.book.end_update(),
+            Treatment::Stage => self.book.end_snapshot(),
+            Treatment::PassOver => Ok(()),
+        };
+        if let Err(fault) = settled {
+            self.counts.faults.count(fault);
+            self.status.engine_found(fault);
+        }
+        let applied = self.recorder.clock().stamp();
+        if head.kind.is_book_frame() {
+            self.counts.frames_by_state[self.book.state() as usize] += 1;
+            let decided = if self.book.state() == BookState::Live { self.decide(head) } else { None };
+            self.recorder.record(head, &EngineStamps { taken: self.taken, applied, decided });
+        }
+        self.status.publish(&self.book, &self.simulator, self.counts.frames);
+    }
+
+    /// Evaluates the model and buys if it says so. Gives the stamps of the features and of the decision.
+    #[inline]
+    fn decide(&mut self, head: &FrameHead) -> Option<(u64, u64)> {
+        let crossed = self.book.is_crossed_or_locked();
+        self.counts.crossed_or_locked += u64::from(crossed);
+        match self.features.update(&self.book, head.ts_recv_ns, &mut self.row) {
+            Ok(()) => {}
+            Err(NoFeatures::Thin) => {
+                self.counts.thin += 1;
+                return None;
+            }
+            Err(NoFeatures::WarmingUp) => {
+                self.counts.warming_up += 1;
+                return None;
+            }
+        }
+        let featured = self.recorder.clock().stamp();
+        let logit = self.model.logit(&self.row);
+        if self.simulator.wants(logit) {
+            if crossed {
+                self.counts.purchases_withheld += 1;
+            } else {
+                self.simulator.buy(self.moment(head), logit, &self.book);
+            }
+        }
+        let decided = self.recorder.clock().stamp();
+        self.counts.inferences += 1;
+        self.status.inferred(logit);
+        if let Some(inferences) = &mut self.outputs.inferences {
+            let inference = Inference { venue_sequence_num: head.sequence_num, logit };
+            push(inferences, inference, &mut self.counts.writer_waits);
+        }
+        Some((featured, decided))
+    }
+
+    /// Follows the feed to a finer scale. False when the book does not fit it and is invalid now.
+    #[cold]
+    fn refine(&mut self, scale: Scale) -> bool {
+        self.features.refine(self.book.scale(), scale);
+        let refined = self.book.refine(scale);
+        if let Err(fault) = refined {
+            self.counts.faults.count(fault);
+            self.status.engine_found(fault);
+        }
+        refined.is_ok()
+    }
+
+    /// Ends the engine: hands over the last latencies, lets the writer thread end, and reports.
+    pub fn finish(self) -> EngineReport {
+        let Self { book, simulator, recorder, outputs, counts, .. } = self;
+        recorder.finish();
+        drop(outputs);
+        let (cost, worth) = simulator.mark(&book);
+        EngineReport {
+            totals: simulator.totals(),
+            empty_asks: simulator.empty_asks(),
+            open_positions: simulator.open().len(),
+            open_cost_and_worth: (cost, (book.state() == BookState::Live).then_some(worth)),
+            book_state: book.state(),
+            scale: book.scale(),
+            recentres: book.bids().recentres() + book.asks().recentres(),
+            rescales: book.rescales(),
+            ring_high_water_events: 0,
+            counts,
+        }
+    }
+
+    /// The book, for tests that compare it.
+    pub fn book(&self) -> &Book {
+        &self.book
+    }
+}
+
+/// Fused: the feed calls the engine on its own thread.
+impl Publish for Engine {
+    #[inline]
+    fn publish(&mut self, head: &FrameHead, levels: &[Event]) -> Result<(), EngineGone> {
+        self.begin(head);
+        self.levels(levels);
+        self.end(head);
+        Ok(())
+    }
+}
+
+/// Hands a record to the writer thread; waits when it is behind, and counts the wait.
+#[inline]
+fn push<T>(ring: &mut Producer<T>, record: T, waits: &mut u64) {
+    if let Err(PushError::Full(record)) = ring.push(record) {
+        wait_and_push(ring, record, waits);
+    }
+}
+
+#[cold]
+fn wait_and_push<T>(ring: &mut Producer<T>, mut record: T, waits: &mut u64) {
+    *waits += 1;
+    // A writer that has gone has reported why, and the run is ending.
+    while !ring.is_abandoned() {
+        thread::yield_now();
+        match ring.push(record) {
+            Ok(()) => return,
+            Err(PushError::Full(back)) => record = back,
+        }
+    }
+}

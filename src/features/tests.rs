@@ -1,0 +1,243 @@
+//! Features against plain formulas over the recorded books.
+
+use super::*;
+use crate::event::Event;
+use crate::units::Side;
+use proptest::prelude::*;
+
+const SCALE: Scale = Scale { price_decimals: 2, size_decimals: 3 };
+
+/// A book as vectors of (price, size), best first, with its receive time.
+#[derive(Clone, Debug)]
+struct Snap {
+    bids: Vec<(u64, u64)>,
+    asks: Vec<(u64, u64)>,
+    ts_recv_ns: i64,
+}
+
+/// The obvious computation. `books` are all since the snapshot, the last one being now.
+fn plain(feature: Feature, books: &[Snap]) -> f64 {
+    let now = books.last().unwrap();
+    let price = |level: (u64, u64)| level.0 as f64 / 100.0;
+    let size = |level: (u64, u64)| level.1 as f64 / 1000.0;
+    let vwap = |side: &[(u64, u64)], n: u8| {
+        let top = &side[..usize::from(n)];
+        top.iter().map(|&l| price(l) * size(l)).sum::<f64>() / top.iter().map(|&l| size(l)).sum::<f64>()
+    };
+    let total = |side: &[(u64, u64)], n: u8| side[..usize::from(n)].iter().map(|&l| size(l)).sum::<f64>();
+    let mid = |snap: &Snap| (price(snap.bids[0]) + price(snap.asks[0])) / 2.0;
+    let (b, a) = (&now.bids, &now.asks);
+    match feature {
+        Feature::BidMinusAsk => price(b[0]) - price(a[0]),
+        Feature::BidSize(n) => size(b[at(n)]),
+        Feature::AskSize(n) => size(a[at(n)]),
+        Feature::BidPrice(n) => price(b[at(n)]),
+        Feature::AskPrice(n) => price(a[at(n)]),
+        Feature::LnBidSize(n) => size(b[at(n)]).ln(),
+        Feature::LnAskSize(n) => size(a[at(n)]).ln(),
+        Feature::Imbalance(n) => (total(b, n) - total(a, n)) / (total(b, n) + total(a, n)),
+        Feature::BidVwap(n) => vwap(b, n),
+        Feature::AskVwap(n) => vwap(a, n),
+        Feature::LnBidVwap(n) => vwap(b, n).ln(),
+        Feature::LnAskVwap(n) => vwap(a, n).ln(),
+        Feature::Mid => mid(now),
+        Feature::MicropriceMinusMid => {
+            (price(b[0]) * size(a[0]) + price(a[0]) * size(b[0])) / (size(a[0]) + size(b[0])) - mid(now)
+        }
+        Feature::SpreadTicks => ((price(a[0]) - price(b[0])) * 100.0).round(),
+        Feature::MidReturn(k) => mid(now) / mid(&books[books.len() - 1 - k as usize]) - 1.0,
+        Feature::Ofi { levels, updates } => {
+            let mut sum = 0.0;
+            for pair in books[books.len() - 1 - updates as usize..].windows(2) {
+                let (old, new) = (&pair[0], &pair[1]);
+                for n in 0..usize::from(levels) {
+                    let indicator = |condition: bool| if condition { 1.0 } else { 0.0 };
+                    sum += indicator(new.bids[n].0 >= old.bids[n].0) * size(new.bids[n])
+                        - indicator(new.bids[n].0 <= old.bids[n].0) * size(old.bids[n])
+                        - indicator(new.asks[n].0 <= old.asks[n].0) * size(new.asks[n])
+                        + indicator(new.asks[n].0 >= old.asks[n].0) * size(old.asks[n]);
+                }
+            }
+            sum
+        }
+        Feature::UpdatesSinceMidChange => {
+            books.windows(2).rev().take_while(|pair| mid(&pair[0]) == mid(&pair[1])).count() as f64
+        }
+        Feature::SecondsSinceUpdate => (now.ts_recv_ns - books[books.len() - 2].ts_recv_ns) as f64 / 1e9,
+    }
+}
+
+fn everything() -> Vec<Feature> {
+    let mut features = SEED.to_vec();
+    features.extend((1..=DEPTH_MAX).map(Feature::Imbalance));
+    features.extend([Feature::Mid, Feature::MicropriceMinusMid, Feature::SpreadTicks]);
+    features.extend([1, 2, 7].map(Feature::MidReturn));
+    features.extend([(1, 1), (1, 5), (3, 2), (10, 6)].map(|(levels, updates)| Feature::Ofi { levels, updates }));
+    features.extend([
+        Feature::UpdatesSinceMidChange,
+        Feature::SecondsSinceUpdate,
+        Feature::BidVwap(3),
+        Feature::LnAskVwap(4),
+    ]);
+    features
+}
+
+fn book_of(snap: &Snap, scale: Scale) -> Book {
+    let times_price = 10_u64.pow(u32::from(scale.price_decimals - SCALE.price_decimals));
+    let times_size = 10_u64.pow(u32::from(scale.size_decimals - SCALE.size_decimals));
+    let events = |side: Side, levels: &[(u64, u64)]| -> Vec<Event> {
+        levels.iter().map(|&(price, size)| Event::level(side, price * times_price, size * times_size)).collect()
+    };
+    let mut book = Book::default();
+    book.begin_snapshot(scale);
+    book.stage(&events(Side::Bid, &snap.bids));
+    book.stage(&events(Side::Ask, &snap.asks));
+    book.end_snapshot().unwrap();
+    book
+}
+
+/// A side of `levels` levels from the best price outwards.
+fn side(levels: usize, best: u64, down: bool) -> impl Strategy<Value = Vec<(u64, u64)>> {
+    prop::collection::vec((1..40_u64, 1..5_000_000_u64), levels).prop_map(move |steps| {
+        let mut price = best;
+        steps
+            .into_iter()
+            .map(|(step, size)| {
+                price = if down { price - step } else { price + step };
+                (price, size)
+            })
+            .collect()
+    })
+}
+
+fn snap(levels: usize) -> impl Strategy<Value = Snap> {
+    (6_000_000..6_000_100_u64, 0..1_000_000_000_i64).prop_flat_map(move |(centre, ts_recv_ns)| {
+        (side(levels, centre, true), side(levels, centre, false)).prop_map(move |(bids, asks)| Snap {
+            bids,
+            asks,
+            ts_recv_ns,
+        })
+    })
+}
+
+/// Books of which some repeat their predecessor, so that the mid also stands still.
+fn snaps() -> impl Strategy<Value = Vec<Snap>> {
+    prop::collection::vec((snap(12), prop::bool::weighted(0.4)), 8..24).prop_map(|drawn| {
+        let mut snaps: Vec<Snap> = Vec::new();
+        let mut now_ns = 0;
+        for (mut snap, repeat) in drawn {
+            now_ns += snap.ts_recv_ns;
+            if let Some(last) = snaps.last().filter(|_| repeat) {
+                snap = last.clone();
+            }
+            snap.ts_recv_ns = now_ns;
+            snaps.push(snap);
+        }
+        snaps
+    })
+}
+
+fn assert_close(feature: Feature, ours: f64, plain: f64) {
+    // Where the plain formula subtracts large floats, ours subtracts integers or small ones.
+    let cancels = matches!(feature, Feature::MicropriceMinusMid | Feature::Ofi { .. } | Feature::MidReturn(_));
+    let tolerance = if cancels { 1e-9 } else { 1e-12 * plain.abs().max(1.0) };
+    assert!((ours - plain).abs() <= tolerance, "{feature}: {ours} against {plain}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+    #[test]
+    fn agree_with_plain_formulas(snaps in snaps(), refine_at in 0..20_usize) {
+        let features = everything();
+        let mut set = FeatureSet::new(&features);
+        let mut row = Row::default();
+        let mut scale = SCALE;
+        for at in 0..snaps.len() {
+            if at == refine_at {
+                let finer = Scale { price_decimals: 4, size_decimals: 5 };
+                set.refine(scale, finer);
+                scale = finer;
+            }
+            let outcome = set.update(&book_of(&snaps[at], scale), snaps[at].ts_recv_ns, &mut row);
+            if at < 7 {
+                prop_assert_eq!(outcome, Err(NoFeatures::WarmingUp));
+                continue;
+            }
+            prop_assert_eq!(outcome, Ok(()));
+            for (&feature, &value) in features.iter().zip(row.values(features.len())) {
+                let mut expected = plain(feature, &snaps[..=at]);
+                if feature == Feature::SpreadTicks && scale != SCALE {
+                    expected *= 100.0;
+                }
+                assert_close(feature, value, expected);
+            }
+        }
+    }
+
+    #[test]
+    fn a_dot_product_of_any_length_is_the_plain_sum(pairs in prop::collection::vec((-1e6..1e6, -1e6..1e6), 0..=FEATURES_MAX)) {
+        let (weights, values): (Vec<f64>, Vec<f64>) = pairs.into_iter().unzip();
+        let mut row = Row([f64::NAN; FEATURES_MAX]);
+        row.0[..weights.len().next_multiple_of(LANES)].fill(0.0);
+        row.0[..values.len()].copy_from_slice(&values);
+        let plain: f64 = weights.iter().zip(&values).map(|(w, v)| w * v).sum();
+        let magnitude: f64 = weights.iter().zip(&values).map(|(w, v)| (w * v).abs()).sum();
+        prop_assert!((Weights::new(&weights).dot(&row) - plain).abs() <= 1e-13 * magnitude);
+    }
+}
+
+#[test]
+fn thin_books_and_young_ones_have_no_features() {
+    let snap = |levels: u64| Snap {
+        bids: (0..levels).map(|n| (1000 - n, 5)).collect(),
+        asks: (0..levels).map(|n| (1001 + n, 5)).collect(),
+        ts_recv_ns: 0,
+    };
+    let mut row = Row::default();
+    let mut set = FeatureSet::new(&[Feature::BidSize(3), Feature::MidReturn(2)]);
+    let mut update = |levels| set.update(&book_of(&snap(levels), SCALE), 0, &mut row);
+    assert_eq!(update(3), Err(NoFeatures::WarmingUp));
+    assert_eq!(update(3), Err(NoFeatures::WarmingUp));
+    assert_eq!(update(3), Ok(()));
+    assert_eq!(update(2), Err(NoFeatures::Thin));
+    // A thin book breaks the history.
+    assert_eq!(update(3), Err(NoFeatures::WarmingUp));
+    assert_eq!(update(3), Err(NoFeatures::WarmingUp));
+    assert_eq!(update(3), Ok(()));
+    set.reset();
+    assert_eq!(set.update(&book_of(&snap(3), SCALE), 0, &mut row), Err(NoFeatures::WarmingUp));
+    // Only the sides that are looked at count.
+    let one_sided = Snap { asks: Vec::new(), ..snap(3) };
+    assert_eq!(FeatureSet::new(&[Feature::BidSize(3)]).update(&book_of(&one_sided, SCALE), 0, &mut row), Ok(()));
+}
+
+#[test]
+fn names_read_back_and_every_family_is_named() {
+    for feature in everything() {
+        assert_eq!(feature.to_string().parse(), Ok(feature));
+    }
+    for family in CATALOGUE {
+        let name = family.pattern.replace("_N", "_3").replace("_K", "_40");
+        let feature: Feature = name.parse().unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(feature.to_string(), name);
+    }
+}
+
+#[test]
+fn names_that_are_none_are_refused() {
+    for (name, message) in [
+        ("", "unknown feature ''; `papertrader features --list` names all"),
+        ("bid", "unknown feature 'bid'; `papertrader features --list` names all"),
+        ("bid_size_x", "unknown feature 'bid_size_x'; `papertrader features --list` names all"),
+        ("bid_size_01", "unknown feature 'bid_size_01'; `papertrader features --list` names all"),
+        ("bid_size_", "unknown feature 'bid_size_'; `papertrader features --list` names all"),
+        ("bid_size_0", "feature 'bid_size_0': the depth goes from 1 to 10"),
+        ("bid_size_11", "feature 'bid_size_11': the depth goes from 1 to 10"),
+        ("bid_size_99999999999999999999999", "feature 'bid_size_99999999999999999999999': the depth goes from 1 to 10"),
+        ("mid_return_0", "feature 'mid_return_0': the number of updates goes from 1 to 10000"),
+        ("ofi_1", "unknown feature 'ofi_1'; `papertrader features --list` names all"),
+        ("ofi_1_10001", "feature 'ofi_1_10001': the number of updates goes from 1 to 10000"),
+    ] {
+        assert_eq!(name.parse::<Feature>().unwrap_err().to_string(), message);
+    }
+}

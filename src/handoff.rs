@@ -1,0 +1,388 @@
+//! The ring between the feed thread and the engine thread.
+//!
+//! A frame's events are published by one commit and taken as one chunk. A frame larger than the whole ring passes in
+//! pieces and is still one frame to the engine. The feed never drops: when the ring is full it waits, and counts the wait.
+
+use crate::event::{Event, FrameHead, HEAD_EVENTS};
+use crate::feed::intake::{EngineGone, Publish};
+use crossbeam_utils::CachePadded;
+use rtrb::{Consumer, Producer, RingBuffer};
+use std::hint::spin_loop;
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering, fence};
+use std::thread::{self, Thread};
+use std::time::Duration;
+
+/// Events in the ring: 1 MiB, some four thousand ordinary frames.
+pub const RING_EVENTS: usize = 1 << 16;
+
+/// How a thread waits for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Wait {
+    /// Look again at once: lowest latency, a whole core.
+    Spin,
+    /// Let other threads run between looks.
+    Yield,
+    /// Sleep until woken: least power.
+    Block,
+}
+
+impl Wait {
+    /// The name used on the command line and in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Spin => "spin",
+            Self::Yield => "yield",
+            Self::Block => "block",
+        }
+    }
+}
+
+/// Looks before a blocking thread goes to sleep: what comes in a burst is taken without a wake-up.
+const LOOKS_BEFORE_SLEEP: u32 = 256;
+/// The longest sleep: no wait depends on a wake-up alone.
+const SLEEP_MAX: Duration = Duration::from_millis(10);
+/// The sleep of a feed that finds the ring full. The engine is at work then and needs no waking.
+const FULL_SLEEP: Duration = Duration::from_micros(50);
+
+/// Wakes a sleeping engine.
+#[derive(Debug, Default)]
+struct Bell {
+    asleep: CachePadded<AtomicBool>,
+    sleeper: OnceLock<Thread>,
+}
+
+impl Bell {
+    /// Called by the feed after it has published.
+    #[inline]
+    fn ring(&self) {
+        // Orders the commit before the look at the flag; pairs with the fence in `sleep_unless`, so that of a commit and
+        // a falling asleep at the same time at least one sees the other.
+        fence(Ordering::SeqCst);
+        // Relaxed: the fence orders it, and a spurious wake-up does no harm.
+        if self.asleep.load(Ordering::Relaxed) {
+            self.wake();
+        }
+    }
+
+    #[cold]
+    fn wake(&self) {
+        if let Some(sleeper) = self.sleeper.get() {
+            sleeper.unpark();
+        }
+    }
+
+    /// Called by the engine: sleeps until rung, a while at the most, unless there is something to do.
+    #[cold]
+    fn sleep_unless(&self, ready: impl Fn() -> bool) {
+        self.sleeper.get_or_init(thread::current);
+        // Relaxed: the fence orders it before the look at the ring.
+        self.asleep.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        if !ready() {
+            thread::park_timeout(SLEEP_MAX);
+        }
+        self.asleep.store(false, Ordering::Relaxed);
+    }
+}
+
+/// Makes the ring, with room for `capacity` events, at least one frame's head.
+pub fn handoff(capacity: usize, wait: Wait) -> (FramePublisher, FrameTaker) {
+    assert!(capacity > HEAD_EVENTS, "the ring holds a frame's head and a level");
+    let (producer, consumer) = RingBuffer::new(capacity);
+    let bell = Arc::new(Bell::default());
+    (
+        FramePublisher { producer, wait, bell: Arc::clone(&bell), full_waits: 0 },
+        FrameTaker { consumer, wait, bell, high_water: 0 },
+    )
+}
+
+/// The feed's half.
+#[derive(Debug)]
+pub struct FramePublisher {
+    producer: Producer<Event>,
+    wait: Wait,
+    bell: Arc<Bell>,
+    full_waits: u64,
+}
+
+impl FramePublisher {
+    /// Frames, or pieces of one, that had to wait for room.
+    pub fn full_waits(&self) -> u64 {
+        self.full_waits
+    }
+
+    /// Waits until there is room for `events`.
+    #[cold]
+    fn wait_for_room(&mut self, events: usize) -> Result<(), EngineGone> {
+        self.full_waits += 1;
+        while self.producer.slots() < events {
+            if self.producer.is_abandoned() {
+                return Err(EngineGone);
+            }
+            match self.wait {
+                Wait::Spin => spin_loop(),
+                Wait::Yield => thread::yield_now(),
+                Wait::Block => thread::sleep(FULL_SLEEP),
+            }
+        }
+        Ok(())
+    }
+
+    /// Publishes events by one commit.
+    #[inline]
+    fn commit(&mut self, events: usize, from: impl Iterator<Item = Event>) -> Result<(), EngineGone> {
+        if self.producer.cached_slots() < events && self.producer.slots() < events {
+            self.wait_for_room(events)?;
+        }
+        let chunk = self.producer.write_chunk_uninit(events).expect("there is room: only this thread fills the ring");
+        chunk.fill_from_iter(from);
+        if self.wait == Wait::Block {
+            self.bell.ring();
+        }
+        Ok(())
+    }
+
+    /// Publishes a frame that the ring cannot hold: its head first, then what fits.
+    #[cold]
+    fn publish_in_pieces(&mut self, head: [Event; HEAD_EVENTS], levels: &[Event]) -> Result<(), EngineGone> {
+        self.commit(HEAD_EVENTS, head.into_iter())?;
+        let piece = self.producer.buffer().capacity().div_ceil(2);
+        levels.chunks(piece).try_for_each(|levels| self.commit(levels.len(), levels.iter().copied()))
+    }
+}
+
+impl Publish for FramePublisher {
+    #[inline]
+    fn publish(&mut self, head: &FrameHead, levels: &[Event]) -> Result<(), EngineGone> {
+        if self.producer.is_abandoned() {
+            return Err(EngineGone);
+        }
+        let events = HEAD_EVENTS + levels.len();
+        let head = head.encode();
+        if events > self.producer.buffer().capacity() {
+            return self.publish_in_pieces(head, levels);
+        }
+        self.commit(events, head.into_iter().chain(levels.iter().copied()))
+    }
+}
+
+/// The engine's half.
+#[derive(Debug)]
+pub struct FrameTaker {
+    consumer: Consumer<Event>,
+    wait: Wait,
+    bell: Arc<Bell>,
+    high_water: usize,
+}
+
+impl FrameTaker {
+    /// The most events that were ever seen waiting in the ring.
+    pub fn high_water(&self) -> usize {
+        self.high_water
+    }
+
+    /// Waits for the next frame and reads its head; its levels stay in the ring for [`FrameTaker::take_levels`]. `None`
+    /// when the feed has gone and everything is taken.
+    #[inline]
+    pub fn next_head(&mut self) -> Option<FrameHead> {
+        self.await_events(HEAD_EVENTS).then(|| {
+            let chunk = self.consumer.read_chunk(HEAD_EVENTS).expect("they have been awaited");
+            let (first, second) = chunk.as_slices();
+            let mut head = [Event::default(); HEAD_EVENTS];
+            head[..first.len()].copy_from_slice(first);
+            head[first.len()..].copy_from_slice(second);
+            FrameHead::decode(head)
+        })
+    }
+
+    /// Takes the frame whose head was just read: gives its levels, in as few slices as the ring allows, and frees its room.
+    #[inline]
+    pub fn take_levels(&mut self, head: &FrameHead, mut levels: impl FnMut(&[Event])) {
+        let events = HEAD_EVENTS + head.levels as usize;
+        let Ok(chunk) = self.consumer.read_chunk(events) else { return self.take_pieces(head, levels) };
+        let (first, second) = chunk.as_slices();
+        let head_in_second = HEAD_EVENTS.saturating_sub(first.len());
+        levels(&first[first.len().min(HEAD_EVENTS)..]);
+        if second.len() > head_in_second {
+            levels(&second[head_in_second..]);
+        }
+        chunk.commit_all();
+    }
+
+    /// The same for a frame of which a part has not been published yet.
+    #[cold]
+    fn take_pieces(&mut self, head: &FrameHead, mut levels: impl FnMut(&[Event])) {
+        self.consumer.read_chunk(HEAD_EVENTS).expect("the head has been read").commit_all();
+        let mut left = head.levels as usize;
+        while left > 0 && self.await_events(1) {
+            let here = left.min(self.consumer.slots());
+            let chunk = self.consumer.read_chunk(here).expect("they are there");
+            let (first, second) = chunk.as_slices();
+            levels(first);
+            levels(second);
+            chunk.commit_all();
+            left -= here;
+        }
+    }
+
+    /// Waits until so many events are there; false when the feed has gone without leaving them.
+    #[inline]
+    fn await_events(&mut self, events: usize) -> bool {
+        if self.consumer.cached_slots() >= events {
+            return true;
+        }
+        let mut looks = 0;
+        loop {
+            let there = self.consumer.slots();
+            if there >= events {
+                self.high_water = self.high_water.max(there);
+                return true;
+            }
+            if self.consumer.is_abandoned() {
+                // What the feed published before it went is visible now at the latest.
+                return self.consumer.slots() >= events;
+            }
+            looks += 1;
+            match self.wait {
+                Wait::Yield => thread::yield_now(),
+                Wait::Block if looks > LOOKS_BEFORE_SLEEP => {
+                    let consumer = &self.consumer;
+                    self.bell.sleep_unless(|| consumer.slots() >= events || consumer.is_abandoned());
+                }
+                Wait::Spin | Wait::Block => spin_loop(),
+            }
+        }
+    }
+}
+
+impl Drop for FramePublisher {
+    fn drop(&mut self) {
+        // The engine, if asleep, finds out within SLEEP_MAX at the latest; waking it spares that.
+        self.bell.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::FrameKind;
+    use crate::units::{Scale, Side};
+    use proptest::prelude::*;
+
+    fn head(sequence_num: u64, levels: usize) -> FrameHead {
+        FrameHead {
+            kind: FrameKind::Update,
+            levels: levels as u32,
+            scale: Scale::default(),
+            sequence_num,
+            ts_recv_ns: 0,
+            ts_event_ns: 0,
+            received: 0,
+            decoded: 0,
+            published: 0,
+        }
+    }
+
+    fn level(n: u64) -> Event {
+        Event::level(Side::Ask, n, n)
+    }
+
+    /// Sends frames of the given sizes through a ring and returns what arrives.
+    fn pass(sizes: &[usize], capacity: usize, wait: Wait) -> (Vec<(u64, Vec<Event>)>, u64) {
+        let (mut publisher, mut taker) = handoff(capacity, wait);
+        thread::scope(|scope| {
+            let feed = scope.spawn(move || {
+                let mut n = 0;
+                for (sequence_num, &size) in sizes.iter().enumerate() {
+                    let levels: Vec<Event> = (n..n + size as u64).map(level).collect();
+                    n += size as u64;
+                    publisher.publish(&head(sequence_num as u64, size), &levels).unwrap();
+                }
+                publisher.full_waits()
+            });
+            let mut frames = Vec::new();
+            while let Some(head) = taker.next_head() {
+                let mut levels = Vec::new();
+                taker.take_levels(&head, |slice| levels.extend_from_slice(slice));
+                assert_eq!(levels.len(), head.levels as usize);
+                frames.push((head.sequence_num, levels));
+            }
+            assert!(taker.high_water() <= capacity && taker.high_water() >= HEAD_EVENTS.min(sizes.len()));
+            (frames, feed.join().unwrap())
+        })
+    }
+
+    fn expected(sizes: &[usize]) -> Vec<(u64, Vec<Event>)> {
+        let mut n = 0;
+        sizes
+            .iter()
+            .enumerate()
+            .map(|(sequence_num, &size)| {
+                let levels = (n..n + size as u64).map(level).collect();
+                n += size as u64;
+                (sequence_num as u64, levels)
+            })
+            .collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(60))]
+        #[test]
+        fn every_frame_arrives_whole_and_in_order(
+            sizes in prop::collection::vec(0..60_usize, 0..80),
+            capacity in 5..70_usize,
+            wait in prop_oneof![Just(Wait::Spin), Just(Wait::Yield), Just(Wait::Block)],
+        ) {
+            prop_assert_eq!(pass(&sizes, capacity, wait).0, expected(&sizes));
+        }
+    }
+
+    #[test]
+    fn a_frame_much_larger_than_the_ring_is_one_frame_and_the_waits_are_counted() {
+        let sizes = [3, 10_000, 0, 5];
+        for wait in [Wait::Spin, Wait::Yield, Wait::Block] {
+            let (frames, full_waits) = pass(&sizes, 64, wait);
+            assert_eq!(frames, expected(&sizes));
+            assert!(full_waits > 0);
+        }
+    }
+
+    #[test]
+    fn a_frame_is_visible_whole_or_not_at_all() {
+        let (mut publisher, mut taker) = handoff(64, Wait::Spin);
+        assert_eq!(taker.consumer.slots(), 0);
+        publisher.publish(&head(0, 3), &[level(1), level(2), level(3)]).unwrap();
+        assert_eq!(taker.consumer.slots(), HEAD_EVENTS + 3);
+        let taken = taker.next_head().unwrap();
+        let mut slices = 0;
+        taker.take_levels(&taken, |_| slices += 1);
+        assert_eq!(slices, 1);
+    }
+
+    #[test]
+    fn a_feed_without_an_engine_is_told_even_when_it_waits() {
+        for wait in [Wait::Spin, Wait::Yield, Wait::Block] {
+            let (mut publisher, taker) = handoff(8, wait);
+            publisher.publish(&head(0, 4), &[level(1); 4]).unwrap();
+            let waiting = thread::spawn(move || publisher.publish(&head(1, 4), &[level(1); 4]));
+            thread::sleep(Duration::from_millis(20));
+            drop(taker);
+            assert_eq!(waiting.join().unwrap(), Err(EngineGone));
+        }
+    }
+
+    #[test]
+    fn a_feed_that_goes_in_the_middle_of_a_large_frame_ends_the_engine() {
+        let (mut publisher, mut taker) = handoff(16, Wait::Block);
+        publisher.commit(HEAD_EVENTS, head(0, 1_000).encode().into_iter()).unwrap();
+        publisher.commit(2, [level(1); 2].into_iter()).unwrap();
+        drop(publisher);
+        let taken = taker.next_head().unwrap();
+        let mut levels = 0;
+        taker.take_levels(&taken, |slice| levels += slice.len());
+        assert_eq!(levels, 2);
+        assert_eq!(taker.next_head(), None);
+    }
+}

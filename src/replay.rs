@@ -1,0 +1,210 @@
+//! Replays captures through the same path that live sessions take.
+
+use crate::capture::{CaptureError, CaptureReader, Control, Cut, Item};
+use crate::clock::{Clock, Pacer, Speed};
+use crate::event::Fault;
+use crate::feed::intake::{Arrival, EngineGone, FaultNote, Intake, IntakeCounts, Publish, ScaleRule};
+use crate::feed::level2::Parser;
+use crate::session::Feed;
+use crate::status::Status;
+use crate::units::Scale;
+use serde::de::IgnoredAny;
+use std::path::{Path, PathBuf};
+
+/// A recording, opened and known to hold the product.
+pub struct Replay {
+    reader: CaptureReader,
+    product: String,
+    rule: ScaleRule,
+    speed: Speed,
+}
+
+/// Why a recording cannot be replayed.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// The file.
+    #[error(transparent)]
+    Capture(#[from] CaptureError),
+    /// No frame of the product.
+    #[error("{path} holds no book of {product}; it holds {others}")]
+    NoSuchProduct {
+        /// The file.
+        path: PathBuf,
+        /// What was asked for.
+        product: String,
+        /// What there is.
+        others: String,
+    },
+    /// No frame of any book.
+    #[error("{path} holds no frame of the l2_data channel")]
+    NoBook {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// What a replay has to say at the end.
+#[derive(Debug)]
+pub struct ReplayOutcome {
+    /// The product, as asked for or as found.
+    pub product: String,
+    /// The name under which its levels came, when that is another.
+    pub alias: Option<String>,
+    /// What the feed has seen.
+    pub counts: IntakeCounts,
+    /// The first faults.
+    pub notes: Vec<FaultNote>,
+    /// Other products in the capture.
+    pub other_products: Vec<String>,
+    /// The scale at the end.
+    pub scale: Scale,
+    /// Whole lines read.
+    pub lines: u64,
+    /// How the file was cut, if it was.
+    pub cut: Option<Cut>,
+    /// Why reading stopped before the end; everything before was used.
+    pub error: Option<CaptureError>,
+    /// Whether somebody stopped it before the end.
+    pub stopped: bool,
+}
+
+/// The product of a capture's first book frame, or `product` if there is a frame of it.
+fn find_product(path: &Path, product: Option<&str>) -> Result<String, ReplayError> {
+    let mut reader = CaptureReader::open(path)?;
+    // No product has an empty name: the parser then only collects the names that it sees.
+    let mut parser = Parser::new(product.unwrap_or(""));
+    let mut levels = Vec::new();
+    loop {
+        let line = match reader.next_line() {
+            Ok(Some(line)) => line,
+            Ok(None) => break,
+            Err(error) => return Err(error.into()),
+        };
+        let Item::Frame(frame) = line.item else { continue };
+        let Ok(message) = parser.parse(frame, Scale::default(), &mut levels) else { continue };
+        match product {
+            Some(product) if message.book != crate::feed::level2::BookPart::None => return Ok(product.into()),
+            Some(_) => {}
+            None => {
+                if let Some(first) = parser.other_products().next() {
+                    return Ok(first.into());
+                }
+            }
+        }
+    }
+    let others: Vec<&str> = parser.other_products().collect();
+    Err(match product {
+        Some(product) if !others.is_empty() => {
+            ReplayError::NoSuchProduct { path: path.into(), product: product.into(), others: others.join(", ") }
+        }
+        _ => ReplayError::NoBook { path: path.into() },
+    })
+}
+
+impl Replay {
+    /// Opens a capture, to replay one product: the one named or the first that appears.
+    ///
+    /// # Errors
+    /// The file cannot be read, is no capture, or does not hold the product.
+    pub fn open(path: &Path, product: Option<&str>, rule: ScaleRule, speed: Speed) -> Result<Self, ReplayError> {
+        let product = find_product(path, product)?;
+        let reader = CaptureReader::open(path)?.read_ahead()?;
+        Ok(Self { reader, product, rule, speed })
+    }
+
+    /// The product that will be replayed.
+    pub fn product(&self) -> &str {
+        &self.product
+    }
+
+    /// How far the file has been read.
+    pub fn progress(&self) -> std::sync::Arc<crate::capture::Progress> {
+        self.reader.progress()
+    }
+
+    /// Takes lines until the end; true if somebody stopped it before.
+    fn take_lines(
+        reader: &mut CaptureReader,
+        intake: &mut Intake,
+        pacer: &mut Pacer,
+        engine: &mut impl Publish,
+        status: &Status,
+    ) -> Result<bool, Stopped> {
+        let clock = Clock::new();
+        loop {
+            if status.stopping() {
+                return Ok(true);
+            }
+            let Some(line) = reader.next_line()? else { return Ok(false) };
+            pacer.wait_until_due(line.ts_recv_ns, || status.stopping());
+            let stamp = clock.stamp();
+            let arrival = Arrival { ts_recv_ns: line.ts_recv_ns, received: stamp, decoded: stamp };
+            match line.item {
+                Item::Frame(frame) => {
+                    if !line.terminated && sonic_rs::from_slice::<IgnoredAny>(frame).is_err() {
+                        reader.last_line_is_cut();
+                        return Ok(false);
+                    }
+                    intake.take(frame, &arrival, engine)?;
+                }
+                Item::Control(Control::Connected { .. }) => intake.connected(&arrival, engine)?,
+                Item::Control(Control::Disconnected { connection, cause }) => {
+                    let detail = format!("connection {connection}: {cause}");
+                    intake.fault(Fault::Disconnected, detail, &arrival, engine)?;
+                }
+                Item::Control(Control::Gap { frames }) => {
+                    let detail = format!("{frames} frames were not recorded");
+                    intake.fault(Fault::RecordingGap, detail, &arrival, engine)?;
+                }
+                // The reader has decoded it.
+                Item::Control(Control::Frame { .. }) => {}
+            }
+        }
+    }
+}
+
+/// Why lines are taken no more.
+enum Stopped {
+    Capture(CaptureError),
+    EngineGone,
+}
+
+impl From<CaptureError> for Stopped {
+    fn from(error: CaptureError) -> Self {
+        Self::Capture(error)
+    }
+}
+
+impl From<EngineGone> for Stopped {
+    fn from(_: EngineGone) -> Self {
+        Self::EngineGone
+    }
+}
+
+impl Feed for Replay {
+    type Outcome = ReplayOutcome;
+
+    fn run(self, engine: &mut impl Publish, status: &Status) -> ReplayOutcome {
+        let Self { mut reader, product, rule, speed } = self;
+        let mut intake = Intake::new(&product, rule, Clock::new());
+        let mut pacer = Pacer::new(speed);
+        let taken = Self::take_lines(&mut reader, &mut intake, &mut pacer, engine, status);
+        let (stopped, error) = match taken {
+            Ok(stopped) => (stopped, None),
+            Err(Stopped::EngineGone) => (true, None),
+            Err(Stopped::Capture(error)) => (false, Some(error)),
+        };
+        ReplayOutcome {
+            product,
+            alias: intake.parser().alias().map(Into::into),
+            counts: intake.counts().clone(),
+            notes: intake.notes().to_vec(),
+            other_products: intake.parser().other_products().map(Into::into).collect(),
+            scale: intake.scale(),
+            lines: reader.lines(),
+            cut: reader.cut().cloned(),
+            error,
+            stopped,
+        }
+    }
+}

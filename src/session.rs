@@ -1,0 +1,153 @@
+//! Puts the threads together: a feed, an engine, a writer, and the caller, who watches.
+
+use crate::clock::Clock;
+use crate::cores::{self, CoresError, Pins};
+use crate::engine::{Engine, EngineReport, Outputs};
+use crate::feed::intake::Publish;
+use crate::handoff::{RING_EVENTS, Wait, handoff};
+use crate::latency::recorder;
+use crate::model::Model;
+use crate::simulator::SimulatorSettings;
+use crate::status::Status;
+use crate::writer::{self, Inputs, RunFiles, WriteError, Written};
+use rtrb::RingBuffer;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+/// Trades on their way to the writer thread.
+const TRADE_RING: usize = 1 << 12;
+/// Evaluations on their way to the writer thread.
+const INFERENCE_RING: usize = 1 << 16;
+/// The interval of the latency log.
+const LATENCY_INTERVAL: Duration = Duration::from_secs(1);
+/// How often the caller gets to look.
+const WATCH_EVERY: Duration = Duration::from_millis(100);
+
+/// How a session runs, whatever its feed.
+#[derive(Clone, Debug)]
+pub struct SessionSettings {
+    /// The model.
+    pub model: Model,
+    /// What is traded when.
+    pub simulator: SimulatorSettings,
+    /// Where the hot threads run.
+    pub pins: Pins,
+    /// Feed and engine on one thread, without the ring.
+    pub fused: bool,
+    /// How they wait for each other.
+    pub wait: Wait,
+}
+
+/// Where frames come from. It runs on the feed thread until its end or until the status says stop.
+pub trait Feed: Send {
+    /// What it has to say at the end.
+    type Outcome: Send;
+
+    /// Publishes frames to the engine.
+    fn run(self, engine: &mut impl Publish, status: &Status) -> Self::Outcome;
+}
+
+/// What is known after a session.
+#[derive(Debug)]
+pub struct SessionReport<O> {
+    /// The feed's.
+    pub feed: O,
+    /// The engine's.
+    pub engine: EngineReport,
+    /// The writer's, or why it could not write.
+    pub written: Result<Written, WriteError>,
+    /// Times that the feed found the ring full.
+    pub ring_full_waits: u64,
+    /// The cost of a stamp.
+    pub stamp_floor_ns: u64,
+}
+
+/// Why a session could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// A file.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// A core.
+    #[error(transparent)]
+    Cores(#[from] CoresError),
+}
+
+/// Runs a feed to its end. `watch` is called on this thread some ten times a second meanwhile.
+///
+/// # Errors
+/// The session could not start.
+pub fn run<F: Feed>(
+    settings: &SessionSettings,
+    files: &RunFiles,
+    status: &Arc<Status>,
+    feed: F,
+    mut watch: impl FnMut(&Status),
+) -> Result<SessionReport<F::Outcome>, SessionError> {
+    let clock = Clock::new();
+    let stamp_floor_ns = clock.floor_ns();
+    let (recorder, tables) = recorder(clock.clone(), LATENCY_INTERVAL);
+    let (trades, trades_out) = RingBuffer::new(TRADE_RING);
+    let (inferences, inferences_out) = files
+        .probabilities
+        .as_ref()
+        .map(|_| RingBuffer::new(INFERENCE_RING))
+        .map_or((None, None), |(i, o)| (Some(i), Some(o)));
+    let inputs = Inputs { trades: trades_out, inferences: inferences_out, tables };
+    let write = writer::prepare(files, inputs, clock, Arc::clone(status))?;
+    let outputs = Outputs { trades, inferences };
+    let mut engine = Engine::new(settings.model.clone(), settings.simulator, recorder, outputs, Arc::clone(status));
+    let (pins, wait) = (settings.pins, settings.wait);
+
+    thread::scope(|scope| {
+        let spawn_error = "the system can start a thread";
+        let writer = thread::Builder::new().name("writer".into()).spawn_scoped(scope, write).expect(spawn_error);
+        let hot = |name: &str| thread::Builder::new().name(name.into());
+        // Says to the watching loop that the hot threads have ended: the sender goes with the feed thread.
+        let (ended, has_ended) = crossbeam_channel::bounded::<()>(0);
+
+        let (feed, engine, ring_full_waits) = if settings.fused {
+            let fused = hot("fused").spawn_scoped(scope, move || {
+                let _ended = ended;
+                cores::pin(pins.feed())?;
+                let outcome = feed.run(&mut engine, status);
+                Ok::<_, CoresError>((outcome, engine.finish()))
+            });
+            let fused = fused.expect(spawn_error);
+            watch_until_ended(&has_ended, status, &mut watch);
+            let (outcome, report) = join(fused)?;
+            (outcome, report, 0)
+        } else {
+            let (mut publisher, taker) = handoff(RING_EVENTS, wait);
+            let engine = hot("engine").spawn_scoped(scope, move || {
+                cores::pin(pins.engine())?;
+                Ok::<_, CoresError>(engine.run(taker))
+            });
+            let feed = hot("feed").spawn_scoped(scope, move || {
+                let _ended = ended;
+                cores::pin(pins.feed())?;
+                let outcome = feed.run(&mut publisher, status);
+                Ok::<_, CoresError>((outcome, publisher.full_waits()))
+            });
+            let (engine, feed) = (engine.expect(spawn_error), feed.expect(spawn_error));
+            watch_until_ended(&has_ended, status, &mut watch);
+            let (outcome, full_waits) = join(feed)?;
+            (outcome, join(engine)?, full_waits)
+        };
+        let written = join(writer);
+        Ok(SessionReport { feed, engine, written, ring_full_waits, stamp_floor_ns })
+    })
+}
+
+fn watch_until_ended(ended: &crossbeam_channel::Receiver<()>, status: &Status, watch: &mut impl FnMut(&Status)) {
+    // Nothing is ever sent: the only other outcome than a time-out is that the sender has gone.
+    while ended.recv_timeout(WATCH_EVERY) == Err(crossbeam_channel::RecvTimeoutError::Timeout) {
+        watch(status);
+    }
+}
+
+/// A thread's result; its panic, which only a defect of this program causes, goes on here.
+fn join<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}

@@ -1,0 +1,116 @@
+//! What the hot threads let others see while they run: a few words, written without waiting and read now and then.
+
+use crate::book::{Book, BookState};
+use crate::event::Fault;
+use crate::simulator::Simulator;
+use crossbeam_utils::CachePadded;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+
+/// Written by the engine thread alone.
+#[derive(Debug, Default)]
+struct EngineWords {
+    frames: AtomicU64,
+    trades: AtomicU64,
+    profit: AtomicU64,
+    open_positions: AtomicU64,
+    best_bid_ticks: AtomicU64,
+    best_ask_ticks: AtomicU64,
+    price_decimals: AtomicU8,
+    state: AtomicU8,
+    logit: AtomicU64,
+    /// The last fault that the engine found, as its number plus 1.
+    fault: AtomicU8,
+}
+
+/// Shared words. Each is relaxed: a reader sees recent values, not a consistent set.
+#[derive(Debug, Default)]
+pub struct Status {
+    engine: CachePadded<EngineWords>,
+    stop: CachePadded<AtomicBool>,
+}
+
+/// A reading of the [`Status`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Reading {
+    /// Frames of the book so far.
+    pub frames: u64,
+    /// Closed trades.
+    pub trades: u64,
+    /// Gross profit in quote currency.
+    pub profit: f64,
+    /// Open positions.
+    pub open_positions: u64,
+    /// Best bid and ask in quote units, when both are there.
+    pub best: Option<(f64, f64)>,
+    /// The book's state.
+    pub state: BookState,
+    /// The last logit.
+    pub logit: f64,
+}
+
+impl Status {
+    /// Asks the hot threads to end.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether somebody asked the hot threads to end.
+    #[inline]
+    pub fn stopping(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// The engine's state after a frame.
+    #[inline]
+    pub fn publish(&self, book: &Book, simulator: &Simulator, frames: u64) {
+        let words = &*self.engine;
+        let totals = simulator.totals();
+        let (bid, ask) = book.best().map_or((0, 0), |(bid, ask)| (bid.price_ticks, ask.price_ticks));
+        words.frames.store(frames, Ordering::Relaxed);
+        words.trades.store(totals.trades, Ordering::Relaxed);
+        words.profit.store(totals.profit.to_bits(), Ordering::Relaxed);
+        words.open_positions.store(simulator.open().len() as u64, Ordering::Relaxed);
+        words.best_bid_ticks.store(bid, Ordering::Relaxed);
+        words.best_ask_ticks.store(ask, Ordering::Relaxed);
+        words.price_decimals.store(book.scale().price_decimals, Ordering::Relaxed);
+        words.state.store(book.state() as u8, Ordering::Relaxed);
+    }
+
+    /// The model's last word.
+    #[inline]
+    pub fn inferred(&self, logit: f64) {
+        self.engine.logit.store(logit.to_bits(), Ordering::Relaxed);
+    }
+
+    /// A fault that the engine, not the feed, found: the feed must get a new snapshot.
+    #[cold]
+    pub fn engine_found(&self, fault: Fault) {
+        self.engine.fault.store(fault as u8 + 1, Ordering::Relaxed);
+    }
+
+    /// Takes the last fault that the engine found.
+    #[inline]
+    pub fn take_engine_fault(&self) -> Option<Fault> {
+        if self.engine.fault.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
+        let number = self.engine.fault.swap(0, Ordering::Relaxed);
+        Fault::ALL.get(usize::from(number).wrapping_sub(1)).copied()
+    }
+
+    /// What the words say now.
+    pub fn read(&self) -> Reading {
+        let words = &*self.engine;
+        let (bid, ask) = (words.best_bid_ticks.load(Ordering::Relaxed), words.best_ask_ticks.load(Ordering::Relaxed));
+        let unit = 10_f64.powi(i32::from(words.price_decimals.load(Ordering::Relaxed)));
+        Reading {
+            frames: words.frames.load(Ordering::Relaxed),
+            trades: words.trades.load(Ordering::Relaxed),
+            profit: f64::from_bits(words.profit.load(Ordering::Relaxed)),
+            open_positions: words.open_positions.load(Ordering::Relaxed),
+            best: (bid > 0 && ask > 0).then(|| (bid as f64 / unit, ask as f64 / unit)),
+            state: BookState::ALL[usize::from(words.state.load(Ordering::Relaxed)) % BookState::ALL.len()],
+            logit: f64::from_bits(words.logit.load(Ordering::Relaxed)),
+        }
+    }
+}

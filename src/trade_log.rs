@@ -1,0 +1,142 @@
+//! The trade log: one CSV row per closed trade, the original program's columns first.
+
+use crate::model::probability;
+use crate::simulator::Trade;
+use serde::Serialize;
+use std::io::{self, Write};
+
+/// A row. Times are receive times and numbers are printed as the shortest text that reads back the same, so that the same
+/// input and settings give the same bytes however fast the run was.
+#[derive(Serialize)]
+struct Row {
+    /// Frames of the book since the session began.
+    buy_sequence_number: u64,
+    sell_sequence_number: u64,
+    /// Quote currency.
+    buy_amount: f64,
+    sell_amount: f64,
+    /// Base currency.
+    volume: f64,
+    /// Quote currency, before fees.
+    profit: f64,
+    buy_venue_sequence_num: u64,
+    sell_venue_sequence_num: u64,
+    /// Our clock, Unix nanoseconds.
+    buy_ts_recv_ns: i64,
+    sell_ts_recv_ns: i64,
+    /// The model's, at the purchase.
+    probability: f64,
+    /// Quote units; empty without two sides.
+    buy_mid: Option<f64>,
+    sell_mid: Option<f64>,
+    /// Base currency that the book did not take.
+    unsold_volume: f64,
+}
+
+/// Writes trades to anything that takes bytes.
+pub struct TradeLog<W: Write> {
+    rows: csv::Writer<W>,
+}
+
+impl<W: Write> TradeLog<W> {
+    /// A log that begins with the header, which is written even if no trade follows.
+    ///
+    /// # Errors
+    /// The header cannot be written.
+    pub fn new(output: W) -> io::Result<Self> {
+        let mut rows = csv::WriterBuilder::new().has_headers(false).from_writer(output);
+        rows.write_record([
+            "buy_sequence_number",
+            "sell_sequence_number",
+            "buy_amount",
+            "sell_amount",
+            "volume",
+            "profit",
+            "buy_venue_sequence_num",
+            "sell_venue_sequence_num",
+            "buy_ts_recv_ns",
+            "sell_ts_recv_ns",
+            "probability",
+            "buy_mid",
+            "sell_mid",
+            "unsold_volume",
+        ])?;
+        rows.flush()?;
+        Ok(Self { rows })
+    }
+
+    /// Appends a trade.
+    ///
+    /// # Errors
+    /// The row cannot be written.
+    pub fn write(&mut self, trade: &Trade) -> io::Result<()> {
+        let position = &trade.position;
+        let known = |mid: f64| (!mid.is_nan()).then_some(mid);
+        self.rows.serialize(Row {
+            buy_sequence_number: position.bought.sequence,
+            sell_sequence_number: trade.sold.sequence,
+            buy_amount: position.buy_amount,
+            sell_amount: trade.sell_amount,
+            volume: position.volume,
+            profit: trade.profit(),
+            buy_venue_sequence_num: position.bought.venue_sequence_num,
+            sell_venue_sequence_num: trade.sold.venue_sequence_num,
+            buy_ts_recv_ns: position.bought.ts_recv_ns,
+            sell_ts_recv_ns: trade.sold.ts_recv_ns,
+            probability: probability(position.logit),
+            buy_mid: known(position.buy_mid),
+            sell_mid: known(trade.sell_mid),
+            unsold_volume: trade.unsold_volume,
+        })?;
+        Ok(())
+    }
+
+    /// Hands everything written so far to the system.
+    ///
+    /// # Errors
+    /// It does not take it.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.rows.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulator::{Moment, Position};
+
+    #[test]
+    fn a_row_reads_back_exactly() {
+        let moment =
+            |sequence| Moment { sequence, venue_sequence_num: sequence + 7, ts_recv_ns: 1_723_161_256_609_369_665 };
+        let trade = Trade {
+            position: Position {
+                bought: moment(43),
+                sell_sequence: 63,
+                buy_amount: 5.0,
+                volume: 0.000080899865383,
+                logit: 1.0,
+                buy_mid: 61804.75,
+            },
+            sold: moment(63),
+            sell_amount: 5.000517759138,
+            unsold_volume: 0.0,
+            sell_mid: f64::NAN,
+        };
+        let mut bytes = Vec::new();
+        let mut log = TradeLog::new(&mut bytes).unwrap();
+        log.write(&trade).unwrap();
+        log.flush().unwrap();
+        drop(log);
+        let text = String::from_utf8(bytes).unwrap();
+        let (header, row) = text.trim_end().split_once('\n').unwrap();
+        assert!(header.starts_with("buy_sequence_number,sell_sequence_number,buy_amount,sell_amount,volume,profit,"));
+        let cells: Vec<&str> = row.split(',').collect();
+        assert_eq!(cells.len(), header.split(',').count());
+        assert_eq!(cells[..2], ["43", "63"]);
+        assert_eq!(cells[5].parse::<f64>().unwrap(), trade.profit());
+        assert_eq!(cells[6..10], ["50", "70", "1723161256609369665", "1723161256609369665"]);
+        assert_eq!(cells[10].parse::<f64>().unwrap(), probability(1.0));
+        assert_eq!(cells[11..], ["61804.75", "", "0.0"]);
+    }
+}

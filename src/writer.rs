@@ -1,0 +1,286 @@
+//! The writer thread: takes trades, evaluations and latency tables from the engine's rings and puts them on disk.
+
+use crate::clock::Clock;
+use crate::engine::Inference;
+use crate::latency::{Stage, StageTable, Tables};
+use crate::model::probability;
+use crate::simulator::Trade;
+use crate::status::Status;
+use crate::trade_log::TradeLog;
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::V2DeflateSerializer;
+use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
+use rtrb::Consumer;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+/// How long the writer sleeps when there is nothing to write.
+const IDLE: Duration = Duration::from_millis(5);
+/// How long a written row may stay in the process's memory; a row is promised on disk within a second.
+const FLUSH_AFTER: Duration = Duration::from_millis(250);
+
+/// A file that cannot be written.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write {path}: {source}")]
+pub struct WriteError {
+    /// The file.
+    pub path: PathBuf,
+    /// What the system said.
+    pub source: io::Error,
+}
+
+impl WriteError {
+    /// For `map_err`.
+    pub fn at(path: &Path) -> impl Fn(io::Error) -> Self {
+        move |source| Self { path: path.into(), source }
+    }
+}
+
+/// The files of a run: one stem, several endings.
+#[derive(Clone, Debug)]
+pub struct RunFiles {
+    /// Closed trades.
+    pub csv: PathBuf,
+    /// Percentiles of received → decided.
+    pub hgrm: PathBuf,
+    /// All stages, an entry per interval.
+    pub hlog: PathBuf,
+    /// Every evaluation, if asked for.
+    pub probabilities: Option<PathBuf>,
+}
+
+impl RunFiles {
+    /// Names the files of a run of `product` that starts now, in local time, in `folder`, which is made if it is not
+    /// there. A name that is taken gets a number. With `stem` the name is that, and what is there is replaced.
+    ///
+    /// # Errors
+    /// The folder cannot be made or no file can be made in it.
+    pub fn create(folder: &Path, product: &str, stem: Option<&str>) -> Result<Self, WriteError> {
+        fs::create_dir_all(folder).map_err(WriteError::at(folder))?;
+        let files = |stem: &str| Self {
+            csv: folder.join(format!("{stem}.csv")),
+            hgrm: folder.join(format!("{stem}.hgrm")),
+            hlog: folder.join(format!("{stem}.hlog")),
+            probabilities: None,
+        };
+        if let Some(stem) = stem {
+            return Ok(files(stem));
+        }
+        let started = jiff::Zoned::now().strftime("%Y_%m_%d_%H_%M_%S").to_string();
+        // The product's name comes from the venue or a file.
+        let harmless =
+            |letter: char| if letter.is_ascii_alphanumeric() || "-._".contains(letter) { letter } else { '_' };
+        let product: String = product.chars().take(64).map(harmless).collect();
+        let mut again = 1;
+        loop {
+            let suffix = if again == 1 { String::new() } else { format!("_{again}") };
+            let named = files(&format!("{started}{product}{suffix}"));
+            match File::create_new(&named.csv) {
+                Ok(_) => return Ok(named),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => again += 1,
+                Err(error) => return Err(WriteError::at(&named.csv)(error)),
+            }
+        }
+    }
+}
+
+/// What the writer thread takes from the engine.
+#[derive(Debug)]
+pub struct Inputs {
+    /// Closed trades.
+    pub trades: Consumer<Trade>,
+    /// Evaluations, when somebody asked for them.
+    pub inferences: Option<Consumer<Inference>>,
+    /// Latencies.
+    pub tables: Tables,
+}
+
+/// What the writer thread has written.
+#[derive(Debug, Default)]
+pub struct Written {
+    /// Rows of the trade log.
+    pub trades: u64,
+    /// All latencies.
+    pub latency: StageTable,
+}
+
+/// The open files of a run.
+struct Outputs {
+    trades: TradeLog<BufWriter<File>>,
+    probabilities: Option<(PathBuf, BufWriter<File>)>,
+}
+
+/// Opens the files, so that what is wrong with them is known before anything runs, and gives the thread's work.
+///
+/// # Errors
+/// A file cannot be made.
+pub fn prepare(
+    files: &RunFiles,
+    inputs: Inputs,
+    clock: Clock,
+    status: Arc<Status>,
+) -> Result<impl FnOnce() -> Result<Written, WriteError> + Send + use<>, WriteError> {
+    let create = |path: &Path| File::create(path).map(BufWriter::new).map_err(WriteError::at(path));
+    let trades = TradeLog::new(create(&files.csv)?).map_err(WriteError::at(&files.csv))?;
+    let probabilities = files.probabilities.as_ref().map(|path| Ok((path.clone(), create(path)?))).transpose()?;
+    let outputs = Outputs { trades, probabilities };
+    let hlog = create(&files.hlog)?;
+    let files = files.clone();
+    Ok(move || run(&files, outputs, hlog, inputs, &clock, &status))
+}
+
+/// Writes until the engine has gone and everything it sent is written. After a fault it goes on taking, so that the
+/// engine never waits for it, and stops the run.
+fn run(
+    files: &RunFiles,
+    mut outputs: Outputs,
+    mut hlog: BufWriter<File>,
+    mut inputs: Inputs,
+    clock: &Clock,
+    status: &Status,
+) -> Result<Written, WriteError> {
+    let mut fault = None;
+    let mut note = |result: Result<(), WriteError>| {
+        if let Err(error) = result {
+            status.stop();
+            fault.get_or_insert(error);
+        }
+    };
+    let mut written = Written::default();
+    let started = clock.stamp();
+    let hlog_error = WriteError::at(&files.hlog);
+    {
+        let mut serializer = V2DeflateSerializer::new();
+        let mut intervals = IntervalLogWriterBuilder::new()
+            .add_comment("papertrader: nanoseconds; one line per stage and interval, the stage as tag")
+            .with_start_time(SystemTime::now())
+            .with_max_value_divisor(1.0)
+            .begin_log_with(&mut hlog, &mut serializer)
+            .map_err(&hlog_error)?;
+        let mut flushed = Instant::now();
+        loop {
+            // Looked at first: what was sent before the engine went is then taken below.
+            let engine_gone = inputs.trades.is_abandoned();
+            let mut idle = true;
+            while let Ok(trade) = inputs.trades.pop() {
+                idle = false;
+                written.trades += 1;
+                note(outputs.trades.write(&trade).map_err(WriteError::at(&files.csv)));
+            }
+            if let (Some(ring), Some((path, output))) = (&mut inputs.inferences, &mut outputs.probabilities) {
+                while let Ok(Inference { venue_sequence_num, logit }) = ring.pop() {
+                    idle = false;
+                    let line = writeln!(output, "{venue_sequence_num} {:.16e}", probability(logit));
+                    note(line.map_err(WriteError::at(path)));
+                }
+            }
+            while inputs.tables.take(|table| {
+                idle = false;
+                written.latency.add(table);
+                let (from, to) = table.span();
+                let start = Duration::from_nanos(clock.between_ns(started, from));
+                let duration = Duration::from_nanos(clock.between_ns(from, to));
+                for stage in Stage::ALL {
+                    let tag = Tag::new(stage.tag());
+                    let line = intervals.write_histogram(&table.stage(stage).histogram, start, duration, tag);
+                    note(line.map_err(|error| hlog_error(io::Error::other(error))));
+                }
+            }) {}
+            if flushed.elapsed() >= FLUSH_AFTER || engine_gone {
+                note(outputs.trades.flush().map_err(WriteError::at(&files.csv)));
+                if let Some((path, output)) = &mut outputs.probabilities {
+                    note(output.flush().map_err(WriteError::at(path)));
+                }
+                flushed = Instant::now();
+            }
+            if engine_gone {
+                break;
+            }
+            if idle {
+                thread::sleep(IDLE);
+            }
+        }
+    }
+    note(hlog.flush().map_err(&hlog_error));
+    let percentiles = File::create(&files.hgrm).and_then(|file| {
+        let mut output = BufWriter::new(file);
+        write_percentiles(&mut output, &written.latency.stage(Stage::Total).histogram)?;
+        output.flush()
+    });
+    note(percentiles.map_err(WriteError::at(&files.hgrm)));
+    fault.map_or(Ok(written), Err)
+}
+
+/// Percentile steps per halving of the distance to 100 %, as HdrHistogram's tools use it.
+const TICKS_PER_HALF_DISTANCE: u32 = 5;
+
+/// Writes a histogram in HdrHistogram's percentile distribution format (`AbstractHistogram.outputPercentileDistribution`
+/// of the Java library), which its plotter reads.
+fn write_percentiles(output: &mut impl Write, histogram: &Histogram<u64>) -> io::Result<()> {
+    writeln!(output, "{:>12} {:>14} {:>10} {:>14}\n", "Value", "Percentile", "TotalCount", "1/(1-Percentile)")?;
+    let mut total = 0;
+    for step in histogram.iter_quantiles(TICKS_PER_HALF_DISTANCE) {
+        total += step.count_since_last_iteration();
+        let (value, quantile) = (step.value_iterated_to() as f64, step.quantile_iterated_to());
+        write!(output, "{value:>12.3} {quantile:>2.12} {total:>10}")?;
+        if quantile < 1.0 {
+            write!(output, " {:>14.2}", 1.0 / (1.0 - quantile))?;
+        }
+        writeln!(output)?;
+    }
+    let sub_buckets = 2 * 10_u32.pow(u32::from(histogram.sigfig()));
+    writeln!(output, "#[Mean    = {:>12.3}, StdDeviation   = {:>12.3}]", histogram.mean(), histogram.stdev())?;
+    writeln!(output, "#[Max     = {:>12.3}, Total count    = {:>12}]", histogram.max() as f64, histogram.len())?;
+    writeln!(
+        output,
+        "#[Buckets = {:>12}, SubBuckets     = {:>12}]",
+        histogram.buckets(),
+        sub_buckets.next_power_of_two()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_written_as_the_plotter_reads_them() {
+        let mut histogram = Histogram::<u64>::new_with_bounds(1, 60_000_000_000, 3).unwrap();
+        (1..=1000).for_each(|value| histogram.record(value).unwrap());
+        let mut bytes = Vec::new();
+        write_percentiles(&mut bytes, &histogram).unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[0], "       Value     Percentile TotalCount 1/(1-Percentile)");
+        assert_eq!(lines[2], "       1.000 0.000000000000          1           1.00");
+        assert!(lines.contains(&"     500.000 0.500000000000        500           2.00"), "{text}");
+        assert!(lines.contains(&"    1000.000 1.000000000000       1000"), "{text}");
+        assert!(text.ends_with(
+            "#[Mean    =      500.500, StdDeviation   =      288.675]\n#[Max     =     1000.000, Total count    =         1000]\n\
+             #[Buckets =           26, SubBuckets     =         2048]\n"
+        ), "{text}");
+    }
+
+    #[test]
+    fn names_do_not_collide_and_hold_nothing_of_a_path() {
+        let folder = tempfile::tempdir().unwrap();
+        let names: Vec<PathBuf> =
+            (0..3).map(|_| RunFiles::create(folder.path(), "../a b/C-1", None).unwrap().csv).collect();
+        for name in &names {
+            assert_eq!(name.parent(), Some(folder.path()));
+            assert!(name.to_str().unwrap().contains(".._a_b_C-1"), "{}", name.display());
+            assert!(name.exists());
+        }
+        assert_ne!(names[0], names[1]);
+        let named = RunFiles::create(folder.path(), "x", Some("run")).unwrap();
+        assert_eq!(named.hlog, folder.path().join("run.hlog"));
+        let file = folder.path().join("file");
+        fs::write(&file, "").unwrap();
+        let error = RunFiles::create(&file.join("in"), "x", None).unwrap_err();
+        assert!(error.to_string().starts_with(&format!("cannot write {}/in: ", file.display())), "{error}");
+    }
+}
