@@ -21,6 +21,8 @@ pub struct Inference {
     pub venue_sequence_num: u64,
     /// The model's log-odds.
     pub logit: f64,
+    /// The stamp of the decision.
+    pub decided: u64,
 }
 
 /// Rings to the writer thread.
@@ -251,7 +253,7 @@ impl Engine {
         self.counts.inferences += 1;
         self.status.inferred(logit);
         if let Some(inferences) = &mut self.outputs.inferences {
-            let inference = Inference { venue_sequence_num: head.sequence_num, logit };
+            let inference = Inference { venue_sequence_num: head.sequence_num, logit, decided };
             push(inferences, inference, &mut self.counts.writer_waits);
         }
         Some((featured, decided))

@@ -1,6 +1,10 @@
 //! The commands: arguments in, work done, report out.
 
+pub mod demo;
+pub mod exchange;
 pub mod generate;
+pub mod live;
+pub mod record;
 pub mod replay;
 
 use crate::failure::Failure;
@@ -60,4 +64,12 @@ fn byte_bar(bytes: u64) -> ProgressBar {
 /// Prints a warning on standard error, one line.
 fn warn(text: impl std::fmt::Display) {
     eprintln!("warning: {text}");
+}
+
+/// A line on standard error that is written anew, if that is a terminal; else one that shows nothing.
+fn status_line() -> ProgressBar {
+    let style = ProgressStyle::with_template("{wide_msg}").expect("the template is well-formed");
+    let target =
+        if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    ProgressBar::with_draw_target(None, target).with_style(style)
 }
