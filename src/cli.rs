@@ -46,6 +46,8 @@ pub enum Command {
     Exchange(commands::exchange::ExchangeArgs),
     /// Run a live session against a local exchange, with no network and no arguments.
     Demo(commands::demo::DemoArgs),
+    /// Measure the latency from a frame's due time to its decision, at fixed rates.
+    Profile(commands::profile::ProfileArgs),
     /// Write a capture of the project's own synthetic market.
     Generate(commands::generate::GenerateArgs),
 }
@@ -126,7 +128,8 @@ fn parse_fee(text: &str) -> Result<f64, String> {
     number_in(text, "a fee is a number of basis points from -10000 to 10000", |fee| fee.abs() <= 10_000.0)
 }
 
-fn parse_name(text: &str) -> Result<String, String> {
+/// Reads a file name without a folder.
+pub fn parse_name(text: &str) -> Result<String, String> {
     let plain = !text.is_empty() && !text.starts_with('.') && !text.contains(['/', '\\', '\0']);
     plain.then(|| text.into()).ok_or_else(|| "a name has no folder in it and does not begin with a dot".into())
 }

@@ -4,6 +4,7 @@ pub mod demo;
 pub mod exchange;
 pub mod generate;
 pub mod live;
+pub mod profile;
 pub mod record;
 pub mod replay;
 
