@@ -51,8 +51,8 @@ pub struct ExchangeArgs {
     /// Close the connections when the capture is over
     #[arg(long)]
     pub close_at_end: bool,
-    /// Something to go wrong: KIND[:AMOUNT][@MOMENT|/MOMENT][xTIMES], such as gap@100, disconnect-rst@3s, stall:2s/500x3,
-    /// or random:SEED/MEAN; repeatable
+    /// Something to go wrong: `KIND[:AMOUNT][@MOMENT|/MOMENT][xTIMES]`, such as gap@100, disconnect-rst@3s,
+    /// stall:2s/500x3, or random:SEED/MEAN; repeatable
     #[arg(long, value_name = "FAULT")]
     pub fault: Vec<FaultSpec>,
     /// Write `sequence_num wall_ns` of the first client's frames, just before each was given to the socket
