@@ -63,7 +63,8 @@ pub struct ExchangeArgs {
     pub spin: bool,
 }
 
-fn parse_rate(text: &str) -> Result<f64, String> {
+/// Reads a number of frames a second.
+pub fn parse_rate(text: &str) -> Result<f64, String> {
     let good = |rate: &f64| *rate > 0.0 && *rate <= 1e6;
     text.parse().ok().filter(good).ok_or_else(|| "a rate lies above 0 and at most at 1000000".into())
 }

@@ -167,6 +167,11 @@ impl LiveSession {
 
         let recorded = recorder.map(Recording::finish);
         let outcome = &session.feed;
+        if outcome.connections == 0 && outcome.gave_up.is_some() {
+            // Nothing happened: there is nothing to report and nothing to keep.
+            files.remove();
+            return finish(None, outcome);
+        }
         let mut source = connection_lines(outcome);
         if let (Some((recorded, _)), Some(path)) = (&recorded, &record) {
             source.push(("recorded", recorded_line(recorded, path)));
