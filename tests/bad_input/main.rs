@@ -11,5 +11,7 @@ mod market;
 mod messages;
 #[cfg(target_os = "linux")]
 mod outputs;
+#[cfg(target_os = "linux")]
+mod regressions;
 #[cfg(unix)]
 mod signals;
