@@ -49,3 +49,28 @@ fn a_full_disk_under_a_long_run() {
         assert_eq!(String::from_utf8(output.stderr).unwrap(), error);
     }
 }
+
+#[test]
+fn a_report_that_nobody_took_was_a_panic() {
+    let setup = setup();
+    let full = File::options().write(true).open(FULL).unwrap();
+    let output = setup.command().stdout(full).output().unwrap();
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), format!("error: cannot print the report: {NO_SPACE}\n"));
+    assert_eq!(output.status.code(), Some(1));
+
+    // A reader that has seen enough, as `head` has, is no fault.
+    let mut child = setup.command().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap().as_str()), (Some(0), ""));
+    assert_eq!(setup.rows().len(), 3);
+}
+
+#[test]
+fn an_error_that_nobody_took_was_a_panic() {
+    let full = || File::options().write(true).open(FULL).unwrap();
+    let status = papertrader().args(["replay", "missing.l2", "--model", "missing.txt"]).stderr(full()).status();
+    assert_eq!(status.unwrap().code(), Some(2));
+    let cut = Setup::new(format!("{}17231", Capture::default().snapshot().text()).as_bytes());
+    assert_eq!(cut.command().stdout(Stdio::null()).stderr(full()).status().unwrap().code(), Some(0));
+}
