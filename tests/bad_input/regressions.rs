@@ -74,3 +74,44 @@ fn an_error_that_nobody_took_was_a_panic() {
     let cut = Setup::new(format!("{}17231", Capture::default().snapshot().text()).as_bytes());
     assert_eq!(cut.command().stdout(Stdio::null()).stderr(full()).status().unwrap().code(), Some(0));
 }
+
+#[test]
+fn a_capture_from_a_pipe_lost_its_beginning() {
+    let setup = Setup::generated(3_000);
+    let whole = setup.replay(&[]).well();
+    let mut command = papertrader();
+    command.args(["replay", "/dev/stdin", "--threshold", "0.6", "--lag", "2", "--name", "run", "--model"]);
+    command.arg(super::market::imbalance_model()).arg("--out").arg(setup.out());
+    let mut cat = Command::new("cat").arg(setup.capture()).stdout(Stdio::piped()).spawn().unwrap();
+    let output = command.stdin(cat.stdout.take().unwrap()).output().unwrap();
+    // What it could not write is of no interest.
+    drop(cat.kill());
+    cat.wait().unwrap();
+    // It would lose what was read to find the product.
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(
+        (output.status.code(), stderr.as_str()),
+        (Some(2), "error: /dev/stdin is no file; a replay reads its capture twice, so save it to one first\n")
+    );
+    // A file is one under any name.
+    let output = command.stdin(File::open(setup.capture()).unwrap()).output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(Replayed::new(&setup, output).trades, whole.trades);
+}
+
+#[test]
+fn a_stop_let_a_frame_go_whose_time_had_not_come() {
+    let capture = super::market::Capture::default().snapshot().quiet(1);
+    let year_later = super::market::message("BTC-USD", "update", 2, &super::market::QUIET);
+    let capture = capture.line(&format!("1754697600000000000 {year_later}"));
+    let setup = Setup::new(capture.text().as_bytes());
+    let mut command = setup.command();
+    command.args(["--speed", "1x"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    eventually("both frames' probabilities on disk", || setup.evaluated().len() == 2);
+    signal(&child, "INT");
+    let replayed = Replayed::new(&setup, child.wait_with_output().unwrap()).well();
+    // The frame that was not due is not taken.
+    assert_eq!((replayed.count("frames"), replayed.evaluated), (2, vec![0, 1]));
+    assert!(replayed.report.contains(", stopped before the end\n"));
+}
