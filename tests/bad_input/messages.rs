@@ -246,6 +246,7 @@ fn control_lines_of_the_recorder() {
     let capture = connected(Capture::default(), 1).snapshot().quiet(1);
     let capture = connected(lost(capture), 2).snapshot().quiet(2);
     let replayed = capture.replay().well();
+    let replayed = replayed.says("connection lost: connection 1: reset\\nby peer");
     assert_eq!((replayed.count("connection lost"), replayed.count("faults")), (1, 1));
     assert_eq!(replayed.count("connections"), 2);
     assert_eq!(replayed.evaluated, [0, 1, 0, 1, 2]);

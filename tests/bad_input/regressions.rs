@@ -115,3 +115,13 @@ fn a_stop_let_a_frame_go_whose_time_had_not_come() {
     assert_eq!((replayed.count("frames"), replayed.evaluated), (2, vec![0, 1]));
     assert!(replayed.report.contains(", stopped before the end\n"));
 }
+
+/// A product's name gives the terminal no commands and does not break a line.
+#[test]
+fn names_from_a_capture_commanded_the_terminal() {
+    let capture = Capture::default().snapshot().frame("\\u001b[2J\\nX", "snapshot", &super::market::BOOK);
+    capture.replay().well().says("passed over              \\u{1b}[2J\\nX");
+    let refused = capture.replay_with(&["--product", "DOGE-USD"]);
+    assert_eq!(refused.code, 2);
+    assert!(refused.stderr.ends_with("; it holds BTC-USD, \\u{1b}[2J X"), "{}", refused.stderr);
+}
