@@ -125,3 +125,29 @@ fn names_from_a_capture_commanded_the_terminal() {
     assert_eq!(refused.code, 2);
     assert!(refused.stderr.ends_with("; it holds BTC-USD, \\u{1b}[2J X"), "{}", refused.stderr);
 }
+
+/// Terminals: `script` of util-linux gives the program one.
+#[test]
+fn progress_took_two_lines_of_a_terminal() {
+    let text = Capture::default().snapshot().quiet(60).text().to_string();
+    let setup = Setup::new(text.as_bytes());
+    let arguments = ["--speed", "1x"];
+    // The capture lasts 0.6 s, several looks of the watching thread. Not a terminal: silence.
+    setup.replay(&arguments).well();
+
+    if Command::new("script").arg("--version").output().is_err() {
+        eprintln!("SKIPPED: no `script` to make a terminal");
+        return;
+    }
+    let mut command = setup.command();
+    let words = command.args(arguments).get_args().map(|word| format!("'{}'", word.to_str().unwrap()));
+    let line = format!("{} {} >/dev/null", env!("CARGO_BIN_EXE_papertrader"), words.collect::<Vec<_>>().join(" "));
+    let output = Command::new("script").args(["-qec", &line, "/dev/null"]).stdin(Stdio::null()).output().unwrap();
+    assert!(output.status.success());
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert!(shown.contains("frames/s") && shown.contains("trades") && shown.contains("profit"), "{shown:?}");
+    // It never has to go up to a line before, and the last thing is to clear the line.
+    let cleared = ["\r\x1b[2K", "\x1b[2K"];
+    assert!(!shown.contains("\x1b[1A"), "{shown:?}");
+    assert!(cleared.iter().any(|clear| shown.ends_with(clear)), "{shown:?}");
+}
