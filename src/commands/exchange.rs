@@ -1,11 +1,11 @@
 //! `papertrader exchange`: a local exchange for everything that wants something real to connect to.
 
-use super::Interrupt;
+use super::{Interrupt, print};
 use crate::exchange::faults::FaultSpec;
 use crate::exchange::{Exchange, ExchangeConfig, ExchangeStats, Pace, SourceConfig, TlsFiles};
 use crate::failure::Failure;
 use clap::Args;
-use std::io::Write;
+use std::fmt::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::thread;
@@ -107,9 +107,7 @@ impl ExchangeArgs {
 pub fn run(args: &ExchangeArgs) -> Result<(), Failure> {
     let interrupt = Interrupt::watch()?;
     let exchange = Exchange::start(args.config()?).map_err(Failure::input)?;
-    println!("papertrader {}: exchange at {}", env!("CARGO_PKG_VERSION"), exchange.url());
-    // A script that waits for this line reads a pipe.
-    std::io::stdout().flush().map_err(Failure::running)?;
+    print(format_args!("papertrader {}: exchange at {}\n", env!("CARGO_PKG_VERSION"), exchange.url()))?;
     while !interrupt.is_set() {
         thread::sleep(Duration::from_millis(50));
         // The exchange ends by itself only when something went wrong.
@@ -118,14 +116,17 @@ pub fn run(args: &ExchangeArgs) -> Result<(), Failure> {
         }
     }
     let stats = exchange.stop().map_err(Failure::running)?;
-    print_stats(&stats);
+    let printed = print(report(&stats));
     match stats.source_error {
         Some(error) => Err(Failure::input(error)),
-        None => Ok(()),
+        None => printed,
     }
 }
 
-fn print_stats(stats: &ExchangeStats) {
+fn report(stats: &ExchangeStats) -> String {
+    let mut report = String::new();
+    // Writing to a string does not fail.
+    let mut line = |name: &str, count: u64| drop(writeln!(report, "  {name:<26} {count}"));
     let sent = stats.sent;
     for (name, count) in [
         ("clients accepted", stats.accepted),
@@ -143,9 +144,10 @@ fn print_stats(stats: &ExchangeStats) {
         ("latest frame, us late", u64::try_from(stats.behind_max.as_micros()).unwrap_or(u64::MAX)),
         ("levels refused", stats.levels_refused),
     ] {
-        println!("  {name:<26} {count}");
+        line(name, count);
     }
-    for (fault, count) in &stats.faults {
-        println!("  fault {:<20} {count}", fault.name());
+    for (fault, &count) in &stats.faults {
+        line(&format!("fault {}", fault.name()), count);
     }
+    report
 }

@@ -1,6 +1,6 @@
 //! `papertrader live`: paper trading against the live feed.
 
-use super::{Interrupt, status_line, warn};
+use super::{Interrupt, print, status_line, warn};
 use crate::capture::CaptureError;
 use crate::cli::{ResultArgs, ThreadArgs, TradingArgs, TradingSettings, parse_duration};
 use crate::clock::wall_ns;
@@ -187,11 +187,12 @@ impl LiveSession {
             elapsed,
             stopped: outcome.stopped,
         };
-        print!("{}", RunReport::new(&run, &session, &outcome.counts, &outcome.notes));
+        let printed = print(RunReport::new(&run, &session, &outcome.counts, &outcome.notes));
         if let Err(error) = session.written {
             return Err(Failure::running(error));
         }
-        finish(recorded.and_then(|(_, error)| error), outcome)
+        finish(recorded.and_then(|(_, error)| error), outcome)?;
+        printed
     }
 }
 
