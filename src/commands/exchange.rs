@@ -126,7 +126,9 @@ pub fn run(args: &ExchangeArgs) -> Result<(), Failure> {
 fn report(stats: &ExchangeStats) -> String {
     let mut report = String::new();
     // Writing to a string does not fail.
-    let mut line = |name: &str, count: u64| drop(writeln!(report, "  {name:<26} {count}"));
+    let mut line = |name: &str, count: u64| {
+        let _ = writeln!(report, "  {name:<26} {count}");
+    };
     let sent = stats.sent;
     for (name, count) in [
         ("clients accepted", stats.accepted),
