@@ -72,6 +72,9 @@ pub fn run(args: &RecordArgs) -> Result<(), Failure> {
     print_notices(&heard);
 
     let (recorded, error) = recorder.finish();
+    if outcome.connections == 0 && outcome.gave_up.is_some() {
+        return finish(error, &outcome);
+    }
     println!("papertrader {}: recording of {}", env!("CARGO_PKG_VERSION"), args.connection.url);
     let counts = &outcome.counts;
     let mut lines = connection_lines(&outcome);
