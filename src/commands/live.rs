@@ -6,6 +6,7 @@ use crate::cli::{ResultArgs, ThreadArgs, TradingArgs, TradingSettings, parse_dur
 use crate::clock::wall_ns;
 use crate::failure::Failure;
 use crate::feed::auth::Credentials;
+use crate::feed::backoff::Backoff;
 use crate::feed::intake::ScaleRule;
 use crate::feed::live::{LiveFeed, LiveOutcome, LiveSettings, Patience};
 use crate::feed::wire::{Connector, WireConfig};
@@ -77,7 +78,7 @@ impl ConnectionArgs {
             max_retries: self.max_retries,
             credentials,
             // Clients that lose the venue at the same moment must not come back at the same moment.
-            jitter_seed: wall_ns().unsigned_abs() ^ u64::from(std::process::id()) << 32,
+            backoff: Backoff::new(wall_ns().unsigned_abs() ^ u64::from(std::process::id()) << 32),
         })
     }
 }
