@@ -1,6 +1,6 @@
 //! `papertrader live`: paper trading against the live feed.
 
-use super::{Interrupt, status_line, warn};
+use super::{Interrupt, print, status_line, warn};
 use crate::capture::CaptureError;
 use crate::cli::{ResultArgs, ThreadArgs, TradingArgs, TradingSettings, parse_duration};
 use crate::clock::wall_ns;
@@ -168,6 +168,11 @@ impl LiveSession {
 
         let recorded = recorder.map(Recording::finish);
         let outcome = &session.feed;
+        if outcome.connections == 0 && outcome.gave_up.is_some() {
+            // Nothing happened: there is nothing to report and nothing to keep.
+            files.remove();
+            return finish(None, outcome);
+        }
         let mut source = connection_lines(outcome);
         if let (Some((recorded, _)), Some(path)) = (&recorded, &record) {
             source.push(("recorded", recorded_line(recorded, path)));
@@ -183,14 +188,12 @@ impl LiveSession {
             elapsed,
             stopped: outcome.stopped,
         };
-        // A session that never came about has nothing to report.
-        if outcome.connections > 0 || outcome.gave_up.is_none() {
-            print!("{}", RunReport::new(&run, &session, &outcome.counts, &outcome.notes));
-        }
+        let printed = print(RunReport::new(&run, &session, &outcome.counts, &outcome.notes));
         if let Err(error) = session.written {
             return Err(Failure::running(error));
         }
-        finish(recorded.and_then(|(_, error)| error), outcome)
+        finish(recorded.and_then(|(_, error)| error), outcome)?;
+        printed
     }
 }
 
