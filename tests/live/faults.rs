@@ -284,10 +284,10 @@ fn positions_live_through_a_reconnection() {
     assert!(engine.open_positions <= 6, "lag is 5 updates: {}", engine.open_positions);
 }
 
-/// How long the session with random faults runs; longer on request: `PAPERTRADER_RANDOM_FAULTS_S=60`.
+/// How long a session with random faults runs; longer on request: `PAPERTRADER_RANDOM_FAULTS_S=60`.
 fn random_faults_time() -> Duration {
     let given = std::env::var("PAPERTRADER_RANDOM_FAULTS_S").ok();
-    Duration::from_secs(given.map_or(12, |text| text.parse().expect("a number of seconds")))
+    Duration::from_secs(given.map_or(6, |text| text.parse().expect("a number of seconds")))
 }
 
 #[test]
@@ -298,7 +298,7 @@ fn random_faults_end_with_the_exchanges_book() {
         let config = ExchangeConfig { source, ..market(&["random:11/60"]) };
         let exchange = start(if tls { with_tls(config) } else { config });
         let session = Session::start(LiveSettings { wait, ..settings(&exchange) });
-        std::thread::sleep(random_faults_time() / 2);
+        std::thread::sleep(random_faults_time());
         session.assert_book(&exchange);
         session.go_on(500);
         session.assert_book(&exchange);
