@@ -21,6 +21,10 @@ fn main() -> ExitCode {
 fn run() -> Result<(), Failure> {
     match Cli::parse_from(expand_config(std::env::args_os())?).command {
         Command::Replay(args) => commands::replay::run(&args),
+        Command::Live(args) => commands::live::run(&args),
+        Command::Record(args) => commands::record::run(&args),
+        Command::Exchange(args) => commands::exchange::run(&args),
+        Command::Demo(args) => commands::demo::run(&args),
         Command::Generate(args) => commands::generate::run(&args),
     }
 }

@@ -160,9 +160,9 @@ impl Replay {
                     intake.take(frame, &arrival, engine)?;
                 }
                 Item::Control(Control::Connected { .. }) => intake.connected(&arrival, engine)?,
-                Item::Control(Control::Disconnected { connection, cause }) => {
-                    let detail = format!("connection {connection}: {cause}");
-                    intake.fault(Fault::Disconnected, detail, &arrival, engine)?;
+                Item::Control(Control::Disconnected { fault, cause, .. }) => {
+                    let fault = Fault::by_name(&fault).unwrap_or(Fault::Disconnected);
+                    intake.disconnected(fault, cause, &arrival, engine)?;
                 }
                 Item::Control(Control::Gap { frames }) => {
                     let detail = format!("{frames} frames were not recorded");

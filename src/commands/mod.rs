@@ -1,6 +1,10 @@
 //! The commands: arguments in, work done, report out.
 
+pub mod demo;
+pub mod exchange;
 pub mod generate;
+pub mod live;
+pub mod record;
 pub mod replay;
 
 use crate::failure::Failure;
@@ -72,4 +76,12 @@ fn print(report: impl Display) -> Result<(), Failure> {
 fn warn(text: impl Display) {
     // Where standard error takes nothing there is nobody to tell.
     let _ = writeln!(io::stderr(), "warning: {text}");
+}
+
+/// A line on standard error that is written anew, if that is a terminal; else one that shows nothing.
+fn status_line() -> ProgressBar {
+    let style = ProgressStyle::with_template("{wide_msg}").expect("the template is well-formed");
+    let target =
+        if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    ProgressBar::with_draw_target(None, target).with_style(style)
 }

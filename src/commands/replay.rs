@@ -80,6 +80,7 @@ pub fn run(args: &ReplayArgs) -> Result<(), Failure> {
         other_products: &session.feed.other_products,
         settings: &settings,
         files: &files,
+        source: Vec::new(),
         elapsed,
         stopped: session.feed.stopped,
     };

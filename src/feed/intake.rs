@@ -204,6 +204,20 @@ impl Intake {
         Ok(note)
     }
 
+    /// Tells the engine that the connection ended. If a fault ended it that has been counted already, there is nothing new.
+    ///
+    /// # Errors
+    /// The engine has ended.
+    pub fn disconnected(
+        &mut self,
+        fault: Fault,
+        detail: String,
+        arrival: &Arrival,
+        engine: &mut impl Publish,
+    ) -> Result<(), EngineGone> {
+        if self.invalid { Ok(()) } else { self.fault(fault, detail, arrival, engine).map(|_| ()) }
+    }
+
     /// Takes one message.
     ///
     /// # Errors

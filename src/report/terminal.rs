@@ -32,6 +32,8 @@ pub struct Run<'a> {
     pub settings: &'a TradingSettings,
     /// What was written.
     pub files: &'a RunFiles,
+    /// Lines about the source, such as connections, each with its name.
+    pub source: Vec<(&'static str, String)>,
     /// Wall time of the run.
     pub elapsed: Duration,
     /// Whether it was stopped before the end of its source.
@@ -100,6 +102,9 @@ impl<'a> RunReport<'a> {
         line(f, "threads", format_args!("{threads}, {cores}, wait {}", session.wait.name()))?;
         let seconds = run.elapsed.as_secs_f64();
         let rate = Grouped((self.engine.counts.frames as f64 / seconds) as u64);
+        for (name, value) in &run.source {
+            line(f, name, value)?;
+        }
         let stopped = if run.stopped { ", stopped before the end" } else { "" };
         line(f, "ran for", format_args!("{seconds:.3} s, {rate} frames/s{stopped}"))
     }
@@ -230,9 +235,9 @@ impl Display for RunReport<'_> {
         self.counters(f)?;
         self.trading(f)?;
         self.latencies(f)?;
-        let RunFiles { csv, hgrm, hlog, probabilities } = self.run.files;
+        let RunFiles { csv, hgrm, hlog, probabilities, decisions } = self.run.files;
         writeln!(f, "\nwrote")?;
-        let paths = [Some(csv), Some(hgrm), Some(hlog), probabilities.as_ref()];
+        let paths = [Some(csv), Some(hgrm), Some(hlog), probabilities.as_ref(), decisions.as_ref()];
         paths.into_iter().flatten().try_for_each(|path: &std::path::PathBuf| writeln!(f, "  {}", Path::display(path)))
     }
 }

@@ -68,6 +68,11 @@ impl Capture {
         self
     }
 
+    /// That number.
+    pub fn next(&self) -> u64 {
+        self.next
+    }
+
     /// A frame of any product and kind.
     pub fn frame(self, product: &str, kind: &str, levels: &[Level]) -> Self {
         let next = self.next;

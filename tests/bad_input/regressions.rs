@@ -151,3 +151,18 @@ fn progress_took_two_lines_of_a_terminal() {
     assert!(!shown.contains("\x1b[1A"), "{shown:?}");
     assert!(cleared.iter().any(|clear| shown.ends_with(clear)), "{shown:?}");
 }
+
+/// Every snapshot bought and none sold, as often as the book came and went.
+#[test]
+fn positions_piled_up_while_the_book_came_and_went() {
+    let capture = (0..40).fold(Capture::default(), |capture, _| {
+        let again = capture.snapshot();
+        let next = again.next();
+        again.raw("cut").numbered(next)
+    });
+    let replayed =
+        capture.replay().well().says("open positions           2, cost 10.000000, no live book to mark them");
+    // With a holding time of two frames.
+    let expected: Vec<(u64, u64)> = (0..38).map(|frame| (frame, frame + 2)).collect();
+    assert_eq!(replayed.trades, expected);
+}

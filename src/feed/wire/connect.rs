@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use crate::clock::Clock;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
-use quanta::Clock;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tungstenite::WebSocket;
