@@ -61,7 +61,9 @@ fn plain(feature: Feature, books: &[Snap]) -> f64 {
             sum
         }
         Feature::UpdatesSinceMidChange => {
-            books.windows(2).rev().take_while(|pair| mid(&pair[0]) == mid(&pair[1])).count() as f64
+            // In ticks: equal mids of other prices are not always equal doubles.
+            let twice_mid = |snap: &Snap| snap.bids[0].0 + snap.asks[0].0;
+            books.windows(2).rev().take_while(|pair| twice_mid(&pair[0]) == twice_mid(&pair[1])).count() as f64
         }
         Feature::SecondsSinceUpdate => (now.ts_recv_ns - books[books.len() - 2].ts_recv_ns) as f64 / 1e9,
     }
