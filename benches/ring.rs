@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::median;
+use common::{median, rounds};
 use papertrader::cores;
 use papertrader::event::{Event, FrameHead, FrameKind};
 use papertrader::feed::intake::Publish;
@@ -17,7 +17,6 @@ use std::time::Instant;
 
 const LEVELS: usize = 11;
 const FRAMES: u64 = 20_000;
-const ROUNDS: usize = 15;
 
 /// A frame's way through a ring, nanoseconds: half a round trip.
 fn ring_hop_ns(cores: (Option<usize>, Option<usize>), wait: Wait, levels: &[Event]) -> f64 {
@@ -70,14 +69,15 @@ fn main() {
         None => ((None, None), Wait::Yield),
     };
     let levels = vec![Event::level(Side::Bid, 1, 1); LEVELS];
+    let rounds = rounds();
     let (mut raw, mut one, mut eleven) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         raw.push(ping_pong_ns(cores).expect("the cores are there"));
         one.push(ring_hop_ns(cores, wait, &levels[..0]));
         eleven.push(ring_hop_ns(cores, wait, &levels));
     }
     let ratio = |hops: &[f64]| median(hops.iter().zip(&raw).map(|(hop, raw)| hop / raw).collect());
-    println!("ring: {FRAMES} frames there and back, {ROUNDS} rounds, medians; cores {cores:?}, wait {}", wait.name());
+    println!("ring: {FRAMES} frames there and back, {rounds} rounds, medians; cores {cores:?}, wait {}", wait.name());
     println!("  {:<32} {:>8} {:>8}", "", "ns/hop", "ratio");
     println!("  {:<32} {:>8.1} {:>7.2}x", "cache line, raw", median(raw.clone()), 1.0);
     println!("  {:<32} {:>8.1} {:>7.2}x", "ring, a frame's head alone", median(one.clone()), ratio(&one));

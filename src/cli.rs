@@ -26,7 +26,11 @@ pub const BUY_AMOUNT: f64 = 5.0;
 /// The command line.
 #[derive(Debug, Parser)]
 #[command(name = "papertrader", version, about, args_override_self = true, propagate_version = true)]
-#[command(after_help = "Exit status: 0 done, 1 failed while running, 2 bad arguments or input files.")]
+#[command(
+    after_help = "After a command, --config FILE takes options from a TOML file (threshold = 0.7, pin-cores = \"2,3\", \
+                        fused = true); what follows on the command line wins.\n\n\
+                        Exit status: 0 done, 1 failed while running, 2 bad arguments or input files."
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]

@@ -4,13 +4,15 @@ use clap::Parser;
 use papertrader::cli::{Cli, Command, expand_config};
 use papertrader::commands;
 use papertrader::failure::Failure;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("error: {failure}");
+            // Where standard error takes nothing, the exit code still tells.
+            let _ = writeln!(io::stderr(), "error: {failure}");
             failure.exit_code()
         }
     }

@@ -4,6 +4,7 @@
 //! which is counted and marked in its place; the session loses nothing.
 
 use crate::capture::{CaptureError, CaptureWriter, Control};
+use crate::clock::wall_ns;
 use crate::event::Fault;
 use rtrb::{Consumer, Producer, RingBuffer};
 use std::io::Read;
@@ -139,6 +140,8 @@ impl Tape {
         let started = Instant::now();
         while !(self.make_up_gap(ts_recv_ns) && self.push(ts_recv_ns, kind, self.connection, text.as_bytes())) {
             if self.ring.is_abandoned() || started.elapsed() > FLUSH_AFTER {
+                // A replay must not run over its place: the gap that stands there instead makes the book invalid too.
+                self.lost += 1;
                 return;
             }
             thread::sleep(IDLE);
@@ -169,6 +172,16 @@ impl Tape {
         self.ring.push_entire_slice(&head.encode()).expect(room);
         self.ring.push_entire_slice(payload).expect(room);
         true
+    }
+}
+
+impl Drop for Tape {
+    /// Marks what was lost at the very end, too: nothing comes after it that would.
+    fn drop(&mut self) {
+        let started = Instant::now();
+        while !self.make_up_gap(wall_ns()) && !self.ring.is_abandoned() && started.elapsed() < FLUSH_AFTER {
+            thread::sleep(IDLE);
+        }
     }
 }
 
@@ -335,6 +348,18 @@ mod tests {
         tape.frame(2, b"{}");
         drop(tape);
         assert_eq!(recording.finish().0, Recorded { frames: 1, bytes: 2, lost: 1 });
+    }
+
+    #[test]
+    fn frames_lost_at_the_end_are_counted_and_marked() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let (mut tape, recording) = start_with(&path, 100).unwrap();
+        tape.frame(1, b"{}");
+        tape.frame(2, &[b'x'; 200]);
+        drop(tape);
+        assert_eq!(recording.finish().0, Recorded { frames: 1, bytes: 2, lost: 1 });
+        assert_eq!(lines(&path).pop().unwrap().1, Err(Control::Gap { frames: 1 }));
     }
 
     #[test]

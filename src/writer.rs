@@ -56,6 +56,15 @@ pub struct RunFiles {
 }
 
 impl RunFiles {
+    /// Removes what a run that never began has left.
+    pub fn remove(&self) {
+        let optional = [&self.probabilities, &self.decisions].into_iter().flatten();
+        for path in [&self.csv, &self.hgrm, &self.hlog].into_iter().chain(optional) {
+            // What is not there need not be removed.
+            let _ = fs::remove_file(path);
+        }
+    }
+
     /// Whether anything is written of every evaluation.
     pub fn want_inferences(&self) -> bool {
         self.probabilities.is_some() || self.decisions.is_some()

@@ -35,7 +35,7 @@ fi
 pins=${cores:+--pin-cores $cores}
 
 echo; echo "### replay throughput: a capture of 500,000 frames, uncompressed"
-python3 tools/repeat-capture.py "$capture" 500000 "$out/repeated.l2"
+python3 tools/repeat_capture.py "$capture" 500000 "$out/repeated.l2"
 for threads in "$pins" "--fused"; do
     for run in 1 2 3; do
         # shellcheck disable=SC2086  # arguments, or none

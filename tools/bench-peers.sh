@@ -3,4 +3,4 @@
 set -eu
 cd "$(dirname "$0")/../benches/peers"
 cargo build --release --quiet
-target/release/papertrader-peers
+target/release/papertrader-peers --bench

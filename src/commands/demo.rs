@@ -1,10 +1,12 @@
 //! `papertrader demo`: everything at once on one machine, with no network.
 
 use super::Interrupt;
+use super::exchange::parse_rate;
 use super::live::{ConnectionArgs, LiveSession, VENUE_URL};
 use crate::cli::{ResultArgs, ThreadArgs, TradingArgs, TradingSettings, parse_duration};
 use crate::exchange::{Exchange, ExchangeConfig, Pace, SourceConfig, TlsFiles};
 use crate::failure::Failure;
+use crate::feed::intake::ScaleRule;
 use crate::model::ModelFile;
 use clap::Args;
 use std::fs;
@@ -24,7 +26,7 @@ pub struct DemoArgs {
     #[arg(long, default_value_t = 7)]
     pub seed: u64,
     /// Frames a second of the synthetic market, in the mean
-    #[arg(long, value_name = "FRAMES/S", default_value_t = 200.0)]
+    #[arg(long, value_name = "FRAMES/S", default_value_t = 200.0, value_parser = parse_rate)]
     pub rate: f64,
     /// Model file [default: the built-in one-feature model imbalance.json]
     #[arg(long, value_name = "FILE")]
@@ -68,7 +70,7 @@ pub fn run(args: &DemoArgs) -> Result<(), Failure> {
         stale_after: Duration::from_secs(30),
         max_retries: None,
     };
-    let settings = connection.settings(trading_scale(), trading.session.wait)?;
+    let settings = connection.settings(ScaleRule::default(), trading.session.wait)?;
     let title = format!("demo, live session with a local exchange at {} instead of {VENUE_URL}", exchange.url());
     let session = LiveSession { title, settings, trading, files, record: Some(record) };
     let ran = session.run(&interrupt);
@@ -99,8 +101,4 @@ fn trading_args(args: &DemoArgs, csv: &Path) -> Result<TradingArgs, Failure> {
         tick_size: None,
         lot_size: None,
     })
-}
-
-fn trading_scale() -> crate::feed::intake::ScaleRule {
-    crate::feed::intake::ScaleRule::default()
 }

@@ -1,11 +1,11 @@
 //! `papertrader exchange`: a local exchange for everything that wants something real to connect to.
 
-use super::Interrupt;
+use super::{Interrupt, print};
 use crate::exchange::faults::FaultSpec;
 use crate::exchange::{Exchange, ExchangeConfig, ExchangeStats, Pace, SourceConfig, TlsFiles};
 use crate::failure::Failure;
 use clap::Args;
-use std::io::Write;
+use std::fmt::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::thread;
@@ -51,8 +51,8 @@ pub struct ExchangeArgs {
     /// Close the connections when the capture is over
     #[arg(long)]
     pub close_at_end: bool,
-    /// Something to go wrong: KIND[:AMOUNT][@MOMENT|/MOMENT][xTIMES], such as gap@100, disconnect-rst@3s, stall:2s/500x3,
-    /// or random:SEED/MEAN; repeatable
+    /// Something to go wrong: `KIND[:AMOUNT][@MOMENT|/MOMENT][xTIMES]`, such as gap@100, disconnect-rst@3s,
+    /// stall:2s/500x3, or random:SEED/MEAN; repeatable
     #[arg(long, value_name = "FAULT")]
     pub fault: Vec<FaultSpec>,
     /// Write `sequence_num wall_ns` of the first client's frames, just before each was given to the socket
@@ -63,7 +63,8 @@ pub struct ExchangeArgs {
     pub spin: bool,
 }
 
-fn parse_rate(text: &str) -> Result<f64, String> {
+/// Reads a number of frames a second.
+pub fn parse_rate(text: &str) -> Result<f64, String> {
     let good = |rate: &f64| *rate > 0.0 && *rate <= 1e6;
     text.parse().ok().filter(good).ok_or_else(|| "a rate lies above 0 and at most at 1000000".into())
 }
@@ -106,9 +107,7 @@ impl ExchangeArgs {
 pub fn run(args: &ExchangeArgs) -> Result<(), Failure> {
     let interrupt = Interrupt::watch()?;
     let exchange = Exchange::start(args.config()?).map_err(Failure::input)?;
-    println!("papertrader {}: exchange at {}", env!("CARGO_PKG_VERSION"), exchange.url());
-    // A script that waits for this line reads a pipe.
-    std::io::stdout().flush().map_err(Failure::running)?;
+    print(format_args!("papertrader {}: exchange at {}\n", env!("CARGO_PKG_VERSION"), exchange.url()))?;
     while !interrupt.is_set() {
         thread::sleep(Duration::from_millis(50));
         // The exchange ends by itself only when something went wrong.
@@ -117,14 +116,19 @@ pub fn run(args: &ExchangeArgs) -> Result<(), Failure> {
         }
     }
     let stats = exchange.stop().map_err(Failure::running)?;
-    print_stats(&stats);
+    let printed = print(report(&stats));
     match stats.source_error {
         Some(error) => Err(Failure::input(error)),
-        None => Ok(()),
+        None => printed,
     }
 }
 
-fn print_stats(stats: &ExchangeStats) {
+fn report(stats: &ExchangeStats) -> String {
+    let mut report = String::new();
+    // Writing to a string does not fail.
+    let mut line = |name: &str, count: u64| {
+        let _ = writeln!(report, "  {name:<26} {count}");
+    };
     let sent = stats.sent;
     for (name, count) in [
         ("clients accepted", stats.accepted),
@@ -142,9 +146,10 @@ fn print_stats(stats: &ExchangeStats) {
         ("latest frame, us late", u64::try_from(stats.behind_max.as_micros()).unwrap_or(u64::MAX)),
         ("levels refused", stats.levels_refused),
     ] {
-        println!("  {name:<26} {count}");
+        line(name, count);
     }
-    for (fault, count) in &stats.faults {
-        println!("  fault {:<20} {count}", fault.name());
+    for (fault, &count) in &stats.faults {
+        line(&format!("fault {}", fault.name()), count);
     }
+    report
 }

@@ -1,11 +1,12 @@
 //! `papertrader live`: paper trading against the live feed.
 
-use super::{Interrupt, status_line, warn};
+use super::{Interrupt, print, status_line, warn};
 use crate::capture::CaptureError;
 use crate::cli::{ResultArgs, ThreadArgs, TradingArgs, TradingSettings, parse_duration};
 use crate::clock::wall_ns;
 use crate::failure::Failure;
 use crate::feed::auth::Credentials;
+use crate::feed::backoff::Backoff;
 use crate::feed::intake::ScaleRule;
 use crate::feed::live::{LiveFeed, LiveOutcome, LiveSettings, Patience};
 use crate::feed::wire::{Connector, WireConfig};
@@ -77,7 +78,7 @@ impl ConnectionArgs {
             max_retries: self.max_retries,
             credentials,
             // Clients that lose the venue at the same moment must not come back at the same moment.
-            jitter_seed: wall_ns().unsigned_abs() ^ u64::from(std::process::id()) << 32,
+            backoff: Backoff::new(wall_ns().unsigned_abs() ^ u64::from(std::process::id()) << 32),
         })
     }
 }
@@ -167,6 +168,11 @@ impl LiveSession {
 
         let recorded = recorder.map(Recording::finish);
         let outcome = &session.feed;
+        if outcome.connections == 0 && outcome.gave_up.is_some() {
+            // Nothing happened: there is nothing to report and nothing to keep.
+            files.remove();
+            return finish(None, outcome);
+        }
         let mut source = connection_lines(outcome);
         if let (Some((recorded, _)), Some(path)) = (&recorded, &record) {
             source.push(("recorded", recorded_line(recorded, path)));
@@ -182,11 +188,12 @@ impl LiveSession {
             elapsed,
             stopped: outcome.stopped,
         };
-        print!("{}", RunReport::new(&run, &session, &outcome.counts, &outcome.notes));
+        let printed = print(RunReport::new(&run, &session, &outcome.counts, &outcome.notes));
         if let Err(error) = session.written {
             return Err(Failure::running(error));
         }
-        finish(recorded.and_then(|(_, error)| error), outcome)
+        finish(recorded.and_then(|(_, error)| error), outcome)?;
+        printed
     }
 }
 

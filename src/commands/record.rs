@@ -1,7 +1,7 @@
 //! `papertrader record`: the live feed into a capture, without a model.
 
 use super::live::{ConnectionArgs, connection_lines, finish, print_notices, recorded_line};
-use super::{Interrupt, status_line};
+use super::{Interrupt, print, status_line};
 use crate::event::{Event, FrameHead};
 use crate::failure::Failure;
 use crate::feed::intake::{EngineGone, Publish, ScaleRule};
@@ -12,6 +12,8 @@ use crate::session::Feed;
 use crate::status::Status;
 use clap::Args;
 use crossbeam_channel::bounded;
+use std::fmt::Write;
+use std::fs;
 use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -72,7 +74,11 @@ pub fn run(args: &RecordArgs) -> Result<(), Failure> {
     print_notices(&heard);
 
     let (recorded, error) = recorder.finish();
-    println!("papertrader {}: recording of {}", env!("CARGO_PKG_VERSION"), args.connection.url);
+    if outcome.connections == 0 && outcome.gave_up.is_some() {
+        // Nothing happened: there is nothing to report and nothing to keep.
+        let _ = fs::remove_file(&args.capture);
+        return finish(None, &outcome);
+    }
     let counts = &outcome.counts;
     let mut lines = connection_lines(&outcome);
     lines.push(("frames", counts.frames.to_string()));
@@ -80,8 +86,12 @@ pub fn run(args: &RecordArgs) -> Result<(), Failure> {
     lines.push(("faults", counts.faults.total().to_string()));
     lines.extend(counts.faults.iter().map(|(fault, count)| (fault.name(), count.to_string())));
     lines.push(("recorded", recorded_line(&recorded, &args.capture)));
+    let mut report = format!("papertrader {}: recording of {}\n", env!("CARGO_PKG_VERSION"), args.connection.url);
     for (name, value) in lines {
-        println!("  {name:<24} {value}");
+        // Writing to a string does not fail.
+        let _ = writeln!(report, "  {name:<24} {value}");
     }
-    finish(error, &outcome)
+    let printed = print(report);
+    finish(error, &outcome)?;
+    printed
 }

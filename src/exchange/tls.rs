@@ -1,7 +1,8 @@
 //! The exchange's certificates: an authority made at start, and what it signs.
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose,
 };
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
@@ -11,6 +12,11 @@ use std::sync::Arc;
 
 /// The name that the `wrong-host-cert` fault's certificate is for.
 const WRONG_HOST: &str = "somewhere-else.invalid";
+
+/// The authority's name and the server's. They differ: OpenSSL takes a certificate whose issuer and subject are alike for
+/// a self-signed one and never looks for the authority.
+const AUTHORITY: &str = "papertrader local authority";
+const SERVER: &str = "papertrader local exchange";
 
 /// Why the certificates could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +47,7 @@ impl Certificates {
     pub fn make(listen: IpAddr) -> Result<Self, CertificateError> {
         let ca_key = KeyPair::generate()?;
         let mut ca = CertificateParams::new(Vec::new())?;
-        ca.distinguished_name.push(DnType::CommonName, "papertrader local exchange");
+        ca.distinguished_name = common_name(AUTHORITY);
         ca.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         ca.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let ca_pem = ca.self_signed(&ca_key)?.pem();
@@ -65,11 +71,17 @@ impl Certificates {
     }
 }
 
+fn common_name(name: &str) -> DistinguishedName {
+    let mut names = DistinguishedName::new();
+    names.push(DnType::CommonName, name);
+    names
+}
+
 fn server_config(
     mut params: CertificateParams,
     authority: &Issuer<'_, KeyPair>,
 ) -> Result<Arc<ServerConfig>, CertificateError> {
-    params.distinguished_name.push(DnType::CommonName, "papertrader local exchange");
+    params.distinguished_name = common_name(SERVER);
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.use_authority_key_identifier_extension = true;
     let key = KeyPair::generate()?;

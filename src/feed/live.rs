@@ -13,6 +13,7 @@ use crate::session::Feed;
 use crate::status::Status;
 use crate::units::Scale;
 use crossbeam_channel::Sender;
+use memchr::memmem::Finder;
 use std::fmt::Write as _;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -69,8 +70,8 @@ pub struct LiveSettings {
     pub max_retries: Option<u32>,
     /// Signs subscriptions.
     pub credentials: Option<Credentials>,
-    /// Seeds the jitter of the delay between attempts.
-    pub jitter_seed: u64,
+    /// The delays between attempts.
+    pub backoff: Backoff,
 }
 
 /// A live feed, to be run.
@@ -184,6 +185,8 @@ struct Run<'a, P> {
     connections: u64,
     failed_attempts: u64,
     alias_told: bool,
+    /// Finds our tokens, which are secrets, in what the venue sends: an error message may quote the request.
+    token: Option<Finder<'static>>,
 }
 
 impl LiveFeed {
@@ -211,6 +214,10 @@ impl Feed for LiveFeed {
             connections: 0,
             failed_attempts: 0,
             alias_told: false,
+            token: settings
+                .credentials
+                .as_ref()
+                .map(|credentials| Finder::new(&credentials.token_start()).into_owned()),
         };
         let gave_up = run.until_the_end();
         status.connected(run.connections, false);
@@ -231,10 +238,12 @@ impl Feed for LiveFeed {
 impl<P: Publish> Run<'_, P> {
     /// Connects again and again. Gives the reason if no connection can be made.
     fn until_the_end(&mut self) -> Option<String> {
-        let mut backoff = Backoff::new(self.settings.jitter_seed);
+        let mut backoff = self.settings.backoff.clone();
         let mut failures_in_a_row = 0;
+        let mut told = String::new();
         loop {
-            let wire = match self.settings.connector.connect(&self.clock, self.status.stop_flag()) {
+            let connector = &self.settings.connector;
+            let wire = match connector.connect_until(&self.clock, self.status.stop_flag(), self.ends) {
                 Ok(wire) => wire,
                 Err(_) if self.is_over() => return None,
                 Err(error) => {
@@ -246,7 +255,12 @@ impl<P: Publish> Run<'_, P> {
                         let attempts = if failures_in_a_row == 1 { "attempt" } else { "attempts" };
                         return Some(format!("{error}; gave up after {failures_in_a_row} {attempts}"));
                     }
-                    self.notice(format_args!("{error}"));
+                    // Once: a venue that is down for hours says the same each time.
+                    let text = error.to_string();
+                    if text != told {
+                        self.notice(format_args!("{text}; trying again"));
+                        told = text;
+                    }
                     if !self.sleep(backoff.next_delay()) {
                         return None;
                     }
@@ -254,6 +268,7 @@ impl<P: Publish> Run<'_, P> {
                 }
             };
             failures_in_a_row = 0;
+            told.clear();
             self.connections += 1;
             self.status.connected(self.connections, true);
             let connected = Instant::now();
@@ -297,6 +312,8 @@ impl<P: Publish> Run<'_, P> {
             tape.connected(arrival.ts_recv_ns);
         }
         self.intake.connected(&arrival, self.engine)?;
+        // What the engine found in the last connection's book has been seen to.
+        self.status.take_engine_fault();
         let now_unix_s = u64::try_from(arrival.ts_recv_ns / 1_000_000_000).unwrap_or(0);
         let credentials = self.settings.credentials.as_ref();
         let messages = subscription::subscribe(&self.settings.product, credentials, now_unix_s)
@@ -359,7 +376,8 @@ impl<P: Publish> Run<'_, P> {
                     // Writing to a string does not fail.
                     let _ = write!(cause, " with code {code}");
                 }
-                if !reason.is_empty() {
+                let is_token = |token: &Finder<'_>| token.find(reason.as_bytes()).is_some();
+                if !reason.is_empty() && !self.token.as_ref().is_some_and(is_token) {
                     let _ = write!(cause, " ({})", reason.chars().take(80).collect::<String>().escape_debug());
                 }
                 return Err(End::Fault(Fault::Disconnected, cause));
@@ -369,6 +387,11 @@ impl<P: Publish> Run<'_, P> {
         let since_ns = self.clock.between_ns(received, self.clock.stamp());
         let ts_recv_ns = wall_ns().saturating_sub_unsigned(since_ns);
         let message = text.as_bytes();
+        if let Some(token) = &self.token
+            && token.find(message).is_some()
+        {
+            return Err(End::Fault(Fault::VenueError, "the venue sent our own token back; not shown".into()));
+        }
         if let Some(tape) = &mut self.tape {
             tape.frame(ts_recv_ns, message);
         }

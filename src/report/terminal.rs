@@ -6,10 +6,11 @@ use crate::engine::EngineReport;
 use crate::event::FaultCounts;
 use crate::feed::intake::{FaultNote, IntakeCounts};
 use crate::latency::{Stage, StageTable};
+use crate::report::OneLine;
 use crate::session::SessionReport;
 use crate::units::Decimal;
 use crate::writer::RunFiles;
-use std::fmt::{self, Display, Formatter};
+use std::fmt::{self, Display, Formatter, Write};
 use std::path::Path;
 use std::time::Duration;
 
@@ -128,7 +129,8 @@ impl<'a> RunReport<'a> {
         }
         faults(f, &feed.faults)?;
         for note in self.notes.iter().take(NOTES_SHOWN) {
-            writeln!(f, "    {}: {}", note.fault.name(), note.detail)?;
+            write!(OneLine(&mut *f), "    {}: {}", note.fault.name(), note.detail)?;
+            writeln!(f)?;
         }
         if self.notes.len() > NOTES_SHOWN {
             writeln!(f, "    and more")?;
@@ -249,7 +251,8 @@ impl Display for StageLines<'_> {
 }
 
 fn line(f: &mut Formatter<'_>, name: &str, value: impl Display) -> fmt::Result {
-    writeln!(f, "  {name:<24} {value}")
+    write!(OneLine(&mut *f), "  {name:<24} {value}")?;
+    writeln!(f)
 }
 
 fn faults(f: &mut Formatter<'_>, counts: &FaultCounts) -> fmt::Result {

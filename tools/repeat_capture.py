@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Repeats a capture until it has so many frames: its updates again and again behind its snapshot.
 
-    tools/repeat-capture.py CAPTURE FRAMES OUT
+    tools/repeat_capture.py CAPTURE FRAMES OUT
 
 Receive times and sequence numbers go on from round to round, so that the result is a capture without gaps.
 """
