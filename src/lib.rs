@@ -1,22 +1,49 @@
-//! papertrader: paper trading for models of market microstructure.
+//! Paper trading for models of market microstructure.
+//!
+//! The way of one message, which is the order of the modules:
+//!
+//! ```text
+//!            feed thread (core A)                                  engine thread (core B)
+//! socket ─▶ TLS ─▶ websocket ─▶ level2 parse ─▶ ring ─▶ book ─▶ features ─▶ model ─▶ simulator ─▶ trade ring
+//!            feed::wire          feed::level2  handoff  book    features   model   simulator        │
+//!                                feed::intake           engine                           writer thread ─▶ CSV
+//! ```
+//!
+//! Live sessions and replays differ only in where the messages come from ([`feed::wire`] or [`capture`]); what was
+//! recorded, trained or profiled is exactly what trades.
 
-pub mod book;
-pub mod capture;
+// Words that everything uses.
 pub mod clock;
-pub mod cores;
-pub mod engine;
 pub mod event;
-pub mod exchange;
-pub mod failure;
-pub mod features;
+pub mod units;
+
+// From the wire to the ring.
 pub mod feed;
 pub mod handoff;
+
+// From the ring to the decision.
+pub mod book;
+pub mod engine;
+pub mod features;
 pub mod latency;
 pub mod model;
+pub mod simulator;
+
+// Behind the hot path, and around it.
+pub mod capture;
 pub mod replay;
 pub mod session;
-pub mod simulator;
 pub mod status;
 pub mod trade_log;
-pub mod units;
 pub mod writer;
+
+// A market to connect to.
+pub mod exchange;
+
+// The program.
+pub mod cli;
+pub mod commands;
+pub mod cores;
+pub mod failure;
+pub mod report;
+pub mod research;

@@ -1,2 +1,25 @@
-//! The `papertrader` program.
-fn main() {}
+//! The `papertrader` program: arguments to a command, its failure to a line and an exit code.
+
+use clap::Parser;
+use papertrader::cli::{Cli, Command, expand_config};
+use papertrader::commands;
+use papertrader::failure::Failure;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            failure.exit_code()
+        }
+    }
+}
+
+fn run() -> Result<(), Failure> {
+    match Cli::parse_from(expand_config(std::env::args_os())?).command {
+        Command::Replay(args) => commands::replay::run(&args),
+        Command::Generate(args) => commands::generate::run(&args),
+        Command::Features(args) => commands::features::run(&args),
+    }
+}

@@ -10,8 +10,7 @@ mod writer;
 pub use reader::{CaptureReader, Cut, Item, Line, Progress};
 pub use writer::{CaptureWriter, Compression};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
+use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::PathBuf;

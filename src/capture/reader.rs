@@ -3,9 +3,9 @@
 //! Reading and decompressing can be moved to a thread of its own ([`CaptureReader::read_ahead`]), which hands over
 //! blocks and gets them back to fill again; the thread that takes the lines then does no I/O.
 
-use super::{BASE64, CaptureError, Control, LINE_BYTES_MAX, LineError};
-use base64::Engine as _;
+use super::{CaptureError, Control, LINE_BYTES_MAX, LineError};
 use crossbeam_channel::{Receiver, Sender, bounded};
+use data_encoding::BASE64;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -384,8 +384,7 @@ fn parse_line<'a>(line: &'a [u8], decoded: &mut Vec<u8>) -> Result<(i64, Parsed<
     let parsed = match Control::parse(frame) {
         None => Parsed::Frame(frame),
         Some(Ok(Control::Frame { base64 })) => {
-            decoded.clear();
-            BASE64.decode_vec(base64, decoded).map_err(|error| LineError::BadControl(error.to_string()))?;
+            *decoded = BASE64.decode(base64.as_bytes()).map_err(|error| LineError::BadControl(error.to_string()))?;
             Parsed::Decoded
         }
         Some(Ok(control)) => Parsed::Control(control),

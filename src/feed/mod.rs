@@ -1,5 +1,8 @@
 //! The feed thread: from bytes to events.
 
+pub mod auth;
+pub mod backoff;
 pub mod intake;
 pub mod level2;
 pub mod sequence;
+pub mod wire;

@@ -105,12 +105,14 @@ pub struct RowCounts {
     pub unlabelled: u64,
     /// Frames that moved the mid.
     pub mid_changes: u64,
+    /// The longest stretch of live frames from a snapshot on.
+    pub longest_live: u64,
 }
 
 impl RowCounts {
     /// Adds what another capture gave.
     pub fn add(&mut self, other: &Self) {
-        let Self { frames, live, thin, warming_up, rows, unlabelled, mid_changes } = self;
+        let Self { frames, live, thin, warming_up, rows, unlabelled, mid_changes, longest_live } = self;
         *frames += other.frames;
         *live += other.live;
         *thin += other.thin;
@@ -118,6 +120,7 @@ impl RowCounts {
         *rows += other.rows;
         *unlabelled += other.unlabelled;
         *mid_changes += other.mid_changes;
+        *longest_live = other.longest_live.max(*longest_live);
     }
 }
 
@@ -279,6 +282,7 @@ impl<O: Observer> Publish for Collector<'_, O> {
         if let (true, Some(sequence)) = (step.live, step.sequence) {
             self.live_frame(head, sequence);
             self.at += 1;
+            self.counts.longest_live = self.counts.longest_live.max(self.at);
         }
         if self.failed.is_some() { Err(EngineGone) } else { Ok(()) }
     }

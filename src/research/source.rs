@@ -1,6 +1,6 @@
 //! The captures that rows come from: one product, in order of time, read with a progress bar.
 
-use super::dataset::{Collector, Observer, RowCounts, SinkError};
+use super::dataset::{Collector, LabelledRow, Observer, RowCounts, SinkError};
 use crate::capture::{CaptureError, CaptureReader, Progress};
 use crate::clock::Speed;
 use crate::event::{Event, FrameHead};
@@ -11,7 +11,7 @@ use crate::replay::{Replay, ReplayError, ReplayOutcome};
 use crate::session::Feed;
 use crate::status::Status;
 use crate::units::Scale;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::fs::File;
@@ -83,6 +83,32 @@ pub enum SourceError {
         /// What the system said.
         source: io::Error,
     },
+    /// No frame had features.
+    #[error(
+        "no frame has features: of {frames} frames {live} left the book live, {thin} of these with fewer levels than the \
+         features look at and {warming_up} with fewer updates than they look back on"
+    )]
+    NoRows {
+        /// Frames of the book.
+        frames: u64,
+        /// Those that left the book live.
+        live: u64,
+        /// Without enough levels.
+        thin: u64,
+        /// Without enough history.
+        warming_up: u64,
+    },
+    /// No row has a label.
+    #[error(
+        "the horizon of {horizon} updates is longer than the captures: the longest stretch with a live book has \
+         {longest_live} frames"
+    )]
+    Horizon {
+        /// What was asked for.
+        horizon: u32,
+        /// Frames.
+        longest_live: u64,
+    },
     /// Somebody stopped the program.
     #[error("interrupted; nothing was written")]
     Interrupted,
@@ -130,24 +156,36 @@ pub struct CaptureFacts {
     pub counts: RowCounts,
 }
 
+/// Who looks on while captures are read.
+pub struct Watch<'a> {
+    /// Shows the bytes read.
+    pub bar: &'a ProgressBar,
+    /// Whether somebody asked for the end.
+    pub stop: &'a (dyn Fn() -> bool + Sync),
+}
+
 /// Frames to two takers, and a look at the progress now and then.
 struct Tee<'a, A, B> {
     first: A,
     second: &'a mut B,
-    bar: &'a ProgressBar,
+    watch: &'a Watch<'a>,
+    status: &'a Status,
     progress: Arc<Progress>,
     bytes_before: u64,
     frames: u64,
     span: Option<(i64, i64)>,
 }
 
-/// Frames between two looks at the progress.
-const BAR_EVERY: u64 = 1024;
+/// Frames between two looks at the watch.
+const WATCH_EVERY: u64 = 1024;
 
 impl<A: Publish, B: Publish> Publish for Tee<'_, A, B> {
     fn publish(&mut self, head: &FrameHead, levels: &[Event]) -> Result<(), EngineGone> {
-        if self.frames.is_multiple_of(BAR_EVERY) {
-            self.bar.set_position(self.bytes_before + self.progress.bytes_read());
+        if self.frames.is_multiple_of(WATCH_EVERY) {
+            self.watch.bar.set_position(self.bytes_before + self.progress.bytes_read());
+            if (self.watch.stop)() {
+                self.status.stop();
+            }
         }
         self.frames += 1;
         if head.kind.is_book_frame() {
@@ -201,6 +239,33 @@ pub fn sha256(path: &Path) -> Result<String, SourceError> {
         }
     }
     Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+impl CaptureFacts {
+    /// What the user should know about the file.
+    pub fn warnings(&self) -> impl Iterator<Item = String> {
+        let path = self.path.display();
+        let faults = (self.faults > 0)
+            .then(|| format!("{path}: the book became unreliable {} times; no label reaches across", self.faults));
+        faults.into_iter().chain(self.cut.clone())
+    }
+}
+
+/// What became of all frames, or why that is not enough for one label.
+///
+/// # Errors
+/// [`SourceError::NoRows`] or [`SourceError::Horizon`].
+pub fn total_counts(facts: &[CaptureFacts], horizon: u32) -> Result<RowCounts, SourceError> {
+    let mut total = RowCounts::default();
+    facts.iter().for_each(|fact| total.add(&fact.counts));
+    let RowCounts { frames, live, thin, warming_up, rows, unlabelled, longest_live, .. } = total;
+    if rows == 0 {
+        return Err(SourceError::NoRows { frames, live, thin, warming_up });
+    }
+    if rows == unlabelled {
+        return Err(SourceError::Horizon { horizon, longest_live });
+    }
+    Ok(total)
 }
 
 impl Source {
@@ -262,12 +327,23 @@ impl Source {
         &self.paths
     }
 
-    /// A progress bar over the files' bytes; silent where the error output is no terminal.
-    pub fn bar(&self, what: &'static str) -> ProgressBar {
-        let bytes = self.paths.iter().filter_map(|path| path.metadata().ok()).map(|metadata| metadata.len()).sum();
-        let style = ProgressStyle::with_template("{msg} {wide_bar} {bytes}/{total_bytes}, {eta} left")
-            .expect("the template is well-formed");
-        ProgressBar::new(bytes).with_style(style).with_message(what)
+    /// How many bytes there are to read.
+    pub fn bytes(&self) -> u64 {
+        self.paths.iter().filter_map(|path| path.metadata().ok()).map(|metadata| metadata.len()).sum()
+    }
+
+    /// Reads the captures from first to last; `sink` gets every row.
+    ///
+    /// # Errors
+    /// As for [`Source::read`].
+    pub fn read_rows<O: Observer>(
+        &self,
+        shape: RowShape,
+        observer: &mut O,
+        watch: &Watch<'_>,
+        sink: &mut dyn FnMut(&LabelledRow<'_>) -> Result<(), SinkError>,
+    ) -> Result<Vec<CaptureFacts>, SourceError> {
+        self.read(shape, observer, watch, sink, |_| Nobody, |_, _| {})
     }
 
     /// Reads the captures from first to last. `sink` gets every row; `beside` makes, for each capture by its number,
@@ -279,14 +355,14 @@ impl Source {
         &self,
         shape: RowShape,
         observer: &mut O,
-        bar: &ProgressBar,
-        status: &Status,
-        sink: &mut dyn FnMut(&super::dataset::LabelledRow<'_>) -> Result<(), SinkError>,
+        watch: &Watch<'_>,
+        sink: &mut dyn FnMut(&LabelledRow<'_>) -> Result<(), SinkError>,
         mut beside: impl FnMut(u32) -> B,
         mut done: impl FnMut(u32, B),
     ) -> Result<Vec<CaptureFacts>, SourceError> {
         let mut facts: Vec<CaptureFacts> = Vec::new();
         let mut bytes_before = 0;
+        let status = Status::default();
         for (number, path) in (0..).zip(&self.paths) {
             let replay = Replay::open(path, Some(&self.product), self.rule, Speed::Max)?;
             let progress = replay.progress();
@@ -294,13 +370,14 @@ impl Source {
             let mut tee = Tee {
                 first: Collector::new(number, shape.horizon, shape.every, observer, sink),
                 second: &mut second,
-                bar,
+                watch,
+                status: &status,
                 progress: Arc::clone(&progress),
                 bytes_before,
                 frames: 0,
                 span: None,
             };
-            let outcome = replay.run(&mut tee, status);
+            let outcome = replay.run(&mut tee, &status);
             let Tee { first: collector, span, .. } = tee;
             let counts = collector.finish().map_err(SourceError::Sink)?;
             done(number, second);
@@ -311,7 +388,6 @@ impl Source {
             }
             facts.push(fact);
         }
-        bar.finish_and_clear();
         Ok(facts)
     }
 

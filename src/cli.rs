@@ -1,0 +1,269 @@
+//! Arguments: the command line and configuration files, turned once into validated settings.
+
+use crate::commands;
+use crate::cores::{self, Pins};
+use crate::failure::Failure;
+use crate::feed::intake::ScaleRule;
+use crate::handoff::Wait;
+use crate::model::{Model, logit_of};
+use crate::session::SessionSettings;
+use crate::simulator::{LAG_MAX, SimulatorSettings};
+use crate::units::parse_step;
+use crate::writer::RunFiles;
+use clap::{Args, Parser, Subcommand};
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The original program's threshold.
+pub const THRESHOLD: f64 = 0.6;
+/// The original program's holding time in updates.
+pub const LAG_UPDATES: u32 = 20;
+/// The original program's purchase in quote currency.
+pub const BUY_AMOUNT: f64 = 5.0;
+
+/// The command line.
+#[derive(Debug, Parser)]
+#[command(name = "papertrader", version, about, args_override_self = true, propagate_version = true)]
+#[command(after_help = "Exit status: 0 done, 1 failed while running, 2 bad arguments or input files.")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Trade on paper over a recorded market.
+    Replay(commands::replay::ReplayArgs),
+    /// Write a capture of the project's own synthetic market.
+    Generate(commands::generate::GenerateArgs),
+    /// Write what a model sees after each frame as a table, with labels.
+    Features(commands::features::FeaturesArgs),
+}
+
+/// What every trading session is told.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Trading")]
+pub struct TradingArgs {
+    /// Model file: .txt (the original's 28 features) or .json
+    #[arg(long, value_name = "FILE")]
+    pub model: PathBuf,
+    /// Buy when the model's probability is at least this [default: the model file's, else 0.6]
+    #[arg(long, value_name = "P", value_parser = parse_threshold)]
+    pub threshold: Option<f64>,
+    /// Sell so many book updates after buying [default: the model file's horizon, else 20]
+    #[arg(long, value_name = "UPDATES", value_parser = clap::value_parser!(u32).range(0..=i64::from(LAG_MAX)))]
+    pub lag: Option<u32>,
+    /// Quote currency spent per purchase
+    #[arg(long, value_name = "QUOTE", default_value_t = BUY_AMOUNT, value_parser = parse_amount)]
+    pub buy_amount: f64,
+    /// Fee per side, in basis points of the amount traded, for the net profit in the report
+    #[arg(long, value_name = "BPS", default_value_t = 0.0, value_parser = parse_fee)]
+    pub fee_bps: f64,
+    /// The price step, a power of ten such as 0.01 [default: what the first snapshot needs]
+    #[arg(long, value_name = "STEP", value_parser = parse_step)]
+    pub tick_size: Option<u8>,
+    /// The quantity step, a power of ten such as 0.00000001 [default: what the first snapshot needs]
+    #[arg(long, value_name = "STEP", value_parser = parse_step)]
+    pub lot_size: Option<u8>,
+}
+
+/// Where and how the hot threads run.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Threads")]
+pub struct ThreadArgs {
+    /// Pin the feed thread to core A and the engine thread to core B; a single core runs both fused on it
+    #[arg(long, value_name = "A[,B]")]
+    pub pin_cores: Option<String>,
+    /// Feed and engine on one thread, without the ring between them
+    #[arg(long)]
+    pub fused: bool,
+    /// How hot threads wait for each other [default: spin when pinned, else block]
+    #[arg(long, value_enum)]
+    pub wait: Option<Wait>,
+}
+
+/// Where the results go.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Results")]
+pub struct ResultArgs {
+    /// Folder for the trade log and the latency histograms
+    #[arg(long, value_name = "FOLDER", default_value = "simulations")]
+    pub out: PathBuf,
+    /// Name of the files in it, without ending; what is there is replaced [default: start time and product]
+    #[arg(long, value_name = "NAME", value_parser = parse_name)]
+    pub name: Option<String>,
+    /// Write `sequence_num probability` of every evaluation to this file
+    #[arg(long, value_name = "FILE")]
+    pub probabilities: Option<PathBuf>,
+}
+
+fn number_in(text: &str, rule: &str, good: impl Fn(f64) -> bool) -> Result<f64, String> {
+    text.parse().ok().filter(|&number: &f64| good(number)).ok_or_else(|| rule.into())
+}
+
+fn parse_threshold(text: &str) -> Result<f64, String> {
+    number_in(text, "a probability lies between 0 and 1, both excluded", |p| p > 0.0 && p < 1.0)
+}
+
+fn parse_amount(text: &str) -> Result<f64, String> {
+    number_in(text, "an amount is a number above 0", |amount| amount > 0.0 && amount.is_finite())
+}
+
+fn parse_fee(text: &str) -> Result<f64, String> {
+    number_in(text, "a fee is a number of basis points from -10000 to 10000", |fee| fee.abs() <= 10_000.0)
+}
+
+fn parse_name(text: &str) -> Result<String, String> {
+    let plain = !text.is_empty() && !text.starts_with('.') && !text.contains(['/', '\\', '\0']);
+    plain.then(|| text.into()).ok_or_else(|| "a name has no folder in it and does not begin with a dot".into())
+}
+
+impl TradingArgs {
+    /// The scale that the user gave.
+    pub fn scale_rule(&self) -> ScaleRule {
+        ScaleRule { price_decimals: self.tick_size, size_decimals: self.lot_size }
+    }
+}
+
+/// Everything that a trading session needs but its feed.
+#[derive(Clone, Debug)]
+pub struct TradingSettings {
+    /// For the session.
+    pub session: SessionSettings,
+    /// The probability from which to buy.
+    pub threshold: f64,
+    /// Fee per side in basis points.
+    pub fee_bps: f64,
+}
+
+impl TradingSettings {
+    /// Reads the model and checks the cores.
+    ///
+    /// # Errors
+    /// Either is bad.
+    pub fn new(trading: &TradingArgs, threads: &ThreadArgs) -> Result<Self, Failure> {
+        let model = Model::read(&trading.model).map_err(Failure::input)?;
+        let pins = match &threads.pin_cores {
+            None => Pins::Anywhere,
+            Some(text) => {
+                Pins::parse(text, &cores::allowed()).map_err(|error| Failure::input(format!("--pin-cores: {error}")))?
+            }
+        };
+        if threads.fused && matches!(pins, Pins::Two(..)) {
+            return Err(Failure::input("--fused runs on one core: give --pin-cores one"));
+        }
+        let lag_updates = trading.lag.or(model.horizon_updates).unwrap_or(LAG_UPDATES);
+        if lag_updates > LAG_MAX {
+            let file = trading.model.display();
+            return Err(Failure::input(format!("model {file}: horizon_updates is {lag_updates}; at most {LAG_MAX}")));
+        }
+        let threshold = trading.threshold.or(model.threshold).unwrap_or(THRESHOLD);
+        let simulator =
+            SimulatorSettings { threshold_logit: logit_of(threshold), lag_updates, buy_amount: trading.buy_amount };
+        let wait = threads.wait.unwrap_or(if pins == Pins::Anywhere { Wait::Block } else { Wait::Spin });
+        let fused = threads.fused || matches!(pins, Pins::One(_));
+        let session = SessionSettings { model, simulator, pins, fused, wait };
+        Ok(Self { session, threshold, fee_bps: trading.fee_bps })
+    }
+}
+
+impl ResultArgs {
+    /// Names the files of a run that starts now.
+    ///
+    /// # Errors
+    /// They cannot be made.
+    pub fn files(&self, product: &str) -> Result<RunFiles, Failure> {
+        let mut files = RunFiles::create(&self.out, product, self.name.as_deref()).map_err(Failure::input)?;
+        files.probabilities.clone_from(&self.probabilities);
+        Ok(files)
+    }
+}
+
+/// Puts the settings of configuration files (`--config FILE`, after the command) where the option stands, so that what
+/// follows on the command line wins. A file is TOML: `threshold = 0.7`, `pin-cores = "2,3"`, `fused = true`.
+///
+/// # Errors
+/// A file cannot be read or has something else than plain settings.
+pub fn expand_config(arguments: impl IntoIterator<Item = OsString>) -> Result<Vec<OsString>, Failure> {
+    let mut expanded = Vec::new();
+    let mut arguments = arguments.into_iter();
+    while let Some(argument) = arguments.next() {
+        let path = match argument.to_str() {
+            Some("--config") => arguments.next().ok_or_else(|| Failure::input("--config needs a file"))?,
+            Some(text) => match text.strip_prefix("--config=") {
+                Some(path) => path.into(),
+                None => {
+                    expanded.push(argument);
+                    continue;
+                }
+            },
+            None => {
+                expanded.push(argument);
+                continue;
+            }
+        };
+        expanded.extend(read_config(Path::new(&path))?);
+    }
+    Ok(expanded)
+}
+
+fn read_config(path: &Path) -> Result<Vec<OsString>, Failure> {
+    let shown = path.display();
+    let text = fs::read_to_string(path)
+        .map_err(|error| Failure::input(format!("cannot read configuration {shown}: {error}")))?;
+    let table: toml::Table = text.parse().map_err(|error| Failure::input(format!("configuration {shown}: {error}")))?;
+    let mut arguments = Vec::new();
+    for (key, value) in table {
+        let option = format!("--{key}");
+        let value = match value {
+            toml::Value::Boolean(true) => {
+                arguments.push(option.into());
+                continue;
+            }
+            toml::Value::Boolean(false) => continue,
+            toml::Value::String(text) => text,
+            toml::Value::Integer(number) => number.to_string(),
+            toml::Value::Float(number) => number.to_string(),
+            _ => return Err(Failure::input(format!("configuration {shown}: '{key}' is no plain value"))),
+        };
+        arguments.push(format!("{option}={value}").into());
+    }
+    Ok(arguments)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn configuration_stands_where_it_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("c.toml");
+        fs::write(&path, "threshold = 0.7\nlag = 5\npin-cores = \"0\"\nfused = true\n").unwrap();
+        let named = format!("--config={}", path.display());
+        let arguments = ["papertrader", "replay", "x", "--model", "m", &named, "--lag", "9"].map(OsString::from);
+        let cli = Cli::try_parse_from(expand_config(arguments).unwrap()).unwrap();
+        let Command::Replay(replay) = cli.command else { panic!("a replay") };
+        assert_eq!((replay.trading.threshold, replay.trading.lag), (Some(0.7), Some(9)));
+        assert_eq!((replay.threads.pin_cores.as_deref(), replay.threads.fused), (Some("0"), true));
+
+        for (content, ends) in [("threshold = [1]", "'threshold' is no plain value"), ("threshold", "TOML parse error")]
+        {
+            fs::write(&path, content).unwrap();
+            let error = expand_config([OsString::from(&named)]).unwrap_err().to_string();
+            assert!(error.contains(ends) && error.lines().count() == 1, "{error}");
+        }
+        let error = expand_config(["--config".into(), "/nowhere.toml".into()]).unwrap_err().to_string();
+        assert!(error.starts_with("cannot read configuration /nowhere.toml: "), "{error}");
+        assert_eq!(expand_config(["--config".into()]).unwrap_err().to_string(), "--config needs a file");
+    }
+}

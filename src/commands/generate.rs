@@ -1,0 +1,65 @@
+//! `papertrader generate`: a capture of the synthetic market.
+
+use super::Interrupt;
+use crate::capture::CaptureWriter;
+use crate::exchange::market::{MarketConfig, SyntheticMarket};
+use crate::exchange::message::{self, L2Kind};
+use crate::failure::Failure;
+use clap::Args;
+use std::path::PathBuf;
+
+/// Arguments of `papertrader generate`.
+#[derive(Clone, Debug, Args)]
+pub struct GenerateArgs {
+    /// File to write; .gz and .zst compress
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// Seed of the market: the same seed gives the same bytes
+    #[arg(long, default_value_t = 7)]
+    pub seed: u64,
+    /// Frames to write, the snapshot included
+    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    pub frames: u64,
+    /// Product in the messages
+    #[arg(long, value_name = "NAME", default_value = "BTC-USD")]
+    pub product: String,
+    /// Frames a second on the market's own clock, in the mean
+    #[arg(long, value_name = "FRAMES/S", default_value_t = 200.0)]
+    pub rate: f64,
+    /// Levels in the snapshot
+    #[arg(long, value_name = "LEVELS", default_value_t = 20_000)]
+    pub levels: usize,
+}
+
+/// Writes the capture.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn run(args: &GenerateArgs) -> Result<(), Failure> {
+    let interrupt = Interrupt::watch()?;
+    let config = MarketConfig {
+        seed: args.seed,
+        product: args.product.clone(),
+        frames_per_s: args.rate,
+        snapshot_levels: args.levels,
+        ..MarketConfig::default()
+    };
+    let mut market = SyntheticMarket::new(&config);
+    let mut capture = CaptureWriter::create(&args.output).map_err(Failure::input)?;
+    let (mut levels, mut frame) = (Vec::new(), Vec::new());
+    market.snapshot(&mut levels);
+    let mut time_ns = market.now_ns();
+    let mut kind = L2Kind::Snapshot;
+    for sequence_num in 0..args.frames {
+        if interrupt.is_set() {
+            break;
+        }
+        if sequence_num > 0 {
+            time_ns = market.next_frame(&mut levels);
+            kind = L2Kind::Update;
+        }
+        message::l2_data(&mut frame, kind, &config.product, sequence_num, time_ns, config.scale, &levels);
+        capture.frame(time_ns, &frame).map_err(Failure::running)?;
+    }
+    capture.finish().map_err(Failure::running)
+}

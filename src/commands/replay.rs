@@ -1,0 +1,97 @@
+//! `papertrader replay`: paper trading over a recorded market.
+
+use super::{Interrupt, byte_bar, warn};
+use crate::cli::{ResultArgs, ThreadArgs, TradingArgs, TradingSettings};
+use crate::clock::Speed;
+use crate::failure::Failure;
+use crate::replay::Replay;
+use crate::report::terminal::{Run, RunReport};
+use crate::session;
+use crate::status::Status;
+use clap::Args;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Arguments of `papertrader replay`.
+#[derive(Clone, Debug, Args)]
+pub struct ReplayArgs {
+    /// Recorded market, plain, .gz or .zst: a line `<receive time in Unix ns> <frame>` per frame
+    pub capture: PathBuf,
+    /// Product to trade [default: the first in the capture]
+    #[arg(long, value_name = "NAME")]
+    pub product: Option<String>,
+    /// As fast as it goes (max), or so many times as fast as it was recorded (1x, 10x, 0.5x)
+    #[arg(long, value_name = "SPEED", default_value = "max", value_parser = parse_speed)]
+    pub speed: Speed,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub trading: TradingArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub threads: ThreadArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub results: ResultArgs,
+}
+
+/// Reads `max`, `1x`, `10x`, `0.5x`.
+pub fn parse_speed(text: &str) -> Result<Speed, String> {
+    if text == "max" {
+        return Ok(Speed::Max);
+    }
+    let times = text.strip_suffix('x').and_then(|times| times.parse().ok());
+    times
+        .filter(|times: &f64| *times > 0.0 && times.is_finite())
+        .map(Speed::Times)
+        .ok_or_else(|| "a speed is max or a multiple such as 1x, 10x, 0.5x".into())
+}
+
+/// Replays, reports, and fails if something was wrong with the capture or the disk on the way.
+///
+/// # Errors
+/// Bad arguments, a bad capture, or files that cannot be written.
+pub fn run(args: &ReplayArgs) -> Result<(), Failure> {
+    let settings = TradingSettings::new(&args.trading, &args.threads)?;
+    let replay = Replay::open(&args.capture, args.product.as_deref(), args.trading.scale_rule(), args.speed);
+    let replay = replay.map_err(Failure::input)?;
+    let files = args.results.files(replay.product())?;
+    let interrupt = Interrupt::watch()?;
+    let status = Arc::new(Status::default());
+
+    let progress = replay.progress();
+    let bar = byte_bar(progress.bytes_total());
+    let started = Instant::now();
+    let watch = |status: &Status| {
+        interrupt.pass_on(status);
+        let now = status.read();
+        bar.set_position(progress.bytes_read());
+        let rate = now.frames as f64 / started.elapsed().as_secs_f64();
+        bar.set_message(format!("{rate:.0} frames/s  {} trades  profit {:.6}", now.trades, now.profit));
+    };
+    let session = session::run(&settings.session, &files, &status, replay, watch).map_err(Failure::input)?;
+    let elapsed = started.elapsed();
+    bar.finish_and_clear();
+
+    let run = Run {
+        title: format!("replay of {}", args.capture.display()),
+        product: &session.feed.product,
+        alias: session.feed.alias.as_deref(),
+        other_products: &session.feed.other_products,
+        settings: &settings,
+        files: &files,
+        elapsed,
+        stopped: session.feed.stopped,
+    };
+    print!("{}", RunReport::new(&run, &session, &session.feed.counts, &session.feed.notes));
+    if let Some(cut) = &session.feed.cut {
+        warn(cut);
+    }
+    if let Err(error) = session.written {
+        return Err(Failure::running(error));
+    }
+    match session.feed.error {
+        Some(error) => Err(Failure::input(error)),
+        None => Ok(()),
+    }
+}

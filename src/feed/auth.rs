@@ -1,0 +1,323 @@
+//! Signed subscriptions: the venue's optional JSON web token.
+//!
+//! Market data needs none. With a key the venue accepts a token (RFC 7519) in each subscribe message, made as "Advanced
+//! Trade WebSocket Authentication" (docs.cdp.coinbase.com) has it: the key's name in `sub` and `kid`, `iss` `cdp`,
+//! valid for 120 s, signed with ES256 (RFC 7518) or Ed25519 (RFC 8037).
+
+use std::fmt;
+
+use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair};
+use data_encoding::{BASE64, BASE64URL_NOPAD, HEXLOWER};
+use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem::PemObject;
+use serde::Serialize;
+use zeroize::{Zeroize, Zeroizing};
+
+/// The environment variable with the name of the key.
+pub const NAME_VARIABLE: &str = "COINBASE_API_NAME";
+
+/// The environment variable with the private key: PEM, `\n` standing for a line break, or base64 of an Ed25519 key.
+pub const KEY_VARIABLE: &str = "COINBASE_PRIVATE_KEY";
+
+/// How long a token is valid, in seconds: the venue's limit.
+pub const VALID_S: u64 = 120;
+
+/// Why there are no usable credentials, or no token. No text quotes any part of the key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AuthError {
+    /// One variable without the other.
+    #[error("{set} is set but {missing} is not; set both to sign subscriptions, or neither")]
+    Incomplete {
+        /// The variable that is there.
+        set: &'static str,
+        /// The variable that is not.
+        missing: &'static str,
+    },
+    /// A variable's value is not Unicode.
+    #[error("{0} is not valid UTF-8")]
+    NotUnicode(&'static str),
+    /// Neither PEM nor base64 of 32 or 64 bytes.
+    #[error("{KEY_VARIABLE} is neither a PEM private key (with \\n for line breaks) nor a base64 Ed25519 key")]
+    KeyFormat,
+    /// A well-formed file of a key that cannot sign what the venue accepts.
+    #[error("{KEY_VARIABLE} is not a P-256 (ES256) or Ed25519 private key, or it is damaged")]
+    KeyUnsupported,
+    /// The cryptographic library failed.
+    #[error("signing the subscription failed")]
+    Sign,
+}
+
+/// A key that signs subscriptions.
+pub struct Credentials {
+    name: String,
+    signer: Signer,
+}
+
+enum Signer {
+    Es256(EcdsaKeyPair),
+    Ed25519(Ed25519KeyPair),
+}
+
+impl Signer {
+    /// The token's `alg`.
+    fn algorithm(&self) -> &'static str {
+        match self {
+            Self::Es256(_) => "ES256",
+            Self::Ed25519(_) => "EdDSA",
+        }
+    }
+}
+
+impl fmt::Debug for Credentials {
+    /// The algorithm and nothing else: this may end up in a log.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Credentials").field("algorithm", &self.signer.algorithm()).finish_non_exhaustive()
+    }
+}
+
+#[derive(Serialize)]
+struct Header<'a> {
+    alg: &'a str,
+    kid: &'a str,
+    nonce: &'a str,
+    typ: &'a str,
+}
+
+#[derive(Serialize)]
+struct Claims<'a> {
+    sub: &'a str,
+    iss: &'a str,
+    nbf: u64,
+    exp: u64,
+}
+
+impl Credentials {
+    /// Reads [`NAME_VARIABLE`] and [`KEY_VARIABLE`]; `None` if both are unset or empty.
+    ///
+    /// # Errors
+    /// Only one of them is set, or as [`Self::new`].
+    pub fn from_env() -> Result<Option<Self>, AuthError> {
+        Self::from_lookup(|variable| match std::env::var(variable) {
+            Ok(value) => Ok(Some(value)),
+            Err(std::env::VarError::NotPresent) => Ok(None),
+            Err(std::env::VarError::NotUnicode(_)) => Err(AuthError::NotUnicode(variable)),
+        })
+    }
+
+    fn from_lookup(
+        lookup: impl Fn(&'static str) -> Result<Option<String>, AuthError>,
+    ) -> Result<Option<Self>, AuthError> {
+        let value = |variable| lookup(variable).map(|value| value.filter(|text| !text.trim().is_empty()));
+        match (value(NAME_VARIABLE)?, value(KEY_VARIABLE)?.map(Zeroizing::new)) {
+            (None, None) => Ok(None),
+            (Some(name), Some(key)) => Self::new(&name, &key).map(Some),
+            (Some(_), None) => Err(AuthError::Incomplete { set: NAME_VARIABLE, missing: KEY_VARIABLE }),
+            (None, Some(_)) => Err(AuthError::Incomplete { set: KEY_VARIABLE, missing: NAME_VARIABLE }),
+        }
+    }
+
+    /// Takes the key's name and its text: SEC1 (`EC PRIVATE KEY`) or PKCS#8 (`PRIVATE KEY`) PEM with line breaks or the
+    /// two characters `\n` in their place, or base64 of an Ed25519 seed, alone or followed by its public key.
+    ///
+    /// The copies of the text made here are wiped; the caller's is the caller's to wipe.
+    ///
+    /// # Errors
+    /// The text is no such key.
+    pub fn new(name: &str, key: &str) -> Result<Self, AuthError> {
+        let text = Zeroizing::new(key.trim().replace("\\n", "\n"));
+        let signer = if text.contains("-----BEGIN") { signer_from_pem(&text)? } else { signer_from_base64(&text)? };
+        Ok(Self { name: name.trim().to_owned(), signer })
+    }
+
+    /// Makes a token that is valid from `now_unix_s` (Unix time in seconds) for [`VALID_S`], with a nonce of its own.
+    ///
+    /// # Errors
+    /// [`AuthError::Sign`].
+    pub fn token(&self, now_unix_s: u64) -> Result<String, AuthError> {
+        let random = SystemRandom::new();
+        let mut nonce = [0; 16];
+        random.fill(&mut nonce).map_err(|_| AuthError::Sign)?;
+
+        let nonce = HEXLOWER.encode(&nonce);
+        let header = Header { alg: self.signer.algorithm(), kid: &self.name, nonce: &nonce, typ: "JWT" };
+        let exp = now_unix_s.saturating_add(VALID_S);
+        let claims = Claims { sub: &self.name, iss: "cdp", nbf: now_unix_s, exp };
+        let mut token = format!("{}.{}", base64url_json(&header), base64url_json(&claims));
+        let signature = match &self.signer {
+            Signer::Es256(key) => key.sign(&random, token.as_bytes()).map_err(|_| AuthError::Sign)?,
+            Signer::Ed25519(key) => key.sign(token.as_bytes()),
+        };
+        token.push('.');
+        BASE64URL_NOPAD.encode_append(signature.as_ref(), &mut token);
+        Ok(token)
+    }
+}
+
+fn base64url_json(value: &impl Serialize) -> String {
+    BASE64URL_NOPAD.encode(&serde_json::to_vec(value).expect("strings and integers have JSON forms"))
+}
+
+fn signer_from_pem(text: &str) -> Result<Signer, AuthError> {
+    // The library's error is dropped: it can quote a line of the input.
+    let mut der = PrivateKeyDer::from_pem_slice(text.as_bytes()).map_err(|_| AuthError::KeyFormat)?;
+    let signer = match &der {
+        PrivateKeyDer::Sec1(sec1) => es256_signer(sec1.secret_sec1_der()),
+        PrivateKeyDer::Pkcs8(pkcs8) => es256_signer(pkcs8.secret_pkcs8_der())
+            .or_else(|| Ed25519KeyPair::from_pkcs8(pkcs8.secret_pkcs8_der()).ok().map(Signer::Ed25519)),
+        _ => None,
+    };
+    der.zeroize();
+    signer.ok_or(AuthError::KeyUnsupported)
+}
+
+/// Reads SEC1 and PKCS#8 alike.
+fn es256_signer(der: &[u8]) -> Option<Signer> {
+    EcdsaKeyPair::from_private_key_der(&ECDSA_P256_SHA256_FIXED_SIGNING, der).ok().map(Signer::Es256)
+}
+
+fn signer_from_base64(text: &str) -> Result<Signer, AuthError> {
+    const SEED_BYTES: usize = 32;
+    let bytes = Zeroizing::new(BASE64.decode(text.as_bytes()).map_err(|_| AuthError::KeyFormat)?);
+    let pair = match bytes.split_at_checked(SEED_BYTES) {
+        Some((seed, [])) => Ed25519KeyPair::from_seed_unchecked(seed),
+        Some((seed, public)) if public.len() == SEED_BYTES => Ed25519KeyPair::from_seed_and_public_key(seed, public),
+        _ => return Err(AuthError::KeyFormat),
+    };
+    pair.map(Signer::Ed25519).map_err(|_| AuthError::KeyUnsupported)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_lc_rs::encoding::{AsBigEndian, AsDer};
+    use aws_lc_rs::signature::{
+        ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED_SIGNING, ED25519, KeyPair, UnparsedPublicKey,
+        VerificationAlgorithm,
+    };
+    use serde_json::{Value, json};
+
+    const NAME: &str = "organizations/aaaa/apiKeys/bbbb";
+
+    fn pem(label: &str, der: &[u8]) -> String {
+        let text = BASE64.encode(der);
+        let lines: Vec<&str> =
+            text.as_bytes().chunks(64).map(|line| str::from_utf8(line).expect("base64 is ASCII")).collect();
+        format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
+    }
+
+    fn p256() -> EcdsaKeyPair {
+        EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expect("a key")
+    }
+
+    fn sec1(pair: &EcdsaKeyPair) -> String {
+        pem("EC PRIVATE KEY", pair.private_key().as_der().expect("an encoding").as_ref())
+    }
+
+    fn part(token: &str, index: usize) -> Vec<u8> {
+        let text = token.split('.').nth(index).expect("three parts");
+        BASE64URL_NOPAD.decode(text.as_bytes()).expect("base64url")
+    }
+
+    /// Checks the signature with the public key; gives the header and the claims.
+    fn verified(token: &str, algorithm: &'static dyn VerificationAlgorithm, public: &[u8]) -> (Value, Value) {
+        let (signed, _) = token.rsplit_once('.').expect("three parts");
+        UnparsedPublicKey::new(algorithm, public)
+            .verify(signed.as_bytes(), &part(token, 2))
+            .expect("the signature is the key's");
+        let value = |index| serde_json::from_slice(&part(token, index)).expect("JSON");
+        (value(0), value(1))
+    }
+
+    #[test]
+    fn p256_keys_sign_es256_in_both_encodings_and_with_escaped_line_breaks() {
+        let pair = p256();
+        let pkcs8 = pem("PRIVATE KEY", pair.to_pkcs8v1().expect("an encoding").as_ref());
+        let with_parameters = format!("{}{}", pem("EC PARAMETERS", b"\x06\x08*\x86H\xce=\x03\x01\x07"), sec1(&pair));
+        for text in [sec1(&pair), sec1(&pair).replace('\n', "\\n"), pkcs8, with_parameters] {
+            let token = Credentials::new(NAME, &text).expect("a key").token(1_700_000_000).expect("a token");
+            let (header, claims) = verified(&token, &ECDSA_P256_SHA256_FIXED, pair.public_key().as_ref());
+            assert_eq!(header["alg"], "ES256");
+            assert_eq!(header["kid"], NAME);
+            assert_eq!(header["typ"], "JWT");
+            assert_eq!(header["nonce"].as_str().map(str::len), Some(32));
+            assert_eq!(claims, json!({"sub": NAME, "iss": "cdp", "nbf": 1_700_000_000, "exp": 1_700_000_120}));
+        }
+    }
+
+    #[test]
+    fn ed25519_keys_sign_in_every_form() {
+        let pair = Ed25519KeyPair::generate().expect("a key");
+        let seed = pair.seed().expect("a seed").as_be_bytes().expect("its bytes");
+        let both = [seed.as_ref(), pair.public_key().as_ref()].concat();
+        let v1 = pem("PRIVATE KEY", pair.to_pkcs8v1().expect("an encoding").as_ref());
+        let v2 = pem("PRIVATE KEY", pair.to_pkcs8().expect("an encoding").as_ref());
+        for text in [BASE64.encode(seed.as_ref()), format!(" {}\n", BASE64.encode(&both)), v1, v2] {
+            let token = Credentials::new(NAME, &text).expect("a key").token(7).expect("a token");
+            let (header, claims) = verified(&token, &ED25519, pair.public_key().as_ref());
+            assert_eq!(header["alg"], "EdDSA");
+            assert_eq!(claims, json!({"sub": NAME, "iss": "cdp", "nbf": 7, "exp": 127}));
+        }
+    }
+
+    #[test]
+    fn each_token_has_a_nonce_of_its_own() {
+        let credentials = Credentials::new(NAME, &sec1(&p256())).expect("a key");
+        let nonce = || part(&credentials.token(1).expect("a token"), 0);
+        assert_ne!(nonce(), nonce());
+    }
+
+    #[test]
+    fn unusable_keys_are_told_apart_and_never_quoted() {
+        let key = sec1(&p256());
+        let p384 = EcdsaKeyPair::generate(&ECDSA_P384_SHA384_FIXED_SIGNING).expect("a key");
+        let seed = Ed25519KeyPair::generate().expect("a key").seed().expect("a seed").as_be_bytes().expect("bytes");
+        let mismatched = [seed.as_ref(), &[1; 32]].concat();
+        let body = key.lines().nth(1).expect("a line of base64").to_owned();
+        let cases = [
+            (body.clone(), AuthError::KeyFormat),
+            (format!("-----BEGIN EC PRIVATE KEY-----\n{body}"), AuthError::KeyFormat),
+            (key.replacen(&body, &format!("!{body}"), 1), AuthError::KeyFormat),
+            (key.replace("EC PRIVATE", "PUBLIC"), AuthError::KeyFormat),
+            (key.replacen(&body, "", 1), AuthError::KeyUnsupported),
+            (key.replace("EC PRIVATE", "RSA PRIVATE"), AuthError::KeyUnsupported),
+            (pem("PRIVATE KEY", p384.to_pkcs8v1().expect("an encoding").as_ref()), AuthError::KeyUnsupported),
+            (BASE64.encode(&[9; 31]), AuthError::KeyFormat),
+            (BASE64.encode(&mismatched), AuthError::KeyUnsupported),
+        ];
+        for (text, expected) in cases {
+            let error = Credentials::new(NAME, &text).expect_err("no usable key");
+            assert_eq!(error, expected);
+            assert!(!format!("{error} {error:?}").contains(&body[..6]));
+        }
+    }
+
+    #[test]
+    fn debug_shows_the_algorithm_alone() {
+        let credentials = Credentials::new(NAME, &sec1(&p256())).expect("a key");
+        assert_eq!(format!("{credentials:?}"), r#"Credentials { algorithm: "ES256", .. }"#);
+    }
+
+    #[test]
+    fn both_variables_or_neither() {
+        let lookup = |name: Option<&str>, key: Option<&str>| {
+            let (name, key) = (name.map(str::to_owned), key.map(str::to_owned));
+            Credentials::from_lookup(move |variable| {
+                Ok(if variable == NAME_VARIABLE { name.clone() } else { key.clone() })
+            })
+        };
+        let key = sec1(&p256());
+        assert!(lookup(None, None).expect("no error").is_none());
+        assert!(lookup(Some(""), Some(" ")).expect("no error").is_none());
+        assert!(lookup(Some(NAME), Some(&key)).expect("no error").is_some());
+        let error = lookup(Some(NAME), None).expect_err("the key is missing");
+        assert_eq!(
+            error.to_string(),
+            "COINBASE_API_NAME is set but COINBASE_PRIVATE_KEY is not; set both to sign subscriptions, or neither"
+        );
+        let error = lookup(None, Some(&key)).expect_err("the name is missing");
+        assert_eq!(error, AuthError::Incomplete { set: KEY_VARIABLE, missing: NAME_VARIABLE });
+        let unreadable = Credentials::from_lookup(|variable| Err(AuthError::NotUnicode(variable)));
+        assert_eq!(unreadable.expect_err("not UTF-8").to_string(), "COINBASE_API_NAME is not valid UTF-8");
+    }
+}

@@ -1,0 +1,3 @@
+//! What is said at the end of a run.
+
+pub mod terminal;

@@ -1,0 +1,274 @@
+//! The report on standard output.
+
+use crate::cli::TradingSettings;
+use crate::cores::Pins;
+use crate::engine::EngineReport;
+use crate::event::FaultCounts;
+use crate::feed::intake::{FaultNote, IntakeCounts};
+use crate::latency::{Stage, StageTable};
+use crate::session::SessionReport;
+use crate::units::Decimal;
+use crate::writer::RunFiles;
+use std::fmt::{self, Display, Formatter};
+use std::path::Path;
+use std::time::Duration;
+
+/// Fault notes that are printed.
+const NOTES_SHOWN: usize = 10;
+
+/// What ran.
+#[derive(Debug)]
+pub struct Run<'a> {
+    /// The command and its source.
+    pub title: String,
+    /// The product as asked for.
+    pub product: &'a str,
+    /// The name under which the venue streamed it, when that is another.
+    pub alias: Option<&'a str>,
+    /// Other products whose levels were passed over.
+    pub other_products: &'a [String],
+    /// Model, rules, threads.
+    pub settings: &'a TradingSettings,
+    /// What was written.
+    pub files: &'a RunFiles,
+    /// Wall time of the run.
+    pub elapsed: Duration,
+    /// Whether it was stopped before the end of its source.
+    pub stopped: bool,
+}
+
+/// The whole report; its text is what is printed.
+#[derive(Debug)]
+pub struct RunReport<'a> {
+    run: &'a Run<'a>,
+    engine: &'a EngineReport,
+    latency: Option<&'a StageTable>,
+    feed: &'a IntakeCounts,
+    notes: &'a [FaultNote],
+    ring_full_waits: u64,
+    stamp_floor_ns: u64,
+}
+
+impl<'a> RunReport<'a> {
+    /// Puts a report together.
+    pub fn new<O>(
+        run: &'a Run<'a>,
+        session: &'a SessionReport<O>,
+        feed: &'a IntakeCounts,
+        notes: &'a [FaultNote],
+    ) -> Self {
+        Self {
+            run,
+            engine: &session.engine,
+            latency: session.written.as_ref().ok().map(|written| &written.latency),
+            feed,
+            notes,
+            ring_full_waits: session.ring_full_waits,
+            stamp_floor_ns: session.stamp_floor_ns,
+        }
+    }
+
+    fn what_ran(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let run = self.run;
+        let session = &run.settings.session;
+        writeln!(f, "papertrader {}: {}", env!("CARGO_PKG_VERSION"), run.title)?;
+        let scale = self.engine.scale;
+        let step = |decimals| Decimal { count: 1, decimals };
+        let alias = run.alias.map(|alias| format!(" (streamed as {alias})")).unwrap_or_default();
+        let (tick, lot) = (step(scale.price_decimals), step(scale.size_decimals));
+        line(f, "product", format_args!("{}{alias}, tick {tick}, lot {lot}", run.product))?;
+        if !run.other_products.is_empty() {
+            line(f, "passed over", run.other_products.join(", "))?;
+        }
+        let features = session.model.features.len();
+        let plural = if features == 1 { "" } else { "s" };
+        line(f, "model", format_args!("{}, {features} feature{plural}", session.model.path.display()))?;
+        let rules = session.simulator;
+        let (threshold, lag) = (run.settings.threshold, rules.lag_updates);
+        line(
+            f,
+            "rules",
+            format_args!("buy {} at probability >= {threshold}, sell {lag} updates later", rules.buy_amount),
+        )?;
+        let cores = match session.pins {
+            Pins::Anywhere => "any core".into(),
+            Pins::One(core) => format!("core {core}"),
+            Pins::Two(feed, engine) => format!("cores {feed} (feed) and {engine} (engine)"),
+        };
+        let threads = if session.fused { "one thread (fused)" } else { "two threads" };
+        line(f, "threads", format_args!("{threads}, {cores}, wait {}", session.wait.name()))?;
+        let seconds = run.elapsed.as_secs_f64();
+        let rate = Grouped((self.engine.counts.frames as f64 / seconds) as u64);
+        let stopped = if run.stopped { ", stopped before the end" } else { "" };
+        line(f, "ran for", format_args!("{seconds:.3} s, {rate} frames/s{stopped}"))
+    }
+
+    fn counters(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let (feed, engine) = (self.feed, &self.engine.counts);
+        writeln!(f, "\nfeed")?;
+        for (name, count) in [
+            ("messages", feed.messages),
+            ("frames", feed.frames),
+            ("snapshots", feed.snapshots),
+            ("level updates", feed.levels),
+            ("heartbeats", feed.heartbeats),
+            ("acknowledgements", feed.subscriptions),
+            ("other products' frames", feed.other_product_frames),
+            ("other messages", feed.other_messages),
+            ("scale refinements", feed.refinements),
+            ("full-ring waits", self.ring_full_waits),
+            ("faults", feed.faults.total()),
+        ] {
+            line(f, name, Grouped(count))?;
+        }
+        faults(f, &feed.faults)?;
+        for note in self.notes.iter().take(NOTES_SHOWN) {
+            writeln!(f, "    {}: {}", note.fault.name(), note.detail)?;
+        }
+        if self.notes.len() > NOTES_SHOWN {
+            writeln!(f, "    and more")?;
+        }
+        writeln!(f, "\nbook")?;
+        let [empty, syncing, live, invalid] = engine.frames_by_state;
+        line(f, "frames leaving it live", Grouped(live))?;
+        line(f, "  empty", Grouped(empty))?;
+        line(f, "  syncing", Grouped(syncing))?;
+        line(f, "  invalid", Grouped(invalid))?;
+        line(f, "state at the end", self.engine.book_state.name())?;
+        for (name, count) in [
+            ("connections", engine.connections),
+            ("updates passed over", engine.ignored),
+            ("crossed or locked", engine.crossed_or_locked),
+            ("window moves", self.engine.recentres),
+            ("rebuilt at finer scale", self.engine.rescales),
+            ("faults", engine.faults.total()),
+        ] {
+            line(f, name, Grouped(count))?;
+        }
+        faults(f, &engine.faults)
+    }
+
+    fn trading(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let (engine, counts) = (self.engine, &self.engine.counts);
+        let totals = engine.totals;
+        writeln!(f, "\nmodel and trades")?;
+        for (name, count) in [
+            ("evaluations", counts.inferences),
+            ("  none: book too thin", counts.thin),
+            ("  none: warming up", counts.warming_up),
+            ("purchases withheld", counts.purchases_withheld),
+            ("purchases without asks", engine.empty_asks),
+            ("sold in part", totals.unsold_trades),
+            ("writer waits", counts.writer_waits),
+            ("closed trades", totals.trades),
+        ] {
+            line(f, name, Grouped(count))?;
+        }
+        if totals.trades > 0 {
+            let share = 100.0 * totals.winners as f64 / totals.trades as f64;
+            let bps = 1e4 * totals.profit / totals.buy_amount;
+            let turnover = totals.buy_amount + totals.sell_amount;
+            let fee_bps = self.run.settings.fee_bps;
+            line(f, "winners", format_args!("{} ({share:.1} %)", Grouped(totals.winners)))?;
+            line(
+                f,
+                "gross profit",
+                format_args!("{:.6} on {:.2} bought ({bps:+.3} bp)", totals.profit, totals.buy_amount),
+            )?;
+            line(f, "break-even fee", format_args!("{:.3} bp per side", 1e4 * totals.profit / turnover))?;
+            let net = totals.profit - turnover * fee_bps / 1e4;
+            line(f, "net profit", format_args!("{net:.6} after {fee_bps} bp per side"))?;
+        }
+        let (cost, worth) = engine.open_cost_and_worth;
+        match (engine.open_positions, worth) {
+            (0, _) => line(f, "open positions", 0),
+            (open, Some(worth)) => line(
+                f,
+                "open positions",
+                format_args!("{}, cost {cost:.6}, mark {worth:.6} (not in the profit)", Grouped(open as u64)),
+            ),
+            (open, None) => line(
+                f,
+                "open positions",
+                format_args!("{}, cost {cost:.6}, no live book to mark them", Grouped(open as u64)),
+            ),
+        }
+    }
+
+    fn latencies(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Some(table) = self.latency else { return Ok(()) };
+        writeln!(f, "\nlatency, ns")?;
+        let head = ["count", "min", "p50", "p90", "p99", "p99.9", "p99.99", "max"];
+        write!(f, "  {:<22}", "stage")?;
+        head.iter().try_for_each(|name| write!(f, " {name:>11}"))?;
+        writeln!(f)?;
+        for stage in Stage::ALL {
+            let times = table.stage(stage);
+            let histogram = &times.histogram;
+            write!(f, "  {:<22} {:>11}", stage.name(), Grouped(times.count()).to_string())?;
+            let min = if histogram.is_empty() { 0 } else { histogram.min() };
+            let quantile = |q| histogram.value_at_quantile(q).min(times.max_ns);
+            for value in
+                [min, quantile(0.5), quantile(0.9), quantile(0.99), quantile(0.999), quantile(0.9999), times.max_ns]
+            {
+                write!(f, " {:>11}", Grouped(value).to_string())?;
+            }
+            writeln!(f)?;
+        }
+        let out_of_range: u64 = Stage::ALL.iter().map(|&stage| table.stage(stage).out_of_range).sum();
+        line(f, "a stamp costs", format_args!("{} ns", self.stamp_floor_ns))?;
+        line(f, "beyond 60 s", Grouped(out_of_range))?;
+        line(f, "ring high water", format_args!("{} events", Grouped(self.engine.ring_high_water_events as u64)))
+    }
+}
+
+impl Display for RunReport<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.what_ran(f)?;
+        self.counters(f)?;
+        self.trading(f)?;
+        self.latencies(f)?;
+        let RunFiles { csv, hgrm, hlog, probabilities } = self.run.files;
+        writeln!(f, "\nwrote")?;
+        let paths = [Some(csv), Some(hgrm), Some(hlog), probabilities.as_ref()];
+        paths.into_iter().flatten().try_for_each(|path: &std::path::PathBuf| writeln!(f, "  {}", Path::display(path)))
+    }
+}
+
+fn line(f: &mut Formatter<'_>, name: &str, value: impl Display) -> fmt::Result {
+    writeln!(f, "  {name:<24} {value}")
+}
+
+fn faults(f: &mut Formatter<'_>, counts: &FaultCounts) -> fmt::Result {
+    counts.iter().try_for_each(|(fault, count)| line(f, &format!("  {}", fault.name()), Grouped(count)))
+}
+
+/// A count with its thousands apart.
+struct Grouped(u64);
+
+impl Display for Grouped {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let digits = self.0.to_string();
+        for (at, digit) in digits.char_indices() {
+            if at > 0 && (digits.len() - at).is_multiple_of(3) {
+                f.write_str(",")?;
+            }
+            write!(f, "{digit}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_apart() {
+        for (count, text) in
+            [(0, "0"), (999, "999"), (1_000, "1,000"), (123_456, "123,456"), (u64::MAX, "18,446,744,073,709,551,615")]
+        {
+            assert_eq!(Grouped(count).to_string(), text);
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! Nothing is allocated on the hot threads between the snapshot and the last frame.
+
+mod common;
+
+use papertrader::capture::{CaptureReader, Item};
+use papertrader::clock::Clock;
+use papertrader::engine::{Engine, Outputs};
+use papertrader::event::{Event, FrameHead};
+use papertrader::exchange::market::{MarketConfig, SyntheticMarket};
+use papertrader::exchange::message::{self, L2Kind};
+use papertrader::feed::intake::{Arrival, EngineGone, Intake, Publish, ScaleRule};
+use papertrader::handoff::{FramePublisher, Wait, handoff};
+use papertrader::latency::recorder;
+use papertrader::model::Model;
+use papertrader::simulator::SimulatorSettings;
+use papertrader::status::Status;
+use rtrb::RingBuffer;
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+thread_local! {
+    /// Allocations of this thread since it began to count; `None` while it does not.
+    static COUNTED: Cell<Option<u64>> = const { Cell::new(None) };
+}
+
+/// The system's allocator, counting for threads that asked for it.
+struct Counting;
+
+fn count() {
+    // A thread that is ending has no counter any more.
+    let _ = COUNTED.try_with(|counted| counted.set(counted.get().map(|count| count + 1)));
+}
+
+// SAFETY: every call is passed on to the system's allocator unchanged; the counter is a thread-local without a destructor
+// and allocates nothing. In a test, so that no benchmark pays for it: there is no other way to count.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promise, passed on.
+        unsafe { System.alloc(layout) }
+    }
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise, passed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promise, passed on.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn count_from_now() {
+    COUNTED.set(Some(0));
+}
+
+fn counted() -> u64 {
+    COUNTED.get().expect("this thread counts")
+}
+
+/// Begins to count with the first frame after the snapshot, and tells the shared total what it has counted after each.
+struct CountingEngine {
+    engine: Engine,
+    total: Arc<AtomicU64>,
+    frames: u64,
+}
+
+impl Publish for CountingEngine {
+    fn publish(&mut self, head: &FrameHead, levels: &[Event]) -> Result<(), EngineGone> {
+        self.engine.publish(head, levels)?;
+        self.frames += 1;
+        if self.frames == 1 {
+            count_from_now();
+        } else {
+            self.total.store(counted(), Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}
+
+fn engine(model: &Model) -> (Engine, impl Drop + Send + use<>) {
+    let (recorder, tables) = recorder(Clock::new(), Duration::from_millis(1));
+    let (trades, mut trades_out) = RingBuffer::new(1 << 12);
+    let (inferences, mut inferences_out) = RingBuffer::new(1 << 16);
+    let settings = SimulatorSettings { threshold_logit: 0.0, lag_updates: 20, buy_amount: 5.0 };
+    let outputs = Outputs { trades, inferences: Some(inferences) };
+    let engine = Engine::new(model.clone(), settings, recorder, outputs, Arc::new(Status::default()));
+    // Another thread plays the writer.
+    let mut tables = tables;
+    let thread = std::thread::spawn(move || {
+        while !trades_out.is_abandoned() {
+            while trades_out.pop().is_ok() {}
+            while inferences_out.pop().is_ok() {}
+            while tables.take(|_| ()) {}
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    });
+    struct Joined(Option<std::thread::JoinHandle<()>>);
+    impl Drop for Joined {
+        fn drop(&mut self) {
+            self.0.take().map(|thread| thread.join().unwrap());
+        }
+    }
+    (engine, Joined(Some(thread)))
+}
+
+/// Feeds frames fused and returns the allocations after the snapshot.
+fn fused(frames: &[(i64, Vec<u8>)], product: &str, model: &Model) -> u64 {
+    let (engine, _writer) = engine(model);
+    let total = Arc::new(AtomicU64::new(0));
+    let mut engine = CountingEngine { engine, total: Arc::clone(&total), frames: 0 };
+    feed(frames, product, &mut engine);
+    assert_eq!(engine.frames, frames.len() as u64);
+    total.load(Ordering::Relaxed)
+}
+
+fn feed(frames: &[(i64, Vec<u8>)], product: &str, engine: &mut impl Publish) {
+    let clock = Clock::new();
+    let mut intake = Intake::new(product, ScaleRule::default(), clock.clone());
+    for (ts_recv_ns, frame) in frames {
+        let stamp = clock.stamp();
+        let arrival = Arrival { ts_recv_ns: *ts_recv_ns, received: stamp, decoded: stamp };
+        intake.take(frame, &arrival, engine).unwrap();
+    }
+}
+
+/// Counts the feed thread's allocations after the snapshot.
+struct CountingFeed {
+    publisher: FramePublisher,
+    frames: u64,
+}
+
+impl Publish for CountingFeed {
+    fn publish(&mut self, head: &FrameHead, levels: &[Event]) -> Result<(), EngineGone> {
+        self.publisher.publish(head, levels)?;
+        self.frames += 1;
+        if self.frames == 1 {
+            count_from_now();
+        }
+        Ok(())
+    }
+}
+
+/// Feeds frames through the ring and returns the allocations of the feed thread and of the engine thread.
+fn two_threads(frames: &[(i64, Vec<u8>)], product: &str, model: &Model, wait: Wait) -> (u64, u64) {
+    let (engine, _writer) = engine(model);
+    let (publisher, mut taker) = handoff(1 << 14, wait);
+    let total = Arc::new(AtomicU64::new(0));
+    let mut engine = CountingEngine { engine, total: Arc::clone(&total), frames: 0 };
+    let by_feed = std::thread::scope(|scope| {
+        scope.spawn(move || {
+            // The loop of `Engine::run`, with a buffer in place of the pieces in which a snapshot passes.
+            let mut levels = Vec::with_capacity(1 << 20);
+            while let Some(head) = taker.next_head() {
+                levels.clear();
+                taker.take_levels(&head, |slice| levels.extend_from_slice(slice));
+                engine.publish(&head, &levels).unwrap();
+            }
+        });
+        let feeding = scope.spawn(move || {
+            let mut counting = CountingFeed { publisher, frames: 0 };
+            feed(frames, product, &mut counting);
+            counted()
+        });
+        feeding.join().unwrap()
+    });
+    (by_feed, total.load(Ordering::Relaxed))
+}
+
+fn assert_none(frames: &[(i64, Vec<u8>)], product: &str, model: &Model) {
+    assert_eq!(fused(frames, product, model), 0, "{product} fused");
+    for wait in [Wait::Spin, Wait::Yield, Wait::Block] {
+        assert_eq!(two_threads(frames, product, model, wait), (0, 0), "{product} by two threads, {wait:?}");
+    }
+}
+
+#[test]
+fn none_on_the_synthetic_market() {
+    let config = MarketConfig::default();
+    let mut market = SyntheticMarket::new(&config);
+    let (mut levels, mut frame) = (Vec::new(), Vec::new());
+    market.snapshot(&mut levels);
+    message::l2_data(&mut frame, L2Kind::Snapshot, &config.product, 0, market.now_ns(), config.scale, &levels);
+    let mut frames = vec![(market.now_ns(), frame.clone())];
+    for sequence_num in 1..5_000 {
+        let time_ns = market.next_frame(&mut levels);
+        message::l2_data(&mut frame, L2Kind::Update, &config.product, sequence_num, time_ns, config.scale, &levels);
+        frames.push((time_ns, frame.clone()));
+    }
+    let model = Model::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("models/imbalance.json")).unwrap();
+    assert_none(&frames, &config.product, &model);
+}
+
+#[test]
+fn none_on_the_captures() {
+    let Some(data) = common::shared_data() else { return };
+    let model = Model::read(&data.join("models/20_update_log_classifier.txt")).unwrap();
+    for (name, product) in [("btc-perp-a", "BTC-PERP"), ("btc-spot-a", "BTC-USDT")] {
+        let mut reader = CaptureReader::open(&data.join(format!("captures/{name}.l2.gz"))).unwrap();
+        let mut frames = Vec::new();
+        while let Some(line) = reader.next_line().unwrap() {
+            let Item::Frame(frame) = line.item else { panic!("no control lines here") };
+            frames.push((line.ts_recv_ns, frame.to_vec()));
+        }
+        assert_none(&frames, product, &model);
+    }
+}
+
+#[test]
+fn the_counter_counts() {
+    count_from_now();
+    drop(std::hint::black_box(Box::new(1_u64)));
+    assert_eq!(counted(), 1);
+    drop(std::hint::black_box(vec![0_u8; 10]));
+    assert_eq!(counted(), 2);
+}

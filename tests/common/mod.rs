@@ -1,0 +1,59 @@
+//! What the integration tests share.
+#![allow(dead_code)]
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// The program under test.
+pub fn papertrader() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_papertrader"))
+}
+
+/// Real captures and the original's results, which are not part of the project. Without them a test skips, aloud.
+pub fn shared_data() -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    eprintln!("SKIPPED: no real captures in {}", folder.display());
+    None
+}
+
+/// A gzip file's text.
+pub fn gunzip(path: &Path) -> String {
+    let file = std::fs::File::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(file).read_to_string(&mut text).unwrap();
+    text
+}
+
+/// Standard output, after checking that the program succeeded.
+pub fn succeed(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}\n{}", stderr(&output));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Exit code and standard error of a program that must fail.
+pub fn fail(command: &mut Command) -> (i32, String) {
+    let output = command.output().unwrap();
+    let text = stderr(&output);
+    assert!(!output.status.success(), "{command:?} succeeds\n{text}");
+    assert!(!text.contains("panicked"), "{text}");
+    (output.status.code().unwrap_or(-1), text.trim_end().to_string())
+}
+
+/// Standard error.
+pub fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// The value of a line of the report.
+pub fn reported<'a>(report: &'a str, name: &str) -> &'a str {
+    report
+        .lines()
+        .find_map(|line| line.trim_start().strip_prefix(name).filter(|rest| rest.starts_with("  ")))
+        .unwrap_or_else(|| panic!("no line '{name}' in\n{report}"))
+        .trim()
+}
