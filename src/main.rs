@@ -21,5 +21,7 @@ fn run() -> Result<(), Failure> {
         Command::Replay(args) => commands::replay::run(&args),
         Command::Generate(args) => commands::generate::run(&args),
         Command::Features(args) => commands::features::run(&args),
+        Command::Train(args) => commands::train::run(&args),
+        Command::Evaluate(args) => commands::evaluate::run(&args),
     }
 }

@@ -1,8 +1,10 @@
 //! The commands: arguments in, work done, report out.
 
+pub mod evaluate;
 pub mod features;
 pub mod generate;
 pub mod replay;
+pub mod train;
 
 use crate::failure::Failure;
 use crate::status::Status;

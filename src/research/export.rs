@@ -175,7 +175,7 @@ fn csv_line(line: &mut Vec<u8>, capture: &str, row: &LabelledRow<'_>) {
 
 fn schema(features: &[String]) -> Result<Type, ParquetError> {
     let column = |name: &str, physical: PhysicalType, repetition: Repetition| {
-        Ok(Arc::new(Type::primitive_type_builder(name, physical).with_repetition(repetition).build()?))
+        Ok::<_, ParquetError>(Arc::new(Type::primitive_type_builder(name, physical).with_repetition(repetition).build()?))
     };
     let mut fields = vec![Arc::new(
         Type::primitive_type_builder(LEADING[0], PhysicalType::BYTE_ARRAY)

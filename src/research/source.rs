@@ -275,7 +275,8 @@ impl Source {
     /// # Errors
     /// A file cannot be read or does not hold the product.
     pub fn open(paths: &[PathBuf], product: Option<&str>, rule: ScaleRule) -> Result<Self, SourceError> {
-        let mut timed = paths.iter().map(|path| Ok((first_time(path)?, path.clone()))).collect::<Result<Vec<_>, _>>()?;
+        let timed = |path: &PathBuf| Ok::<_, CaptureError>((first_time(path)?, path.clone()));
+        let mut timed = paths.iter().map(timed).collect::<Result<Vec<_>, _>>()?;
         timed.sort_by_key(|(first_ns, _)| *first_ns);
         let paths: Vec<PathBuf> = timed.into_iter().map(|(_, path)| path).collect();
         let mut found = product.map(ToOwned::to_owned);
