@@ -18,6 +18,16 @@ use std::ops::Range;
 const ITERATIONS_MAX: u32 = 100;
 /// A step whose Newton decrement, squared, is below this is the last: Newton's method squares the error once more.
 const DECREMENT_SQUARED: f64 = 1e-11;
+/// A fit to one row in so many comes first.
+const COARSE_SHARE: usize = 16;
+/// With fewer rows it does not pay.
+const COARSE_FROM_ROWS: usize = 2_000;
+/// From how many places the rows of the first fit come, in a table of some size.
+const COARSE_STRETCHES: usize = 64;
+/// The first fit needs so many rows of both outcomes.
+const COARSE_OUTCOMES_MIN: f64 = 20.0;
+/// The first fit need not be exact.
+const COARSE_DECREMENT_SQUARED: f64 = 1.0;
 /// Times that a step is cut to a quarter before it is given up.
 const SHORTENINGS_MAX: u32 = 30;
 /// Rows that are scaled and multiplied at a time: they stay in the first-level cache or near it.
@@ -85,6 +95,8 @@ struct Derivatives<'a> {
     inverse_scale: &'a [f64],
     with_hessian: bool,
     loss: f64,
+    /// Π (1 + e^−|t|) over the rows of the chunk, at most 2 to the power of [`CHUNK_ROWS`]: one logarithm for all.
+    softplus_product: f64,
     gradient: Vec<f64>,
     /// The lower triangle, column by column.
     hessian: Vec<f64>,
@@ -101,13 +113,14 @@ impl<'a> Derivatives<'a> {
             inverse_scale,
             with_hessian,
             loss: 0.0,
+            softplus_product: 1.0,
             gradient: vec![0.0; count],
             hessian: vec![0.0; count * count],
             chunk: Vec::with_capacity(CHUNK_ROWS * count),
         }
     }
 
-    /// Adds the chunk's rows, which are weighted by the square root of their curvature, to the Hessian.
+    /// Adds the chunk's rows, which are weighted by the square root of their curvature, to the Hessian, and empties it.
     fn multiply(&mut self) {
         let count = self.point.len();
         if self.with_hessian && !self.chunk.is_empty() {
@@ -125,6 +138,8 @@ impl<'a> Derivatives<'a> {
             );
         }
         self.chunk.clear();
+        self.loss += self.softplus_product.ln();
+        self.softplus_product = 1.0;
     }
 }
 
@@ -135,10 +150,10 @@ impl Sum for Derivatives<'_> {
         let every_column = columns.iter().copied().eq(0..table.width());
         for (key, row) in keys.iter().zip(values.chunks_exact(table.width())) {
             let weight = ties.weight(key.sign);
-            let total = weight.total();
-            if total == 0.0 {
+            if weight.total() == 0.0 {
                 continue;
             }
+            debug_assert_eq!(weight.total(), 1.0, "a row that counts counts once");
             let at = self.chunk.len();
             let scaled = |(value, (mean, inverse)): (f64, (&f64, &f64))| (value - mean) * inverse;
             let scaling = scaler.mean.iter().zip(self.inverse_scale);
@@ -153,14 +168,13 @@ impl Sum for Derivatives<'_> {
 
             // e^−|t| serves both logarithms and the probability without overflow.
             let small = (-logit.abs()).exp();
-            let softplus_down = small.ln_1p();
-            let (of_up, of_down) =
-                if logit >= 0.0 { (softplus_down, softplus_down + logit) } else { (softplus_down - logit, softplus_down) };
-            self.loss += weight.up * of_up + weight.down * of_down;
+            // ln(1 + e^t) = ln(1 + e^−|t|) + max(t, 0)
+            self.softplus_product *= 1.0 + small;
+            self.loss += weight.up * (-logit).max(0.0) + weight.down * logit.max(0.0);
             let larger = 1.0 / (1.0 + small);
             let probability = if logit >= 0.0 { larger } else { small * larger };
-            let residual = total * probability - weight.up;
-            let root = (total * small).sqrt() * larger;
+            let residual = probability - weight.up;
+            let root = small.sqrt() * larger;
             for (gradient, value) in self.gradient.iter_mut().zip(scaled) {
                 *gradient += residual * *value;
                 *value *= root;
@@ -242,6 +256,47 @@ fn newton_step(at: &At) -> Option<Vec<f64>> {
 /// # Errors
 /// See [`FitError`].
 pub fn fit(design: &Design<'_>, c: f64, start: Option<&Fit>, stop: &dyn Fn() -> bool) -> Result<Fit, FitError> {
+    let coarse = if start.is_none() { coarse_fit(design, c, stop)? } else { None };
+    solve(design, c, start.or(coarse.as_ref()), DECREMENT_SQUARED, stop)
+}
+
+/// A fit to a sixteenth of the rows, from all over the time, as a start that saves passes over all; `None` for few rows.
+fn coarse_fit(design: &Design<'_>, c: f64, stop: &dyn Fn() -> bool) -> Result<Option<Fit>, FitError> {
+    let whole: usize = design.rows.iter().map(Range::len).sum();
+    if whole < COARSE_FROM_ROWS {
+        return Ok(None);
+    }
+    let stretch = (whole / COARSE_STRETCHES).clamp(COARSE_SHARE, super::table::BLOCK_ROWS);
+    let rows: Vec<Range<usize>> = design
+        .rows
+        .iter()
+        .flat_map(|rows| rows.clone().step_by(stretch).map(|at| at..rows.end.min(at + stretch / COARSE_SHARE)))
+        .collect();
+    let mut up_and_down = (0.0, 0.0);
+    for key in rows.iter().flat_map(|rows| &design.table.keys()[rows.clone()]) {
+        let weight = design.ties.weight(key.sign);
+        up_and_down = (up_and_down.0 + weight.up, up_and_down.1 + weight.down);
+    }
+    // Without both outcomes the intercept would run away.
+    if up_and_down.0.min(up_and_down.1) < COARSE_OUTCOMES_MIN {
+        return Ok(None);
+    }
+    let coarse = Design { rows: &rows, ..*design };
+    match solve(&coarse, c * COARSE_SHARE as f64, None, COARSE_DECREMENT_SQUARED, stop) {
+        Ok(fit) => Ok(Some(fit)),
+        Err(FitError::NotConverged { .. } | FitError::NotFinite) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Newton's method until the squared decrement is below `enough`.
+fn solve(
+    design: &Design<'_>,
+    c: f64,
+    start: Option<&Fit>,
+    enough: f64,
+    stop: &dyn Fn() -> bool,
+) -> Result<Fit, FitError> {
     let inverse_scale: Vec<f64> = design.scaler.scale.iter().map(|scale| scale.recip()).collect();
     let mut point = match start {
         Some(fit) => fit.weights.iter().copied().chain([fit.intercept]).collect(),
@@ -259,7 +314,7 @@ pub fn fit(design: &Design<'_>, c: f64, start: Option<&Fit>, stop: &dyn Fn() -> 
         // Where curvature has vanished, far out, the gradient's direction is as good as any.
         let mut step = newton_step(&here).unwrap_or_else(|| here.gradient.iter().map(|component| -component).collect());
         let decrement_squared = -dot(&here.gradient, &step);
-        let last = decrement_squared <= DECREMENT_SQUARED;
+        let last = decrement_squared <= enough;
         let mut moved = false;
         for _ in 0..SHORTENINGS_MAX {
             let next: Vec<f64> = point.iter().zip(&step).map(|(from, step)| from + step).collect();

@@ -465,7 +465,7 @@ pub enum FeatureListError {
 }
 
 /// Numbers of updates that `all` stands for.
-const MID_RETURNS: [u32; 4] = [1, 5, 20, 100];
+const MID_RETURNS: [u32; 3] = [1, 20, 100];
 const OFI_LEVELS: [u8; 3] = [1, 5, 10];
 const OFI_UPDATES: [u32; 3] = [1, 20, 100];
 

@@ -37,6 +37,7 @@ pub struct Table {
     blocks: Vec<Block>,
     filling: Vec<f64>,
     budget_bytes: usize,
+    memory_bytes: usize,
     file: Option<Mutex<File>>,
     file_bytes: u64,
 }
@@ -45,7 +46,7 @@ impl Table {
     /// An empty table for rows of `width` values, of which up to `budget_bytes` stay in memory.
     pub fn new(width: usize, budget_bytes: usize) -> Self {
         assert!(width > 0, "a row has a value at least");
-        Self { width, keys: Vec::new(), blocks: Vec::new(), filling: Vec::new(), budget_bytes, file: None, file_bytes: 0 }
+        Self { width, keys: Vec::new(), blocks: Vec::new(), filling: Vec::new(), budget_bytes, memory_bytes: 0, file: None, file_bytes: 0 }
     }
 
     /// Values in a row.
@@ -84,7 +85,8 @@ impl Table {
 
     fn store(&mut self) -> io::Result<()> {
         let block_bytes = size_of_val(&self.filling[..]);
-        if (self.blocks.len() + 1) * block_bytes <= self.budget_bytes {
+        if self.memory_bytes + block_bytes <= self.budget_bytes {
+            self.memory_bytes += block_bytes;
             self.filling.shrink_to_fit();
             self.blocks.push(Block::Memory(std::mem::take(&mut self.filling)));
             return Ok(());
