@@ -60,9 +60,8 @@ fn main() {
     let columns: Vec<usize> = (0..SEED.len()).collect();
     let all = 0..rows;
     for threads in [1, 2] {
-        let scaler = || {
-            Scaler::fit(&table, &columns, std::slice::from_ref(&all), ties, threads).expect("rows can be read")
-        };
+        let scaler =
+            || Scaler::fit(&table, &columns, std::slice::from_ref(&all), ties, threads).expect("rows can be read");
         let mut scaling: Vec<Duration> = Vec::new();
         let mut fitting: Vec<Duration> = Vec::new();
         let mut shown = String::new();

@@ -33,11 +33,7 @@ use tempfile::TempDir;
 fn synthetic(folder: &TempDir, name: &str, seed: u32, frames: u32) -> PathBuf {
     let path = folder.path().join(name);
     let (seed, frames) = (seed.to_string(), frames.to_string());
-    succeed(
-        papertrader()
-            .args(["generate", "--levels", "600", "--seed", &seed, "--frames", &frames, "-o"])
-            .arg(&path),
-    );
+    succeed(papertrader().args(["generate", "--levels", "600", "--seed", &seed, "--frames", &frames, "-o"]).arg(&path));
     path
 }
 
@@ -66,8 +62,12 @@ fn rows(captures: &[PathBuf], features: &[Feature], horizon: u32) -> Rows {
                     return Ok(());
                 }
                 let head = row.head;
-                let key =
-                    RowKey { ordinal: head.sequence, sequence: head.sequence, capture: head.capture, sign: change.sign };
+                let key = RowKey {
+                    ordinal: head.sequence,
+                    sequence: head.sequence,
+                    capture: head.capture,
+                    sign: change.sign,
+                };
                 Ok(rows.table.push(key, row.values)?)
             },
         )
@@ -101,9 +101,8 @@ fn the_reference_fit_is_reproduced() {
     assert_eq!(ties, golden["ties_dropped"].as_u64().unwrap());
     assert_eq!(keys.iter().filter(|key| key.sign > 0).count() as u64, golden["positives"].as_u64().unwrap());
     let sequences: Vec<u64> = keys.iter().map(|key| key.sequence).collect();
-    let golden_rows = |name: &str| -> Vec<u64> {
-        golden[name].as_array().unwrap().iter().map(|row| row.as_u64().unwrap()).collect()
-    };
+    let golden_rows =
+        |name: &str| -> Vec<u64> { golden[name].as_array().unwrap().iter().map(|row| row.as_u64().unwrap()).collect() };
     assert_eq!(sequences[..5], golden_rows("first_rows"));
     assert_eq!(sequences[keys.len() - 5..], golden_rows("last_rows"));
     let mut first = Vec::new();
@@ -111,12 +110,13 @@ fn the_reference_fit_is_reproduced() {
     assert_eq!(first, floats(&golden["features_of_first_training_row"]));
 
     let columns: Vec<usize> = (0..SEED.len()).collect();
-    let all = [0..keys.len()];
+    let all = vec![0..keys.len(); 1];
     let scaler = Scaler::fit(&table, &columns, &all, Ties::Drop, 1).unwrap();
     assert_close(&scaler.mean, &floats(&golden["scaler"]["mean"]), 1e-12);
     assert_close(&scaler.scale, &floats(&golden["scaler"]["scale"]), 1e-12);
 
-    let design = |threads| Design { table: &table, columns: &columns, rows: &all, ties: Ties::Drop, scaler: &scaler, threads };
+    let design =
+        |threads| Design { table: &table, columns: &columns, rows: &all, ties: Ties::Drop, scaler: &scaler, threads };
     let found = fit(&design(1), 1.0, None, &|| false).unwrap();
     assert_eq!(found, fit(&design(2), 1.0, None, &|| false).unwrap());
     let optimum = &golden["optimum_newton"];
@@ -131,8 +131,10 @@ fn the_reference_fit_is_reproduced() {
     let probabilities = floats(&golden["test_rows"]["p_optimum"]);
     assert_eq!(rows.len(), 20);
     for (row, theirs) in rows.iter().map(floats).zip(probabilities) {
-        let scaled = row.iter().zip(&scaler.mean).zip(&scaler.scale).map(|((value, mean), scale)| (value - mean) / scale);
-        let logit: f64 = found.intercept + scaled.zip(&found.weights).map(|(value, weight)| value * weight).sum::<f64>();
+        let scaled =
+            row.iter().zip(&scaler.mean).zip(&scaler.scale).map(|((value, mean), scale)| (value - mean) / scale);
+        let logit: f64 =
+            found.intercept + scaled.zip(&found.weights).map(|(value, weight)| value * weight).sum::<f64>();
         assert!((probability(logit) - theirs).abs() < 1e-8, "{} and {theirs}", probability(logit));
     }
 }
@@ -376,7 +378,13 @@ fn the_penalty_is_chosen_by_cross_validation() {
 }
 
 /// A capture of a made-up market: a frame per pair of best sizes and bid price in ticks, the spread one tick.
-fn made_up(folder: &TempDir, name: &str, start_ns: i64, frames: impl Iterator<Item = (u32, u32)>, product: &str) -> PathBuf {
+fn made_up(
+    folder: &TempDir,
+    name: &str,
+    start_ns: i64,
+    frames: impl Iterator<Item = (u32, u32)>,
+    product: &str,
+) -> PathBuf {
     let mut text = String::new();
     for (number, (bid_ticks, size)) in frames.enumerate() {
         let level = |side: &str, ticks: u32, size: u32| {
@@ -405,14 +413,22 @@ fn made_up(folder: &TempDir, name: &str, start_ns: i64, frames: impl Iterator<It
 }
 
 /// Updates rather than snapshots after the first frame: what `made_up` makes, with a market that moves.
-fn moving(folder: &TempDir, name: &str, start_ns: i64, prices: impl Iterator<Item = (u32, u32)>, product: &str) -> PathBuf {
+fn moving(
+    folder: &TempDir,
+    name: &str,
+    start_ns: i64,
+    prices: impl Iterator<Item = (u32, u32)>,
+    product: &str,
+) -> PathBuf {
     let path = made_up(folder, name, start_ns, prices, product);
     let text = fs::read_to_string(&path).unwrap();
     let mut previous: Option<(String, String)> = None;
     let mut out = String::new();
     for line in text.lines() {
-        let prices: Vec<&str> =
-            line.match_indices("price_level\":\"").map(|(at, key)| line[at + key.len()..].split('"').next().unwrap()).collect();
+        let prices: Vec<&str> = line
+            .match_indices("price_level\":\"")
+            .map(|(at, key)| line[at + key.len()..].split('"').next().unwrap())
+            .collect();
         let (bid, ask) = (prices[0].to_owned(), prices[1].to_owned());
         match previous.replace((bid.clone(), ask.clone())) {
             None => out.push_str(line),
@@ -569,7 +585,8 @@ fn no_label_reaches_across_a_gap() {
     let lines: Vec<&str> = text.lines().collect();
     let holed = folder.path().join("holed.l2");
     // After frame 200 one is lost; frame 250 is a snapshot.
-    let snapshot = fs::read_to_string(made_up(&folder, "s.l2", 0, (0..400).map(|n| (10_000 + n / 7 % 3, 1 + n % 5)), "A-USD"));
+    let snapshot =
+        fs::read_to_string(made_up(&folder, "s.l2", 0, (0..400).map(|n| (10_000 + n / 7 % 3, 1 + n % 5)), "A-USD"));
     let snapshot = snapshot.unwrap().lines().nth(250).unwrap().to_owned();
     let kept: Vec<&str> =
         (0..400).filter(|&at| at != 201).map(|at| if at == 250 { snapshot.as_str() } else { lines[at] }).collect();
@@ -630,7 +647,10 @@ fn several_models_are_compared_resample_by_resample() {
     evaluate.arg("evaluate").arg(&capture).arg("--model").arg(&differing).arg("--model").arg(&third);
     let (code, message) = fail(&mut evaluate);
     assert_eq!(code, 2);
-    assert!(message.starts_with("error: the models differ in their horizon: ") && message.ends_with("give --horizon"), "{message}");
+    assert!(
+        message.starts_with("error: the models differ in their horizon: ") && message.ends_with("give --horizon"),
+        "{message}"
+    );
 }
 
 /// The AUC that `evaluate` gives the original's model is that of the logits by which the engine trades, in order.

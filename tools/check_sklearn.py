@@ -3,8 +3,8 @@
     python tools/check_sklearn.py FEATURES.parquet MODEL.json [--times 20]
 
 The rows are cut as `train` cuts them: the model's provenance says how many it trained on, the earliest of the rows whose
-mid moves. Fails when rows, scaler, objective, weights or probabilities differ. With `--times` it also times both of
-scikit-learn's solvers on one thread.
+mid moves. Fails when rows, scaler, objective, weights or probabilities differ. With `--times` it also times scikit-learn's
+solvers on one thread, on all rows whose mid moves.
 """
 
 import argparse
@@ -36,7 +36,8 @@ def main():
         model = json.load(file)
     provenance = model["provenance"]
     table = pd.read_parquet(arguments.features)
-    moved = table[table.label.notna() & (table.label != 0)].iloc[: provenance["rows"]]
+    all_moved = table[table.label.notna() & (table.label != 0)]
+    moved = all_moved.iloc[: provenance["rows"]]
     up = (moved.label > 0).to_numpy()
     outcomes = provenance["outcomes"]
     failures = []
@@ -70,6 +71,8 @@ def main():
     check("probabilities", difference, 1e-8)
 
     if arguments.times:
+        up = (all_moved.label > 0).to_numpy()
+        scaled = scaler.fit_transform(all_moved[model["features"]].to_numpy())
         with threadpool_limits(1):
             for solver, options in [
                 ("lbfgs", {"tol": 1e-4}),

@@ -1,8 +1,8 @@
 //! `papertrader evaluate`: model files side by side on captures.
 
+use super::Interrupt;
 use super::features::{SourceArgs, bar};
 use super::train::{ReportArgs, ReportFiles};
-use super::Interrupt;
 use crate::cli::{LAG_UPDATES, THRESHOLD, parse_threshold};
 use crate::failure::Failure;
 use crate::features::Feature;
@@ -71,13 +71,16 @@ fn agreed<T: PartialEq + Copy + std::fmt::Display>(
 /// # Errors
 /// Bad arguments, models or captures, or files that cannot be written.
 pub fn run(args: &EvaluateArgs) -> Result<(), Failure> {
-    let models = args.models.iter().map(|path| Model::read(path)).collect::<Result<Vec<_>, _>>().map_err(Failure::input)?;
+    let models =
+        args.models.iter().map(|path| Model::read(path)).collect::<Result<Vec<_>, _>>().map_err(Failure::input)?;
     let horizon = match args.horizon {
         Some(horizon) => horizon,
         None => agreed(&models, "horizon", |model| model.horizon_updates)?.unwrap_or(LAG_UPDATES),
     };
     if !(1..=HORIZON_MAX).contains(&horizon) {
-        return Err(Failure::input(format!("the models' horizon is {horizon}; give a --horizon from 1 to {HORIZON_MAX}")));
+        return Err(Failure::input(format!(
+            "the models' horizon is {horizon}; give a --horizon from 1 to {HORIZON_MAX}"
+        )));
     }
     let threshold = match args.threshold {
         Some(threshold) => threshold,

@@ -167,7 +167,10 @@ fn parse_share(text: &str) -> Result<f64, String> {
 pub fn run(args: &TrainArgs) -> Result<(), Failure> {
     let force = args.report.force;
     if args.output.extension().is_none_or(|extension| extension != "json") {
-        return Err(Failure::input(format!("{}: the name of a model to write must end in .json", args.output.display())));
+        return Err(Failure::input(format!(
+            "{}: the name of a model to write must end in .json",
+            args.output.display()
+        )));
     }
     let features = parse_features(&args.features).map_err(Failure::input)?;
     if let Some(txt) = &args.txt {

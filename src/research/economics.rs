@@ -32,6 +32,15 @@ pub struct Closed {
     pub sold: f64,
 }
 
+/// What a trader did in a capture.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Traded {
+    /// What it bought and sold.
+    pub closed: Vec<Closed>,
+    /// How many positions it left open.
+    pub open: usize,
+}
+
 /// The engine with one model over one capture.
 pub struct Trader {
     capture: u32,
@@ -52,10 +61,9 @@ impl Trader {
         Self { capture, engine, trades: trades_out, closed: Vec::new() }
     }
 
-    /// Ends the capture: the trades closed, and how many positions are still open with their cost.
-    pub fn finish(self) -> (Vec<Closed>, usize) {
-        let open = self.engine.finish().open_positions;
-        (self.closed, open)
+    /// Ends the capture.
+    pub fn finish(self) -> Traded {
+        Traded { open: self.engine.finish().open_positions, closed: self.closed }
     }
 }
 
@@ -149,9 +157,7 @@ impl Economics {
             gross_bps: per(bought),
             gross_bps_interval: interval(resampled),
             break_even_fee_bps: per(bought + sold),
-            net: FEES_BPS
-                .map(|fee_bps| Net { fee_bps, profit: gross - fee_bps / 1e4 * (bought + sold) })
-                .to_vec(),
+            net: FEES_BPS.map(|fee_bps| Net { fee_bps, profit: gross - fee_bps / 1e4 * (bought + sold) }).to_vec(),
         }
     }
 }
@@ -165,8 +171,7 @@ mod tests {
         let closed = |bought: f64, sold: f64| Closed { capture: 0, sequence: 0, ts_recv_ns: 0, bought, sold };
         let cells = Cells { of_row: Vec::new(), count: 1, per_block: 10 };
         let settings = BootstrapSettings { block_s: 10.0, replicates: 10, seed: 1 };
-        let economics =
-            Economics::of(&[closed(100.0, 101.0), closed(100.0, 99.5)], 3, &cells, |_| 0, settings, 1);
+        let economics = Economics::of(&[closed(100.0, 101.0), closed(100.0, 99.5)], 3, &cells, |_| 0, settings, 1);
         assert_eq!((economics.trades, economics.open, economics.winners), (2, 3, Some(0.5)));
         assert_eq!((economics.gross, economics.gross_bps), (0.5, Some(25.0)));
         let fee = economics.break_even_fee_bps.unwrap();

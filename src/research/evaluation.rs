@@ -2,7 +2,7 @@
 
 use super::bootstrap::{BootstrapSettings, Cells, Interval, interval, resample};
 use super::dataset::{Observer, SinkError};
-use super::economics::{Closed, Economics, Trader};
+use super::economics::{Closed, Economics, Traded, Trader};
 use super::labels::{DoubleMid, Ties, Weight};
 use super::metrics::{Metric, Ranking, Tally, Values};
 use super::source::{CaptureFacts, RowShape, Source, SourceError, Watch};
@@ -177,8 +177,7 @@ pub fn score(
 ) -> Result<(Vec<Part>, Vec<CaptureFacts>), SourceError> {
     let mut scored = vec![Part::new(contestants.len()); parts];
     let shape = RowShape { horizon: rules.horizon, every: 1 };
-    // By capture: what each model's trader closed, and what it left open.
-    let mut trades: Vec<(u32, Vec<(Vec<Closed>, usize)>)> = Vec::new();
+    let mut traded: Vec<(u32, Vec<Traded>)> = Vec::new();
     let mut observer = LogitRows::new(contestants);
     let facts = source.read(
         shape,
@@ -212,11 +211,11 @@ pub fn score(
             });
             traders.collect::<Vec<_>>()
         },
-        |capture, traders| trades.push((capture, traders.into_iter().map(Trader::finish).collect())),
+        |capture, traders: Vec<Trader>| traded.push((capture, traders.into_iter().map(Trader::finish).collect())),
     )?;
-    for (capture, traders) in trades {
+    for (capture, traders) in traded {
         let models = (0..contestants.len()).filter(|&at| matches!(contestants[at].by, By::Model(_)));
-        for (contestant, (closed, open)) in models.zip(traders) {
+        for (contestant, Traded { closed, open }) in models.zip(traders) {
             for trade in closed {
                 if let Some(part) = part_of(trade.capture, trade.sequence) {
                     scored[part].trades[contestant].push(trade);
@@ -352,8 +351,7 @@ impl Part {
         let ties = rules.ties;
         let threshold_logit = logit_of(rules.threshold);
 
-        let rankings: Vec<Ranking> =
-            self.logits.iter().map(|logits| Ranking::new(logits, &self.signs, ties)).collect();
+        let rankings: Vec<Ranking> = self.logits.iter().map(|logits| Ranking::new(logits, &self.signs, ties)).collect();
         let tallies: Vec<Vec<Tally>> = self
             .logits
             .iter()
@@ -401,9 +399,7 @@ impl Part {
             ContestantReport {
                 name: contestant.name.clone(),
                 metrics: metric_figures(&Metric::ALL, &|values, at| values[which][at]),
-                reliability: bins
-                    .map(|(bin, sums)| bin_report(bin as f64 / tally.bins.len() as f64, sums))
-                    .collect(),
+                reliability: bins.map(|(bin, sums)| bin_report(bin as f64 / tally.bins.len() as f64, sums)).collect(),
                 reached: bin_report(rules.threshold, &tally.reached),
                 economics: matches!(contestant.by, By::Model(_)).then(|| {
                     let cell_of = |trade: &Closed| self.cell_of(&cells, trade);

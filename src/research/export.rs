@@ -47,7 +47,12 @@ pub struct RowWriter {
 
 enum Format {
     Csv { output: Output, line: Vec<u8> },
-    Parquet { writer: SerializedFileWriter<Output>, columns: Columns },
+    Parquet(Box<ParquetRows>),
+}
+
+struct ParquetRows {
+    writer: SerializedFileWriter<Output>,
+    columns: Columns,
 }
 
 /// A row group in the making.
@@ -94,7 +99,7 @@ impl RowWriter {
                     features: vec![Vec::with_capacity(ROW_GROUP_ROWS); features.len()],
                     ..Columns::default()
                 };
-                Format::Parquet { writer, columns }
+                Format::Parquet(Box::new(ParquetRows { writer, columns }))
             }
             _ => return Err(ExportError::Kind(path.into())),
         };
@@ -113,7 +118,8 @@ impl RowWriter {
                 csv_line(line, &self.captures[row.head.capture as usize], row);
                 Ok(output.write_all(line)?)
             }
-            Format::Parquet { writer, columns } => {
+            Format::Parquet(rows) => {
+                let ParquetRows { writer, columns } = &mut **rows;
                 columns.push(row);
                 if columns.sequence.len() == ROW_GROUP_ROWS {
                     columns.write(writer.next_row_group()?)?;
@@ -130,7 +136,8 @@ impl RowWriter {
     pub fn finish(self) -> Result<(), ExportError> {
         match self.format {
             Format::Csv { output, .. } => Ok(output.finish()?),
-            Format::Parquet { mut writer, mut columns } => {
+            Format::Parquet(rows) => {
+                let ParquetRows { mut writer, mut columns } = *rows;
                 if !columns.sequence.is_empty() {
                     columns.write(writer.next_row_group()?)?;
                 }
@@ -175,7 +182,9 @@ fn csv_line(line: &mut Vec<u8>, capture: &str, row: &LabelledRow<'_>) {
 
 fn schema(features: &[String]) -> Result<Type, ParquetError> {
     let column = |name: &str, physical: PhysicalType, repetition: Repetition| {
-        Ok::<_, ParquetError>(Arc::new(Type::primitive_type_builder(name, physical).with_repetition(repetition).build()?))
+        Ok::<_, ParquetError>(Arc::new(
+            Type::primitive_type_builder(name, physical).with_repetition(repetition).build()?,
+        ))
     };
     let mut fields = vec![Arc::new(
         Type::primitive_type_builder(LEADING[0], PhysicalType::BYTE_ARRAY)

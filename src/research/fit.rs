@@ -20,8 +20,8 @@ const ITERATIONS_MAX: u32 = 100;
 const DECREMENT_SQUARED: f64 = 1e-11;
 /// A fit to one row in so many comes first.
 const COARSE_SHARE: usize = 16;
-/// With fewer rows it does not pay.
-const COARSE_FROM_ROWS: usize = 2_000;
+/// With fewer rows it does not pay: the first fit's optimum is too far off, and steps from there have to be cut.
+const COARSE_FROM_ROWS: usize = 100_000;
 /// From how many places the rows of the first fit come, in a table of some size.
 const COARSE_STRETCHES: usize = 64;
 /// The first fit needs so many rows of both outcomes.
@@ -74,7 +74,9 @@ pub enum FitError {
     #[error("cannot read the temporary feature cache: {0}")]
     Table(#[from] io::Error),
     /// It does not come.
-    #[error("the fit did not converge in {ITERATIONS_MAX} iterations (gradient {gradient_max:e}); is a feature out of all proportion?")]
+    #[error(
+        "the fit did not converge in {ITERATIONS_MAX} iterations (gradient {gradient_max:e}); is a feature out of all proportion?"
+    )]
     NotConverged {
         /// The largest component of the gradient at the end.
         gradient_max: f64,
@@ -155,12 +157,17 @@ impl Sum for Derivatives<'_> {
             }
             debug_assert_eq!(weight.total(), 1.0, "a row that counts counts once");
             let at = self.chunk.len();
-            let scaled = |(value, (mean, inverse)): (f64, (&f64, &f64))| (value - mean) * inverse;
+            self.chunk.resize(at + weights.len(), 0.0);
             let scaling = scaler.mean.iter().zip(self.inverse_scale);
+            let places = self.chunk[at..].iter_mut().zip(scaling);
             if every_column {
-                self.chunk.extend(row.iter().copied().zip(scaling).map(scaled));
+                for ((place, (mean, inverse)), value) in places.zip(row) {
+                    *place = (value - mean) * inverse;
+                }
             } else {
-                self.chunk.extend(columns.iter().map(|&column| row[column]).zip(scaling).map(scaled));
+                for ((place, (mean, inverse)), &column) in places.zip(columns) {
+                    *place = (row[column] - mean) * inverse;
+                }
             }
             self.chunk.push(1.0);
             let scaled = &mut self.chunk[at..];
@@ -387,10 +394,11 @@ impl Dependence {
             Derivatives::new(design, &origin, &inverse_scale, true)
         })?;
         let at = |row: usize, column: usize| products.hessian[row.min(column) * (count + 1) + row.max(column)];
-        let correlation = |row: usize, column: usize| match (design.scaler.constant[row], design.scaler.constant[column]) {
-            (false, false) => at(row, column) / (at(row, row) * at(column, column)).sqrt(),
-            _ => f64::from(u8::from(row == column)),
-        };
+        let correlation =
+            |row: usize, column: usize| match (design.scaler.constant[row], design.scaler.constant[column]) {
+                (false, false) => at(row, column) / (at(row, row) * at(column, column)).sqrt(),
+                _ => f64::from(u8::from(row == column)),
+            };
         let matrix = Mat::from_fn(count, count, correlation);
         let eigenvalues = matrix.self_adjoint_eigenvalues(Side::Lower).map_err(|_| FitError::NotFinite)?;
         let mut pairs: Vec<(usize, usize, f64)> = (0..count)

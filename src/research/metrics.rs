@@ -191,9 +191,8 @@ impl Ranking {
         let counts = |row: &u32| ties.weight(signs[*row as usize]).total() > 0.0;
         let mut rows: Vec<u32> = (0..logits.len() as u32).filter(counts).collect();
         rows.sort_by(|&a, &b| logits[a as usize].total_cmp(&logits[b as usize]));
-        let same = (0..rows.len())
-            .map(|at| at > 0 && logits[rows[at] as usize] == logits[rows[at - 1] as usize])
-            .collect();
+        let same =
+            (0..rows.len()).map(|at| at > 0 && logits[rows[at] as usize] == logits[rows[at - 1] as usize]).collect();
         Self { rows, same }
     }
 
@@ -235,7 +234,14 @@ mod tests {
             for (b, down) in logits.iter().zip(weights) {
                 let pair = up.up * down.down;
                 pairs += pair;
-                wins += pair * if a > b { 1.0 } else if a == b { 0.5 } else { 0.0 };
+                wins += pair
+                    * if a > b {
+                        1.0
+                    } else if a == b {
+                        0.5
+                    } else {
+                        0.0
+                    };
             }
         }
         wins / pairs

@@ -103,8 +103,9 @@ mod tests {
             table.push(key, &[(row as f64).sin() * 1e3]).unwrap();
         }
         table.finish().unwrap();
+        let range = 5..rows;
         let by = |threads| {
-            let Plain(sum, count) = sum(&table, &[5..rows], threads, || Plain(0.0, 0)).unwrap();
+            let Plain(sum, count) = sum(&table, std::slice::from_ref(&range), threads, || Plain(0.0, 0)).unwrap();
             assert_eq!(count, rows - 5);
             sum.to_bits()
         };

@@ -93,7 +93,13 @@ impl Scaler {
     ///
     /// # Errors
     /// The table's file cannot be read.
-    pub fn fit(table: &Table, columns: &[usize], rows: &[Range<usize>], ties: Ties, threads: usize) -> io::Result<Self> {
+    pub fn fit(
+        table: &Table,
+        columns: &[usize],
+        rows: &[Range<usize>],
+        ties: Ties,
+        threads: usize,
+    ) -> io::Result<Self> {
         let count = columns.len();
         let width = table.width();
         let First { weight, sum, min, max, .. } = passes::sum(table, rows, threads, || First {
@@ -106,8 +112,7 @@ impl Scaler {
             max: vec![f64::NEG_INFINITY; count],
         })?;
         let constant: Vec<bool> = min.iter().zip(&max).map(|(min, max)| min >= max).collect();
-        let mean: Vec<f64> =
-            (0..count).map(|at| if constant[at] { min[at] } else { sum[at] / weight }).collect();
+        let mean: Vec<f64> = (0..count).map(|at| if constant[at] { min[at] } else { sum[at] / weight }).collect();
         let Second { sum, squares, .. } = passes::sum(table, rows, threads, || Second {
             columns,
             width,

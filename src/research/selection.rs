@@ -90,9 +90,11 @@ pub fn try_grid(
 
 /// The value with the least loss; of equals the strongest penalty.
 pub fn best(tried: &[Tried]) -> Option<Tried> {
-    tried.iter().copied().filter(|tried| tried.log_loss.is_finite()).reduce(|best, next| {
-        if next.log_loss < best.log_loss { next } else { best }
-    })
+    tried
+        .iter()
+        .copied()
+        .filter(|tried| tried.log_loss.is_finite())
+        .reduce(|best, next| if next.log_loss < best.log_loss { next } else { best })
 }
 
 #[cfg(test)]

@@ -429,7 +429,8 @@ fn check_pair(before: &CaptureFacts, after: &CaptureFacts, overlap_allowed: bool
             other_decimals: after.price_decimals,
         });
     }
-    let overlap = overlap((before.first_ts_recv_ns, before.last_ts_recv_ns), (after.first_ts_recv_ns, after.last_ts_recv_ns));
+    let overlap =
+        overlap((before.first_ts_recv_ns, before.last_ts_recv_ns), (after.first_ts_recv_ns, after.last_ts_recv_ns));
     if overlap && !overlap_allowed {
         return Err(SourceError::Overlap { first: before.path.clone(), second: after.path.clone() });
     }

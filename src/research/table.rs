@@ -46,7 +46,16 @@ impl Table {
     /// An empty table for rows of `width` values, of which up to `budget_bytes` stay in memory.
     pub fn new(width: usize, budget_bytes: usize) -> Self {
         assert!(width > 0, "a row has a value at least");
-        Self { width, keys: Vec::new(), blocks: Vec::new(), filling: Vec::new(), budget_bytes, memory_bytes: 0, file: None, file_bytes: 0 }
+        Self {
+            width,
+            keys: Vec::new(),
+            blocks: Vec::new(),
+            filling: Vec::new(),
+            budget_bytes,
+            memory_bytes: 0,
+            file: None,
+            file_bytes: 0,
+        }
     }
 
     /// Values in a row.

@@ -219,8 +219,7 @@ pub fn train(
         };
         *outcome += 1;
         if ties.weight(change.sign).total() > 0.0 {
-            let key =
-                RowKey { ordinal, sequence: row.head.sequence, capture: row.head.capture, sign: change.sign };
+            let key = RowKey { ordinal, sequence: row.head.sequence, capture: row.head.capture, sign: change.sign };
             table.push(key, row.values)?;
         }
         ordinal += 1;
@@ -291,12 +290,7 @@ fn cut(table: &Table, labelled: u64, test_share: f64, captures: usize, horizon: 
 }
 
 /// Counts the outcomes of the rows to train on and refuses what cannot be trained on.
-fn check(
-    table: &Table,
-    rows: &Range<usize>,
-    settings: &TrainSettings,
-    labelled: u64,
-) -> Result<Outcomes, TrainError> {
+fn check(table: &Table, rows: &Range<usize>, settings: &TrainSettings, labelled: u64) -> Result<Outcomes, TrainError> {
     let mut outcomes = Outcomes::default();
     for key in &table.keys()[rows.clone()] {
         match key.sign {

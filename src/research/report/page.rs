@@ -36,8 +36,11 @@ fn write(out: &mut String, report: &Report) -> fmt::Result {
     for warning in &report.warnings {
         writeln!(out, "<p class=\"warning\">{}</p>", escaped(warning))?;
     }
-    writeln!(out, "<h2>Reliability</h2>\n<p>Share of up against mean probability, by tenths of probability. Filled: rows as \
-         the ties rule counts them; hollow: all rows, ties included. The area of a mark goes with its rows.</p>")?;
+    writeln!(
+        out,
+        "<h2>Reliability</h2>\n<p>Share of up against mean probability, by tenths of probability. Filled: rows as \
+         the ties rule counts them; hollow: all rows, ties included. The area of a mark goes with its rows.</p>"
+    )?;
     for contestant in report.test.contestants.iter().filter(|contestant| contestant.economics.is_some()) {
         diagram(out, contestant)?;
     }

@@ -51,7 +51,11 @@ fn write(out: &mut String, report: &Report) -> fmt::Result {
             counts.warming_up
         )?;
     }
-    writeln!(out, "label           sign of the mid's change over {} updates; ties: {}", rules.horizon_updates, rules.ties)?;
+    writeln!(
+        out,
+        "label           sign of the mid's change over {} updates; ties: {}",
+        rules.horizon_updates, rules.ties
+    )?;
     writeln!(out, "probability     {}", rules.probability_of)?;
     if let Some(fit) = &report.fit {
         write_fit(out, fit)?;
@@ -107,7 +111,9 @@ fn write_fit(out: &mut String, fit: &FitReport) -> fmt::Result {
     )?;
     match fit.condition_number {
         Some(number) => writeln!(out, "  condition number of the correlations {number:.3e}")?,
-        None => writeln!(out, "  condition number of the correlations: infinite, features depend on each other exactly")?,
+        None => {
+            writeln!(out, "  condition number of the correlations: infinite, features depend on each other exactly")?
+        }
     }
     write_shortened(out, "correlations above 0.99", fit.correlations.len())?;
     for pair in fit.correlations.iter().take(SHOWN) {
