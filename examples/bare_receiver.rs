@@ -14,8 +14,8 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use clap::{Parser, ValueEnum};
+use papertrader::clock::Clock;
 use papertrader::feed::wire::{Connector, Received, Wire, WireConfig};
-use quanta::Clock;
 
 #[derive(Parser)]
 #[command(about = "Receives frames and does nothing else: the baseline of latency figures")]

@@ -14,6 +14,7 @@ use clap::{Args, Parser, Subcommand};
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The original program's threshold.
 pub const THRESHOLD: f64 = 0.6;
@@ -25,7 +26,11 @@ pub const BUY_AMOUNT: f64 = 5.0;
 /// The command line.
 #[derive(Debug, Parser)]
 #[command(name = "papertrader", version, about, args_override_self = true, propagate_version = true)]
-#[command(after_help = "Exit status: 0 done, 1 failed while running, 2 bad arguments or input files.")]
+#[command(
+    after_help = "After a command, --config FILE takes options from a TOML file (threshold = 0.7, pin-cores = \"2,3\", \
+                        fused = true); what follows on the command line wins.\n\n\
+                        Exit status: 0 done, 1 failed while running, 2 bad arguments or input files."
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -37,6 +42,14 @@ pub struct Cli {
 pub enum Command {
     /// Trade on paper over a recorded market.
     Replay(commands::replay::ReplayArgs),
+    /// Trade on paper against the live feed.
+    Live(commands::live::LiveArgs),
+    /// Record the live feed without trading.
+    Record(commands::record::RecordArgs),
+    /// Run a local exchange that speaks the venue's protocol.
+    Exchange(commands::exchange::ExchangeArgs),
+    /// Run a live session against a local exchange, with no network and no arguments.
+    Demo(commands::demo::DemoArgs),
     /// Write a capture of the project's own synthetic market.
     Generate(commands::generate::GenerateArgs),
     /// Write what a model sees after each frame as a table, with labels.
@@ -102,6 +115,9 @@ pub struct ResultArgs {
     /// Write `sequence_num probability` of every evaluation to this file
     #[arg(long, value_name = "FILE")]
     pub probabilities: Option<PathBuf>,
+    /// Write `sequence_num wall_ns` of every evaluation to this file: our wall clock at the decision, Unix nanoseconds
+    #[arg(long, value_name = "FILE")]
+    pub decisions: Option<PathBuf>,
 }
 
 fn number_in(text: &str, rule: &str, good: impl Fn(f64) -> bool) -> Result<f64, String> {
@@ -182,8 +198,26 @@ impl ResultArgs {
     pub fn files(&self, product: &str) -> Result<RunFiles, Failure> {
         let mut files = RunFiles::create(&self.out, product, self.name.as_deref()).map_err(Failure::input)?;
         files.probabilities.clone_from(&self.probabilities);
+        files.decisions.clone_from(&self.decisions);
         Ok(files)
     }
+}
+
+/// Reads a duration: seconds (`1800`), or with a unit (`90s`, `30m`, `2h`).
+///
+/// # Errors
+/// Anything else, or zero.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    let (number, unit_s) = match text.as_bytes().last() {
+        Some(b's') => (&text[..text.len() - 1], 1.0),
+        Some(b'm') => (&text[..text.len() - 1], 60.0),
+        Some(b'h') => (&text[..text.len() - 1], 3_600.0),
+        _ => (text, 1.0),
+    };
+    let seconds = number.parse().ok().filter(|seconds: &f64| *seconds > 0.0).map(|seconds| seconds * unit_s);
+    seconds
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .ok_or_else(|| "a duration is seconds above 0, or a number with s, m or h".into())
 }
 
 /// Puts the settings of configuration files (`--config FILE`, after the command) where the option stands, so that what
@@ -246,6 +280,16 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn durations_have_units() {
+        for (text, seconds) in [("1800", 1800.0), ("90s", 90.0), ("30m", 1800.0), ("2h", 7200.0), ("0.5", 0.5)] {
+            assert_eq!(parse_duration(text), Ok(Duration::from_secs_f64(seconds)));
+        }
+        for text in ["", "0", "-1", "m", "1d", "1e300h", "NaN", "inf"] {
+            assert!(parse_duration(text).is_err(), "{text}");
+        }
     }
 
     #[test]

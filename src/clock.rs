@@ -132,7 +132,8 @@ impl Pacer {
         let Speed::Times(times) = self.speed else { return };
         let (started, first_ns) = *self.start.get_or_insert_with(|| (Instant::now(), ts_recv_ns));
         let recorded_s = ts_recv_ns.saturating_sub(first_ns).max(0) as f64 / 1e9;
-        let Ok(due_after) = Duration::try_from_secs_f64(recorded_s / times) else { return };
+        // What is due after more seconds than a duration holds is never due.
+        let due_after = Duration::try_from_secs_f64(recorded_s / times).unwrap_or(Duration::MAX);
         while !stop() {
             match due_after.checked_sub(started.elapsed()) {
                 None | Some(Duration::ZERO) => break,
@@ -183,6 +184,15 @@ mod tests {
         assert!(before.elapsed() >= Duration::from_millis(9));
         pacer.wait_until_due(i64::MAX, || true);
         Pacer::new(Speed::Max).wait_until_due(i64::MAX, || panic!("no wait at full speed"));
+    }
+
+    #[test]
+    fn a_frame_due_beyond_all_time_is_not_let_go_at_once() {
+        let mut pacer = Pacer::new(Speed::Times(1e-300));
+        pacer.wait_until_due(0, || false);
+        let looks = std::cell::Cell::new(0);
+        pacer.wait_until_due(1, || looks.replace(looks.get() + 1) == 1);
+        assert_eq!(looks.get(), 2);
     }
 
     proptest! {

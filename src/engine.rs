@@ -21,6 +21,8 @@ pub struct Inference {
     pub venue_sequence_num: u64,
     /// The model's log-odds.
     pub logit: f64,
+    /// The stamp of the decision.
+    pub decided: u64,
 }
 
 /// Rings to the writer thread.
@@ -107,6 +109,8 @@ pub struct Engine {
     status: Arc<Status>,
     counts: EngineCounts,
     treatment: Treatment,
+    /// Whether the book was live before the frame in hand.
+    was_live: bool,
     taken: u64,
 }
 
@@ -130,6 +134,7 @@ impl Engine {
             status,
             counts: EngineCounts::default(),
             treatment: Treatment::PassOver,
+            was_live: false,
             taken: 0,
         }
     }
@@ -149,16 +154,22 @@ impl Engine {
         Moment { sequence: self.counts.frames - 1, venue_sequence_num: head.sequence_num, ts_recv_ns: head.ts_recv_ns }
     }
 
+    #[inline]
+    fn sell_due(&mut self, head: &FrameHead) {
+        let moment = self.moment(head);
+        let Self { simulator, book, outputs, counts, .. } = self;
+        simulator.sell_due(moment, book, |trade| push(&mut outputs.trades, trade, &mut counts.writer_waits));
+    }
+
     /// Before the frame's levels: what is due is sold into the book as it was.
     #[inline]
     fn begin(&mut self, head: &FrameHead) {
         self.taken = self.recorder.clock().stamp();
         if head.kind.is_book_frame() {
             self.counts.frames += 1;
-            if self.book.state() == BookState::Live {
-                let moment = self.moment(head);
-                let Self { simulator, book, outputs, counts, .. } = self;
-                simulator.sell_due(moment, book, |trade| push(&mut outputs.trades, trade, &mut counts.writer_waits));
+            self.was_live = self.book.state() == BookState::Live;
+            if self.was_live {
+                self.sell_due(head);
             }
         }
         self.treatment = match head.kind {
@@ -215,6 +226,10 @@ impl Engine {
         }
         let applied = self.recorder.clock().stamp();
         if head.kind.is_book_frame() {
+            if !self.was_live && self.book.state() == BookState::Live {
+                // What fell due without a live book is sold into the first one.
+                self.sell_due(head);
+            }
             self.counts.frames_by_state[self.book.state() as usize] += 1;
             let decided = if self.book.state() == BookState::Live { self.decide(head) } else { None };
             self.recorder.record(head, &EngineStamps { taken: self.taken, applied, decided });
@@ -251,7 +266,7 @@ impl Engine {
         self.counts.inferences += 1;
         self.status.inferred(logit);
         if let Some(inferences) = &mut self.outputs.inferences {
-            let inference = Inference { venue_sequence_num: head.sequence_num, logit };
+            let inference = Inference { venue_sequence_num: head.sequence_num, logit, decided };
             push(inferences, inference, &mut self.counts.writer_waits);
         }
         Some((featured, decided))

@@ -108,6 +108,11 @@ impl Fault {
         Self::SubscriptionRefused,
     ];
 
+    /// The fault with that [`Fault::name`].
+    pub fn by_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|fault| fault.name() == name)
+    }
+
     /// The name used in reports.
     pub fn name(self) -> &'static str {
         match self {

@@ -1,7 +1,8 @@
 //! How a command fails: what it says and with which code it exits.
 
+use crate::report::OneLine;
 use std::error::Error;
-use std::fmt;
+use std::fmt::{self, Write};
 use std::process::ExitCode;
 
 /// The end of a command that did not do what was asked.
@@ -41,7 +42,7 @@ impl fmt::Display for Failure {
             if index > 0 {
                 f.write_str(" ")?;
             }
-            f.write_str(line)?;
+            OneLine(&mut *f).write_str(line)?;
         }
         Ok(())
     }

@@ -31,6 +31,7 @@ pub mod simulator;
 
 // Behind the hot path, and around it.
 pub mod capture;
+pub mod recording;
 pub mod replay;
 pub mod session;
 pub mod status;

@@ -4,13 +4,15 @@ use clap::Parser;
 use papertrader::cli::{Cli, Command, expand_config};
 use papertrader::commands;
 use papertrader::failure::Failure;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("error: {failure}");
+            // Where standard error takes nothing, the exit code still tells.
+            let _ = writeln!(io::stderr(), "error: {failure}");
             failure.exit_code()
         }
     }
@@ -19,6 +21,10 @@ fn main() -> ExitCode {
 fn run() -> Result<(), Failure> {
     match Cli::parse_from(expand_config(std::env::args_os())?).command {
         Command::Replay(args) => commands::replay::run(&args),
+        Command::Live(args) => commands::live::run(&args),
+        Command::Record(args) => commands::record::run(&args),
+        Command::Exchange(args) => commands::exchange::run(&args),
+        Command::Demo(args) => commands::demo::run(&args),
         Command::Generate(args) => commands::generate::run(&args),
         Command::Features(args) => commands::features::run(&args),
         Command::Train(args) => commands::train::run(&args),

@@ -9,6 +9,7 @@ use crate::session::Feed;
 use crate::status::Status;
 use crate::units::Scale;
 use serde::de::IgnoredAny;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A recording, opened and known to hold the product.
@@ -25,6 +26,12 @@ pub enum ReplayError {
     /// The file.
     #[error(transparent)]
     Capture(#[from] CaptureError),
+    /// A pipe or a device, of which a second reading would not give the same.
+    #[error("{path} is no file; a replay reads its capture twice, so save it to one first")]
+    NotAFile {
+        /// Its name.
+        path: PathBuf,
+    },
     /// No frame of the product.
     #[error("{path} holds no book of {product}; it holds {others}")]
     NoSuchProduct {
@@ -107,6 +114,10 @@ impl Replay {
     /// # Errors
     /// The file cannot be read, is no capture, or does not hold the product.
     pub fn open(path: &Path, product: Option<&str>, rule: ScaleRule, speed: Speed) -> Result<Self, ReplayError> {
+        // What cannot be looked at cannot be opened either: the reader says why.
+        if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
+            return Err(ReplayError::NotAFile { path: path.into() });
+        }
         let product = find_product(path, product)?;
         let reader = CaptureReader::open(path)?.read_ahead()?;
         Ok(Self { reader, product, rule, speed })
@@ -132,11 +143,12 @@ impl Replay {
     ) -> Result<bool, Stopped> {
         let clock = Clock::new();
         loop {
+            let Some(line) = reader.next_line()? else { return Ok(false) };
+            pacer.wait_until_due(line.ts_recv_ns, || status.stopping());
+            // After the wait, which a stop ends: a frame whose time has not come is not traded on.
             if status.stopping() {
                 return Ok(true);
             }
-            let Some(line) = reader.next_line()? else { return Ok(false) };
-            pacer.wait_until_due(line.ts_recv_ns, || status.stopping());
             let stamp = clock.stamp();
             let arrival = Arrival { ts_recv_ns: line.ts_recv_ns, received: stamp, decoded: stamp };
             match line.item {
@@ -148,9 +160,9 @@ impl Replay {
                     intake.take(frame, &arrival, engine)?;
                 }
                 Item::Control(Control::Connected { .. }) => intake.connected(&arrival, engine)?,
-                Item::Control(Control::Disconnected { connection, cause }) => {
-                    let detail = format!("connection {connection}: {cause}");
-                    intake.fault(Fault::Disconnected, detail, &arrival, engine)?;
+                Item::Control(Control::Disconnected { fault, cause, .. }) => {
+                    let fault = Fault::by_name(&fault).unwrap_or(Fault::Disconnected);
+                    intake.disconnected(fault, cause, &arrival, engine)?;
                 }
                 Item::Control(Control::Gap { frames }) => {
                     let detail = format!("{frames} frames were not recorded");

@@ -90,9 +90,8 @@ pub fn run<F: Feed>(
     let (recorder, tables) = recorder(clock.clone(), LATENCY_INTERVAL);
     let (trades, trades_out) = RingBuffer::new(TRADE_RING);
     let (inferences, inferences_out) = files
-        .probabilities
-        .as_ref()
-        .map(|_| RingBuffer::new(INFERENCE_RING))
+        .want_inferences()
+        .then(|| RingBuffer::new(INFERENCE_RING))
         .map_or((None, None), |(i, o)| (Some(i), Some(o)));
     let inputs = Inputs { trades: trades_out, inferences: inferences_out, tables };
     let write = writer::prepare(files, inputs, clock, Arc::clone(status))?;

@@ -93,7 +93,7 @@ pub struct Totals {
 pub struct Simulator {
     settings: SimulatorSettings,
     /// Oldest first, which is also the order in which they fall due. At most `lag_updates + 1`: a frame buys at most once,
-    /// and what falls due is sold before the next purchase.
+    /// and what is due is sold before any purchase, which both need a live book.
     open: VecDeque<Position>,
     totals: Totals,
     /// Purchases wished for but not made because nobody sold.

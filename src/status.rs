@@ -22,10 +22,26 @@ struct EngineWords {
     fault: AtomicU8,
 }
 
+/// Written by a live feed's thread alone.
+#[derive(Debug, Default)]
+struct FeedWords {
+    connections: AtomicU64,
+    connected: AtomicBool,
+}
+
+/// Written by the writer thread alone.
+#[derive(Debug, Default)]
+struct WriterWords {
+    p50_ns: AtomicU64,
+    p99_ns: AtomicU64,
+}
+
 /// Shared words. Each is relaxed: a reader sees recent values, not a consistent set.
 #[derive(Debug, Default)]
 pub struct Status {
     engine: CachePadded<EngineWords>,
+    feed: CachePadded<FeedWords>,
+    writer: CachePadded<WriterWords>,
     stop: CachePadded<AtomicBool>,
 }
 
@@ -46,12 +62,23 @@ pub struct Reading {
     pub state: BookState,
     /// The last logit.
     pub logit: f64,
+    /// Connections made by a live feed.
+    pub connections: u64,
+    /// Whether a live feed is connected.
+    pub connected: bool,
+    /// Median and 99th percentile of received → decided so far, nanoseconds.
+    pub latency_p50_p99_ns: (u64, u64),
 }
 
 impl Status {
     /// Asks the hot threads to end.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
+    }
+
+    /// The same as a flag, for what waits on one.
+    pub fn stop_flag(&self) -> &AtomicBool {
+        &self.stop
     }
 
     /// Whether somebody asked the hot threads to end.
@@ -80,6 +107,18 @@ impl Status {
     #[inline]
     pub fn inferred(&self, logit: f64) {
         self.engine.logit.store(logit.to_bits(), Ordering::Relaxed);
+    }
+
+    /// A live feed's connections so far, and whether it has one.
+    pub fn connected(&self, connections: u64, connected: bool) {
+        self.feed.connections.store(connections, Ordering::Relaxed);
+        self.feed.connected.store(connected, Ordering::Relaxed);
+    }
+
+    /// The latency so far.
+    pub fn latency(&self, p50_ns: u64, p99_ns: u64) {
+        self.writer.p50_ns.store(p50_ns, Ordering::Relaxed);
+        self.writer.p99_ns.store(p99_ns, Ordering::Relaxed);
     }
 
     /// A fault that the engine, not the feed, found: the feed must get a new snapshot.
@@ -111,6 +150,12 @@ impl Status {
             best: (bid > 0 && ask > 0).then(|| (bid as f64 / unit, ask as f64 / unit)),
             state: BookState::ALL[usize::from(words.state.load(Ordering::Relaxed)) % BookState::ALL.len()],
             logit: f64::from_bits(words.logit.load(Ordering::Relaxed)),
+            connections: self.feed.connections.load(Ordering::Relaxed),
+            connected: self.feed.connected.load(Ordering::Relaxed),
+            latency_p50_p99_ns: (
+                self.writer.p50_ns.load(Ordering::Relaxed),
+                self.writer.p99_ns.load(Ordering::Relaxed),
+            ),
         }
     }
 }

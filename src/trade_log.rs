@@ -39,7 +39,7 @@ pub struct TradeLog<W: Write> {
 }
 
 impl<W: Write> TradeLog<W> {
-    /// A log that begins with the header, which is written even if no trade follows.
+    /// A log that begins with the header, which the first [`TradeLog::flush`] writes even if no trade follows.
     ///
     /// # Errors
     /// The header cannot be written.
@@ -61,7 +61,6 @@ impl<W: Write> TradeLog<W> {
             "sell_mid",
             "unsold_volume",
         ])?;
-        rows.flush()?;
         Ok(Self { rows })
     }
 

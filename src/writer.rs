@@ -1,6 +1,6 @@
 //! The writer thread: takes trades, evaluations and latency tables from the engine's rings and puts them on disk.
 
-use crate::clock::Clock;
+use crate::clock::{Clock, wall_ns};
 use crate::engine::Inference;
 use crate::latency::{Stage, StageTable, Tables};
 use crate::model::probability;
@@ -49,11 +49,27 @@ pub struct RunFiles {
     pub hgrm: PathBuf,
     /// All stages, an entry per interval.
     pub hlog: PathBuf,
-    /// Every evaluation, if asked for.
+    /// The probability of every evaluation, if asked for.
     pub probabilities: Option<PathBuf>,
+    /// The wall time of every evaluation, if asked for.
+    pub decisions: Option<PathBuf>,
 }
 
 impl RunFiles {
+    /// Removes what a run that never began has left.
+    pub fn remove(&self) {
+        let optional = [&self.probabilities, &self.decisions].into_iter().flatten();
+        for path in [&self.csv, &self.hgrm, &self.hlog].into_iter().chain(optional) {
+            // What is not there need not be removed.
+            let _ = fs::remove_file(path);
+        }
+    }
+
+    /// Whether anything is written of every evaluation.
+    pub fn want_inferences(&self) -> bool {
+        self.probabilities.is_some() || self.decisions.is_some()
+    }
+
     /// Names the files of a run of `product` that starts now, in local time, in `folder`, which is made if it is not
     /// there. A name that is taken gets a number. With `stem` the name is that, and what is there is replaced.
     ///
@@ -66,6 +82,7 @@ impl RunFiles {
             hgrm: folder.join(format!("{stem}.hgrm")),
             hlog: folder.join(format!("{stem}.hlog")),
             probabilities: None,
+            decisions: None,
         };
         if let Some(stem) = stem {
             return Ok(files(stem));
@@ -112,6 +129,30 @@ pub struct Written {
 struct Outputs {
     trades: TradeLog<BufWriter<File>>,
     probabilities: Option<(PathBuf, BufWriter<File>)>,
+    decisions: Option<(PathBuf, BufWriter<File>)>,
+}
+
+impl Outputs {
+    fn flush(&mut self, csv: &Path) -> Result<(), WriteError> {
+        self.trades.flush().map_err(WriteError::at(csv))?;
+        for (path, output) in self.probabilities.iter_mut().chain(&mut self.decisions) {
+            output.flush().map_err(WriteError::at(path))?;
+        }
+        Ok(())
+    }
+
+    /// Writes what is known of an evaluation. `now` is a stamp and the wall time when it was taken.
+    fn inference(&mut self, inference: &Inference, clock: &Clock, now: (u64, i64)) -> Result<(), WriteError> {
+        let number = inference.venue_sequence_num;
+        if let Some((path, output)) = &mut self.probabilities {
+            writeln!(output, "{number} {:.16e}", probability(inference.logit)).map_err(WriteError::at(path))?;
+        }
+        if let Some((path, output)) = &mut self.decisions {
+            let wall_ns = now.1.saturating_sub_unsigned(clock.between_ns(inference.decided, now.0));
+            writeln!(output, "{number} {wall_ns}").map_err(WriteError::at(path))?;
+        }
+        Ok(())
+    }
 }
 
 /// Opens the files, so that what is wrong with them is known before anything runs, and gives the thread's work.
@@ -126,8 +167,9 @@ pub fn prepare(
 ) -> Result<impl FnOnce() -> Result<Written, WriteError> + Send + use<>, WriteError> {
     let create = |path: &Path| File::create(path).map(BufWriter::new).map_err(WriteError::at(path));
     let trades = TradeLog::new(create(&files.csv)?).map_err(WriteError::at(&files.csv))?;
-    let probabilities = files.probabilities.as_ref().map(|path| Ok((path.clone(), create(path)?))).transpose()?;
-    let outputs = Outputs { trades, probabilities };
+    let optional = |path: &Option<PathBuf>| path.as_ref().map(|path| Ok((path.clone(), create(path)?))).transpose();
+    let (probabilities, decisions) = (optional(&files.probabilities)?, optional(&files.decisions)?);
+    let outputs = Outputs { trades, probabilities, decisions };
     let hlog = create(&files.hlog)?;
     let files = files.clone();
     Ok(move || run(&files, outputs, hlog, inputs, &clock, &status))
@@ -171,16 +213,19 @@ fn run(
                 written.trades += 1;
                 note(outputs.trades.write(&trade).map_err(WriteError::at(&files.csv)));
             }
-            if let (Some(ring), Some((path, output))) = (&mut inputs.inferences, &mut outputs.probabilities) {
-                while let Ok(Inference { venue_sequence_num, logit }) = ring.pop() {
+            if let Some(ring) = &mut inputs.inferences {
+                // One reading of both clocks a round: they drift apart by less than a nanosecond within it.
+                let now = (clock.stamp(), wall_ns());
+                while let Ok(inference) = ring.pop() {
                     idle = false;
-                    let line = writeln!(output, "{venue_sequence_num} {:.16e}", probability(logit));
-                    note(line.map_err(WriteError::at(path)));
+                    note(outputs.inference(&inference, clock, now));
                 }
             }
             while inputs.tables.take(|table| {
                 idle = false;
                 written.latency.add(table);
+                let total = &written.latency.stage(Stage::Total).histogram;
+                status.latency(total.value_at_quantile(0.5), total.value_at_quantile(0.99));
                 let (from, to) = table.span();
                 let start = Duration::from_nanos(clock.between_ns(started, from));
                 let duration = Duration::from_nanos(clock.between_ns(from, to));
@@ -191,10 +236,7 @@ fn run(
                 }
             }) {}
             if flushed.elapsed() >= FLUSH_AFTER || engine_gone {
-                note(outputs.trades.flush().map_err(WriteError::at(&files.csv)));
-                if let Some((path, output)) = &mut outputs.probabilities {
-                    note(output.flush().map_err(WriteError::at(path)));
-                }
+                note(outputs.flush(&files.csv));
                 flushed = Instant::now();
             }
             if engine_gone {

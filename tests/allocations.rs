@@ -105,7 +105,9 @@ fn engine(model: &Model) -> (Engine, impl Drop + Send + use<>) {
     struct Joined(Option<std::thread::JoinHandle<()>>);
     impl Drop for Joined {
         fn drop(&mut self) {
-            self.0.take().map(|thread| thread.join().unwrap());
+            if let Some(thread) = self.0.take() {
+                thread.join().unwrap();
+            }
         }
     }
     (engine, Joined(Some(thread)))

@@ -34,6 +34,9 @@ pub enum Control {
     Disconnected {
         /// The connection that ended.
         connection: u64,
+        /// The kind of fault, by [`crate::event::Fault::name`].
+        #[serde(default)]
+        fault: String,
         /// Why, as the session reported it.
         cause: String,
     },

@@ -114,7 +114,11 @@ fn control_lines_read_back() {
     let controls = [
         Control::Connected { connection: 1 },
         Control::Gap { frames: 7 },
-        Control::Disconnected { connection: 1, cause: "a \"cause\"\nof two lines".into() },
+        Control::Disconnected {
+            connection: 1,
+            fault: "connection lost".into(),
+            cause: "a \"cause\"\nof two lines".into(),
+        },
     ];
     let mut writer = CaptureWriter::create(&path).unwrap();
     for control in &controls {

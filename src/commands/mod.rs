@@ -1,8 +1,12 @@
 //! The commands: arguments in, work done, report out.
 
+pub mod demo;
 pub mod evaluate;
+pub mod exchange;
 pub mod features;
 pub mod generate;
+pub mod live;
+pub mod record;
 pub mod replay;
 pub mod train;
 
@@ -11,7 +15,8 @@ use crate::status::Status;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
-use std::io::IsTerminal;
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -53,14 +58,33 @@ impl Interrupt {
 
 /// A bar over so many bytes on standard error, if that is a terminal; else one that shows nothing.
 fn byte_bar(bytes: u64) -> ProgressBar {
-    let style =
-        ProgressStyle::with_template("{bar:30} {bytes}/{total_bytes}  {msg}").expect("the template is well-formed");
-    let target =
-        if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let style = ProgressStyle::with_template("{bar:12} {bytes}/{total_bytes}  {wide_msg}")
+        .expect("the template is well-formed");
+    let target = if io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
     ProgressBar::with_draw_target(Some(bytes), target).with_style(style)
 }
 
+/// Prints a report on standard output. A reader that has seen enough, as `head` has, is no failure.
+fn print(report: impl Display) -> Result<(), Failure> {
+    let mut output = io::stdout().lock();
+    match write!(output, "{report}").and_then(|()| output.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::running(format!("cannot print the report: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Prints a warning on standard error, one line.
-fn warn(text: impl std::fmt::Display) {
-    eprintln!("warning: {text}");
+fn warn(text: impl Display) {
+    // Where standard error takes nothing there is nobody to tell.
+    let _ = writeln!(io::stderr(), "warning: {text}");
+}
+
+/// A line on standard error that is written anew, if that is a terminal; else one that shows nothing.
+fn status_line() -> ProgressBar {
+    let style = ProgressStyle::with_template("{wide_msg}").expect("the template is well-formed");
+    let target =
+        if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    ProgressBar::with_draw_target(None, target).with_style(style)
 }

@@ -1,6 +1,6 @@
 //! `papertrader replay`: paper trading over a recorded market.
 
-use super::{Interrupt, byte_bar, warn};
+use super::{Interrupt, byte_bar, print, warn};
 use crate::cli::{ResultArgs, ThreadArgs, TradingArgs, TradingSettings};
 use crate::clock::Speed;
 use crate::failure::Failure;
@@ -80,10 +80,11 @@ pub fn run(args: &ReplayArgs) -> Result<(), Failure> {
         other_products: &session.feed.other_products,
         settings: &settings,
         files: &files,
+        source: Vec::new(),
         elapsed,
         stopped: session.feed.stopped,
     };
-    print!("{}", RunReport::new(&run, &session, &session.feed.counts, &session.feed.notes));
+    let printed = print(RunReport::new(&run, &session, &session.feed.counts, &session.feed.notes));
     if let Some(cut) = &session.feed.cut {
         warn(cut);
     }
@@ -92,6 +93,6 @@ pub fn run(args: &ReplayArgs) -> Result<(), Failure> {
     }
     match session.feed.error {
         Some(error) => Err(Failure::input(error)),
-        None => Ok(()),
+        None => printed,
     }
 }

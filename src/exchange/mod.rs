@@ -1,4 +1,42 @@
-//! A local exchange that speaks the venue's protocol.
+//! A local exchange that speaks the venue's protocol, so that every machine has something real to connect to.
+//!
+//! ```text
+//!  sockets ══ transport.rs ── connection.rs ── client.rs ──┐
+//!             TLS, outbox     handshake, close  numbering  │
+//!  capture ══ playback.rs ──┐                              ├── floor.rs ── event_loop.rs ── server.rs ── its starter
+//!  market.rs ───────────────┴── feed.rs ── frame.rs ───────┤   requests,   one thread       handle
+//!                               what falls due, books      │   frames
+//!  faults.rs ── fault_plan.rs ── sabotage.rs ──────────────┘
+//! ```
+//!
+//! [`Exchange::start`] starts one from an [`ExchangeConfig`]. Each connection has its own `sequence_num`, contiguous from
+//! 0 over all channels. A level2 subscribe is answered by a snapshot and the `subscriptions` message, which lists the
+//! whole set, `-USDC` products as the `-USD` twins whose data they get; a second subscribe to the same product by the
+//! message alone.
 
+mod client;
+mod config;
+mod connection;
+mod depth;
+mod event_loop;
+pub mod fault_plan;
+pub mod faults;
+mod feed;
+mod floor;
+mod frame;
 pub mod market;
 pub mod message;
+mod playback;
+mod request;
+mod sabotage;
+mod send_log;
+mod server;
+mod stats;
+mod tls;
+mod transport;
+
+pub use config::{ExchangeConfig, ExchangeError, Limits, Pace, SourceConfig, SpeedError, TlsFiles};
+pub use depth::BookState;
+pub use server::{Exchange, RunningExchange};
+pub use stats::{ExchangeStats, MessageCounts};
+pub use tls::CertificateError;

@@ -61,7 +61,9 @@ fn plain(feature: Feature, books: &[Snap]) -> f64 {
             sum
         }
         Feature::UpdatesSinceMidChange => {
-            books.windows(2).rev().take_while(|pair| mid(&pair[0]) == mid(&pair[1])).count() as f64
+            // In ticks: equal mids of other prices are not always equal doubles.
+            let twice_mid = |snap: &Snap| snap.bids[0].0 + snap.asks[0].0;
+            books.windows(2).rev().take_while(|pair| twice_mid(&pair[0]) == twice_mid(&pair[1])).count() as f64
         }
         Feature::SecondsSinceUpdate => (now.ts_recv_ns - books[books.len() - 2].ts_recv_ns) as f64 / 1e9,
     }
@@ -220,6 +222,15 @@ fn names_read_back_and_every_family_is_named() {
         let name = family.pattern.replace("_N", "_3").replace("_K", "_40");
         let feature: Feature = name.parse().unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(feature.to_string(), name);
+    }
+}
+
+#[test]
+fn the_readme_lists_the_catalogue() {
+    let readme = include_str!("../../README.md");
+    for Family { pattern, formula, unit, source } in CATALOGUE {
+        let row = format!("| `{pattern}` | {formula} | {unit} | {source} |\n");
+        assert!(readme.contains(&row), "the README lacks {row}");
     }
 }
 

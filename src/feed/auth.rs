@@ -130,6 +130,14 @@ impl Credentials {
         Ok(Self { name: name.trim().to_owned(), signer })
     }
 
+    /// How every token of this key begins: the base64url text of the header's first whole triples of bytes. The nonce is
+    /// behind it.
+    pub fn token_start(&self) -> String {
+        let start = format!(r#"{{"alg":"{}","kid":""#, self.signer.algorithm());
+        let triples = &start.as_bytes()[..start.len() / 3 * 3];
+        BASE64URL_NOPAD.encode(triples)
+    }
+
     /// Makes a token that is valid from `now_unix_s` (Unix time in seconds) for [`VALID_S`], with a nonce of its own.
     ///
     /// # Errors
@@ -236,6 +244,7 @@ mod tests {
         let with_parameters = format!("{}{}", pem("EC PARAMETERS", b"\x06\x08*\x86H\xce=\x03\x01\x07"), sec1(&pair));
         for text in [sec1(&pair), sec1(&pair).replace('\n', "\\n"), pkcs8, with_parameters] {
             let token = Credentials::new(NAME, &text).expect("a key").token(1_700_000_000).expect("a token");
+            assert!(token.starts_with(&Credentials::new(NAME, &text).expect("a key").token_start()));
             let (header, claims) = verified(&token, &ECDSA_P256_SHA256_FIXED, pair.public_key().as_ref());
             assert_eq!(header["alg"], "ES256");
             assert_eq!(header["kid"], NAME);
@@ -254,6 +263,7 @@ mod tests {
         let v2 = pem("PRIVATE KEY", pair.to_pkcs8().expect("an encoding").as_ref());
         for text in [BASE64.encode(seed.as_ref()), format!(" {}\n", BASE64.encode(&both)), v1, v2] {
             let token = Credentials::new(NAME, &text).expect("a key").token(7).expect("a token");
+            assert!(token.starts_with(&Credentials::new(NAME, &text).expect("a key").token_start()));
             let (header, claims) = verified(&token, &ED25519, pair.public_key().as_ref());
             assert_eq!(header["alg"], "EdDSA");
             assert_eq!(claims, json!({"sub": NAME, "iss": "cdp", "nbf": 7, "exp": 127}));

@@ -17,11 +17,6 @@ pub const DELAY_MAX: Duration = Duration::from_secs(60);
 /// alone for most of the time.
 pub const GOOD_SESSION_MIN: Duration = DELAY_MAX;
 
-/// Where the doubling floor of the delay ends: the jitter above it then reaches [`DELAY_MAX`].
-const FLOOR_MAX: Duration = Duration::from_secs(30);
-
-const _: () = assert!(FLOOR_MAX.as_secs() * 2 == DELAY_MAX.as_secs());
-
 /// Exponential backoff with jitter.
 ///
 /// After `n` failures in a row the delay is uniform in `[f, 2f)` with the floor `f = min(1 s · 2^n, 30 s)`: between 1 s
@@ -31,14 +26,23 @@ const _: () = assert!(FLOOR_MAX.as_secs() * 2 == DELAY_MAX.as_secs());
 #[derive(Clone, Debug)]
 pub struct Backoff {
     jitter: SplitMix64,
-    /// Doubles with each delay handed out; `DELAY_MIN ..= FLOOR_MAX`.
+    /// Doubles with each delay handed out; `floor_min ..= floor_max`.
     floor: Duration,
+    floor_min: Duration,
+    floor_max: Duration,
 }
 
 impl Backoff {
     /// Begins with the shortest delays. The seed decides the jitter, all of it.
     pub fn new(seed: u64) -> Self {
-        Self { jitter: SplitMix64::seed_from_u64(seed), floor: DELAY_MIN }
+        Self::between(seed, DELAY_MIN, DELAY_MAX)
+    }
+
+    /// The same with other bounds, for venues on this machine that nobody else needs. Every delay lies in `[min, max)`;
+    /// `max` is at least twice `min`.
+    pub fn between(seed: u64, min: Duration, max: Duration) -> Self {
+        let floor_max = (max / 2).max(min);
+        Self { jitter: SplitMix64::seed_from_u64(seed), floor: min, floor_min: min, floor_max }
     }
 
     /// The delay before the next attempt. The one after it is about twice as long.
@@ -46,7 +50,7 @@ impl Backoff {
         // The upper 53 bits are the significand of a double in [0, 1).
         let unit = (self.jitter.next_u64() >> 11) as f64 / (1_u64 << 53) as f64;
         let delay = self.floor + self.floor.mul_f64(unit);
-        self.floor = (self.floor * 2).min(FLOOR_MAX);
+        self.floor = (self.floor * 2).min(self.floor_max);
         delay
     }
 
@@ -54,7 +58,7 @@ impl Backoff {
     /// that was [`GOOD_SESSION_MIN`] or more.
     pub fn session_ended(&mut self, live: Duration) {
         if live >= GOOD_SESSION_MIN {
-            self.floor = DELAY_MIN;
+            self.floor = self.floor_min;
         }
     }
 }
@@ -97,6 +101,15 @@ mod tests {
         }
         // 1,000 are expected in each, with a standard deviation of 30.
         assert!(tenths.iter().all(|count| (850..1_150).contains(count)), "{tenths:?}");
+    }
+
+    #[test]
+    fn other_bounds_hold_too() {
+        let (min, max) = (Duration::from_millis(10), Duration::from_millis(50));
+        let mut backoff = Backoff::between(7, min, max);
+        let delays: Vec<Duration> = (0..100).map(|_| backoff.next_delay()).collect();
+        assert!(delays.iter().all(|delay| (min..max).contains(delay)), "{delays:?}");
+        assert!(delays.iter().any(|&delay| delay > Duration::from_millis(45)));
     }
 
     #[test]

@@ -122,6 +122,8 @@ pub struct Intake {
     synced: bool,
     /// Whether the engine has been told that the book is invalid since the last snapshot.
     invalid: bool,
+    /// Whether a fault has been counted since the connection was made.
+    faulted: bool,
     levels: Vec<Event>,
     counts: IntakeCounts,
     notes: Vec<FaultNote>,
@@ -138,6 +140,7 @@ impl Intake {
             sequence: Sequence::default(),
             synced: false,
             invalid: false,
+            faulted: false,
             levels: Vec::with_capacity(LEVELS_RESERVED),
             counts: IntakeCounts::default(),
             notes: Vec::new(),
@@ -177,6 +180,7 @@ impl Intake {
         self.sequence.connected();
         self.synced = false;
         self.invalid = false;
+        self.faulted = false;
         self.levels.clear();
         self.publish(FrameKind::Connected, 0, 0, arrival, engine)
     }
@@ -192,16 +196,41 @@ impl Intake {
         arrival: &Arrival,
         engine: &mut impl Publish,
     ) -> Result<FaultNote, EngineGone> {
-        self.synced = false;
-        self.invalid = true;
+        self.faulted = true;
         self.counts.faults.count(fault);
         let note = FaultNote { fault, detail };
         if self.notes.len() < NOTES_MAX {
             self.notes.push(note.clone());
         }
-        self.levels.clear();
-        self.publish(FrameKind::Invalid(fault), 0, 0, arrival, engine)?;
+        self.invalidate(fault, arrival, engine)?;
         Ok(note)
+    }
+
+    fn invalidate(&mut self, fault: Fault, arrival: &Arrival, engine: &mut impl Publish) -> Result<(), EngineGone> {
+        self.synced = false;
+        self.invalid = true;
+        self.levels.clear();
+        self.publish(FrameKind::Invalid(fault), 0, 0, arrival, engine)
+    }
+
+    /// Tells the engine that the connection ended. A session ends a connection with its first fault: if one has been
+    /// counted already, it is the cause and not counted again.
+    ///
+    /// # Errors
+    /// The engine has ended.
+    pub fn disconnected(
+        &mut self,
+        fault: Fault,
+        detail: String,
+        arrival: &Arrival,
+        engine: &mut impl Publish,
+    ) -> Result<(), EngineGone> {
+        match (self.faulted, self.invalid) {
+            (false, _) => self.fault(fault, detail, arrival, engine).map(|_| ()),
+            // A snapshot came together with the fault.
+            (true, false) => self.invalidate(fault, arrival, engine),
+            (true, true) => Ok(()),
+        }
     }
 
     /// Takes one message.
@@ -499,6 +528,22 @@ mod tests {
         run.kinds();
         assert_eq!(run.fault(&message(0, "update", "1", "2")), "sequence_num 0: levels came before a snapshot");
         assert_eq!(run.kinds(), [FrameKind::Invalid(Fault::UpdateBeforeSnapshot), FrameKind::Update]);
+    }
+
+    #[test]
+    fn the_fault_that_ends_a_connection_counts_once() {
+        let mut run = Run::new(ScaleRule::default());
+        run.intake.connected(&ARRIVAL, &mut run.published).unwrap();
+        // A gap just before the snapshot: the book would be good, but the session ends the connection.
+        let detail = run.fault(&message(1, "snapshot", "1", "1"));
+        run.intake.disconnected(Fault::SequenceGap, detail, &ARRIVAL, &mut run.published).unwrap();
+        assert_eq!(run.intake.counts().faults.total(), 1);
+        assert!(!run.intake.is_synced());
+        assert_eq!(run.kinds().pop(), Some(FrameKind::Invalid(Fault::SequenceGap)));
+        run.intake.connected(&ARRIVAL, &mut run.published).unwrap();
+        run.intake.disconnected(Fault::Disconnected, "it was lost".into(), &ARRIVAL, &mut run.published).unwrap();
+        run.intake.disconnected(Fault::Disconnected, "it was lost".into(), &ARRIVAL, &mut run.published).unwrap();
+        assert_eq!(run.intake.counts().faults.total(), 2);
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! The venue's messages: the envelope of any message, and the levels of `l2_data` as events.
 //!
 //! The parser takes any key order, white space, unknown fields, several events in a message and escaped strings, and
-//! allocates nothing for a message that is well. What it reads is in the venue's documentation of the Advanced Trade
-//! websocket, channel `level2`.
+//! allocates nothing for a message that is well. Messages of the venue's usual layout take a faster way to the same
+//! result. What it reads is in the venue's documentation of the Advanced Trade websocket, channel `level2`.
+
+mod fast;
 
 use crate::clock::parse_utc_ns;
 use crate::event::{Event, Fault, FrameKind};
@@ -118,14 +120,17 @@ pub struct Parser {
     twin: Option<Box<str>>,
     twin_seen: bool,
     other_products: Vec<Box<str>>,
+    usual: fast::Reader,
 }
 
 impl Parser {
     /// A parser for `product`. A `-USDC` product is also recognised as its `-USD` twin, under which the venue streams it.
     pub fn new(product: &str) -> Self {
+        let twin: Option<Box<str>> = product.strip_suffix("-USDC").map(|base| format!("{base}-USD").into());
         Self {
             product: product.into(),
-            twin: product.strip_suffix("-USDC").map(|base| format!("{base}-USD").into()),
+            usual: fast::Reader::new(product, twin.as_deref()),
+            twin,
             twin_seen: false,
             other_products: Vec::new(),
         }
@@ -148,7 +153,32 @@ impl Parser {
     ///
     /// # Errors
     /// The message is not UTF-8 or not a JSON object.
+    #[inline]
     pub fn parse(&mut self, message: &[u8], scale: Scale, levels: &mut Vec<Event>) -> Result<Message, Malformed> {
+        levels.clear();
+        let Some(usual) = self.usual.read(message, scale, levels) else {
+            return self.parse_any_layout(message, scale, levels);
+        };
+        self.twin_seen |= usual.is_twin;
+        Ok(Message {
+            channel: Channel::Level2,
+            sequence_num: Some(usual.sequence_num),
+            ts_event_ns: usual.ts_event_ns,
+            book: BookPart::Frame(usual.kind),
+            venue_error: None,
+        })
+    }
+
+    /// The same as [`Parser::parse`], by the general way alone: what the faster one is compared with.
+    ///
+    /// # Errors
+    /// The message is not UTF-8 or not a JSON object.
+    pub fn parse_any_layout(
+        &mut self,
+        message: &[u8],
+        scale: Scale,
+        levels: &mut Vec<Event>,
+    ) -> Result<Message, Malformed> {
         levels.clear();
         let mut sink =
             Sink { parser: self, scale, levels, envelope: Envelope::default(), kind: None, error: None, needs: scale };

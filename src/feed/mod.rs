@@ -4,5 +4,7 @@ pub mod auth;
 pub mod backoff;
 pub mod intake;
 pub mod level2;
+pub mod live;
 pub mod sequence;
+pub mod subscription;
 pub mod wire;

@@ -6,10 +6,11 @@ use crate::engine::EngineReport;
 use crate::event::FaultCounts;
 use crate::feed::intake::{FaultNote, IntakeCounts};
 use crate::latency::{Stage, StageTable};
+use crate::report::OneLine;
 use crate::session::SessionReport;
 use crate::units::Decimal;
 use crate::writer::RunFiles;
-use std::fmt::{self, Display, Formatter};
+use std::fmt::{self, Display, Formatter, Write};
 use std::path::Path;
 use std::time::Duration;
 
@@ -31,6 +32,8 @@ pub struct Run<'a> {
     pub settings: &'a TradingSettings,
     /// What was written.
     pub files: &'a RunFiles,
+    /// Lines about the source, such as connections, each with its name.
+    pub source: Vec<(&'static str, String)>,
     /// Wall time of the run.
     pub elapsed: Duration,
     /// Whether it was stopped before the end of its source.
@@ -99,6 +102,9 @@ impl<'a> RunReport<'a> {
         line(f, "threads", format_args!("{threads}, {cores}, wait {}", session.wait.name()))?;
         let seconds = run.elapsed.as_secs_f64();
         let rate = Grouped((self.engine.counts.frames as f64 / seconds) as u64);
+        for (name, value) in &run.source {
+            line(f, name, value)?;
+        }
         let stopped = if run.stopped { ", stopped before the end" } else { "" };
         line(f, "ran for", format_args!("{seconds:.3} s, {rate} frames/s{stopped}"))
     }
@@ -123,7 +129,8 @@ impl<'a> RunReport<'a> {
         }
         faults(f, &feed.faults)?;
         for note in self.notes.iter().take(NOTES_SHOWN) {
-            writeln!(f, "    {}: {}", note.fault.name(), note.detail)?;
+            write!(OneLine(&mut *f), "    {}: {}", note.fault.name(), note.detail)?;
+            writeln!(f)?;
         }
         if self.notes.len() > NOTES_SHOWN {
             writeln!(f, "    and more")?;
@@ -228,15 +235,16 @@ impl Display for RunReport<'_> {
         self.counters(f)?;
         self.trading(f)?;
         self.latencies(f)?;
-        let RunFiles { csv, hgrm, hlog, probabilities } = self.run.files;
+        let RunFiles { csv, hgrm, hlog, probabilities, decisions } = self.run.files;
         writeln!(f, "\nwrote")?;
-        let paths = [Some(csv), Some(hgrm), Some(hlog), probabilities.as_ref()];
+        let paths = [Some(csv), Some(hgrm), Some(hlog), probabilities.as_ref(), decisions.as_ref()];
         paths.into_iter().flatten().try_for_each(|path: &std::path::PathBuf| writeln!(f, "  {}", Path::display(path)))
     }
 }
 
 fn line(f: &mut Formatter<'_>, name: &str, value: impl Display) -> fmt::Result {
-    writeln!(f, "  {name:<24} {value}")
+    write!(OneLine(&mut *f), "  {name:<24} {value}")?;
+    writeln!(f)
 }
 
 fn faults(f: &mut Formatter<'_>, counts: &FaultCounts) -> fmt::Result {

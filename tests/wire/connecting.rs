@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use papertrader::clock::Clock;
 use papertrader::feed::wire::{ConfigError, Connector, Stage, WireConfig, WireError};
-use quanta::Clock;
 use rustls::{CertificateError, ServerConfig};
 use socket2::{Domain, SockRef, Socket, Type};
 

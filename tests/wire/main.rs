@@ -8,8 +8,8 @@ mod server;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
+use papertrader::clock::Clock;
 use papertrader::feed::wire::{Connector, Received, Wire, WireConfig, WireError};
-use quanta::Clock;
 use server::Authority;
 
 /// Far beyond what any test takes; reached only by one that would hang.

@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use crate::clock::Clock;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
-use quanta::Clock;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tungstenite::WebSocket;
@@ -123,6 +123,15 @@ impl Connector {
     /// # Errors
     /// See [`WireError`].
     pub fn connect(&self, clock: &Clock, stop: &AtomicBool) -> Result<Wire, WireError> {
+        self.connect_until(clock, stop, None)
+    }
+
+    /// The same, but as if the stop flag were set at that time: for a session whose time is up then.
+    ///
+    /// # Errors
+    /// See [`WireError`].
+    pub fn connect_until(&self, clock: &Clock, stop: &AtomicBool, until: Option<Instant>) -> Result<Wire, WireError> {
+        let stop = Stop { flag: stop, until };
         let mut poller = Poller::new().map_err(WireError::Io)?;
         let mut limit = Limit::new(Stage::Resolve, self.connect_timeout, stop);
         let addresses = self.resolve(&limit)?;
@@ -287,23 +296,36 @@ impl Poller {
     }
 }
 
-/// A time limit that a stop flag cuts short.
+/// What ends the work from outside.
+#[derive(Clone, Copy)]
+struct Stop<'a> {
+    flag: &'a AtomicBool,
+    until: Option<Instant>,
+}
+
+impl Stop<'_> {
+    fn is_set(self) -> bool {
+        // Relaxed: the flag stands alone, and seeing it a moment later does no harm.
+        self.flag.load(Ordering::Relaxed) || self.until.is_some_and(|until| Instant::now() >= until)
+    }
+}
+
+/// A time limit that is cut short when the work is to stop.
 struct Limit<'a> {
     stage: Stage,
     limit: Duration,
     start: Instant,
-    stop: &'a AtomicBool,
+    stop: Stop<'a>,
 }
 
 impl<'a> Limit<'a> {
-    fn new(stage: Stage, limit: Duration, stop: &'a AtomicBool) -> Self {
+    fn new(stage: Stage, limit: Duration, stop: Stop<'a>) -> Self {
         Self { stage, limit, start: Instant::now(), stop }
     }
 
     /// The time left; never zero.
     fn left(&self) -> Result<Duration, WireError> {
-        // Relaxed: the flag stands alone, and seeing it a moment later does no harm.
-        if self.stop.load(Ordering::Relaxed) {
+        if self.stop.is_set() {
             return Err(WireError::Stopped);
         }
         match self.limit.checked_sub(self.start.elapsed()) {
@@ -339,12 +361,15 @@ mod tests {
 
     #[test]
     fn limits_run_out_and_stop() {
-        let stop = AtomicBool::new(false);
-        let limit = Limit::new(Stage::Tls, Duration::from_secs(100), &stop);
+        let flag = AtomicBool::new(false);
+        let stop = Stop { flag: &flag, until: None };
+        let limit = Limit::new(Stage::Tls, Duration::from_secs(100), stop);
         assert!(matches!(limit.wait(), Ok(STOP_CHECK)));
-        let over = Limit::new(Stage::Tls, Duration::ZERO, &stop);
+        let over = Limit::new(Stage::Tls, Duration::ZERO, stop);
         assert!(matches!(over.wait(), Err(WireError::Timeout { stage: Stage::Tls, limit: Duration::ZERO })));
-        stop.store(true, Ordering::Relaxed);
+        let late = Limit::new(Stage::Tls, Duration::from_secs(100), Stop { until: Some(Instant::now()), ..stop });
+        assert!(matches!(late.wait(), Err(WireError::Stopped)));
+        flag.store(true, Ordering::Relaxed);
         assert!(matches!(limit.wait(), Err(WireError::Stopped)));
     }
 }

@@ -20,7 +20,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use quanta::Clock;
+use crate::clock::Clock;
 use tungstenite::protocol::CloseFrame;
 use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::{Message, Utf8Bytes, WebSocket};
@@ -136,7 +136,7 @@ impl Wire {
         for _ in 0..CONTROL_FRAMES_MAX {
             match self.websocket.read() {
                 Ok(Message::Text(text)) => {
-                    let decoded_raw = self.clock.raw();
+                    let decoded_raw = self.clock.stamp();
                     let received_raw = self.last_received_raw();
                     self.payload = text;
                     return Ok(Some(Received::Text { text: &self.payload, received_raw, decoded_raw }));

@@ -4,8 +4,8 @@ use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::sync::Arc;
 
+use crate::clock::Clock;
 use mio::net::TcpStream;
-use quanta::Clock;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection};
 
@@ -19,7 +19,7 @@ pub(super) struct Socket {
 impl Socket {
     /// Takes a connected stream.
     pub fn new(stream: TcpStream, clock: Clock) -> Self {
-        let received_raw = clock.raw();
+        let received_raw = clock.stamp();
         Self { stream, clock, received_raw }
     }
 }
@@ -30,7 +30,7 @@ impl Read for Socket {
             match self.stream.read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Ok(length) if length > 0 => {
-                    self.received_raw = self.clock.raw();
+                    self.received_raw = self.clock.stamp();
                     return Ok(length);
                 }
                 other => return other,

@@ -1,0 +1,335 @@
+//! The whole path, from a frame's bytes in memory to the decision, beside its obvious twin on the same frames.
+//!
+//! `cargo bench --bench path` measures; without `--bench`, as under `cargo test --benches`, or with `--test`, one round over
+//! a few frames shows that both still agree. The path runs fused, as `papertrader replay --fused` runs it behind the
+//! capture reader: sequence check, parse, book, features, model, simulator, with all stamps taken and all latencies
+//! recorded. Both arms take turns round by round, and every round begins with an empty book.
+
+mod twin;
+
+use papertrader::capture::{CaptureReader, Item};
+use papertrader::clock::Clock;
+use papertrader::engine::{Engine, Inference, Outputs};
+use papertrader::event::{Event, FrameHead};
+use papertrader::exchange::market::{MarketConfig, SyntheticMarket};
+use papertrader::exchange::message::{self, L2Kind};
+use papertrader::features::SEED;
+use papertrader::feed::intake::{Arrival, EngineGone, Intake, Publish, ScaleRule};
+use papertrader::latency::{Tables, recorder};
+use papertrader::model::{Model, ModelFile, logit_of, probability};
+use papertrader::simulator::{SimulatorSettings, Trade};
+use papertrader::status::Status;
+use rtrb::{Consumer, RingBuffer};
+use std::error::Error;
+use std::hint::black_box;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use twin::Twin;
+
+/// Rounds. Of each arm the least time, which other programs disturb the least, and the median are told.
+const ROUNDS: usize = 15;
+/// Frames of the synthetic market.
+const SYNTHETIC_FRAMES: u64 = 20_000;
+/// Frames when nothing is measured.
+const TEST_FRAMES: usize = 2_000;
+/// The original's defaults.
+const THRESHOLD: f64 = 0.6;
+const LAG_UPDATES: u32 = 20;
+const BUY_AMOUNT: f64 = 5.0;
+/// Probabilities and amounts of both arms may differ by so much: their sums have other orders.
+const TOLERANCE: f64 = 1e-9;
+
+/// A market in memory: the bytes of its frames behind one another, as a block of a capture has them.
+struct Input {
+    name: String,
+    product: String,
+    bytes: Vec<u8>,
+    /// Receive time and the end of the frame's bytes.
+    frames: Vec<(i64, usize)>,
+}
+
+impl Input {
+    fn new(name: &str, product: &str) -> Self {
+        Self { name: name.into(), product: product.into(), bytes: Vec::new(), frames: Vec::new() }
+    }
+
+    fn push(&mut self, ts_recv_ns: i64, frame: &[u8]) {
+        self.bytes.extend_from_slice(frame);
+        self.frames.push((ts_recv_ns, self.bytes.len()));
+    }
+
+    fn frames(&self) -> impl Iterator<Item = (i64, &[u8])> {
+        let mut start = 0;
+        self.frames.iter().map(move |&(ts_recv_ns, end)| {
+            let frame = &self.bytes[start..end];
+            start = end;
+            (ts_recv_ns, frame)
+        })
+    }
+
+    fn capture(path: &Path, product: &str) -> Result<Self, Box<dyn Error>> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let mut input = Self::new(name.split('.').next().unwrap_or_default(), product);
+        let mut reader = CaptureReader::open(path)?;
+        while let Some(line) = reader.next_line()? {
+            if let Item::Frame(frame) = line.item {
+                input.push(line.ts_recv_ns, frame);
+            }
+        }
+        Ok(input)
+    }
+
+    fn synthetic() -> Self {
+        let config = MarketConfig::default();
+        let mut input = Self::new("synthetic market", &config.product);
+        let mut market = SyntheticMarket::new(&config);
+        let (mut levels, mut frame) = (Vec::new(), Vec::new());
+        market.snapshot(&mut levels);
+        let (mut time_ns, mut kind) = (market.now_ns(), L2Kind::Snapshot);
+        for sequence_num in 0..SYNTHETIC_FRAMES {
+            if sequence_num > 0 {
+                (time_ns, kind) = (market.next_frame(&mut levels), L2Kind::Update);
+            }
+            message::l2_data(&mut frame, kind, &config.product, sequence_num, time_ns, config.scale, &levels);
+            input.push(time_ns, &frame);
+        }
+        input
+    }
+}
+
+/// The fused path, ready to run.
+struct Fused {
+    clock: Clock,
+    intake: Intake,
+    engine: Engine,
+    /// Large enough for everything that comes, so that nobody needs to take it meanwhile.
+    trades: Consumer<Trade>,
+    inferences: Option<Consumer<Inference>>,
+    _tables: Tables,
+}
+
+impl Fused {
+    fn new(input: &Input, model: &Model, with_inferences: bool) -> Self {
+        let clock = Clock::new();
+        let (recorder, tables) = recorder(clock.clone(), Duration::from_secs(1));
+        let (trades, trades_out) = RingBuffer::new(input.frames.len());
+        let inferences = with_inferences.then(|| RingBuffer::new(input.frames.len()));
+        let (inferences, inferences_out) = inferences.map_or((None, None), |(i, o)| (Some(i), Some(o)));
+        let settings = SimulatorSettings {
+            threshold_logit: logit_of(THRESHOLD),
+            lag_updates: LAG_UPDATES,
+            buy_amount: BUY_AMOUNT,
+        };
+        let outputs = Outputs { trades, inferences };
+        Self {
+            intake: Intake::new(&input.product, ScaleRule::default(), clock.clone()),
+            engine: Engine::new(model.clone(), settings, recorder, outputs, Arc::new(Status::default())),
+            clock,
+            trades: trades_out,
+            inferences: inferences_out,
+            _tables: tables,
+        }
+    }
+
+    fn run(&mut self, input: &Input) {
+        for (ts_recv_ns, frame) in input.frames() {
+            let stamp = self.clock.stamp();
+            let arrival = Arrival { ts_recv_ns, received: stamp, decoded: stamp };
+            black_box(self.intake.take(frame, &arrival, &mut self.engine).expect("a fused engine does not end"));
+        }
+    }
+}
+
+fn new_twin(input: &Input, model: &Model) -> Twin {
+    Twin::new(twin::Settings {
+        product: input.product.clone(),
+        intercept: model.intercept,
+        coefficients: model.coefficients[..].try_into().expect("a model of the original's features"),
+        threshold_logit: logit_of(THRESHOLD),
+        lag_updates: u64::from(LAG_UPDATES),
+        buy_amount: BUY_AMOUNT,
+    })
+}
+
+/// Runs both and compares every probability, every decision and every trade. Gives the counts of evaluations and trades.
+fn compare(input: &Input, model: &Model) -> (usize, usize) {
+    let mut fused = Fused::new(input, model, true);
+    fused.run(input);
+    assert_eq!(fused.intake.counts().faults.total(), 0, "a good capture");
+    let mut twin = new_twin(input, model);
+    let mut inferences = fused.inferences.take().expect("it has been asked for");
+    let mut evaluations = 0;
+    for (at, (_, frame)) in input.frames().enumerate() {
+        let Some(logit) = twin.take(frame) else { continue };
+        let ours = inferences.pop().expect("the path has evaluated as many frames").logit;
+        let (ours, twins) = (probability(ours), probability(logit));
+        assert!((ours - twins).abs() <= TOLERANCE, "frame {at}: {ours} against {twins}");
+        evaluations += 1;
+    }
+    assert!(inferences.is_empty(), "the path has evaluated more frames");
+    for (at, trade) in twin.trades().iter().enumerate() {
+        let ours = fused.trades.pop().expect("the path has traded as often");
+        let pair = (ours.position.bought.sequence, ours.sold.sequence);
+        assert_eq!(pair, (trade.buy_sequence, trade.sell_sequence), "trade {at}");
+        let off = (ours.sell_amount - trade.sell_amount).abs();
+        assert!(off <= TOLERANCE * trade.sell_amount, "trade {at}: {} against {}", ours.sell_amount, trade.sell_amount);
+    }
+    assert!(fused.trades.is_empty(), "the path has traded more often");
+    assert_eq!(fused.engine.finish().open_positions, twin.open_positions());
+    (evaluations, twin.trades().len())
+}
+
+/// The path as far as the ring, alone: sequence check and parse.
+struct Parse {
+    clock: Clock,
+    intake: Intake,
+}
+
+/// Takes frames and does nothing.
+struct Nobody;
+
+impl Publish for Nobody {
+    fn publish(&mut self, head: &FrameHead, levels: &[Event]) -> Result<(), EngineGone> {
+        black_box((head, levels));
+        Ok(())
+    }
+}
+
+impl Parse {
+    fn new(input: &Input) -> Self {
+        let clock = Clock::new();
+        Self { intake: Intake::new(&input.product, ScaleRule::default(), clock.clone()), clock }
+    }
+
+    fn run(&mut self, input: &Input) {
+        for (ts_recv_ns, frame) in input.frames() {
+            let stamp = self.clock.stamp();
+            let arrival = Arrival { ts_recv_ns, received: stamp, decoded: stamp };
+            black_box(self.intake.take(frame, &arrival, &mut Nobody).expect("nobody ends"));
+        }
+    }
+}
+
+/// The times of one round.
+#[derive(Clone, Copy)]
+struct Round {
+    fused: Duration,
+    parse: Duration,
+    twin: Duration,
+}
+
+fn round(input: &Input, model: &Model, fused_first: bool) -> Round {
+    let (mut fused, mut parse, mut twin) = (Fused::new(input, model, false), Parse::new(input), new_twin(input, model));
+    let run_fused = |fused: &mut Fused| {
+        let started = Instant::now();
+        fused.run(input);
+        started.elapsed()
+    };
+    let run_twin = |twin: &mut Twin| {
+        let started = Instant::now();
+        for (_, frame) in input.frames() {
+            black_box(twin.take(frame));
+        }
+        started.elapsed()
+    };
+    let (by_fused, by_twin) = if fused_first {
+        let time = run_fused(&mut fused);
+        (time, run_twin(&mut twin))
+    } else {
+        let time = run_twin(&mut twin);
+        (run_fused(&mut fused), time)
+    };
+    let started = Instant::now();
+    parse.run(input);
+    let times = Round { fused: by_fused, parse: started.elapsed(), twin: by_twin };
+    let totals = fused.engine.finish().totals;
+    assert_eq!(totals.trades, twin.trades().len() as u64);
+    times
+}
+
+/// The least, the median and the most.
+fn spread(values: impl Iterator<Item = f64>) -> [f64; 3] {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    [values[0], values[values.len() / 2], values[values.len() - 1]]
+}
+
+fn measure(input: &Input, model: &Model) {
+    let (evaluations, trades) = compare(input, model);
+    let rounds: Vec<Round> = (0..ROUNDS).map(|at| round(input, model, at % 2 == 0)).collect();
+    let levels = {
+        let mut fused = Fused::new(input, model, false);
+        fused.run(input);
+        fused.intake.counts().levels
+    };
+    let frames = input.frames.len();
+    println!("{}: {frames} frames, {levels} level updates, {} features", input.name, model.features.len());
+    println!("  {:<24} {:>20} {:>10}", format!("{ROUNDS} rounds"), "ns/frame", "ns/level");
+    println!("  {:<24} {:>9} {:>10} {:>10} {:>10}", "", "least", "median", "least", "median");
+    let arm = |name: &str, time: fn(&Round) -> Duration| {
+        let [least_ns, median_ns, _] = spread(rounds.iter().map(|round| time(round).as_nanos() as f64));
+        let (frames, levels) = (frames as f64, levels as f64);
+        let [least, median] = [least_ns, median_ns].map(|time_ns| time_ns / frames);
+        let [least_level, median_level] = [least_ns, median_ns].map(|time_ns| time_ns / levels);
+        println!("  {name:<24} {least:>9.0} {median:>10.0} {least_level:>10.1} {median_level:>10.1}");
+        least_ns
+    };
+    let fused = arm("fused path", |round| round.fused);
+    arm("its intake alone", |round| round.parse);
+    let twin = arm("obvious twin", |round| round.twin);
+    let ratios = rounds.iter().map(|round| round.twin.as_secs_f64() / round.fused.as_secs_f64());
+    let [least, median, most] = spread(ratios);
+    println!("  twin / fused: {:.2} by the least times, {median:.2} by the median of the rounds' ratios", twin / fused);
+    println!("                ({least:.2} to {most:.2})");
+    println!("  the same {evaluations} probabilities within {TOLERANCE:e}, and the same {trades} trades\n");
+}
+
+/// A model of the original's features without its file: the imbalance at the best and a little of all else.
+fn stand_in_model() -> Result<Model, Box<dyn Error>> {
+    let coefficients = SEED.iter().map(|feature| match feature.to_string().as_str() {
+        "imbalance_1" => 2.0,
+        name if name.starts_with("ln_") && name.contains("size") => 0.01,
+        _ => 1e-7,
+    });
+    let file = ModelFile {
+        features: SEED.iter().map(ToString::to_string).collect(),
+        intercept: 0.0,
+        coefficients: coefficients.collect(),
+        mean: None,
+        scale: None,
+        horizon_updates: None,
+        threshold: None,
+        provenance: None,
+    };
+    Ok(Model::from_file(Path::new("stand-in"), &file)?)
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().collect();
+    let measures = arguments.iter().any(|a| a == "--bench") && arguments.iter().all(|a| a != "--test");
+    let data: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
+    let mut markets = Vec::new();
+    if data.is_dir() {
+        let model = Model::read(&data.join("models/20_update_log_classifier.txt"))?;
+        for (name, product) in [("btc-perp-a", "BTC-PERP"), ("btc-spot-a", "BTC-USDT")] {
+            markets.push((Input::capture(&data.join(format!("captures/{name}.l2.gz")), product)?, model.clone()));
+        }
+    } else {
+        println!("no real captures in {}: the synthetic market stands in\n", data.display());
+    }
+    if markets.is_empty() || !measures {
+        markets.push((Input::synthetic(), stand_in_model()?));
+    }
+    for (mut input, model) in markets {
+        if measures {
+            measure(&input, &model);
+        } else {
+            input.frames.truncate(TEST_FRAMES);
+            let (evaluations, trades) = compare(&input, &model);
+            round(&input, &model, true);
+            println!("{}: the same {evaluations} probabilities and {trades} trades; not measured", input.name);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,104 @@
+//! `papertrader demo`: everything at once on one machine, with no network.
+
+use super::Interrupt;
+use super::exchange::parse_rate;
+use super::live::{ConnectionArgs, LiveSession, VENUE_URL};
+use crate::cli::{ResultArgs, ThreadArgs, TradingArgs, TradingSettings, parse_duration};
+use crate::exchange::{Exchange, ExchangeConfig, Pace, SourceConfig, TlsFiles};
+use crate::failure::Failure;
+use crate::feed::intake::ScaleRule;
+use crate::model::ModelFile;
+use clap::Args;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The model that the demo trades unless another is named, built in so that the demo runs anywhere.
+const MODEL: (&str, &str) = ("imbalance.json", include_str!("../../models/imbalance.json"));
+
+/// Arguments of `papertrader demo`.
+#[derive(Clone, Debug, Args)]
+pub struct DemoArgs {
+    /// How long to run: seconds, or 90s, 30m, 2h
+    #[arg(long, value_name = "TIME", default_value = "20", value_parser = parse_duration)]
+    pub duration: Duration,
+    /// Seed of the synthetic market
+    #[arg(long, default_value_t = 7)]
+    pub seed: u64,
+    /// Frames a second of the synthetic market, in the mean
+    #[arg(long, value_name = "FRAMES/S", default_value_t = 200.0, value_parser = parse_rate)]
+    pub rate: f64,
+    /// Model file [default: the built-in one-feature model imbalance.json]
+    #[arg(long, value_name = "FILE")]
+    pub model: Option<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub threads: ThreadArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub results: ResultArgs,
+}
+
+/// Starts an exchange on loopback over TLS, runs a live session against it, records it, and reports.
+///
+/// # Errors
+/// Bad arguments or files that cannot be written.
+pub fn run(args: &DemoArgs) -> Result<(), Failure> {
+    let interrupt = Interrupt::watch()?;
+    let product = "BTC-USD";
+    let files = args.results.files(product)?;
+    let trading = TradingSettings::new(&trading_args(args, &files.csv)?, &args.threads)?;
+    let ca_cert = files.csv.with_extension("ca.pem");
+    let record = files.csv.with_extension("l2.zst");
+    let config = ExchangeConfig {
+        tls: Some(TlsFiles { ca_out: Some(ca_cert.clone()) }),
+        products: vec![product.into()],
+        source: SourceConfig::Synthetic {
+            seed: args.seed,
+            pace: Pace::Rate { frames_per_s: args.rate },
+            snapshot_levels: 20_000,
+        },
+        ..ExchangeConfig::default()
+    };
+    let exchange = Exchange::start(config).map_err(Failure::input)?;
+    let connection = ConnectionArgs {
+        product: product.into(),
+        url: exchange.url(),
+        ca_cert: Some(ca_cert),
+        allow_plaintext: false,
+        duration: Some(args.duration),
+        stale_after: Duration::from_secs(30),
+        max_retries: None,
+    };
+    let settings = connection.settings(ScaleRule::default(), trading.session.wait)?;
+    let title = format!("demo, live session with a local exchange at {} instead of {VENUE_URL}", exchange.url());
+    let session = LiveSession { title, settings, trading, files, record: Some(record) };
+    let ran = session.run(&interrupt);
+    exchange.stop().map_err(Failure::running)?;
+    ran
+}
+
+/// The original's rules, with the model that was named or the built-in one, which is written beside the results for the
+/// reader to see.
+fn trading_args(args: &DemoArgs, csv: &Path) -> Result<TradingArgs, Failure> {
+    let model = match &args.model {
+        Some(path) => path.clone(),
+        None => {
+            let (name, text) = MODEL;
+            debug_assert!(serde_json::from_str::<ModelFile>(text).is_ok());
+            let path = csv.with_extension(name);
+            fs::write(&path, text)
+                .map_err(|error| Failure::input(format!("cannot write {}: {error}", path.display())))?;
+            path
+        }
+    };
+    Ok(TradingArgs {
+        model,
+        threshold: None,
+        lag: None,
+        buy_amount: crate::cli::BUY_AMOUNT,
+        fee_bps: 0.0,
+        tick_size: None,
+        lot_size: None,
+    })
+}

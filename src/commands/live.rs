@@ -1,0 +1,275 @@
+//! `papertrader live`: paper trading against the live feed.
+
+use super::{Interrupt, print, status_line, warn};
+use crate::capture::CaptureError;
+use crate::cli::{ResultArgs, ThreadArgs, TradingArgs, TradingSettings, parse_duration};
+use crate::clock::wall_ns;
+use crate::failure::Failure;
+use crate::feed::auth::Credentials;
+use crate::feed::backoff::Backoff;
+use crate::feed::intake::ScaleRule;
+use crate::feed::live::{LiveFeed, LiveOutcome, LiveSettings, Patience};
+use crate::feed::wire::{Connector, WireConfig};
+use crate::handoff::Wait;
+use crate::model::probability;
+use crate::recording::{self, Recorded, Recording};
+use crate::report::terminal::{Run, RunReport};
+use crate::session;
+use crate::status::Status;
+use crate::writer::RunFiles;
+use clap::Args;
+use crossbeam_channel::{Receiver, bounded};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The venue's market-data feed.
+pub const VENUE_URL: &str = "wss://advanced-trade-ws.coinbase.com";
+/// Notices that wait to be printed at most; more are dropped, the report counts all.
+const NOTICES: usize = 64;
+
+/// What to connect to.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Connection")]
+pub struct ConnectionArgs {
+    /// Product to subscribe to
+    #[arg(long, value_name = "NAME", default_value = "BTC-USD")]
+    pub product: String,
+    /// The feed
+    #[arg(long, value_name = "URL", default_value = VENUE_URL)]
+    pub url: String,
+    /// Trust the root certificates in this PEM file besides the public ones
+    #[arg(long, value_name = "FILE")]
+    pub ca_cert: Option<PathBuf>,
+    /// Allow ws:// to other machines
+    #[arg(long)]
+    pub allow_plaintext: bool,
+    /// How long to run: seconds, or 90s, 30m, 2h [default: until Ctrl-C]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub duration: Option<Duration>,
+    /// Reconnect when the product is silent for so long although heartbeats come
+    #[arg(long, value_name = "TIME", default_value = "30", value_parser = parse_duration)]
+    pub stale_after: Duration,
+    /// Give up after so many failed attempts in a row [default: 5 before the first connection, then never]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_retries: Option<u32>,
+}
+
+impl ConnectionArgs {
+    /// Reads certificates and credentials and makes the settings of a live feed.
+    ///
+    /// # Errors
+    /// Any of them is bad.
+    pub fn settings(&self, rule: ScaleRule, wait: Wait) -> Result<LiveSettings, Failure> {
+        let config = WireConfig {
+            extra_ca: self.ca_cert.clone(),
+            allow_plaintext: self.allow_plaintext,
+            ..WireConfig::new(&self.url)
+        };
+        let connector = Connector::new(&config).map_err(Failure::input)?;
+        let credentials = Credentials::from_env().map_err(Failure::input)?;
+        Ok(LiveSettings {
+            connector,
+            product: self.product.clone(),
+            rule,
+            wait,
+            patience: Patience { stale_after: self.stale_after, ..Patience::default() },
+            duration: self.duration,
+            max_retries: self.max_retries,
+            credentials,
+            // Clients that lose the venue at the same moment must not come back at the same moment.
+            backoff: Backoff::new(wall_ns().unsigned_abs() ^ u64::from(std::process::id()) << 32),
+        })
+    }
+}
+
+/// Arguments of `papertrader live`.
+#[derive(Clone, Debug, Args)]
+pub struct LiveArgs {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub connection: ConnectionArgs,
+    /// Record what arrives; the name's ending .gz or .zst compresses
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub trading: TradingArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub threads: ThreadArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub results: ResultArgs,
+}
+
+/// Runs a session to its end and reports.
+///
+/// # Errors
+/// Bad arguments, no connection, or files that cannot be written.
+pub fn run(args: &LiveArgs) -> Result<(), Failure> {
+    let trading = TradingSettings::new(&args.trading, &args.threads)?;
+    let settings = args.connection.settings(args.trading.scale_rule(), trading.session.wait)?;
+    let files = args.results.files(&args.connection.product)?;
+    let session = LiveSession {
+        title: format!("live session with {}", args.connection.url),
+        settings,
+        trading,
+        files,
+        record: args.record.clone(),
+    };
+    session.run(&Interrupt::watch()?)
+}
+
+/// A session ready to run.
+#[derive(Debug)]
+pub struct LiveSession {
+    /// What the report calls it.
+    pub title: String,
+    /// The feed's settings.
+    pub settings: LiveSettings,
+    /// Model, rules, threads.
+    pub trading: TradingSettings,
+    /// What to write.
+    pub files: RunFiles,
+    /// The capture to write.
+    pub record: Option<PathBuf>,
+}
+
+impl LiveSession {
+    /// Runs it, prints its report, and says what went wrong, if anything did.
+    ///
+    /// # Errors
+    /// No connection, or files that could not be written.
+    pub fn run(self, interrupt: &Interrupt) -> Result<(), Failure> {
+        let Self { title, settings, trading, files, record } = self;
+        let product = settings.product.clone();
+        let (tape, recorder) = match &record {
+            Some(path) => {
+                let (tape, recorder) = recording::start(path).map_err(Failure::input)?;
+                (Some(tape), Some(recorder))
+            }
+            None => (None, None),
+        };
+        let (notices, heard) = bounded(NOTICES);
+        let feed = LiveFeed::new(settings, tape, notices);
+        let status = Arc::new(Status::default());
+        let started = Instant::now();
+        let line = status_line();
+        let mut shown = Shown::new(recorder.as_ref());
+        let watch = |status: &Status| {
+            interrupt.pass_on(status);
+            shown.look(status, &heard, &line);
+        };
+        let session = session::run(&trading.session, &files, &status, feed, watch).map_err(Failure::input)?;
+        let elapsed = started.elapsed();
+        line.finish_and_clear();
+        print_notices(&heard);
+
+        let recorded = recorder.map(Recording::finish);
+        let outcome = &session.feed;
+        if outcome.connections == 0 && outcome.gave_up.is_some() {
+            // Nothing happened: there is nothing to report and nothing to keep.
+            files.remove();
+            return finish(None, outcome);
+        }
+        let mut source = connection_lines(outcome);
+        if let (Some((recorded, _)), Some(path)) = (&recorded, &record) {
+            source.push(("recorded", recorded_line(recorded, path)));
+        }
+        let run = Run {
+            title,
+            product: &product,
+            alias: outcome.alias.as_deref(),
+            other_products: &outcome.other_products,
+            settings: &trading,
+            files: &files,
+            source,
+            elapsed,
+            stopped: outcome.stopped,
+        };
+        let printed = print(RunReport::new(&run, &session, &outcome.counts, &outcome.notes));
+        if let Err(error) = session.written {
+            return Err(Failure::running(error));
+        }
+        finish(recorded.and_then(|(_, error)| error), outcome)?;
+        printed
+    }
+}
+
+/// The report's lines about connections.
+pub fn connection_lines(outcome: &LiveOutcome) -> Vec<(&'static str, String)> {
+    let reconnects = outcome.connections.saturating_sub(1);
+    vec![
+        ("connected", format!("{} times ({reconnects} reconnects)", outcome.connections)),
+        ("failed attempts", outcome.failed_attempts.to_string()),
+    ]
+}
+
+/// The report's line about the recording.
+pub fn recorded_line(recorded: &Recorded, path: &Path) -> String {
+    let Recorded { frames, bytes, lost } = recorded;
+    format!("{frames} messages, {bytes} bytes, {lost} lost, in {}", path.display())
+}
+
+/// What remains to be said after the report.
+///
+/// # Errors
+/// The recording could not be written, or no connection could be made.
+pub fn finish(recording: Option<CaptureError>, outcome: &LiveOutcome) -> Result<(), Failure> {
+    match (recording, &outcome.gave_up) {
+        (Some(error), _) => Err(Failure::running(error)),
+        (None, Some(reason)) => Err(Failure::running(reason.as_str())),
+        (None, None) => Ok(()),
+    }
+}
+
+/// Prints what the feed had to say so far.
+pub fn print_notices(heard: &Receiver<String>) {
+    heard.try_iter().for_each(warn);
+}
+
+/// What the watching thread shows while a session runs.
+struct Shown<'a> {
+    recording: Option<&'a Recording>,
+    recording_failed: bool,
+    second: Instant,
+    frames: u64,
+}
+
+impl<'a> Shown<'a> {
+    fn new(recording: Option<&'a Recording>) -> Self {
+        Self { recording, recording_failed: false, second: Instant::now(), frames: 0 }
+    }
+
+    fn look(&mut self, status: &Status, heard: &Receiver<String>, line: &indicatif::ProgressBar) {
+        if !heard.is_empty() {
+            line.suspend(|| print_notices(heard));
+        }
+        if !self.recording_failed && self.recording.is_some_and(Recording::has_ended) && !status.stopping() {
+            self.recording_failed = true;
+            line.suspend(|| warn("the recording has failed and ends here; the session goes on"));
+        }
+        let elapsed = self.second.elapsed();
+        if elapsed < Duration::from_secs(1) {
+            return;
+        }
+        let now = status.read();
+        let rate = (now.frames - self.frames) as f64 / elapsed.as_secs_f64();
+        (self.second, self.frames) = (Instant::now(), now.frames);
+        let state = if now.connected { now.state.name() } else { "disconnected" };
+        let best = now.best.map_or_else(|| "no quotes".into(), |(bid, ask)| format!("{bid} / {ask}"));
+        let (p50_ns, p99_ns) = now.latency_p50_p99_ns;
+        line.set_message(format!(
+            "{state}  {rate:.0} frames/s  {best}  p {:.3}  {} open  {} trades  profit {:.6}  p50/p99 {:.1}/{:.1} µs  {} reconnects",
+            probability(now.logit),
+            now.open_positions,
+            now.trades,
+            now.profit,
+            p50_ns as f64 / 1e3,
+            p99_ns as f64 / 1e3,
+            now.connections.saturating_sub(1),
+        ));
+        line.tick();
+    }
+}

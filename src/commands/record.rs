@@ -1,0 +1,97 @@
+//! `papertrader record`: the live feed into a capture, without a model.
+
+use super::live::{ConnectionArgs, connection_lines, finish, print_notices, recorded_line};
+use super::{Interrupt, print, status_line};
+use crate::event::{Event, FrameHead};
+use crate::failure::Failure;
+use crate::feed::intake::{EngineGone, Publish, ScaleRule};
+use crate::feed::live::LiveFeed;
+use crate::handoff::Wait;
+use crate::recording;
+use crate::session::Feed;
+use crate::status::Status;
+use clap::Args;
+use crossbeam_channel::bounded;
+use std::fmt::Write;
+use std::fs;
+use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Arguments of `papertrader record`.
+#[derive(Clone, Debug, Args)]
+pub struct RecordArgs {
+    /// Capture to write; the name's ending .gz or .zst compresses
+    pub capture: PathBuf,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub connection: ConnectionArgs,
+}
+
+/// Takes frames and does nothing with them: the feed itself checks sequence and levels.
+struct NoEngine;
+
+impl Publish for NoEngine {
+    fn publish(&mut self, _: &FrameHead, _: &[Event]) -> Result<(), EngineGone> {
+        Ok(())
+    }
+}
+
+/// Records until the time is up or somebody stops it.
+///
+/// # Errors
+/// Bad arguments, no connection, or a file that cannot be written.
+pub fn run(args: &RecordArgs) -> Result<(), Failure> {
+    let settings = args.connection.settings(ScaleRule::default(), Wait::Block)?;
+    let (tape, recorder) = recording::start(&args.capture).map_err(Failure::input)?;
+    let (notices, heard) = bounded(64);
+    let feed = LiveFeed::new(settings, Some(tape), notices);
+    let status = Status::default();
+    let interrupt = Interrupt::watch()?;
+    let started = Instant::now();
+    let line = status_line();
+
+    let outcome = thread::scope(|scope| {
+        let feeding = scope.spawn(|| feed.run(&mut NoEngine, &status));
+        while !feeding.is_finished() {
+            thread::sleep(Duration::from_millis(50));
+            interrupt.pass_on(&status);
+            if recorder.has_ended() {
+                // Nothing is left to do but to say why.
+                status.stop();
+            }
+            if !heard.is_empty() {
+                line.suspend(|| print_notices(&heard));
+            }
+            let now = status.read();
+            let state = if now.connected { "connected" } else { "disconnected" };
+            let reconnects = now.connections.saturating_sub(1);
+            line.set_message(format!("{state} for {} s, {reconnects} reconnects", started.elapsed().as_secs()));
+        }
+        feeding.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    });
+    line.finish_and_clear();
+    print_notices(&heard);
+
+    let (recorded, error) = recorder.finish();
+    if outcome.connections == 0 && outcome.gave_up.is_some() {
+        // Nothing happened: there is nothing to report and nothing to keep.
+        let _ = fs::remove_file(&args.capture);
+        return finish(None, &outcome);
+    }
+    let counts = &outcome.counts;
+    let mut lines = connection_lines(&outcome);
+    lines.push(("frames", counts.frames.to_string()));
+    lines.push(("level updates", counts.levels.to_string()));
+    lines.push(("faults", counts.faults.total().to_string()));
+    lines.extend(counts.faults.iter().map(|(fault, count)| (fault.name(), count.to_string())));
+    lines.push(("recorded", recorded_line(&recorded, &args.capture)));
+    let mut report = format!("papertrader {}: recording of {}\n", env!("CARGO_PKG_VERSION"), args.connection.url);
+    for (name, value) in lines {
+        // Writing to a string does not fail.
+        let _ = writeln!(report, "  {name:<24} {value}");
+    }
+    let printed = print(report);
+    finish(error, &outcome)?;
+    printed
+}

@@ -1,0 +1,132 @@
+//! A frame of the market as every subscriber gets it, but for the sequence number.
+
+use super::market::LevelUpdate;
+use super::message::L2Kind;
+use std::ops::Range;
+
+/// Where a rendered message is cut open for the sequence number.
+const SEAM: &[u8] = br#""sequence_num":0,"events":["#;
+const BEFORE_NUMBER: usize = br#""sequence_num":"#.len();
+
+/// One frame: its text and the levels in it. Buffers are used again.
+#[derive(Debug, Default)]
+pub(super) struct MarketFrame {
+    /// The market's time, Unix nanoseconds.
+    pub time_ns: i64,
+    /// The envelope up to where the sequence number goes.
+    head: Vec<u8>,
+    /// The events' JSON, one behind the other.
+    text: Vec<u8>,
+    pub events: Vec<FrameEvent>,
+    /// The events' levels, one behind the other.
+    pub levels: Vec<LevelUpdate>,
+}
+
+/// One product's part of a frame.
+#[derive(Clone, Debug)]
+pub(super) struct FrameEvent {
+    /// Index of the product.
+    pub product: usize,
+    pub kind: L2Kind,
+    /// Within the frame's levels.
+    pub levels: Range<usize>,
+    /// Within the frame's text.
+    text: Range<usize>,
+}
+
+impl MarketFrame {
+    /// Empties the frame and gives it its envelope, time stamp as JSON.
+    pub fn begin(&mut self, time_ns: i64, timestamp_json: &str) {
+        self.time_ns = time_ns;
+        self.events.clear();
+        self.levels.clear();
+        self.text.clear();
+        self.head.clear();
+        self.head.extend_from_slice(br#"{"channel":"l2_data","client_id":"","timestamp":"#);
+        self.head.extend_from_slice(timestamp_json.as_bytes());
+        self.head.extend_from_slice(br#","sequence_num":"#);
+    }
+
+    /// Appends an event. Its levels are those appended to `levels` since `first_level`.
+    pub fn push_event(&mut self, product: usize, kind: L2Kind, first_level: usize, event_json: &str) {
+        let start = self.text.len();
+        self.text.extend_from_slice(event_json.as_bytes());
+        let levels = first_level..self.levels.len();
+        self.events.push(FrameEvent { product, kind, levels, text: start..self.text.len() });
+    }
+
+    /// Takes over a message that our own renderer made with sequence number 0 and one event, whose levels are in `levels`.
+    pub fn set_rendered(&mut self, time_ns: i64, product: usize, message: &[u8]) {
+        let seam = memchr::memmem::find(message, SEAM).expect("the renderer's layout is fixed");
+        self.time_ns = time_ns;
+        self.head.clear();
+        self.head.extend_from_slice(&message[..seam + BEFORE_NUMBER]);
+        self.text.clear();
+        self.text.extend_from_slice(&message[seam + SEAM.len()..message.len() - b"]}".len()]);
+        self.events.clear();
+        let (levels, text) = (0..self.levels.len(), 0..self.text.len());
+        self.events.push(FrameEvent { product, kind: L2Kind::Update, levels, text });
+    }
+
+    /// Whether any event is of a product that the filter lets pass.
+    pub fn concerns(&self, wanted: impl Fn(usize) -> bool) -> bool {
+        self.events.iter().any(|event| wanted(event.product))
+    }
+
+    /// The message with the events of the products that the filter lets pass. Clears `out` first.
+    pub fn render(&self, out: &mut Vec<u8>, sequence_num: u64, wanted: impl Fn(usize) -> bool) {
+        out.clear();
+        out.extend_from_slice(&self.head);
+        out.extend_from_slice(itoa::Buffer::new().format(sequence_num).as_bytes());
+        out.extend_from_slice(br#","events":["#);
+        let mut first = true;
+        for event in self.events.iter().filter(|event| wanted(event.product)) {
+            if !first {
+                out.push(b',');
+            }
+            first = false;
+            out.extend_from_slice(&self.text[event.text.clone()]);
+        }
+        out.extend_from_slice(b"]}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exchange::message;
+    use crate::units::{Scale, Side};
+
+    #[test]
+    fn rendered_messages_differ_in_the_number_only() {
+        let scale = Scale { price_decimals: 2, size_decimals: 8 };
+        let levels = [LevelUpdate { side: Side::Bid, price_ticks: 7, size_lots: 9 }];
+        let mut frame = MarketFrame { levels: levels.to_vec(), ..MarketFrame::default() };
+        let (mut ours, mut expected) = (Vec::new(), Vec::new());
+        message::l2_data(&mut ours, L2Kind::Update, "BTC-USD", 0, 17, scale, &levels);
+        frame.set_rendered(17, 0, &ours);
+        for sequence_num in [0, 1, 98_765_432_109] {
+            message::l2_data(&mut expected, L2Kind::Update, "BTC-USD", sequence_num, 17, scale, &levels);
+            frame.render(&mut ours, sequence_num, |_| true);
+            assert_eq!(ours, expected);
+        }
+        assert_eq!(frame.levels[frame.events[0].levels.clone()], levels);
+    }
+
+    #[test]
+    fn subscribers_get_their_products_only() {
+        let mut frame = MarketFrame::default();
+        frame.begin(5, r#""then""#);
+        for product in 0..3 {
+            frame.push_event(product, L2Kind::Update, 0, &format!(r#"{{"p":{product}}}"#));
+        }
+        let mut out = Vec::new();
+        frame.render(&mut out, 4, |product| product != 1);
+        assert_eq!(
+            String::from_utf8(out).expect("UTF-8"),
+            r#"{"channel":"l2_data","client_id":"","timestamp":"then","sequence_num":4,"events":[{"p":0},{"p":2}]}"#
+        );
+        assert!(frame.concerns(|product| product == 1));
+        assert!(!frame.concerns(|product| product == 3));
+    }
+}

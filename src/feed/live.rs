@@ -1,0 +1,452 @@
+//! A live session: connect, subscribe, read, publish; and begin again when anything makes the book unreliable.
+
+use super::auth::Credentials;
+use super::backoff::Backoff;
+use super::intake::{Arrival, EngineGone, FaultNote, Intake, IntakeCounts, Publish, ScaleRule, Taken};
+use super::subscription;
+use super::wire::{Connector, Received, Wire, WireError};
+use crate::clock::{Clock, wall_ns};
+use crate::event::Fault;
+use crate::handoff::Wait;
+use crate::recording::Tape;
+use crate::session::Feed;
+use crate::status::Status;
+use crate::units::Scale;
+use crossbeam_channel::Sender;
+use memchr::memmem::Finder;
+use std::fmt::Write as _;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Attempts to connect for the first time, unless the user says otherwise.
+pub const FIRST_ATTEMPTS: u32 = 5;
+/// The longest sleep of a blocking feed: how late it notices that it shall stop or that something is overdue.
+const SLEEP_MAX: Duration = Duration::from_millis(50);
+/// How long the venue may take to answer our close frame.
+const CLOSE_MAX: Duration = Duration::from_millis(500);
+/// Messages between two looks at what is overdue while there is always another message.
+const MESSAGES_PER_LOOK: u32 = 256;
+
+/// How long the session waits before it gives a connection up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// From the subscription to the snapshot, and to its acknowledgement.
+    pub snapshot: Duration,
+    /// From heartbeat to heartbeat; the venue sends one a second.
+    pub heartbeat: Duration,
+    /// Without any byte.
+    pub bytes: Duration,
+    /// Without a frame of the product although heartbeats come.
+    pub stale_after: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            snapshot: Duration::from_secs(10),
+            heartbeat: Duration::from_secs(5),
+            bytes: Duration::from_secs(10),
+            stale_after: Duration::from_secs(30),
+        }
+    }
+}
+
+/// What a live feed is told.
+#[derive(Debug)]
+pub struct LiveSettings {
+    /// Makes the connections.
+    pub connector: Connector,
+    /// The product to subscribe to.
+    pub product: String,
+    /// Tick and lot, if given.
+    pub rule: ScaleRule,
+    /// How the feed waits for bytes: spinning it reads without sleeping.
+    pub wait: Wait,
+    /// When to give a connection up.
+    pub patience: Patience,
+    /// How long to run; `None` until stopped.
+    pub duration: Option<Duration>,
+    /// Attempts in a row that may fail before the session ends; `None`: five before the first connection, then no limit.
+    pub max_retries: Option<u32>,
+    /// Signs subscriptions.
+    pub credentials: Option<Credentials>,
+    /// The delays between attempts.
+    pub backoff: Backoff,
+}
+
+/// A live feed, to be run.
+#[derive(Debug)]
+pub struct LiveFeed {
+    settings: LiveSettings,
+    /// Gets a copy of everything received.
+    tape: Option<Tape>,
+    /// Gets a line about every fault, for somebody to print.
+    notices: Sender<String>,
+}
+
+/// What a live feed has to say at the end.
+#[derive(Debug)]
+pub struct LiveOutcome {
+    /// What the feed has seen.
+    pub counts: IntakeCounts,
+    /// The first faults.
+    pub notes: Vec<FaultNote>,
+    /// The name under which the product's levels came, when that is another.
+    pub alias: Option<String>,
+    /// Other products seen.
+    pub other_products: Vec<String>,
+    /// The scale at the end.
+    pub scale: Scale,
+    /// Connections made.
+    pub connections: u64,
+    /// Attempts to connect that failed.
+    pub failed_attempts: u64,
+    /// Why the session ended before its time: no connection could be made.
+    pub gave_up: Option<String>,
+    /// Whether somebody stopped it before its time.
+    pub stopped: bool,
+}
+
+/// Why a connection is over.
+enum End {
+    /// The session is over: stopped, or its time is up.
+    Session,
+    /// Something was wrong with the connection or with what came over it.
+    Fault(Fault, String),
+    EngineGone,
+}
+
+impl From<EngineGone> for End {
+    fn from(_: EngineGone) -> Self {
+        Self::EngineGone
+    }
+}
+
+impl From<WireError> for End {
+    fn from(error: WireError) -> Self {
+        let fault = match error {
+            WireError::InvalidUtf8
+            | WireError::Binary { .. }
+            | WireError::TooLong { .. }
+            | WireError::Protocol { .. } => Fault::Malformed,
+            _ => Fault::Disconnected,
+        };
+        Self::Fault(fault, error.to_string())
+    }
+}
+
+/// What has come over the connection in hand, and when, in stamps.
+struct Vitals {
+    subscribed: u64,
+    acknowledged: bool,
+    heartbeat: u64,
+    frame: u64,
+}
+
+impl Vitals {
+    fn new(now: u64) -> Self {
+        Self { subscribed: now, acknowledged: false, heartbeat: now, frame: now }
+    }
+
+    /// What is overdue, if anything is; `bytes` is the stamp of the last byte.
+    fn overdue(&self, patience: &Patience, clock: &Clock, synced: bool, bytes: u64) -> Option<(Fault, String)> {
+        let now = clock.stamp();
+        let late = |since: u64, limit: Duration| Duration::from_nanos(clock.between_ns(since, now)) > limit;
+        if late(bytes, patience.bytes) {
+            return Some((Fault::NoBytes, format!("no bytes for {:?}", patience.bytes)));
+        }
+        if late(self.heartbeat, patience.heartbeat) {
+            return Some((Fault::NoHeartbeat, format!("no heartbeat for {:?}", patience.heartbeat)));
+        }
+        if !synced && late(self.subscribed, patience.snapshot) {
+            return Some((Fault::NoSnapshot, format!("no snapshot {:?} after subscribing", patience.snapshot)));
+        }
+        if !self.acknowledged && late(self.subscribed, patience.snapshot) {
+            let text = format!("no acknowledgement {:?} after subscribing", patience.snapshot);
+            return Some((Fault::SubscriptionRefused, text));
+        }
+        if synced && late(self.frame, patience.stale_after) {
+            return Some((Fault::StaleProduct, format!("no frame of the product for {:?}", patience.stale_after)));
+        }
+        None
+    }
+}
+
+/// The session's state over its connections.
+struct Run<'a, P> {
+    settings: &'a LiveSettings,
+    tape: Option<Tape>,
+    notices: Sender<String>,
+    clock: Clock,
+    intake: Intake,
+    engine: &'a mut P,
+    status: &'a Status,
+    ends: Option<Instant>,
+    connections: u64,
+    failed_attempts: u64,
+    alias_told: bool,
+    /// Finds our tokens, which are secrets, in what the venue sends: an error message may quote the request.
+    token: Option<Finder<'static>>,
+}
+
+impl LiveFeed {
+    /// A feed that also records onto `tape` and sends notices.
+    pub fn new(settings: LiveSettings, tape: Option<Tape>, notices: Sender<String>) -> Self {
+        Self { settings, tape, notices }
+    }
+}
+
+impl Feed for LiveFeed {
+    type Outcome = LiveOutcome;
+
+    fn run(self, engine: &mut impl Publish, status: &Status) -> LiveOutcome {
+        let Self { settings, tape, notices } = self;
+        let clock = Clock::new();
+        let mut run = Run {
+            settings: &settings,
+            tape,
+            notices,
+            intake: Intake::new(&settings.product, settings.rule, clock.clone()),
+            clock,
+            engine,
+            status,
+            ends: settings.duration.and_then(|duration| Instant::now().checked_add(duration)),
+            connections: 0,
+            failed_attempts: 0,
+            alias_told: false,
+            token: settings
+                .credentials
+                .as_ref()
+                .map(|credentials| Finder::new(&credentials.token_start()).into_owned()),
+        };
+        let gave_up = run.until_the_end();
+        status.connected(run.connections, false);
+        LiveOutcome {
+            counts: run.intake.counts().clone(),
+            notes: run.intake.notes().to_vec(),
+            alias: run.intake.parser().alias().map(Into::into),
+            other_products: run.intake.parser().other_products().map(Into::into).collect(),
+            scale: run.intake.scale(),
+            connections: run.connections,
+            failed_attempts: run.failed_attempts,
+            gave_up,
+            stopped: status.stopping(),
+        }
+    }
+}
+
+impl<P: Publish> Run<'_, P> {
+    /// Connects again and again. Gives the reason if no connection can be made.
+    fn until_the_end(&mut self) -> Option<String> {
+        let mut backoff = self.settings.backoff.clone();
+        let mut failures_in_a_row = 0;
+        let mut told = String::new();
+        loop {
+            let connector = &self.settings.connector;
+            let wire = match connector.connect_until(&self.clock, self.status.stop_flag(), self.ends) {
+                Ok(wire) => wire,
+                Err(_) if self.is_over() => return None,
+                Err(error) => {
+                    self.failed_attempts += 1;
+                    failures_in_a_row += 1;
+                    let first_only = if self.connections == 0 { Some(FIRST_ATTEMPTS) } else { None };
+                    let allowed = self.settings.max_retries.or(first_only);
+                    if allowed.is_some_and(|allowed| failures_in_a_row >= allowed.max(1)) {
+                        let attempts = if failures_in_a_row == 1 { "attempt" } else { "attempts" };
+                        return Some(format!("{error}; gave up after {failures_in_a_row} {attempts}"));
+                    }
+                    // Once: a venue that is down for hours says the same each time.
+                    let text = error.to_string();
+                    if text != told {
+                        self.notice(format_args!("{text}; trying again"));
+                        told = text;
+                    }
+                    if !self.sleep(backoff.next_delay()) {
+                        return None;
+                    }
+                    continue;
+                }
+            };
+            failures_in_a_row = 0;
+            told.clear();
+            self.connections += 1;
+            self.status.connected(self.connections, true);
+            let connected = Instant::now();
+            let end = self.connection(wire);
+            self.status.connected(self.connections, false);
+            match end {
+                End::Session | End::EngineGone => return None,
+                End::Fault(fault, cause) => {
+                    let arrival = self.now();
+                    if let Some(tape) = &mut self.tape {
+                        tape.disconnected(arrival.ts_recv_ns, fault, &cause);
+                    }
+                    self.notice(format_args!("{}: {cause}; reconnecting", fault.name()));
+                    if self.intake.disconnected(fault, cause, &arrival, self.engine).is_err() {
+                        return None;
+                    }
+                    backoff.session_ended(connected.elapsed());
+                    if !self.sleep(backoff.next_delay()) {
+                        return None;
+                    }
+                }
+            }
+        }
+    }
+
+    /// One connection from its beginning to its end.
+    fn connection(&mut self, mut wire: Wire) -> End {
+        let end = match self.subscribe(&mut wire) {
+            Ok(vitals) => self.read(&mut wire, vitals),
+            Err(end) => end,
+        };
+        // A connection that is broken is not waited for.
+        let patience = if matches!(end, End::Session) { CLOSE_MAX } else { Duration::ZERO };
+        wire.close(patience);
+        end
+    }
+
+    fn subscribe(&mut self, wire: &mut Wire) -> Result<Vitals, End> {
+        let arrival = self.now();
+        if let Some(tape) = &mut self.tape {
+            tape.connected(arrival.ts_recv_ns);
+        }
+        self.intake.connected(&arrival, self.engine)?;
+        // What the engine found in the last connection's book has been seen to.
+        self.status.take_engine_fault();
+        let now_unix_s = u64::try_from(arrival.ts_recv_ns / 1_000_000_000).unwrap_or(0);
+        let credentials = self.settings.credentials.as_ref();
+        let messages = subscription::subscribe(&self.settings.product, credentials, now_unix_s)
+            .map_err(|error| End::Fault(Fault::SubscriptionRefused, error.to_string()))?;
+        for message in &messages {
+            wire.send_text(message)?;
+        }
+        Ok(Vitals::new(self.clock.stamp()))
+    }
+
+    /// Takes messages until the connection or the session ends.
+    fn read(&mut self, wire: &mut Wire, mut vitals: Vitals) -> End {
+        let mut until_look = 0;
+        loop {
+            let took = match self.take_message(wire, &mut vitals) {
+                Ok(took) => took,
+                Err(end) => return end,
+            };
+            until_look -= 1;
+            if took && until_look > 0 {
+                continue;
+            }
+            until_look = MESSAGES_PER_LOOK as i32;
+            if self.is_over() {
+                return End::Session;
+            }
+            if let Some(fault) = self.status.take_engine_fault() {
+                return End::Fault(fault, "found by the book".into());
+            }
+            if !took {
+                // Only once everything that has come is read: a process that was suspended finds its heartbeats waiting.
+                let (patience, synced) = (&self.settings.patience, self.intake.is_synced());
+                if let Some((fault, cause)) = vitals.overdue(patience, &self.clock, synced, wire.last_received_raw()) {
+                    return End::Fault(fault, cause);
+                }
+                let waited = match self.settings.wait {
+                    Wait::Spin => Ok(()),
+                    Wait::Yield => {
+                        thread::yield_now();
+                        Ok(())
+                    }
+                    Wait::Block => wire.wait(SLEEP_MAX),
+                };
+                if let Err(error) = waited {
+                    return error.into();
+                }
+            }
+        }
+    }
+
+    /// Takes a message if there is one.
+    #[inline]
+    fn take_message(&mut self, wire: &mut Wire, vitals: &mut Vitals) -> Result<bool, End> {
+        let (text, received, decoded) = match wire.next_message()? {
+            None => return Ok(false),
+            Some(Received::Text { text, received_raw, decoded_raw }) => (text, received_raw, decoded_raw),
+            Some(Received::Closed { code, reason }) => {
+                let mut cause = String::from("the venue closed the connection");
+                if let Some(code) = code {
+                    // Writing to a string does not fail.
+                    let _ = write!(cause, " with code {code}");
+                }
+                let is_token = |token: &Finder<'_>| token.find(reason.as_bytes()).is_some();
+                if !reason.is_empty() && !self.token.as_ref().is_some_and(is_token) {
+                    let _ = write!(cause, " ({})", reason.chars().take(80).collect::<String>().escape_debug());
+                }
+                return Err(End::Fault(Fault::Disconnected, cause));
+            }
+        };
+        // The wall clock when the read returned, not when it was decoded.
+        let since_ns = self.clock.between_ns(received, self.clock.stamp());
+        let ts_recv_ns = wall_ns().saturating_sub_unsigned(since_ns);
+        let message = text.as_bytes();
+        if let Some(token) = &self.token
+            && token.find(message).is_some()
+        {
+            return Err(End::Fault(Fault::VenueError, "the venue sent our own token back; not shown".into()));
+        }
+        if let Some(tape) = &mut self.tape {
+            tape.frame(ts_recv_ns, message);
+        }
+        let arrival = Arrival { ts_recv_ns, received, decoded };
+        match self.intake.take(message, &arrival, self.engine)? {
+            Taken::Frame => {
+                vitals.frame = received;
+                if !self.alias_told && self.intake.parser().alias().is_some() {
+                    self.tell_alias();
+                }
+            }
+            Taken::Heartbeat => vitals.heartbeat = received,
+            Taken::Subscriptions => {
+                subscription::check_acknowledgement(message, &self.settings.product)
+                    .map_err(|cause| End::Fault(Fault::SubscriptionRefused, cause))?;
+                vitals.acknowledged = true;
+            }
+            Taken::Other => {}
+            Taken::Fault(FaultNote { fault, detail }) => return Err(End::Fault(fault, detail)),
+        }
+        Ok(true)
+    }
+
+    #[cold]
+    fn tell_alias(&mut self) {
+        self.alias_told = true;
+        if let Some(alias) = self.intake.parser().alias() {
+            self.notice(format_args!("{} is streamed as {alias}", self.settings.product));
+        }
+    }
+
+    fn now(&self) -> Arrival {
+        let stamp = self.clock.stamp();
+        Arrival { ts_recv_ns: wall_ns(), received: stamp, decoded: stamp }
+    }
+
+    fn is_over(&self) -> bool {
+        self.status.stopping() || self.ends.is_some_and(|ends| Instant::now() >= ends)
+    }
+
+    /// Sleeps between two attempts; false when the session is over.
+    fn sleep(&self, delay: Duration) -> bool {
+        let wake = Instant::now() + delay;
+        while !self.is_over() {
+            let left = wake.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return true;
+            }
+            thread::sleep(left.min(SLEEP_MAX));
+        }
+        false
+    }
+
+    fn notice(&self, text: std::fmt::Arguments<'_>) {
+        // Nobody has to listen, and nobody listens any more when the program ends.
+        let _ = self.notices.try_send(text.to_string());
+    }
+}

@@ -1,0 +1,92 @@
+//! What a client says to the venue, and what an acknowledgement means.
+
+use super::auth::{AuthError, Credentials};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A `subscribe` message; one channel each.
+#[derive(Serialize)]
+struct Subscribe<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    product_ids: &'a [&'a str],
+    channel: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jwt: Option<String>,
+}
+
+/// The messages that subscribe to a product's book and, after it, to heartbeats, each with a fresh token if there are
+/// credentials.
+///
+/// # Errors
+/// A token cannot be signed.
+pub fn subscribe(product: &str, credentials: Option<&Credentials>, now_unix_s: u64) -> Result<[String; 2], AuthError> {
+    let message = |channel, product_ids: &[&str]| -> Result<String, AuthError> {
+        let jwt = credentials.map(|credentials| credentials.token(now_unix_s)).transpose()?;
+        let subscribe = Subscribe { kind: "subscribe", product_ids, channel, jwt };
+        Ok(serde_json::to_string(&subscribe).expect("strings serialise"))
+    };
+    Ok([message("level2", &[product])?, message("heartbeats", &[])?])
+}
+
+#[derive(Deserialize)]
+struct Acknowledgement {
+    events: Vec<Event>,
+}
+
+#[derive(Deserialize)]
+struct Event {
+    subscriptions: BTreeMap<String, Vec<String>>,
+}
+
+/// Whether an acknowledgement lists the book of `product`, or of the `-USD` twin of a `-USDC` product. The error says what
+/// it lists instead.
+///
+/// # Errors
+/// It does not, or is not shaped like an acknowledgement.
+pub fn check_acknowledgement(message: &[u8], product: &str) -> Result<(), String> {
+    let acknowledgement: Acknowledgement =
+        serde_json::from_slice(message).map_err(|error| format!("the acknowledgement cannot be read: {error}"))?;
+    let twin = product.strip_suffix("-USDC").map(|base| format!("{base}-USD"));
+    let listed = acknowledgement.events.iter().filter_map(|event| event.subscriptions.get("level2")).flatten();
+    let books: Vec<&str> = listed.map(String::as_str).collect();
+    if books.iter().any(|&book| book == product || Some(book) == twin.as_deref()) {
+        return Ok(());
+    }
+    Err(match books[..] {
+        [] => "the venue acknowledges no level2 subscription".into(),
+        _ => format!("the venue acknowledges level2 of {} instead of {product}", books.join(", ").escape_debug()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subscriptions_are_the_venues() {
+        let [level2, heartbeats] = subscribe("BTC-USD", None, 0).unwrap();
+        assert_eq!(level2, r#"{"type":"subscribe","product_ids":["BTC-USD"],"channel":"level2"}"#);
+        assert_eq!(heartbeats, r#"{"type":"subscribe","channel":"heartbeats"}"#);
+    }
+
+    #[test]
+    fn acknowledgements_are_checked() {
+        let acknowledge = |books: &str, product: &str| {
+            let text =
+                format!(r#"{{"channel":"subscriptions","events":[{{"subscriptions":{{"level2":[{books}]}}}}]}}"#);
+            check_acknowledgement(text.as_bytes(), product)
+        };
+        assert_eq!(acknowledge(r#""BTC-USD""#, "BTC-USD"), Ok(()));
+        assert_eq!(acknowledge(r#""BTC-USD""#, "BTC-USDC"), Ok(()));
+        assert_eq!(acknowledge("", "BTC-USD"), Err("the venue acknowledges no level2 subscription".into()));
+        assert_eq!(
+            acknowledge(r#""ETH-USD","X\n""#, "BTC-USD"),
+            Err("the venue acknowledges level2 of ETH-USD, X\\n instead of BTC-USD".into())
+        );
+        let none = check_acknowledgement(br#"{"events":[{"subscriptions":{"heartbeats":["heartbeats"]}}]}"#, "BTC-USD");
+        assert_eq!(none, Err("the venue acknowledges no level2 subscription".into()));
+        assert!(check_acknowledgement(b"{}", "BTC-USD").unwrap_err().starts_with("the acknowledgement cannot be read"));
+    }
+}

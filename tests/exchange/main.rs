@@ -1,0 +1,6 @@
+//! The local exchange, seen from the other end of its sockets.
+
+mod faults;
+mod playback;
+mod protocol;
+mod support;

@@ -1,0 +1,201 @@
+//! Recorded is lived: the replay of a session's recording trades the same, byte for byte.
+
+use crate::common::{reported, succeed};
+use crate::support::*;
+use papertrader::clock::Speed;
+use papertrader::cores::Pins;
+use papertrader::engine::{EngineCounts, EngineReport};
+use papertrader::exchange::{ExchangeConfig, Pace, SourceConfig};
+use papertrader::feed::intake::{IntakeCounts, ScaleRule};
+use papertrader::feed::live::{LiveFeed, LiveSettings};
+use papertrader::handoff::Wait;
+use papertrader::model::Model;
+use papertrader::recording;
+use papertrader::replay::Replay;
+use papertrader::session::{self, SessionReport, SessionSettings};
+use papertrader::status::Status;
+use papertrader::writer::RunFiles;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Every fault that a session survives and that costs no more than a moment, some of them at the first frames of a
+/// connection.
+const FAULTS: [&str; 15] = [
+    "gap@60",
+    "repeat@120",
+    "disconnect@180",
+    "disconnect-fin@181",
+    "disconnect-rst@240",
+    "malformed@300",
+    "invalid-utf8@360",
+    "unknown-channel@420",
+    "error@480",
+    "fragmented@540",
+    "off-tick@600",
+    "crossed@660",
+    "huge-number@720",
+    "huge-number@721",
+    "stall:100ms@780",
+];
+
+fn threads(fused: bool) -> SessionSettings {
+    let model = Model::read(&model_path()).expect("a model");
+    SessionSettings { model, simulator: rules(), pins: Pins::Anywhere, fused, wait: Wait::Block }
+}
+
+fn files(folder: &Path, stem: &str) -> RunFiles {
+    RunFiles::create(folder, PRODUCT, Some(stem)).expect("files")
+}
+
+/// What must not depend on whether it was lived or replayed. How often the engine waited for the writer may.
+fn counts<O>(report: &SessionReport<O>) -> (EngineCounts, EngineReport) {
+    let engine = report.engine.clone();
+    (EngineCounts { writer_waits: 0, ..engine.counts.clone() }, engine)
+}
+
+/// Lives a session of so many frames with a recording, replays it, and compares. Gives what was counted.
+fn lived_and_replayed(settings: LiveSettings, name: &str, fused: bool, frames: u64) -> IntakeCounts {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (capture, rule) = (folder.path().join(name), settings.rule);
+    let (tape, recorder) = recording::start(&capture).expect("a recording");
+    let (notices, _heard) = crossbeam_channel::bounded(10_000);
+    let status = Arc::new(Status::default());
+    let lived_files = files(folder.path(), "lived");
+    let enough = |status: &Status| {
+        if status.read().frames >= frames {
+            status.stop();
+        }
+    };
+    let feed = LiveFeed::new(settings, Some(tape), notices);
+    let lived = session::run(&threads(fused), &lived_files, &status, feed, enough).expect("a session");
+    let (recorded, error) = recorder.finish();
+    assert!(error.is_none(), "{error:?}");
+    assert_eq!((recorded.frames, recorded.lost), (lived.feed.counts.messages, 0));
+
+    let lived_faults = lived.feed.counts.faults.clone();
+    let lived_trades = read(&lived_files.csv);
+    assert!(lived_trades.lines().count() > 50, "too few trades: {:?}", lived.engine.counts);
+    // The threads of the replay need not be the session's.
+    for fused in [false, true] {
+        let replay = Replay::open(&capture, Some(PRODUCT), rule, Speed::Max).expect("a capture");
+        let replay_files = files(folder.path(), "replayed");
+        let status = Arc::new(Status::default());
+        let replayed = session::run(&threads(fused), &replay_files, &status, replay, |_| {}).expect("a replay");
+        assert!(replayed.feed.error.is_none() && replayed.feed.cut.is_none());
+        assert_eq!(read(&replay_files.csv), lived_trades, "{name}, fused: {fused}");
+        let ((lived_counts, lived), (replayed_counts, replayed_engine)) = (counts(&lived), counts(&replayed));
+        assert_eq!(lived_counts, replayed_counts);
+        assert_eq!(lived.totals, replayed_engine.totals);
+        assert_eq!(lived.open_cost_and_worth, replayed_engine.open_cost_and_worth);
+        assert_eq!(lived.book_state, replayed_engine.book_state);
+        assert_eq!(replayed.feed.counts.faults, lived_faults);
+    }
+    lived.feed.counts
+}
+
+fn plainly(name: &str) {
+    for fused in [false, true] {
+        let exchange = start(market(&[]));
+        let counts = lived_and_replayed(settings(&exchange), name, fused, 600);
+        assert_eq!(counts.faults.total(), 0);
+    }
+}
+
+#[test]
+fn plain_capture() {
+    plainly("a.l2");
+}
+
+#[test]
+fn gzip_capture() {
+    plainly("a.l2.gz");
+}
+
+#[test]
+fn zstd_capture() {
+    plainly("a.l2.zst");
+}
+
+#[test]
+fn with_every_survivable_fault() {
+    for (name, fused) in [("a.l2", false), ("a.l2.zst", true)] {
+        let exchange = start(market(&FAULTS));
+        let counts = lived_and_replayed(settings(&exchange), name, fused, 1_000);
+        assert!(counts.faults.total() >= 9, "{:?}", counts.faults);
+        assert!(counts.snapshots >= 9);
+    }
+}
+
+#[test]
+fn with_a_given_tick() {
+    let exchange = start(market(&["off-tick@100", "off-tick@300"]));
+    let rule = ScaleRule { price_decimals: Some(2), size_decimals: None };
+    let counts = lived_and_replayed(LiveSettings { rule, ..settings(&exchange) }, "a.l2.gz", false, 600);
+    assert_eq!(counts.faults.total(), 2);
+}
+
+#[test]
+fn with_random_faults() {
+    let source = SourceConfig::Synthetic { seed: 3, pace: Pace::Rate { frames_per_s: 1_000.0 }, snapshot_levels: 500 };
+    for (seed, fused) in [(1, false), (2, true)] {
+        let random = format!("random:{seed}/40");
+        let exchange = start(with_tls(ExchangeConfig { source: source.clone(), ..market(&[&random]) }));
+        let counts = lived_and_replayed(settings(&exchange), "a.l2.zst", fused, 4_000);
+        assert!(counts.faults.total() >= 20, "{:?}", counts.faults);
+    }
+}
+
+/// The same by the program itself, with its own delays between attempts.
+#[test]
+fn by_the_program() {
+    let exchange = start(with_tls(market(&["gap@300", "disconnect-rst@600", "crossed@700"])));
+    let folder = tempfile::tempdir().expect("a folder");
+    let capture = folder.path().join("a.l2.zst");
+    let report = succeed(live(&exchange, folder.path()).args(["--duration", "10"]).arg("--record").arg(&capture));
+    assert_eq!(reported(&report, "connected"), "3 times (2 reconnects)");
+    assert_eq!(reported(&report, "sequence gap"), "1");
+    assert_eq!(reported(&report, "connection lost"), "1");
+    assert_eq!(reported(&report, "crossed or locked"), "1");
+    assert_eq!(reported(&report, "state at the end"), "live");
+    let replayed = succeed(&mut replay(&capture, folder.path()));
+    let trades = read(&folder.path().join("live.csv"));
+    assert!(trades.lines().count() > 50);
+    assert_eq!(read(&folder.path().join("replay.csv")), trades);
+    for name in ["messages", "frames", "snapshots", "level updates", "sequence gap", "connection lost", "evaluations"] {
+        assert_eq!(reported(&replayed, name), reported(&report, name), "{name}");
+    }
+}
+
+/// The same product under its other name.
+#[test]
+fn under_an_alias() {
+    let exchange = start(market(&[]));
+    let folder = tempfile::tempdir().expect("a folder");
+    let capture = folder.path().join("a.l2");
+    let mut command = live(&exchange, folder.path());
+    command.args(["--duration", "2", "--product", "BTC-USDC"]).arg("--record").arg(&capture);
+    let output = command.output().expect("it runs");
+    let (report, said) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{said}");
+    assert_eq!(said, "warning: BTC-USDC is streamed as BTC-USD\n");
+    assert!(reported(&report, "product").starts_with("BTC-USDC (streamed as BTC-USD), "), "{report}");
+    succeed(replay(&capture, folder.path()).args(["--product", "BTC-USDC"]));
+    assert_eq!(read(&folder.path().join("replay.csv")), read(&folder.path().join("live.csv")));
+}
+
+/// Recording alone, which is replayed like any other capture.
+#[test]
+fn without_a_model() {
+    let exchange = start(market(&["gap@100"]));
+    let folder = tempfile::tempdir().expect("a folder");
+    let capture = folder.path().join("a.l2.gz");
+    let mut command = crate::common::papertrader();
+    command.arg("record").arg(&capture).args(["--url", &exchange.url(), "--duration", "4"]);
+    let report = succeed(&mut command);
+    assert_eq!(reported(&report, "connected"), "2 times (1 reconnects)");
+    assert_eq!(reported(&report, "sequence gap"), "1");
+    let replayed = succeed(&mut replay(&capture, folder.path()));
+    let frames = reported(&replayed, "frames").replace(',', "");
+    assert_eq!(frames, reported(&report, "frames"));
+    assert_eq!(reported(&replayed, "sequence gap"), "1");
+}

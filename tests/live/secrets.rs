@@ -1,0 +1,97 @@
+//! Keys and tokens stay secret, whatever a venue does with them.
+
+use crate::common::{fail, stderr};
+use crate::support::*;
+use crate::venue::Venue;
+use aws_lc_rs::encoding::{AsBigEndian, AsDer};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair};
+use data_encoding::BASE64;
+use std::collections::HashSet;
+use std::process::Command;
+
+const KEY_NAME: &str = "organizations/0000/apiKeys/1111";
+
+/// A key as the venue's users have it, `\n` for line breaks, and the words of it that must not show.
+fn es256() -> (String, Vec<String>) {
+    let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expect("a key");
+    let text = BASE64.encode(pair.private_key().as_der().expect("an encoding").as_ref());
+    let lines: Vec<String> =
+        text.as_bytes().chunks(64).map(|line| String::from_utf8_lossy(line).into_owned()).collect();
+    (format!("-----BEGIN EC PRIVATE KEY-----\\n{}\\n-----END EC PRIVATE KEY-----\\n", lines.join("\\n")), lines)
+}
+
+fn ed25519() -> (String, Vec<String>) {
+    let seed = Ed25519KeyPair::generate().expect("a key").seed().expect("a seed").as_be_bytes().expect("bytes");
+    let text = BASE64.encode(seed.as_ref());
+    (text.clone(), vec![text])
+}
+
+fn run_with_key(command: &mut Command, key: &str) -> std::process::Output {
+    command.env("COINBASE_API_NAME", KEY_NAME).env("COINBASE_PRIVATE_KEY", key).output().expect("it runs")
+}
+
+#[test]
+fn nothing_shows_the_key_or_a_token() {
+    for (key, lines) in [es256(), ed25519()] {
+        // A venue that quotes what it was sent, in an error message and when it closes.
+        let venue = Venue::serve(|client| {
+            let tokens = client.begin().map(|request| request["jwt"].as_str().expect("signed").to_owned());
+            client
+                .send_text(&serde_json::json!({"type": "error", "message": format!("bad {}", tokens[1])}).to_string());
+            client.close(&tokens[0][..100]);
+            client.until_closed();
+            tokens
+        });
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut command = crate::common::papertrader();
+        command.args(["live", "--url", &venue.url, "--duration", "4", "--name", "live", "--model"]).arg(model_path());
+        command.arg("--out").arg(folder.path()).arg("--record").arg(folder.path().join("a.l2"));
+        let output = run_with_key(&mut command, &key);
+        assert!(output.status.success(), "{}", stderr(&output));
+        let tokens: Vec<String> = venue.end().concat();
+        assert!(tokens.len() >= 4, "{} tokens", tokens.len());
+        assert_eq!(tokens.iter().collect::<HashSet<_>>().len(), tokens.len(), "each subscription has its own");
+
+        let mut shown =
+            vec![("standard output".to_owned(), output.stdout), ("standard error".to_owned(), output.stderr)];
+        for entry in std::fs::read_dir(folder.path()).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            shown.push((path.display().to_string(), std::fs::read(&path).expect("a file")));
+        }
+        assert!(shown.len() >= 6);
+        // Any part of a token is too much; this is how all of them begin.
+        let token_start = &tokens[0][..20];
+        for (place, bytes) in shown {
+            let text = String::from_utf8_lossy(&bytes);
+            for secret in lines.iter().map(String::as_str).chain([token_start, "jwt"]) {
+                assert!(!text.contains(secret), "{place} shows {secret}:\n{text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn signed_subscriptions_work_with_the_exchange() {
+    let exchange = start(market(&[]));
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = run_with_key(live(&exchange, folder.path()).args(["--duration", "1"]), &es256().0);
+    assert_eq!(stderr(&output), "");
+    assert!(output.status.success());
+}
+
+#[test]
+fn bad_keys_are_refused_and_not_quoted() {
+    let exchange = start(market(&[]));
+    let folder = tempfile::tempdir().expect("a folder");
+    let (key, lines) = es256();
+    for bad in [key.replacen(&lines[0], &lines[0][1..], 1), lines[0].clone(), "password123".into()] {
+        let mut command = live(&exchange, folder.path());
+        let (code, said) = fail(command.env("COINBASE_API_NAME", KEY_NAME).env("COINBASE_PRIVATE_KEY", &bad));
+        assert_eq!(code, 2, "{said}");
+        assert!(said.contains("COINBASE_PRIVATE_KEY") && said.lines().count() == 1, "{said}");
+        assert!(!said.contains(&lines[0][1..20]) && !said.contains("password123"), "{said}");
+    }
+    let (code, said) = fail(live(&exchange, folder.path()).env("COINBASE_API_NAME", KEY_NAME));
+    assert_eq!(code, 2);
+    assert!(said.contains("COINBASE_API_NAME is set but COINBASE_PRIVATE_KEY is not"), "{said}");
+}

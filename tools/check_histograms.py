@@ -1,0 +1,85 @@
+"""Reads a run's latency files with the HdrHistogram library for Python and compares them with the run's report."""
+
+import argparse
+import sys
+
+from hdrh.histogram import HdrHistogram
+from hdrh.log import HistogramLogReader
+
+# The range and precision of papertrader's histograms.
+LOWEST_NS, HIGHEST_NS, DIGITS = 1, 60_000_000_000, 3
+
+# The report's line and the interval log's tag of the whole way.
+STAGE = "received → decided"
+TAG = "total"
+
+
+def reported(path):
+    """Count, p50, p99 and maximum of the stage in a report."""
+    with open(path, encoding="utf-8") as file:
+        for line in file:
+            if line.strip().startswith(STAGE):
+                count, _, p50, _, p99, _, _, highest = (
+                    int(cell.replace(",", "")) for cell in line.strip()[len(STAGE):].split()
+                )
+                return count, p50, p99, highest
+    sys.exit(f"check_histograms: {path} has no line '{STAGE}'")
+
+
+def from_hlog(path):
+    """The same from the interval log: the sum of its intervals."""
+    total = HdrHistogram(LOWEST_NS, HIGHEST_NS, DIGITS)
+    reader = HistogramLogReader(path, total)
+    intervals = 0
+    while (histogram := reader.get_next_interval_histogram()) is not None:
+        if histogram.get_tag() == TAG:
+            total.add(histogram)
+            intervals += 1
+    if intervals == 0:
+        sys.exit(f"check_histograms: {path} has no interval of {TAG}")
+    return total.get_total_count(), total.get_value_at_percentile(50), total.get_value_at_percentile(99)
+
+
+def from_hgrm(path):
+    """Count, and the values at the first percentiles not below 50 and 99, from the percentile distribution."""
+    rows, count = [], None
+    with open(path, encoding="utf-8") as file:
+        for line in file:
+            if line.startswith("#[Max"):
+                count = int(line.split("=")[2].strip(" ]\n"))
+            elif line.strip() and line.strip()[0].isdigit():
+                value, percentile = line.split()[:2]
+                rows.append((float(percentile), float(value)))
+    at = lambda wanted: next(value for percentile, value in rows if percentile >= wanted)
+    return count, at(0.5), at(0.99)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("report")
+    parser.add_argument("stem", help="the run's files without their endings")
+    arguments = parser.parse_args()
+
+    count, p50, p99, highest = reported(arguments.report)
+    hlog_count, hlog_p50, hlog_p99 = from_hlog(f"{arguments.stem}.hlog")
+    hgrm_count, hgrm_p50, hgrm_p99 = from_hgrm(f"{arguments.stem}.hgrm")
+    # A bucket's width is at most a thousandth of its value; the report never exceeds the true maximum.
+    close = lambda value, other: abs(min(value, highest) - min(other, highest)) <= other / 1000 + 1
+    checks = {
+        "hlog count": hlog_count == count,
+        "hlog p50": close(hlog_p50, p50),
+        "hlog p99": close(hlog_p99, p99),
+        "hgrm count": hgrm_count == count,
+        "hgrm p50": close(hgrm_p50, p50),
+        # The distribution lists steps: the one at or above the 99th percentile lies at most at 99.1.
+        "hgrm p99": hgrm_p99 >= p99 * 0.999,
+    }
+    failed = [name for name, good in checks.items() if not good]
+    print(f"check_histograms: report {count} {p50} {p99}, hlog {hlog_count} {hlog_p50} {hlog_p99}, "
+          f"hgrm {hgrm_count} {hgrm_p50:.0f} {hgrm_p99:.0f}")
+    if failed:
+        sys.exit(f"check_histograms: {', '.join(failed)} differ from the report")
+
+
+if __name__ == "__main__":
+    main()

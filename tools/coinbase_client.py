@@ -1,0 +1,124 @@
+"""The venue's public Python client against a local exchange: subscribes, checks what arrives, keeps a book of its own,
+and writes it when the exchange closes the connection."""
+
+import argparse
+import json
+import ssl
+import sys
+import time
+from decimal import Decimal
+
+import websockets
+from coinbase.websocket import WSClient
+
+
+class Failure(Exception):
+    """Something is not as the venue has it."""
+
+
+class Follower:
+    """Takes messages, checks their numbers, and keeps the book."""
+
+    def __init__(self, product):
+        self.product = product
+        self.sides = {"bid": {}, "offer": {}}
+        self.counts = {"snapshot": 0, "update": 0, "heartbeats": 0, "subscriptions": 0}
+        self.next_sequence_num = 0
+        self.failure = None
+
+    def take(self, text):
+        try:
+            self.take_message(json.loads(text))
+        except Exception as error:  # The client's thread would swallow it.
+            self.failure = self.failure or error
+
+    def take_message(self, message):
+        if message["sequence_num"] != self.next_sequence_num:
+            raise Failure(f"sequence_num {message['sequence_num']} where {self.next_sequence_num} was due")
+        self.next_sequence_num += 1
+        channel = message["channel"]
+        if channel in self.counts:
+            self.counts[channel] += 1
+        elif channel == "l2_data":
+            for event in message["events"]:
+                self.take_event(event)
+        else:
+            raise Failure(f"a message of channel {channel}")
+
+    def take_event(self, event):
+        if event["product_id"] != self.product:
+            raise Failure(f"levels of {event['product_id']}")
+        self.counts[event["type"]] += 1
+        if event["type"] == "snapshot":
+            for levels in self.sides.values():
+                levels.clear()
+        for update in event["updates"]:
+            levels, price = self.sides[update["side"]], Decimal(update["price_level"])
+            quantity = Decimal(update["new_quantity"])
+            if quantity == 0:
+                levels.pop(price, None)
+            else:
+                levels[price] = quantity
+
+
+def write_book(sides, path):
+    """In the form of examples/client_book.rs: best first, no trailing zeros."""
+    with open(path, "w", encoding="utf-8") as file:
+        for side, best_is_highest in (("bid", True), ("offer", False)):
+            for price in sorted(sides[side], reverse=best_is_highest):
+                file.write(f"{side} {price.normalize():f} {sides[side][price].normalize():f}\n")
+
+
+def follow(arguments):
+    follower = Follower(arguments.product)
+
+    # The client passes a context that trusts everybody. This one trusts the exchange's authority and nobody else.
+    context = ssl.create_default_context(cafile=arguments.ca_cert)
+    connect = websockets.connect
+    websockets.connect = lambda *positional, **named: connect(*positional, **{**named, "ssl": context})
+
+    client = WSClient(
+        base_url=arguments.url,
+        on_message=follower.take,
+        max_size=64 * 1024 * 1024,
+        retry=False,
+    )
+    client.open()
+    client.subscribe([arguments.product], ["level2"])
+    client.subscribe([], ["heartbeats"])
+
+    deadline = time.monotonic() + arguments.patience
+    # The client's handler ends when the exchange has closed and everything before that is taken.
+    while not client._task.done() and not follower.failure:
+        if time.monotonic() > deadline:
+            raise Failure(f"the exchange did not close within {arguments.patience} s")
+        time.sleep(0.02)
+    if follower.failure:
+        raise follower.failure
+    return follower
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--url", required=True)
+    parser.add_argument("--ca-cert", required=True)
+    parser.add_argument("--product", default="BTC-USD")
+    parser.add_argument("--patience", type=float, default=120, help="seconds")
+    parser.add_argument("--updates", type=int, default=1, help="updates that must have come at least")
+    parser.add_argument("--out", required=True, help="where to write the book")
+    arguments = parser.parse_args()
+
+    follower = follow(arguments)
+    for name, least in (("snapshot", 1), ("update", arguments.updates), ("heartbeats", 2), ("subscriptions", 2)):
+        if follower.counts[name] < least:
+            raise Failure(f"{follower.counts[name]} of {name}; at least {least} are expected")
+    write_book(follower.sides, arguments.out)
+    counts = ", ".join(f"{count} {name}" for name, count in follower.counts.items())
+    print(f"coinbase_client: {follower.next_sequence_num} messages numbered without a gap: {counts}")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except Failure as failure:
+        sys.exit(f"coinbase_client: {failure}")
