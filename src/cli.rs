@@ -54,6 +54,12 @@ pub enum Command {
     Profile(commands::profile::ProfileArgs),
     /// Write a capture of the project's own synthetic market.
     Generate(commands::generate::GenerateArgs),
+    /// Write what a model sees after each frame as a table, with labels.
+    Features(commands::features::FeaturesArgs),
+    /// Train a model on recorded markets, and test it once on what comes after.
+    Train(commands::train::TrainArgs),
+    /// Test models on recorded markets, side by side.
+    Evaluate(commands::evaluate::EvaluateArgs),
 }
 
 /// What every trading session is told.
@@ -120,11 +126,11 @@ fn number_in(text: &str, rule: &str, good: impl Fn(f64) -> bool) -> Result<f64, 
     text.parse().ok().filter(|&number: &f64| good(number)).ok_or_else(|| rule.into())
 }
 
-fn parse_threshold(text: &str) -> Result<f64, String> {
+pub(crate) fn parse_threshold(text: &str) -> Result<f64, String> {
     number_in(text, "a probability lies between 0 and 1, both excluded", |p| p > 0.0 && p < 1.0)
 }
 
-fn parse_amount(text: &str) -> Result<f64, String> {
+pub(crate) fn parse_amount(text: &str) -> Result<f64, String> {
     number_in(text, "an amount is a number above 0", |amount| amount > 0.0 && amount.is_finite())
 }
 

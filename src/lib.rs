@@ -48,3 +48,4 @@ pub mod commands;
 pub mod cores;
 pub mod failure;
 pub mod report;
+pub mod research;
