@@ -143,6 +143,14 @@ impl FeatureSet {
     pub fn new(features: &[Feature]) -> Self {
         assert!(features.len() <= FEATURES_MAX, "a model uses at most {FEATURES_MAX} features");
         let deepest = |depth: fn(Feature) -> u8| features.iter().map(|&f| usize::from(depth(f))).max().unwrap_or(0);
+        let sums_depth = deepest(|feature| match feature {
+            Feature::Imbalance(n)
+            | Feature::BidVwap(n)
+            | Feature::AskVwap(n)
+            | Feature::LnBidVwap(n)
+            | Feature::LnAskVwap(n) => n,
+            _ => 0,
+        });
         let (mut computed, mut ln_of) = (Vec::new(), Vec::new());
         let mut row_from = Vec::new();
         for &feature in features {
@@ -165,24 +173,17 @@ impl FeatureSet {
             features: features.to_vec(),
             bid_depth: deepest(|feature| feature.depth().0),
             ask_depth: deepest(|feature| feature.depth().1),
-            price_depth: deepest(|feature| match feature {
+            price_depth: sums_depth.max(deepest(|feature| match feature {
                 Feature::BidPrice(n) | Feature::AskPrice(n) => n,
                 Feature::BidMinusAsk | Feature::Mid | Feature::MicropriceMinusMid => 1,
                 _ => 0,
-            }),
-            size_depth: deepest(|feature| match feature {
+            })),
+            size_depth: sums_depth.max(deepest(|feature| match feature {
                 Feature::BidSize(n) | Feature::AskSize(n) | Feature::LnBidSize(n) | Feature::LnAskSize(n) => n,
                 Feature::MicropriceMinusMid => 1,
                 _ => 0,
-            }),
-            sums_depth: deepest(|feature| match feature {
-                Feature::Imbalance(n)
-                | Feature::BidVwap(n)
-                | Feature::AskVwap(n)
-                | Feature::LnBidVwap(n)
-                | Feature::LnAskVwap(n) => n,
-                _ => 0,
-            }),
+            })),
+            sums_depth,
             computed,
             ln_of,
             row_from,
@@ -240,36 +241,36 @@ impl FeatureSet {
         // Counts are below 2^63: as signed numbers they convert by one instruction.
         let ticks = |level: &Level| level.price_ticks as i64 as f64;
         let lots = |level: &Level| level.size_lots as i64 as f64;
-        let (prices, _) = numbers[PRICES..SIZES].as_chunks_mut::<2>();
+        let (prices, rest) = numbers.split_at_mut(SIZES);
+        let (prices, _) = prices[PRICES..].as_chunks_mut::<2>();
         for (pair, (bid, ask)) in prices.iter_mut().zip(levels()).take(self.price_depth) {
             *pair = [ticks(bid) / ticks_per_unit, ticks(ask) / ticks_per_unit];
         }
-        let (sizes, _) = numbers[SIZES..COMPUTED].as_chunks_mut::<2>();
+        let (sizes, _) = rest[..COMPUTED - SIZES].as_chunks_mut::<2>();
         for (pair, (bid, ask)) in sizes.iter_mut().zip(levels()).take(self.size_depth) {
             *pair = [lots(bid) / lots_per_unit, lots(ask) / lots_per_unit];
         }
-        // Over levels 1..=i+1, in ticks and lots: imbalances have no unit, and a volume-weighted price is divided once.
-        let mut lots_sums: [Pair; DEPTH] = [[0.0; 2]; DEPTH];
+        // Over levels 1..=i+1, in units and not in ticks and lots, whose roundings would depend on the scale in force.
+        let mut size_sums: [Pair; DEPTH] = [[0.0; 2]; DEPTH];
         let mut value_sums: [Pair; DEPTH] = [[0.0; 2]; DEPTH];
-        let (mut lots_sum, mut value_sum) = ([0.0; 2], [0.0; 2]);
-        for (at, (bid, ask)) in levels().enumerate().take(self.sums_depth) {
-            let (price, size) = ([ticks(bid), ticks(ask)], [lots(bid), lots(ask)]);
+        let (mut size_sum, mut value_sum) = ([0.0; 2], [0.0; 2]);
+        for (at, (price, size)) in prices.iter().zip(&*sizes).enumerate().take(self.sums_depth) {
             for side in 0..2 {
-                lots_sum[side] += size[side];
+                size_sum[side] += size[side];
                 value_sum[side] += price[side] * size[side];
             }
-            (lots_sums[at], value_sums[at]) = (lots_sum, value_sum);
+            (size_sums[at], value_sums[at]) = (size_sum, value_sum);
         }
         let (bid, ask) = (0, 1);
-        let vwap = |side: usize, depth: u8| value_sums[at(depth)][side] / lots_sums[at(depth)][side] / ticks_per_unit;
+        let vwap = |side: usize, depth: u8| value_sums[at(depth)][side] / size_sums[at(depth)][side];
         let [bid_price, ask_price] = [numbers[PRICES], numbers[PRICES + 1]];
         let [bid_size, ask_size] = [numbers[SIZES], numbers[SIZES + 1]];
         for (number, feature) in numbers[COMPUTED..LOGARITHMS].iter_mut().zip(&self.computed) {
             *number = match *feature {
                 Feature::BidMinusAsk => bid_price - ask_price,
                 Feature::Imbalance(n) => {
-                    let [bid_lots, ask_lots] = lots_sums[at(n)];
-                    (bid_lots - ask_lots) / (bid_lots + ask_lots)
+                    let [bid_size, ask_size] = size_sums[at(n)];
+                    (bid_size - ask_size) / (bid_size + ask_size)
                 }
                 Feature::BidVwap(n) => vwap(bid, n),
                 Feature::AskVwap(n) => vwap(ask, n),
