@@ -42,7 +42,9 @@ echo "minute  VmRSS of papertrader live, KiB   its CPU time, s"
 seconds=$(awk "BEGIN { print int($minutes * 60) }")
 ticks=$(getconf CLK_TCK)
 at=0
-while [ "$((at + 5))" -lt "$seconds" ] && kill -0 "$live" 2>/dev/null; do
+# Its first second is its start.
+sleep 2
+while [ "$((at + 10))" -lt "$seconds" ] && kill -0 "$live" 2>/dev/null; do
     if [ $((at % 60)) -eq 0 ]; then
         resident=$(awk '/^VmRSS:/ { print $2 }' "/proc/$live/status")
         cpu=$(awk -v ticks="$ticks" '{ print int(($14 + $15) / ticks) }' "/proc/$live/stat")

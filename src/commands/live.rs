@@ -108,7 +108,7 @@ pub struct LiveArgs {
 /// # Errors
 /// Bad arguments, no connection, or files that cannot be written.
 pub fn run(args: &LiveArgs) -> Result<(), Failure> {
-    let trading = TradingSettings::new(&args.trading, &args.threads)?;
+    let trading = TradingSettings::new(&args.trading, &args.threads)?.for_a_socket();
     let settings = args.connection.settings(args.trading.scale_rule(), trading.session.wait)?;
     let files = args.results.files(&args.connection.product)?;
     let session = LiveSession {
