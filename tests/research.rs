@@ -25,6 +25,7 @@ use rtrb::{Consumer, RingBuffer};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -107,7 +108,7 @@ fn the_reference_fit_is_reproduced() {
     assert_eq!(sequences[keys.len() - 5..], golden_rows("last_rows"));
     let mut first = Vec::new();
     table.read(&(0..1), &mut Vec::new(), |_, values| first.extend_from_slice(values)).unwrap();
-    assert_eq!(first, floats(&golden["features_of_first_training_row"]));
+    assert_close(&first, &floats(&golden["features_of_first_training_row"]), 1e-15);
 
     let columns: Vec<usize> = (0..SEED.len()).collect();
     let all = vec![0..keys.len(); 1];
@@ -574,6 +575,29 @@ fn bad_input_is_refused_by_name() {
         .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().ends_with(".part"))
         .collect();
     assert!(stray.is_empty(), "{stray:?}");
+}
+
+/// Ctrl-C in the middle of an export leaves neither half a table nor a file beside it.
+#[cfg(unix)]
+#[test]
+fn an_interrupt_leaves_nothing_half_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let capture = synthetic(&folder, "a.l2", 3, 40_000);
+    let out = folder.path().join("out");
+    fs::create_dir(&out).unwrap();
+    let mut features = papertrader();
+    features.arg("features").arg(&capture).args(["--features", "all", "-o"]).arg(out.join("t.csv"));
+    let running = features.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let written =
+        || fs::read_dir(&out).unwrap().filter_map(|entry| entry.unwrap().metadata().ok()).map(|file| file.len());
+    while written().sum::<u64>() == 0 {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert!(Command::new("kill").args(["-INT", &running.id().to_string()]).status().unwrap().success());
+    let ended = running.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(1));
+    assert_eq!(String::from_utf8(ended.stderr).unwrap().trim_end(), "error: interrupted; nothing was written");
+    assert_eq!(written().count(), 0);
 }
 
 /// A gap in the sequence makes the book unreliable; no label reaches across.

@@ -1,8 +1,8 @@
 //! `papertrader features`: what a model would see after each frame, as a table.
 
-use super::{Interrupt, warn};
+use super::{Interrupt, print, warn};
 use crate::failure::Failure;
-use crate::features::{CATALOGUE, FeatureSet};
+use crate::features::{CATALOGUE, Family, FeatureSet};
 use crate::feed::intake::ScaleRule;
 use crate::research::dataset::FeatureRows;
 use crate::research::export::{ExportError, RowWriter};
@@ -79,16 +79,16 @@ pub(super) fn bar(steps: u64, what: &'static str) -> ProgressBar {
     ProgressBar::with_draw_target(Some(steps), target).with_style(style).with_message(what)
 }
 
-/// Prints the catalogue.
-fn list() {
-    println!("N is a level or depth from 1 to 10, K a number of book updates from 1 to 10000.\n");
-    let width = |pick: fn(&crate::features::Family) -> &str| {
-        CATALOGUE.iter().map(|family| pick(family).chars().count()).max().unwrap_or(0)
-    };
+/// The catalogue as text.
+fn list() -> String {
+    let mut text = String::from("N is a level or depth from 1 to 10, K a number of book updates from 1 to 10000.\n\n");
+    let width =
+        |pick: fn(&Family) -> &str| CATALOGUE.iter().map(|family| pick(family).chars().count()).max().unwrap_or(0);
     let (name, unit) = (width(|family| family.pattern), width(|family| family.unit));
-    for family in CATALOGUE {
-        println!("{:name$}  {:unit$}  {}  [{}]", family.pattern, family.unit, family.formula, family.source);
+    for Family { pattern, unit: of, formula, source } in CATALOGUE {
+        text.push_str(&format!("{pattern:name$}  {of:unit$}  {formula}  [{source}]\n"));
     }
+    text
 }
 
 /// Writes the table and says what is in it.
@@ -97,8 +97,7 @@ fn list() {
 /// Bad arguments, a bad capture, or a table that cannot be written.
 pub fn run(args: &FeaturesArgs) -> Result<(), Failure> {
     if args.list {
-        list();
-        return Ok(());
+        return print(list());
     }
     let output = args.output.as_deref().ok_or_else(|| Failure::input("name the table to write with --output"))?;
     let features = parse_features(&args.features).map_err(Failure::input)?;
@@ -121,12 +120,14 @@ pub fn run(args: &FeaturesArgs) -> Result<(), Failure> {
     bar.finish_and_clear();
     facts.iter().flat_map(|fact| fact.warnings()).for_each(warn);
 
-    println!("features of {} in {}", source.product(), output.display());
-    println!("frames        {:>12}", total.frames);
-    println!("rows          {:>12}  {} without label", total.rows, total.unlabelled);
-    println!("thin book     {:>12}  live frames without row", total.thin);
-    println!("warming up    {:>12}  live frames without row", total.warming_up);
-    println!("mid changes   {:>12}", total.mid_changes);
-    println!("frames/s      {:>12.0}", total.frames as f64 / elapsed.as_secs_f64());
-    Ok(())
+    let lines = [
+        format!("features of {} in {}", source.product(), output.display()),
+        format!("frames        {:>12}", total.frames),
+        format!("rows          {:>12}  {} without label", total.rows, total.unlabelled),
+        format!("thin book     {:>12}  live frames without row", total.thin),
+        format!("warming up    {:>12}  live frames without row", total.warming_up),
+        format!("mid changes   {:>12}", total.mid_changes),
+        format!("frames/s      {:>12.0}", total.frames as f64 / elapsed.as_secs_f64()),
+    ];
+    print(lines.join("\n") + "\n")
 }

@@ -1,7 +1,7 @@
 //! `papertrader train`: captures to a model, with a report that says how far to trust it.
 
 use super::features::{SourceArgs, bar};
-use super::{Interrupt, warn};
+use super::{Interrupt, print, warn};
 use crate::cli::{BUY_AMOUNT, LAG_UPDATES, THRESHOLD, parse_amount, parse_threshold};
 use crate::failure::Failure;
 use crate::features::SEED;
@@ -67,9 +67,9 @@ impl ReportArgs {
             write_file(&files.json, self.force, &report.json()).map_err(Failure::running)?;
             write_file(&files.html, self.force, &page(report)).map_err(Failure::running)?;
         }
-        print!("{}", terminal(report));
+        let printed = print(terminal(report));
         report.warnings.iter().for_each(warn);
-        Ok(())
+        printed
     }
 }
 
