@@ -152,9 +152,9 @@ impl Engine {
         EngineReport { ring_high_water_events: frames.high_water(), ..self.finish() }
     }
 
-    /// The frame's place in the simulation. Only for frames of the book, which have been counted.
+    /// The frame's place in the simulation. Only for frames since the first snapshot, which have been counted.
     fn moment(&self, head: &FrameHead) -> Moment {
-        Moment { sequence: self.counts.frames - 1, venue_sequence_num: head.sequence_num, ts_recv_ns: head.ts_recv_ns }
+        Moment { sequence: self.since_snapshot - 1, venue_sequence_num: head.sequence_num, ts_recv_ns: head.ts_recv_ns }
     }
 
     #[inline]

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The model that the demo trades unless another is named, built in so that the demo runs anywhere.
-const MODEL: (&str, &str) = ("imbalance.json", include_str!("../../models/imbalance.json"));
+const MODEL: (&str, &str) = ("synthetic.json", include_str!("../../models/synthetic.json"));
 
 /// Arguments of `papertrader demo`.
 #[derive(Clone, Debug, Args)]
@@ -28,7 +28,7 @@ pub struct DemoArgs {
     /// Frames a second of the synthetic market, in the mean
     #[arg(long, value_name = "FRAMES/S", default_value_t = 200.0, value_parser = parse_rate)]
     pub rate: f64,
-    /// Model file [default: the built-in one-feature model imbalance.json]
+    /// Model file [default: the built-in models/synthetic.json, trained on the synthetic market]
     #[arg(long, value_name = "FILE")]
     pub model: Option<PathBuf>,
     #[command(flatten)]
