@@ -50,8 +50,16 @@ pub enum Command {
     Exchange(commands::exchange::ExchangeArgs),
     /// Run a live session against a local exchange, with no network and no arguments.
     Demo(commands::demo::DemoArgs),
+    /// Measure the latency from a frame's due time to its decision, at fixed rates.
+    Profile(commands::profile::ProfileArgs),
     /// Write a capture of the project's own synthetic market.
     Generate(commands::generate::GenerateArgs),
+    /// Write what a model sees after each frame as a table, with labels.
+    Features(commands::features::FeaturesArgs),
+    /// Train a model on recorded markets, and test it once on what comes after.
+    Train(commands::train::TrainArgs),
+    /// Test models on recorded markets, side by side.
+    Evaluate(commands::evaluate::EvaluateArgs),
 }
 
 /// What every trading session is told.
@@ -119,11 +127,11 @@ fn number_in(text: &str, rule: &str, good: impl Fn(f64) -> bool) -> Result<f64, 
     text.parse().ok().filter(|&number: &f64| good(number)).ok_or_else(|| rule.into())
 }
 
-fn parse_threshold(text: &str) -> Result<f64, String> {
+pub(crate) fn parse_threshold(text: &str) -> Result<f64, String> {
     number_in(text, "a probability lies between 0 and 1, both excluded", |p| p > 0.0 && p < 1.0)
 }
 
-fn parse_amount(text: &str) -> Result<f64, String> {
+pub(crate) fn parse_amount(text: &str) -> Result<f64, String> {
     number_in(text, "an amount is a number above 0", |amount| amount > 0.0 && amount.is_finite())
 }
 
@@ -131,7 +139,8 @@ fn parse_fee(text: &str) -> Result<f64, String> {
     number_in(text, "a fee is a number of basis points from -10000 to 10000", |fee| fee.abs() <= 10_000.0)
 }
 
-fn parse_name(text: &str) -> Result<String, String> {
+/// Reads a file name without a folder.
+pub fn parse_name(text: &str) -> Result<String, String> {
     let plain = !text.is_empty() && !text.starts_with('.') && !text.contains(['/', '\\', '\0']);
     plain.then(|| text.into()).ok_or_else(|| "a name has no folder in it and does not begin with a dot".into())
 }

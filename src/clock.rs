@@ -35,6 +35,15 @@ impl Clock {
         self.0.delta_as_nanos(from, to.max(from))
     }
 
+    /// The stamp that lies so many nanoseconds after another.
+    pub fn later(&self, from: u64, ns: u64) -> u64 {
+        // The counter's rate, from a span that is long against a nanosecond's rounding.
+        const SPAN: u64 = 1 << 40;
+        let span_ns = self.0.delta_as_nanos(0, SPAN).max(1);
+        let counts = u128::from(ns) * u128::from(SPAN) / u128::from(span_ns);
+        from.saturating_add(u64::try_from(counts).unwrap_or(u64::MAX))
+    }
+
     /// The cost of a stamp: the median, in nanoseconds, of `2^12` differences of two successive ones. No stage can
     /// be measured finer than this.
     pub fn floor_ns(&self) -> u64 {
@@ -153,6 +162,16 @@ mod tests {
         let clock = Clock::new();
         let (early, late) = (clock.stamp(), clock.stamp());
         assert_eq!(clock.between_ns(late.max(early + 1), early), 0);
+    }
+
+    #[test]
+    fn a_later_stamp_is_as_late_as_it_should_be() {
+        let clock = Clock::new();
+        let from = clock.stamp();
+        for ns in [0, 1, 999, 1_000_000, 3_600_000_000_000] {
+            let late_ns = clock.between_ns(from, clock.later(from, ns));
+            assert!(late_ns.abs_diff(ns) <= 1 + ns / 1_000_000_000, "{late_ns} for {ns}");
+        }
     }
 
     #[test]

@@ -109,6 +109,8 @@ pub struct Engine {
     status: Arc<Status>,
     counts: EngineCounts,
     treatment: Treatment,
+    /// Frames of the book since the first snapshot, that one included.
+    since_snapshot: u64,
     /// Whether the book was live before the frame in hand.
     was_live: bool,
     taken: u64,
@@ -134,6 +136,7 @@ impl Engine {
             status,
             counts: EngineCounts::default(),
             treatment: Treatment::PassOver,
+            since_snapshot: 0,
             was_live: false,
             taken: 0,
         }
@@ -167,6 +170,8 @@ impl Engine {
         self.taken = self.recorder.clock().stamp();
         if head.kind.is_book_frame() {
             self.counts.frames += 1;
+            // The first snapshot begins the count.
+            self.since_snapshot += u64::from(self.since_snapshot > 0 || head.kind == FrameKind::Snapshot);
             self.was_live = self.book.state() == BookState::Live;
             if self.was_live {
                 self.sell_due(head);

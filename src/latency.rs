@@ -15,6 +15,9 @@ const SIGNIFICANT_DIGITS: u8 = 3;
 /// Sets of histograms in circulation: one with the engine, one on the way, one being summed up.
 const SETS: usize = 3;
 
+/// In place of a frame's receive stamp: its latencies are not recorded.
+pub const UNMEASURED: u64 = u64::MAX;
+
 /// A part of a frame's way, from one stamp to the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
@@ -92,6 +95,16 @@ impl StageTimes {
         if self.histogram.record(time_ns).is_err() {
             self.out_of_range += 1;
         }
+    }
+
+    /// The time that the given share of all lies at or below, nanoseconds; never more than the longest.
+    pub fn quantile_ns(&self, quantile: f64) -> u64 {
+        self.histogram.value_at_quantile(quantile).min(self.max_ns)
+    }
+
+    /// The shortest time, nanoseconds; 0 when there is none.
+    pub fn min_ns(&self) -> u64 {
+        if self.histogram.is_empty() { 0 } else { self.histogram.min() }
     }
 
     /// Times recorded, those out of range too.
@@ -191,6 +204,9 @@ impl Recorder {
     #[inline]
     pub fn record(&mut self, head: &FrameHead, stamps: &EngineStamps) {
         let EngineStamps { taken, applied, decided } = *stamps;
+        if head.received == UNMEASURED {
+            return;
+        }
         let Self { clock, table, .. } = self;
         let mut record = |stage: Stage, from: u64, to: u64| {
             table.stages[stage as usize].record(clock.between_ns(from, to));

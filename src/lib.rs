@@ -31,6 +31,7 @@ pub mod simulator;
 
 // Behind the hot path, and around it.
 pub mod capture;
+pub mod profile;
 pub mod recording;
 pub mod replay;
 pub mod session;
@@ -47,3 +48,4 @@ pub mod commands;
 pub mod cores;
 pub mod failure;
 pub mod report;
+pub mod research;

@@ -25,6 +25,10 @@ fn run() -> Result<(), Failure> {
         Command::Record(args) => commands::record::run(&args),
         Command::Exchange(args) => commands::exchange::run(&args),
         Command::Demo(args) => commands::demo::run(&args),
+        Command::Profile(args) => commands::profile::run(&args),
         Command::Generate(args) => commands::generate::run(&args),
+        Command::Features(args) => commands::features::run(&args),
+        Command::Train(args) => commands::train::run(&args),
+        Command::Evaluate(args) => commands::evaluate::run(&args),
     }
 }

@@ -11,6 +11,7 @@ use crate::units::Scale;
 use serde::de::IgnoredAny;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// A recording, opened and known to hold the product.
 pub struct Replay {
@@ -73,6 +74,43 @@ pub struct ReplayOutcome {
     pub error: Option<CaptureError>,
     /// Whether somebody stopped it before the end.
     pub stopped: bool,
+    /// How long frames had to wait for the file to be read and decompressed.
+    pub waited_for_file: Duration,
+}
+
+/// What a replay at full speed is waiting for: the slowest of the threads through which frames pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bound {
+    /// Reading and decompressing the file.
+    File,
+    /// Parsing, or the whole path where that runs on one thread.
+    Feed,
+    /// Everything behind the ring.
+    Engine,
+}
+
+impl Bound {
+    /// Judges by what the feed thread waited for. `elapsed` is the whole replay's time.
+    pub fn of(waited_for_file: Duration, ring_full_waits: u64, elapsed: Duration) -> Self {
+        // A tenth: the first blocks always come late.
+        if waited_for_file > elapsed / 10 {
+            Self::File
+        } else if ring_full_waits > 0 {
+            Self::Engine
+        } else {
+            Self::Feed
+        }
+    }
+
+    /// For the report.
+    pub fn text(self, fused: bool) -> &'static str {
+        match self {
+            Self::File => "reading and decompressing the file",
+            Self::Feed if fused => "parsing and the engine, on one thread",
+            Self::Feed => "parsing",
+            Self::Engine => "the engine",
+        }
+    }
 }
 
 /// The product of a capture's first book frame, or `product` if there is a frame of it.
@@ -217,6 +255,22 @@ impl Feed for Replay {
             cut: reader.cut().cloned(),
             error,
             stopped,
+            waited_for_file: reader.waited(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_slowest_thread_bounds_a_replay() {
+        let (long, short) = (Duration::from_secs(10), Duration::from_millis(20));
+        assert_eq!(Bound::of(Duration::from_secs(5), 7, long), Bound::File);
+        assert_eq!(Bound::of(short, 7, long), Bound::Engine);
+        assert_eq!(Bound::of(short, 0, long), Bound::Feed);
+        assert_eq!(Bound::Feed.text(false), "parsing");
+        assert_eq!(Bound::Feed.text(true), "parsing and the engine, on one thread");
     }
 }

@@ -10,10 +10,9 @@ use papertrader::event::{Event, FrameHead, FrameKind};
 use papertrader::exchange::market::{MarketConfig, SyntheticMarket};
 use papertrader::exchange::message::{self, L2Kind};
 use papertrader::feed::intake::{Arrival, EngineGone, Intake, Publish, ScaleRule};
-use papertrader::model::Model;
 use papertrader::units::Scale;
 use std::hint::black_box;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 /// Frames of one product, as they arrived.
@@ -67,10 +66,13 @@ impl Frames {
 
 /// The real captures where they are, else the project's own synthetic market.
 pub fn captures() -> Vec<Frames> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/captures");
+    // Beside the project, whichever of its packages is being built.
+    let mut above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    let folder = above.find_map(|above| Some(above.join("shared/data/captures")).filter(|folder| folder.is_dir()));
     let real: Vec<Frames> = [("btc-perp-a", "BTC-PERP"), ("btc-spot-a", "BTC-USDT")]
         .into_iter()
         .filter_map(|(name, product)| {
+            let folder = folder.as_ref()?;
             let mut reader = CaptureReader::open(&folder.join(format!("{name}.l2.gz"))).ok()?;
             let mut frames = Vec::new();
             while let Some(line) = reader.next_line().expect("a good capture") {
@@ -100,14 +102,6 @@ pub fn synthetic() -> Frames {
     Frames { name: "synthetic".into(), product: config.product, frames }
 }
 
-/// The original's model where it is, else the project's own.
-pub fn model() -> Model {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let candidates: [PathBuf; 2] =
-        [root.join("../shared/data/models/20_update_log_classifier.txt"), root.join("models/imbalance.json")];
-    candidates.iter().find_map(|path| Model::read(path).ok()).expect("the project's own model is there")
-}
-
 /// One way to do the work: runs all of it and gives a checksum.
 pub struct Arm<'a> {
     pub name: &'a str,
@@ -129,8 +123,12 @@ pub struct Work {
     pub bytes: usize,
 }
 
-/// Rounds that are timed; `ROUNDS` overrides.
-fn rounds() -> usize {
+/// Rounds that are timed; `ROUNDS` overrides. One without `--bench`, as under `cargo test --benches`, which only shows that
+/// the arms agree.
+pub fn rounds() -> usize {
+    if std::env::args().all(|argument| argument != "--bench") {
+        return 1;
+    }
     std::env::var("ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(31).max(1)
 }
 

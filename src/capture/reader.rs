@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 /// Bytes asked of the decompressor at a time.
 const READ_BYTES: usize = 64 << 10;
@@ -164,6 +165,8 @@ pub struct CaptureReader {
     decoded: Vec<u8>,
     cut: Option<Cut>,
     progress: Arc<Progress>,
+    /// How long lines had to wait for the reading thread.
+    waited: Duration,
 }
 
 /// A reader that counts the bytes that pass.
@@ -218,6 +221,7 @@ impl CaptureReader {
             decoded: Vec::new(),
             cut: None,
             progress,
+            waited: Duration::ZERO,
         })
     }
 
@@ -252,6 +256,11 @@ impl CaptureReader {
     /// How far the file has been read.
     pub fn progress(&self) -> Arc<Progress> {
         Arc::clone(&self.progress)
+    }
+
+    /// How long lines had to wait for the reading thread, if there is one.
+    pub fn waited(&self) -> Duration {
+        self.waited
     }
 
     /// The file.
@@ -345,7 +354,13 @@ impl CaptureReader {
                     let used = std::mem::take(&mut self.block);
                     // A closed channel means that the reading thread has already sent its last block.
                     let _ = empty.try_send(used);
-                    self.block = filled.recv().unwrap_or(Block { end: Some(End::File), ..Block::default() });
+                    let block = filled.try_recv().or_else(|_| {
+                        let from = Instant::now();
+                        let block = filled.recv();
+                        self.waited += from.elapsed();
+                        block
+                    });
+                    self.block = block.unwrap_or(Block { end: Some(End::File), ..Block::default() });
                 }
             }
             if matches!(self.block.end, Some(End::LineTooLong)) {

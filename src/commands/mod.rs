@@ -1,11 +1,15 @@
 //! The commands: arguments in, work done, report out.
 
 pub mod demo;
+pub mod evaluate;
 pub mod exchange;
+pub mod features;
 pub mod generate;
 pub mod live;
+pub mod profile;
 pub mod record;
 pub mod replay;
+pub mod train;
 
 use crate::failure::Failure;
 use crate::status::Status;

@@ -4,7 +4,7 @@ use super::{Interrupt, byte_bar, print, warn};
 use crate::cli::{ResultArgs, ThreadArgs, TradingArgs, TradingSettings};
 use crate::clock::Speed;
 use crate::failure::Failure;
-use crate::replay::Replay;
+use crate::replay::{Bound, Replay};
 use crate::report::terminal::{Run, RunReport};
 use crate::session;
 use crate::status::Status;
@@ -73,6 +73,11 @@ pub fn run(args: &ReplayArgs) -> Result<(), Failure> {
     let elapsed = started.elapsed();
     bar.finish_and_clear();
 
+    let mut source = Vec::new();
+    if args.speed == Speed::Max {
+        let bound = Bound::of(session.feed.waited_for_file, session.ring_full_waits, elapsed);
+        source.push(("bound by", bound.text(settings.session.fused).into()));
+    }
     let run = Run {
         title: format!("replay of {}", args.capture.display()),
         product: &session.feed.product,
@@ -80,7 +85,7 @@ pub fn run(args: &ReplayArgs) -> Result<(), Failure> {
         other_products: &session.feed.other_products,
         settings: &settings,
         files: &files,
-        source: Vec::new(),
+        source,
         elapsed,
         stopped: session.feed.stopped,
     };

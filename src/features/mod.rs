@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod history;
+mod ln;
 
 pub use catalogue::{CATALOGUE, DEPTH_MAX, Family, Feature, FeatureError, HISTORY_MAX, SEED};
 
@@ -77,51 +78,49 @@ pub enum NoFeatures {
     WarmingUp,
 }
 
+/// Levels of a side that are looked at.
+const DEPTH: usize = DEPTH_MAX as usize;
+
+/// A number of each side: bid, ask.
+type Pair = [f64; 2];
+
+/// Where the numbers lie from which a row is gathered: prices and sizes by level, bid and ask side by side; what is computed
+/// from them; logarithms of any of these.
+const PRICES: usize = 0;
+const SIZES: usize = PRICES + 2 * DEPTH;
+const COMPUTED: usize = SIZES + 2 * DEPTH;
+const LOGARITHMS: usize = COMPUTED + FEATURES_MAX;
+/// A power of two, so that masked places are in bounds.
+const NUMBERS: usize = 512;
+const _: () = assert!(LOGARITHMS + FEATURES_MAX <= NUMBERS && NUMBERS.is_power_of_two());
+
+/// A place among the numbers.
+type Place = u16;
+
 /// Computes a list of features after each frame.
+///
+/// The list is compiled once into what its frames need: how many prices and sizes, the few numbers with formulas of their
+/// own, the arguments of one batch of logarithms, and the places from which the row is gathered.
 #[derive(Debug)]
 pub struct FeatureSet {
     features: Vec<Feature>,
     bid_depth: usize,
     ask_depth: usize,
-    /// Depth to which sizes and price·size are summed up.
+    /// Depths to which prices, sizes, and sums of sizes and of price·size are computed.
+    price_depth: usize,
+    size_depth: usize,
     sums_depth: usize,
+    /// Features with formulas of their own, in the order of their places from [`COMPUTED`] on.
+    computed: Vec<Feature>,
+    /// Arguments of logarithms, in the order of their places from [`LOGARITHMS`] on.
+    ln_of: Vec<Place>,
+    /// The place of each of the row's values.
+    row_from: Vec<Place>,
+    numbers: Box<[f64; NUMBERS]>,
+    /// The top of the book after the last frame.
+    bids: [Level; DEPTH],
+    asks: [Level; DEPTH],
     history: History,
-}
-
-/// The top of one side in floats, with running sums where a feature asks for them.
-struct Top {
-    price: [f64; DEPTH_MAX as usize],
-    size: [f64; DEPTH_MAX as usize],
-    /// Σ size over levels 1..=i+1.
-    size_sum: [f64; DEPTH_MAX as usize],
-    /// Σ price·size over levels 1..=i+1.
-    value_sum: [f64; DEPTH_MAX as usize],
-}
-
-impl Top {
-    #[inline]
-    fn new(levels: &[Level], scale: Scale, sums_depth: usize) -> Self {
-        let zero = [0.0; DEPTH_MAX as usize];
-        let mut top = Self { price: zero, size: zero, size_sum: zero, value_sum: zero };
-        let (ticks_per_unit, lots_per_unit) = (scale.ticks_per_unit(), scale.lots_per_unit());
-        for (at, level) in levels.iter().enumerate() {
-            top.price[at] = level.price_ticks as f64 / ticks_per_unit;
-            top.size[at] = level.size_lots as f64 / lots_per_unit;
-        }
-        let (mut size_sum, mut value_sum) = (0.0, 0.0);
-        for at in 0..sums_depth.min(levels.len()) {
-            size_sum += top.size[at];
-            value_sum += top.price[at] * top.size[at];
-            top.size_sum[at] = size_sum;
-            top.value_sum[at] = value_sum;
-        }
-        top
-    }
-
-    #[inline]
-    fn vwap(&self, depth: u8) -> f64 {
-        self.value_sum[at(depth)] / self.size_sum[at(depth)]
-    }
 }
 
 /// The place of a 1-based level.
@@ -130,28 +129,67 @@ fn at(level: u8) -> usize {
     usize::from(level) - 1
 }
 
+/// Finds or adds an entry; its place counted from `from` on.
+fn place_of<T: PartialEq>(list: &mut Vec<T>, from: usize, entry: T) -> usize {
+    let known = list.iter().position(|other| *other == entry);
+    from + known.unwrap_or_else(|| {
+        list.push(entry);
+        list.len() - 1
+    })
+}
+
 impl FeatureSet {
     /// Prepares the computation of `features`, at most [`FEATURES_MAX`], in this order.
     pub fn new(features: &[Feature]) -> Self {
         assert!(features.len() <= FEATURES_MAX, "a model uses at most {FEATURES_MAX} features");
-        let depth = |pick: fn((u8, u8)) -> u8| features.iter().map(|f| usize::from(pick(f.depth()))).max().unwrap_or(0);
-        let sums_depth = features
-            .iter()
-            .map(|feature| match *feature {
-                Feature::Imbalance(n)
-                | Feature::BidVwap(n)
-                | Feature::AskVwap(n)
-                | Feature::LnBidVwap(n)
-                | Feature::LnAskVwap(n) => usize::from(n),
-                _ => 0,
-            })
-            .max()
-            .unwrap_or(0);
+        let deepest = |depth: fn(Feature) -> u8| features.iter().map(|&f| usize::from(depth(f))).max().unwrap_or(0);
+        let sums_depth = deepest(|feature| match feature {
+            Feature::Imbalance(n)
+            | Feature::BidVwap(n)
+            | Feature::AskVwap(n)
+            | Feature::LnBidVwap(n)
+            | Feature::LnAskVwap(n) => n,
+            _ => 0,
+        });
+        let (mut computed, mut ln_of) = (Vec::new(), Vec::new());
+        let mut row_from = Vec::new();
+        for &feature in features {
+            let mut compute = |feature| place_of(&mut computed, COMPUTED, feature);
+            let (place, is_ln) = match feature {
+                Feature::BidPrice(n) => (PRICES + 2 * at(n), false),
+                Feature::AskPrice(n) => (PRICES + 2 * at(n) + 1, false),
+                Feature::BidSize(n) => (SIZES + 2 * at(n), false),
+                Feature::AskSize(n) => (SIZES + 2 * at(n) + 1, false),
+                Feature::LnBidSize(n) => (SIZES + 2 * at(n), true),
+                Feature::LnAskSize(n) => (SIZES + 2 * at(n) + 1, true),
+                Feature::LnBidVwap(n) => (compute(Feature::BidVwap(n)), true),
+                Feature::LnAskVwap(n) => (compute(Feature::AskVwap(n)), true),
+                other => (compute(other), false),
+            };
+            let place = if is_ln { place_of(&mut ln_of, LOGARITHMS, place as Place) } else { place };
+            row_from.push(place as Place);
+        }
         Self {
             features: features.to_vec(),
-            bid_depth: depth(|(bid, _)| bid),
-            ask_depth: depth(|(_, ask)| ask),
+            bid_depth: deepest(|feature| feature.depth().0),
+            ask_depth: deepest(|feature| feature.depth().1),
+            price_depth: sums_depth.max(deepest(|feature| match feature {
+                Feature::BidPrice(n) | Feature::AskPrice(n) => n,
+                Feature::BidMinusAsk | Feature::Mid | Feature::MicropriceMinusMid => 1,
+                _ => 0,
+            })),
+            size_depth: sums_depth.max(deepest(|feature| match feature {
+                Feature::BidSize(n) | Feature::AskSize(n) | Feature::LnBidSize(n) | Feature::LnAskSize(n) => n,
+                Feature::MicropriceMinusMid => 1,
+                _ => 0,
+            })),
             sums_depth,
+            computed,
+            ln_of,
+            row_from,
+            numbers: Box::new([0.0; NUMBERS]),
+            bids: [Level::default(); DEPTH],
+            asks: [Level::default(); DEPTH],
             history: History::new(features),
         }
     }
@@ -177,9 +215,7 @@ impl FeatureSet {
     /// Why there are none after this frame; `row` is then undefined.
     #[inline]
     pub fn update(&mut self, book: &Book, ts_recv_ns: i64, row: &mut Row) -> Result<(), NoFeatures> {
-        let mut bids = [Level::default(); DEPTH_MAX as usize];
-        let mut asks = [Level::default(); DEPTH_MAX as usize];
-        let (bids, asks) = (&mut bids[..self.bid_depth], &mut asks[..self.ask_depth]);
+        let (bids, asks) = (&mut self.bids[..self.bid_depth], &mut self.asks[..self.ask_depth]);
         if fill(bids, book.bids().levels()) < bids.len() || fill(asks, book.asks().levels()) < asks.len() {
             self.history.reset();
             return Err(NoFeatures::Thin);
@@ -188,43 +224,88 @@ impl FeatureSet {
         if !warm {
             return Err(NoFeatures::WarmingUp);
         }
-        let scale = book.scale();
-        let bid = Top::new(bids, scale, self.sums_depth);
-        let ask = Top::new(asks, scale, self.sums_depth);
-        for (value, feature) in row.0.iter_mut().zip(&self.features) {
-            *value = match *feature {
-                Feature::BidMinusAsk => bid.price[0] - ask.price[0],
-                Feature::BidSize(n) => bid.size[at(n)],
-                Feature::AskSize(n) => ask.size[at(n)],
-                Feature::BidPrice(n) => bid.price[at(n)],
-                Feature::AskPrice(n) => ask.price[at(n)],
-                Feature::LnBidSize(n) => bid.size[at(n)].ln(),
-                Feature::LnAskSize(n) => ask.size[at(n)].ln(),
-                Feature::Imbalance(n) => {
-                    let (bid_size, ask_size) = (bid.size_sum[at(n)], ask.size_sum[at(n)]);
-                    (bid_size - ask_size) / (bid_size + ask_size)
-                }
-                Feature::BidVwap(n) => bid.vwap(n),
-                Feature::AskVwap(n) => ask.vwap(n),
-                Feature::LnBidVwap(n) => bid.vwap(n).ln(),
-                Feature::LnAskVwap(n) => ask.vwap(n).ln(),
-                Feature::Mid => (bid.price[0] + ask.price[0]) / 2.0,
-                // Microprice and mid are close: their difference is formed before anything is rounded.
-                Feature::MicropriceMinusMid => {
-                    let half_spread = (ask.price[0] - bid.price[0]) / 2.0;
-                    half_spread * (bid.size[0] - ask.size[0]) / (bid.size[0] + ask.size[0])
-                }
-                // A crossed book's spread is negative.
-                Feature::SpreadTicks => asks[0].price_ticks as f64 - bids[0].price_ticks as f64,
-                Feature::MidReturn(k) => self.history.mid_return(k),
-                Feature::Ofi { levels, updates } => {
-                    self.history.ofi_lots(levels, updates) as f64 / scale.lots_per_unit()
-                }
-                Feature::UpdatesSinceMidChange => self.history.updates_since_mid_change() as f64,
-                Feature::SecondsSinceUpdate => self.history.since_update_ns() as f64 / 1e9,
-            };
+        self.compute(book.scale());
+        let numbers = &*self.numbers;
+        for (value, &place) in row.0.iter_mut().zip(&self.row_from) {
+            *value = numbers[usize::from(place) % NUMBERS];
         }
         Ok(())
+    }
+
+    /// Computes all numbers that the row is gathered from.
+    #[inline]
+    fn compute(&mut self, scale: Scale) {
+        let (ticks_per_unit, lots_per_unit) = (scale.ticks_per_unit(), scale.lots_per_unit());
+        let numbers = &mut *self.numbers;
+        let levels = || self.bids.iter().zip(&self.asks);
+        // Counts are below 2^63: as signed numbers they convert by one instruction.
+        let ticks = |level: &Level| level.price_ticks as i64 as f64;
+        let lots = |level: &Level| level.size_lots as i64 as f64;
+        let (prices, rest) = numbers.split_at_mut(SIZES);
+        let (prices, _) = prices[PRICES..].as_chunks_mut::<2>();
+        for (pair, (bid, ask)) in prices.iter_mut().zip(levels()).take(self.price_depth) {
+            *pair = [ticks(bid) / ticks_per_unit, ticks(ask) / ticks_per_unit];
+        }
+        let (sizes, _) = rest[..COMPUTED - SIZES].as_chunks_mut::<2>();
+        for (pair, (bid, ask)) in sizes.iter_mut().zip(levels()).take(self.size_depth) {
+            *pair = [lots(bid) / lots_per_unit, lots(ask) / lots_per_unit];
+        }
+        // Over levels 1..=i+1, in units and not in ticks and lots, whose roundings would depend on the scale in force.
+        let mut size_sums: [Pair; DEPTH] = [[0.0; 2]; DEPTH];
+        let mut value_sums: [Pair; DEPTH] = [[0.0; 2]; DEPTH];
+        let (mut size_sum, mut value_sum) = ([0.0; 2], [0.0; 2]);
+        for (at, (price, size)) in prices.iter().zip(&*sizes).enumerate().take(self.sums_depth) {
+            for side in 0..2 {
+                size_sum[side] += size[side];
+                value_sum[side] += price[side] * size[side];
+            }
+            (size_sums[at], value_sums[at]) = (size_sum, value_sum);
+        }
+        let (bid, ask) = (0, 1);
+        let vwap = |side: usize, depth: u8| value_sums[at(depth)][side] / size_sums[at(depth)][side];
+        let [bid_price, ask_price] = [numbers[PRICES], numbers[PRICES + 1]];
+        let [bid_size, ask_size] = [numbers[SIZES], numbers[SIZES + 1]];
+        for (number, feature) in numbers[COMPUTED..LOGARITHMS].iter_mut().zip(&self.computed) {
+            *number = match *feature {
+                Feature::BidMinusAsk => bid_price - ask_price,
+                Feature::Imbalance(n) => {
+                    let [bid_size, ask_size] = size_sums[at(n)];
+                    (bid_size - ask_size) / (bid_size + ask_size)
+                }
+                Feature::BidVwap(n) => vwap(bid, n),
+                Feature::AskVwap(n) => vwap(ask, n),
+                Feature::Mid => (bid_price + ask_price) / 2.0,
+                // Microprice and mid are close: their difference is formed before anything is rounded.
+                Feature::MicropriceMinusMid => {
+                    let half_spread = (ask_price - bid_price) / 2.0;
+                    half_spread * (bid_size - ask_size) / (bid_size + ask_size)
+                }
+                // A crossed book's spread is negative.
+                Feature::SpreadTicks => ticks(&self.asks[0]) - ticks(&self.bids[0]),
+                Feature::MidReturn(k) => self.history.mid_return(k),
+                Feature::Ofi { levels, updates } => self.history.ofi_lots(levels, updates) as f64 / lots_per_unit,
+                Feature::UpdatesSinceMidChange => self.history.updates_since_mid_change() as f64,
+                Feature::SecondsSinceUpdate => self.history.since_update_ns() as f64 / 1e9,
+                Feature::BidPrice(_)
+                | Feature::AskPrice(_)
+                | Feature::BidSize(_)
+                | Feature::AskSize(_)
+                | Feature::LnBidSize(_)
+                | Feature::LnAskSize(_)
+                | Feature::LnBidVwap(_)
+                | Feature::LnAskVwap(_) => unreachable!("prices, sizes and logarithms have places of their own"),
+            };
+        }
+        let (arguments, logarithms) = numbers.split_at_mut(LOGARITHMS);
+        for (places, results) in self.ln_of.chunks(ln::LANES).zip(logarithms.chunks_mut(ln::LANES)) {
+            // The lanes that are left over compute the logarithm of 1.
+            let mut lanes = [1.0; ln::LANES];
+            for (lane, &place) in lanes.iter_mut().zip(places) {
+                *lane = arguments[usize::from(place)];
+            }
+            ln::ln(std::slice::from_mut(&mut lanes));
+            results.copy_from_slice(&lanes);
+        }
     }
 }
 

@@ -185,6 +185,11 @@ impl Intake {
         self.publish(FrameKind::Connected, 0, 0, arrival, engine)
     }
 
+    /// Takes any sequence number next, as when a recording begins again.
+    pub fn begin_again(&mut self) {
+        self.sequence = Sequence::default();
+    }
+
     /// Tells the engine that the book cannot be trusted, and counts why.
     ///
     /// # Errors

@@ -205,23 +205,7 @@ impl<'a> RunReport<'a> {
     fn latencies(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Some(table) = self.latency else { return Ok(()) };
         writeln!(f, "\nlatency, ns")?;
-        let head = ["count", "min", "p50", "p90", "p99", "p99.9", "p99.99", "max"];
-        write!(f, "  {:<22}", "stage")?;
-        head.iter().try_for_each(|name| write!(f, " {name:>11}"))?;
-        writeln!(f)?;
-        for stage in Stage::ALL {
-            let times = table.stage(stage);
-            let histogram = &times.histogram;
-            write!(f, "  {:<22} {:>11}", stage.name(), Grouped(times.count()).to_string())?;
-            let min = if histogram.is_empty() { 0 } else { histogram.min() };
-            let quantile = |q| histogram.value_at_quantile(q).min(times.max_ns);
-            for value in
-                [min, quantile(0.5), quantile(0.9), quantile(0.99), quantile(0.999), quantile(0.9999), times.max_ns]
-            {
-                write!(f, " {:>11}", Grouped(value).to_string())?;
-            }
-            writeln!(f)?;
-        }
+        StageLines(table).fmt(f)?;
         let out_of_range: u64 = Stage::ALL.iter().map(|&stage| table.stage(stage).out_of_range).sum();
         line(f, "a stamp costs", format_args!("{} ns", self.stamp_floor_ns))?;
         line(f, "beyond 60 s", Grouped(out_of_range))?;
@@ -242,6 +226,30 @@ impl Display for RunReport<'_> {
     }
 }
 
+/// The stages' latencies, nanoseconds, a line each below a line of names.
+#[derive(Debug)]
+pub struct StageLines<'a>(pub &'a StageTable);
+
+impl Display for StageLines<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let head = ["count", "min", "p50", "p90", "p99", "p99.9", "p99.99", "max"];
+        write!(f, "  {:<22}", "stage")?;
+        head.iter().try_for_each(|name| write!(f, " {name:>11}"))?;
+        writeln!(f)?;
+        for stage in Stage::ALL {
+            let times = self.0.stage(stage);
+            write!(f, "  {:<22} {:>11}", stage.name(), Grouped(times.count()).to_string())?;
+            let quantile = |q| times.quantile_ns(q);
+            let quantiles = [0.5, 0.9, 0.99, 0.999, 0.9999].map(quantile);
+            for value in [times.min_ns()].into_iter().chain(quantiles).chain([times.max_ns]) {
+                write!(f, " {:>11}", Grouped(value).to_string())?;
+            }
+            writeln!(f)?;
+        }
+        Ok(())
+    }
+}
+
 fn line(f: &mut Formatter<'_>, name: &str, value: impl Display) -> fmt::Result {
     write!(OneLine(&mut *f), "  {name:<24} {value}")?;
     writeln!(f)
@@ -252,7 +260,8 @@ fn faults(f: &mut Formatter<'_>, counts: &FaultCounts) -> fmt::Result {
 }
 
 /// A count with its thousands apart.
-struct Grouped(u64);
+#[derive(Clone, Copy, Debug)]
+pub struct Grouped(pub u64);
 
 impl Display for Grouped {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {

@@ -1,0 +1,151 @@
+//! `papertrader evaluate`: model files side by side on captures.
+
+use super::Interrupt;
+use super::features::{SourceArgs, bar};
+use super::train::{ReportArgs, ReportFiles};
+use crate::cli::{LAG_UPDATES, THRESHOLD, parse_threshold};
+use crate::failure::Failure;
+use crate::features::Feature;
+use crate::model::Model;
+use crate::research::evaluation::{By, Contestant, Rules, score};
+use crate::research::labels::{HORIZON_MAX, Ties};
+use crate::research::report::Report;
+use crate::research::source::{Source, Watch, total_counts};
+use crate::research::training::{TrainSettings, train};
+use clap::Args;
+use std::path::PathBuf;
+
+/// Arguments of `papertrader evaluate`.
+#[derive(Clone, Debug, Args)]
+pub struct EvaluateArgs {
+    /// Recorded markets of one product, plain, .gz or .zst
+    #[arg(required = true, value_name = "CAPTURE")]
+    pub captures: Vec<PathBuf>,
+    /// Model file, .txt or .json; give it several times to compare the first with the others
+    #[arg(long = "model", value_name = "FILE", required = true)]
+    pub models: Vec<PathBuf>,
+    /// The label is the direction of the mid over so many book updates [default: the models', else 20]
+    #[arg(long, value_name = "UPDATES", value_parser = clap::value_parser!(u32).range(1..=i64::from(HORIZON_MAX)))]
+    pub horizon: Option<u32>,
+    /// What becomes of rows after which the mid is the same
+    #[arg(long, value_enum, default_value_t)]
+    pub ties: Ties,
+    /// The probability from which to buy [default: the models', else 0.6]
+    #[arg(long, value_name = "P", value_parser = parse_threshold)]
+    pub threshold: Option<f64>,
+    /// Write the report to STEM.report.json and STEM.report.html
+    #[arg(long = "report", value_name = "STEM")]
+    pub stem: Option<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub source: SourceArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub report: ReportArgs,
+}
+
+/// What the models agree on; `None` where none says anything.
+fn agreed<T: PartialEq + Copy + std::fmt::Display>(
+    models: &[Model],
+    what: &str,
+    of: impl Fn(&Model) -> Option<T>,
+) -> Result<Option<T>, Failure> {
+    let mut found: Option<(T, &Model)> = None;
+    for model in models {
+        match (of(model), found) {
+            (Some(one), Some((other, first))) if one != other => {
+                let (first, model) = (first.path.display(), model.path.display());
+                return Err(Failure::input(format!(
+                    "the models differ in their {what}: {first} has {other}, {model} has {one}; give --{what}"
+                )));
+            }
+            (Some(one), None) => found = Some((one, model)),
+            _ => {}
+        }
+    }
+    Ok(found.map(|(one, _)| one))
+}
+
+/// Scores the models and reports.
+///
+/// # Errors
+/// Bad arguments, models or captures, or files that cannot be written.
+pub fn run(args: &EvaluateArgs) -> Result<(), Failure> {
+    let models =
+        args.models.iter().map(|path| Model::read(path)).collect::<Result<Vec<_>, _>>().map_err(Failure::input)?;
+    let horizon = match args.horizon {
+        Some(horizon) => horizon,
+        None => agreed(&models, "horizon", |model| model.horizon_updates)?.unwrap_or(LAG_UPDATES),
+    };
+    if !(1..=HORIZON_MAX).contains(&horizon) {
+        return Err(Failure::input(format!(
+            "the models' horizon is {horizon}; give a --horizon from 1 to {HORIZON_MAX}"
+        )));
+    }
+    let threshold = match args.threshold {
+        Some(threshold) => threshold,
+        None => agreed(&models, "threshold", |model| model.threshold)?.unwrap_or(THRESHOLD),
+    };
+    let files = args.stem.as_deref().map(|stem| ReportFiles::beside(stem, args.report.force)).transpose()?;
+    let source = args.source.open(&args.captures)?;
+    let interrupt = Interrupt::watch()?;
+    let stop = || interrupt.is_set();
+    let threads = args.report.threads();
+    let rules = Rules {
+        horizon,
+        ties: args.ties,
+        threshold,
+        buy_amount: args.report.buy_amount,
+        bootstrap: args.report.bootstrap(),
+        threads,
+    };
+
+    let reading = bar(source.bytes(), "baselines");
+    let baselines = baselines(&source, &rules, &Watch { bar: &reading, stop: &stop })?;
+    reading.finish_and_clear();
+    let named = models.into_iter().map(|model| Contestant {
+        name: model.path.file_stem().map_or_else(|| "model".into(), |stem| stem.to_string_lossy().into_owned()),
+        by: By::Model(Box::new(model)),
+    });
+    let contestants: Vec<Contestant> = named.chain(baselines).collect();
+    let scoring = bar(source.bytes(), "test");
+    let watch = Watch { bar: &scoring, stop: &stop };
+    let (parts, captures) = score(&source, &contestants, &rules, 1, &|_, _| Some(0), &watch)?;
+    scoring.finish_and_clear();
+    total_counts(&captures, horizon)?;
+    let names: Vec<String> = args.models.iter().map(|path| path.display().to_string()).collect();
+    let report = Report {
+        title: format!("evaluation of {}", names.join(", ")),
+        program_version: env!("CARGO_PKG_VERSION"),
+        product: source.product().into(),
+        captures,
+        rules: (&rules).into(),
+        fit: None,
+        training: None,
+        test: parts[0].report(&contestants, &rules),
+        baselines: "fitted to these very rows, which favours them",
+        warnings: Vec::new(),
+    }
+    .warn();
+    args.report.publish(&report, files.as_ref())
+}
+
+/// The base rate and a model of `imbalance_1`, both fitted to what is evaluated.
+fn baselines(source: &Source, rules: &Rules, watch: &Watch<'_>) -> Result<[Contestant; 2], Failure> {
+    let settings = TrainSettings {
+        features: vec![Feature::Imbalance(1)],
+        horizon: rules.horizon,
+        ties: rules.ties,
+        c: Some(1.0),
+        test_share: 0.0,
+        memory_bytes: 1 << 30,
+        threads: rules.threads,
+    };
+    let trained = train(source, &settings, watch, || {})?;
+    let file = trained.model.to_file(rules.horizon, rules.threshold, None);
+    let model = Model::from_file("imbalance_1".as_ref(), &file).map_err(Failure::running)?;
+    Ok([
+        Contestant { name: "base rate".into(), by: By::Constant(trained.base_rate) },
+        Contestant { name: "imbalance_1".into(), by: By::Model(Box::new(model)) },
+    ])
+}

@@ -1,0 +1,132 @@
+//! `papertrader features`: what a model would see after each frame, as a table.
+
+use super::{Interrupt, warn};
+use crate::failure::Failure;
+use crate::features::{CATALOGUE, FeatureSet};
+use crate::feed::intake::ScaleRule;
+use crate::research::dataset::FeatureRows;
+use crate::research::export::{ExportError, RowWriter};
+use crate::research::labels::HORIZON_MAX;
+use crate::research::source::{RowShape, Source, Watch, parse_features, total_counts};
+use crate::units::parse_step;
+use clap::Args;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::time::Instant;
+
+/// Which captures rows come from, and how their numbers are read.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Captures")]
+pub struct SourceArgs {
+    /// Product [default: the first in the earliest capture]
+    #[arg(long, value_name = "NAME")]
+    pub product: Option<String>,
+    /// The price step, a power of ten such as 0.01 [default: what the captures need]
+    #[arg(long, value_name = "STEP", value_parser = parse_step)]
+    pub tick_size: Option<u8>,
+    /// The quantity step, a power of ten such as 0.00000001 [default: what the captures need]
+    #[arg(long, value_name = "STEP", value_parser = parse_step)]
+    pub lot_size: Option<u8>,
+}
+
+impl SourceArgs {
+    /// Opens the captures.
+    ///
+    /// # Errors
+    /// One cannot be read, or they do not belong together.
+    pub fn open(&self, captures: &[PathBuf]) -> Result<Source, Failure> {
+        let rule = ScaleRule { price_decimals: self.tick_size, size_decimals: self.lot_size };
+        Ok(Source::open(captures, self.product.as_deref(), rule)?)
+    }
+}
+
+/// Arguments of `papertrader features`.
+#[derive(Clone, Debug, Args)]
+pub struct FeaturesArgs {
+    /// Recorded markets of one product, plain, .gz or .zst
+    #[arg(required_unless_present = "list", value_name = "CAPTURE")]
+    pub captures: Vec<PathBuf>,
+    /// Table to write; its name ends in .csv or .parquet
+    #[arg(short, long, value_name = "FILE", required_unless_present = "list")]
+    pub output: Option<PathBuf>,
+    /// Features: seed (the original's 28), all, or names separated by commas
+    #[arg(long, value_name = "LIST", default_value = "seed")]
+    pub features: String,
+    /// The label looks at the mid so many book updates later
+    #[arg(long, value_name = "UPDATES", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=i64::from(HORIZON_MAX)))]
+    pub horizon: u32,
+    /// Write every so many evaluated frames
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub every: u32,
+    /// Replace the output if it exists
+    #[arg(long)]
+    pub force: bool,
+    /// List the features that can be named, and do nothing else
+    #[arg(long)]
+    pub list: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub source: SourceArgs,
+}
+
+/// A bar over so many steps on standard error with the time left, if that is a terminal; else one that shows nothing.
+pub(super) fn bar(steps: u64, what: &'static str) -> ProgressBar {
+    let style =
+        ProgressStyle::with_template("{msg} {bar:30} {percent}%  {eta} left").expect("the template is well-formed");
+    let target =
+        if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    ProgressBar::with_draw_target(Some(steps), target).with_style(style).with_message(what)
+}
+
+/// Prints the catalogue.
+fn list() {
+    println!("N is a level or depth from 1 to 10, K a number of book updates from 1 to 10000.\n");
+    let width = |pick: fn(&crate::features::Family) -> &str| {
+        CATALOGUE.iter().map(|family| pick(family).chars().count()).max().unwrap_or(0)
+    };
+    let (name, unit) = (width(|family| family.pattern), width(|family| family.unit));
+    for family in CATALOGUE {
+        println!("{:name$}  {:unit$}  {}  [{}]", family.pattern, family.unit, family.formula, family.source);
+    }
+}
+
+/// Writes the table and says what is in it.
+///
+/// # Errors
+/// Bad arguments, a bad capture, or a table that cannot be written.
+pub fn run(args: &FeaturesArgs) -> Result<(), Failure> {
+    if args.list {
+        list();
+        return Ok(());
+    }
+    let output = args.output.as_deref().ok_or_else(|| Failure::input("name the table to write with --output"))?;
+    let features = parse_features(&args.features).map_err(Failure::input)?;
+    let source = args.source.open(&args.captures)?;
+    let names: Vec<String> = source.paths().iter().map(|path| path.display().to_string()).collect();
+    let mut writer = RowWriter::create(output, args.force, &names, &features).map_err(|error| match error {
+        ExportError::Io(_) | ExportError::Parquet(_) => Failure::running(error),
+        ExportError::Kind(_) | ExportError::Output(_) => Failure::input(error),
+    })?;
+    let interrupt = Interrupt::watch()?;
+    let bar = bar(source.bytes(), "features");
+    let shape = RowShape { horizon: args.horizon, every: args.every };
+    let started = Instant::now();
+    let mut observer = FeatureRows::new(FeatureSet::new(&features));
+    let watch = Watch { bar: &bar, stop: &|| interrupt.is_set() };
+    let facts = source.read_rows(shape, &mut observer, &watch, &mut |row| Ok(writer.write(row)?))?;
+    let total = total_counts(&facts, args.horizon)?;
+    writer.finish().map_err(Failure::running)?;
+    let elapsed = started.elapsed();
+    bar.finish_and_clear();
+    facts.iter().flat_map(|fact| fact.warnings()).for_each(warn);
+
+    println!("features of {} in {}", source.product(), output.display());
+    println!("frames        {:>12}", total.frames);
+    println!("rows          {:>12}  {} without label", total.rows, total.unlabelled);
+    println!("thin book     {:>12}  live frames without row", total.thin);
+    println!("warming up    {:>12}  live frames without row", total.warming_up);
+    println!("mid changes   {:>12}", total.mid_changes);
+    println!("frames/s      {:>12.0}", total.frames as f64 / elapsed.as_secs_f64());
+    Ok(())
+}

@@ -1,0 +1,290 @@
+//! `papertrader train`: captures to a model, with a report that says how far to trust it.
+
+use super::features::{SourceArgs, bar};
+use super::{Interrupt, warn};
+use crate::cli::{BUY_AMOUNT, LAG_UPDATES, THRESHOLD, parse_amount, parse_threshold};
+use crate::failure::Failure;
+use crate::features::SEED;
+use crate::model::{Model, ModelFile};
+use crate::research::bootstrap::BootstrapSettings;
+use crate::research::evaluation::{By, Contestant, Rules, score};
+use crate::research::labels::{HORIZON_MAX, Ties};
+use crate::research::output::{check_free, write_file};
+use crate::research::report::{FitReport, Report, page, terminal};
+use crate::research::source::{Watch, parse_features};
+use crate::research::training::{Regression, SELECTION_STEPS, TrainSettings, Trained, train};
+use clap::Args;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// How figures are made and where the report goes.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Report")]
+pub struct ReportArgs {
+    /// Quote currency spent per purchase, for the economics
+    #[arg(long, value_name = "QUOTE", default_value_t = BUY_AMOUNT, value_parser = parse_amount)]
+    pub buy_amount: f64,
+    /// Length of the bootstrap's blocks in seconds; much longer than the horizon
+    #[arg(long, value_name = "SECONDS", default_value_t = 10.0, value_parser = parse_block)]
+    pub block: f64,
+    /// Resamples of the bootstrap
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(100..=100_000))]
+    pub resamples: u32,
+    /// Seed of the bootstrap: the same seed gives the same intervals
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Threads [default: the cores that the process may use]; the figures do not depend on it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// Replace outputs that exist
+    #[arg(long)]
+    pub force: bool,
+}
+
+fn parse_block(text: &str) -> Result<f64, String> {
+    let block = text.parse().ok().filter(|block: &f64| (0.01..=86_400.0).contains(block));
+    block.ok_or_else(|| "a block lasts from 0.01 to 86400 seconds".into())
+}
+
+impl ReportArgs {
+    /// How many threads may work.
+    pub fn threads(&self) -> usize {
+        let allowed = || std::thread::available_parallelism().map_or(1, Into::into);
+        self.threads.map_or_else(allowed, usize::from)
+    }
+
+    /// The bootstrap's settings.
+    pub fn bootstrap(&self) -> BootstrapSettings {
+        BootstrapSettings { block_s: self.block, replicates: self.resamples, seed: self.seed }
+    }
+
+    /// Writes a report as JSON and as a page, and shows it.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn publish(&self, report: &Report, files: Option<&ReportFiles>) -> Result<(), Failure> {
+        if let Some(files) = files {
+            write_file(&files.json, self.force, &report.json()).map_err(Failure::running)?;
+            write_file(&files.html, self.force, &page(report)).map_err(Failure::running)?;
+        }
+        print!("{}", terminal(report));
+        report.warnings.iter().for_each(warn);
+        Ok(())
+    }
+}
+
+/// Where a report goes.
+#[derive(Clone, Debug)]
+pub struct ReportFiles {
+    /// Everything.
+    pub json: PathBuf,
+    /// To look at.
+    pub html: PathBuf,
+}
+
+impl ReportFiles {
+    /// `STEM.report.json` and `STEM.report.html`, if they are free.
+    ///
+    /// # Errors
+    /// One is taken and `force` does not say to replace it.
+    pub fn beside(stem: &Path, force: bool) -> Result<Self, Failure> {
+        let with = |ending: &str| {
+            let mut name = stem.as_os_str().to_owned();
+            name.push(ending);
+            PathBuf::from(name)
+        };
+        let files = Self { json: with(".report.json"), html: with(".report.html") };
+        check_free(&files.json, force).map_err(Failure::input)?;
+        check_free(&files.html, force).map_err(Failure::input)?;
+        Ok(files)
+    }
+}
+
+/// Arguments of `papertrader train`.
+#[derive(Clone, Debug, Args)]
+pub struct TrainArgs {
+    /// Recorded markets of one product, plain, .gz or .zst
+    #[arg(required = true, value_name = "CAPTURE")]
+    pub captures: Vec<PathBuf>,
+    /// Model to write (.json); the report goes beside it as .report.json and .report.html
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// Write the model as plain text too: intercept, then the coefficients of the seed features, scaler folded in
+    #[arg(long, value_name = "FILE")]
+    pub txt: Option<PathBuf>,
+    /// Features: seed (the original's 28), all, or names separated by commas
+    #[arg(long, value_name = "LIST", default_value = "seed")]
+    pub features: String,
+    /// The label is the direction of the mid over so many book updates
+    #[arg(long, value_name = "UPDATES", default_value_t = LAG_UPDATES, value_parser = clap::value_parser!(u32).range(1..=i64::from(HORIZON_MAX)))]
+    pub horizon: u32,
+    /// Inverse strength of the L2 penalty, as in scikit-learn
+    #[arg(long, default_value_t = 1.0, value_parser = parse_c)]
+    pub c: f64,
+    /// Choose C by blocked cross-validation inside the training part
+    #[arg(long, conflicts_with = "c")]
+    pub cv: bool,
+    /// What becomes of rows after which the mid is the same
+    #[arg(long, value_enum, default_value_t)]
+    pub ties: Ties,
+    /// The probability from which to buy, written into the model and used in the report
+    #[arg(long, value_name = "P", default_value_t = THRESHOLD, value_parser = parse_threshold)]
+    pub threshold: f64,
+    /// Share of the rows, the last in time, to test on
+    #[arg(long, value_name = "SHARE", default_value_t = 0.3, value_parser = parse_share, conflicts_with = "test")]
+    pub test_share: f64,
+    /// Captures to test on, instead of the last share of the rows
+    #[arg(long, value_name = "CAPTURE", num_args = 1..)]
+    pub test: Vec<PathBuf>,
+    /// Let captures to test on overlap those trained on in time
+    #[arg(long)]
+    pub allow_overlap: bool,
+    /// Megabytes of rows to keep in memory; what is beyond goes to a temporary file
+    #[arg(long, value_name = "MB", default_value_t = 1024)]
+    pub memory: usize,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub source: SourceArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub report: ReportArgs,
+}
+
+fn parse_c(text: &str) -> Result<f64, String> {
+    let c = text.parse().ok().filter(|c: &f64| (1e-12..=1e12).contains(c));
+    c.ok_or_else(|| "C lies between 1e-12 and 1e12".into())
+}
+
+fn parse_share(text: &str) -> Result<f64, String> {
+    let share = text.parse().ok().filter(|share: &f64| *share > 0.0 && *share < 1.0);
+    share.ok_or_else(|| "a share lies between 0 and 1, both excluded".into())
+}
+
+/// Trains, tests once, writes the model and the report.
+///
+/// # Errors
+/// Bad arguments, bad captures, or files that cannot be written.
+pub fn run(args: &TrainArgs) -> Result<(), Failure> {
+    let force = args.report.force;
+    if args.output.extension().is_none_or(|extension| extension != "json") {
+        return Err(Failure::input(format!(
+            "{}: the name of a model to write must end in .json",
+            args.output.display()
+        )));
+    }
+    let features = parse_features(&args.features).map_err(Failure::input)?;
+    if let Some(txt) = &args.txt {
+        if features != SEED {
+            return Err(Failure::input("--txt holds a model of the seed features only; leave out --features or --txt"));
+        }
+        check_free(txt, force).map_err(Failure::input)?;
+    }
+    check_free(&args.output, force).map_err(Failure::input)?;
+    let files = ReportFiles::beside(&args.output.with_extension(""), force)?;
+    let source = args.source.open(&args.captures)?;
+    let interrupt = Interrupt::watch()?;
+    let stop = || interrupt.is_set();
+    let scored =
+        if args.test.is_empty() { source.clone() } else { source.with_more(&args.test, args.allow_overlap)? };
+
+    let settings = TrainSettings {
+        features,
+        horizon: args.horizon,
+        ties: args.ties,
+        c: (!args.cv).then_some(args.c),
+        test_share: if args.test.is_empty() { args.test_share } else { 0.0 },
+        memory_bytes: args.memory.saturating_mul(1 << 20),
+        threads: args.report.threads(),
+    };
+    let reading = bar(source.bytes(), "features");
+    let selecting = bar(SELECTION_STEPS, "cross-validation");
+    let trained = train(&source, &settings, &Watch { bar: &reading, stop: &stop }, || {
+        reading.finish_and_clear();
+        selecting.inc(1);
+    })?;
+    reading.finish_and_clear();
+    selecting.finish_and_clear();
+
+    let rules = Rules {
+        horizon: args.horizon,
+        ties: args.ties,
+        threshold: args.threshold,
+        buy_amount: args.report.buy_amount,
+        bootstrap: args.report.bootstrap(),
+        threads: settings.threads,
+    };
+    let contestants = [
+        contestant("model", &args.output, &trained.model, &rules)?,
+        Contestant { name: "base rate".into(), by: By::Constant(trained.base_rate) },
+        contestant("imbalance_1", &args.output, &trained.baseline, &rules)?,
+    ];
+    let scoring = bar(scored.bytes(), "test");
+    let watch = Watch { bar: &scoring, stop: &stop };
+    let part_of = |capture, sequence| trained.cut.part_of(capture, sequence, args.horizon);
+    let (parts, captures) = score(&scored, &contestants, &rules, 2, &part_of, &watch)?;
+    scoring.finish_and_clear();
+    let [training, test] = &parts[..] else { unreachable!("two parts were asked for") };
+    if test.rows() == 0 {
+        return Err(Failure::input("the test part has no labelled row; give a larger --test-share or other captures"));
+    }
+    let means = test.feature_means(&contestants, 0);
+    let report = Report {
+        title: format!("training of {}", args.output.display()),
+        program_version: env!("CARGO_PKG_VERSION"),
+        product: source.product().into(),
+        captures,
+        rules: (&rules).into(),
+        fit: Some(FitReport::new(&trained, &means)),
+        training: Some(training.report(&contestants, &rules)),
+        test: test.report(&contestants, &rules),
+        baselines: "fitted to the training part, as the model",
+        warnings: Vec::new(),
+    }
+    .warn();
+    if stop() {
+        return Err(Failure::running("interrupted; nothing was written"));
+    }
+    let file = trained.model.to_file(args.horizon, args.threshold, Some(provenance(&trained, &report, &settings)));
+    let mut text = serde_json::to_string_pretty(&file).map_err(Failure::running)?;
+    text.push('\n');
+    write_file(&args.output, force, &text).map_err(Failure::running)?;
+    if let Some(txt) = &args.txt {
+        write_file(txt, force, &plain(&file, &args.output)?).map_err(Failure::running)?;
+    }
+    args.report.publish(&report, Some(&files))
+}
+
+fn contestant(name: &str, path: &Path, regression: &Regression, rules: &Rules) -> Result<Contestant, Failure> {
+    let file = regression.to_file(rules.horizon, rules.threshold, None);
+    let model = Model::from_file(path, &file).map_err(Failure::running)?;
+    Ok(Contestant { name: name.into(), by: By::Model(Box::new(model)) })
+}
+
+/// One number a line: the intercept, then the coefficients, scaler folded in.
+fn plain(file: &ModelFile, path: &Path) -> Result<String, Failure> {
+    let model = Model::from_file(path, file).map_err(Failure::running)?;
+    let mut text = format!("{}\n", model.intercept);
+    model.coefficients.iter().for_each(|coefficient| text.push_str(&format!("{coefficient}\n")));
+    Ok(text)
+}
+
+/// Everything that is needed to check a model.
+fn provenance(trained: &Trained, report: &Report, settings: &TrainSettings) -> serde_json::Value {
+    let metrics = &report.test.contestants[0].metrics;
+    json!({
+        "program": format!("papertrader {}", report.program_version),
+        "date": jiff::Timestamp::now().strftime("%Y-%m-%d").to_string(),
+        "product": report.product,
+        "captures": trained.facts,
+        "rows": trained.rows,
+        "outcomes": trained.outcomes,
+        "outcomes_of_all_rows": trained.all_outcomes,
+        "ties": settings.ties,
+        "c": trained.c,
+        "cross_validation": trained.tried,
+        "objective": trained.model.fit.objective,
+        "gradient_max": trained.model.fit.gradient_max,
+        "test": { "rows": report.test.rows, "span_ns": report.test.span_ns, "metrics": metrics },
+        "features": report.fit.as_ref().map(|fit| &fit.features),
+    })
+}

@@ -1,0 +1,289 @@
+//! Rows of values after each frame of the book, each with what the mid did over the horizon.
+
+use super::follow::Follower;
+use super::labels::{Change, DoubleMid};
+use crate::book::Book;
+use crate::event::{Event, FrameHead};
+use crate::features::{FeatureSet, NoFeatures, Row};
+use crate::feed::intake::{EngineGone, Publish};
+use crate::units::Scale;
+use serde::Serialize;
+use std::collections::VecDeque;
+use std::error::Error;
+
+/// What is computed after each frame.
+pub trait Observer {
+    /// How many values a row has.
+    fn width(&self) -> usize;
+    /// The book has been replaced or lost.
+    fn reset(&mut self);
+    /// The book has gone over to a finer scale.
+    fn refine(&mut self, from: Scale, to: Scale);
+    /// Computes the values after a frame received at `ts_recv_ns`; `values` holds [`Observer::width`] of them.
+    ///
+    /// # Errors
+    /// Why there are none.
+    fn observe(&mut self, book: &Book, ts_recv_ns: i64, values: &mut [f64]) -> Result<(), NoFeatures>;
+}
+
+/// The features themselves.
+#[derive(Debug)]
+pub struct FeatureRows {
+    features: FeatureSet,
+    row: Row,
+}
+
+impl FeatureRows {
+    /// Rows of these features.
+    pub fn new(features: FeatureSet) -> Self {
+        Self { features, row: Row::default() }
+    }
+}
+
+impl Observer for FeatureRows {
+    fn width(&self) -> usize {
+        self.features.features().len()
+    }
+
+    fn reset(&mut self) {
+        self.features.reset();
+    }
+
+    fn refine(&mut self, from: Scale, to: Scale) {
+        self.features.refine(from, to);
+    }
+
+    fn observe(&mut self, book: &Book, ts_recv_ns: i64, values: &mut [f64]) -> Result<(), NoFeatures> {
+        self.features.update(book, ts_recv_ns, &mut self.row)?;
+        values.copy_from_slice(self.row.values(values.len()));
+        Ok(())
+    }
+}
+
+/// Where a row comes from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RowHead {
+    /// The capture, by its place in the list.
+    pub capture: u32,
+    /// Frames of the book since the capture began; 0 is the first.
+    pub sequence: u64,
+    /// The venue's number of the frame's message.
+    pub venue_sequence_num: u64,
+    /// Our clock, Unix nanoseconds.
+    pub ts_recv_ns: i64,
+    /// The venue's clock, Unix nanoseconds; 0 where it said nothing readable.
+    pub ts_event_ns: i64,
+    /// Twice the mid.
+    pub mid: DoubleMid,
+}
+
+/// A row with everything that is known of it.
+#[derive(Clone, Copy, Debug)]
+pub struct LabelledRow<'a> {
+    /// Where it comes from.
+    pub head: RowHead,
+    /// What the observer computed.
+    pub values: &'a [f64],
+    /// What the mid did; `None` where the book was lost, or the capture ended, before the horizon.
+    pub change: Option<Change>,
+}
+
+/// What became of the frames.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct RowCounts {
+    /// Frames of the book.
+    pub frames: u64,
+    /// Those that left the book live.
+    pub live: u64,
+    /// Live frames without a row: a side has fewer levels than the features look at.
+    pub thin: u64,
+    /// Live frames without a row: too few updates since the snapshot for the features' history.
+    pub warming_up: u64,
+    /// Rows.
+    pub rows: u64,
+    /// Rows without label: the capture or its book ended before the horizon, or had one side only there.
+    pub unlabelled: u64,
+    /// Frames that moved the mid.
+    pub mid_changes: u64,
+    /// The longest stretch of live frames from a snapshot on.
+    pub longest_live: u64,
+}
+
+impl RowCounts {
+    /// Adds what another capture gave.
+    pub fn add(&mut self, other: &Self) {
+        let Self { frames, live, thin, warming_up, rows, unlabelled, mid_changes, longest_live } = self;
+        *frames += other.frames;
+        *live += other.live;
+        *thin += other.thin;
+        *warming_up += other.warming_up;
+        *rows += other.rows;
+        *unlabelled += other.unlabelled;
+        *mid_changes += other.mid_changes;
+        *longest_live = other.longest_live.max(*longest_live);
+    }
+}
+
+/// What a receiver of rows may fail with.
+pub type SinkError = Box<dyn Error + Send + Sync>;
+
+/// A row that waits for its horizon.
+#[derive(Clone, Copy, Debug)]
+struct Pending {
+    head: RowHead,
+    /// Live frames since the snapshot.
+    at: u64,
+    slot: usize,
+}
+
+/// Follows one capture's frames and hands out its rows in order, as soon as their horizon is there.
+pub struct Collector<'a, O> {
+    capture: u32,
+    horizon: u64,
+    every: u64,
+    follower: Follower,
+    observer: &'a mut O,
+    sink: &'a mut dyn FnMut(&LabelledRow<'_>) -> Result<(), SinkError>,
+    /// At most `horizon`, oldest first.
+    pending: VecDeque<Pending>,
+    /// Values of pending rows, a slot each; as many slots as were ever needed at once.
+    values: Vec<f64>,
+    free_slots: Vec<usize>,
+    /// Live frames since the snapshot.
+    at: u64,
+    evaluated: u64,
+    mid: Option<DoubleMid>,
+    counts: RowCounts,
+    failed: Option<SinkError>,
+}
+
+impl<'a, O: Observer> Collector<'a, O> {
+    /// A collector of the rows of capture number `capture`. Of the frames that have values every `every`-th becomes a
+    /// row. `horizon` and `every` are at least 1.
+    pub fn new(
+        capture: u32,
+        horizon: u32,
+        every: u32,
+        observer: &'a mut O,
+        sink: &'a mut dyn FnMut(&LabelledRow<'_>) -> Result<(), SinkError>,
+    ) -> Self {
+        assert!(horizon >= 1 && every >= 1, "a row's horizon lies ahead of it, and a step goes forward");
+        observer.reset();
+        Self {
+            capture,
+            horizon: u64::from(horizon),
+            every: u64::from(every),
+            follower: Follower::default(),
+            observer,
+            sink,
+            pending: VecDeque::new(),
+            values: Vec::new(),
+            free_slots: Vec::new(),
+            at: 0,
+            evaluated: 0,
+            mid: None,
+            counts: RowCounts::default(),
+            failed: None,
+        }
+    }
+
+    /// Ends the capture: rows whose horizon has not come go out without label.
+    ///
+    /// # Errors
+    /// The sink's.
+    pub fn finish(mut self) -> Result<RowCounts, SinkError> {
+        self.flush();
+        self.counts.frames = self.follower.frames();
+        match self.failed {
+            Some(error) => Err(error),
+            None => Ok(self.counts),
+        }
+    }
+
+    fn emit(&mut self, row: Pending, change: Option<Change>) {
+        let width = self.observer.width();
+        self.counts.rows += 1;
+        self.counts.unlabelled += u64::from(change.is_none());
+        let values = &self.values[row.slot * width..][..width];
+        if self.failed.is_none() {
+            self.failed = (self.sink)(&LabelledRow { head: row.head, values, change }).err();
+        }
+        self.free_slots.push(row.slot);
+    }
+
+    /// No label can come for what waits.
+    fn flush(&mut self) {
+        while let Some(row) = self.pending.pop_front() {
+            self.emit(row, None);
+        }
+    }
+
+    fn live_frame(&mut self, head: &FrameHead, sequence: u64) {
+        self.counts.live += 1;
+        let book = self.follower.book();
+        let mid = book.best().map(|(bid, ask)| DoubleMid {
+            // Two counts of at most 63 bits.
+            ticks: bid.price_ticks + ask.price_ticks,
+            price_decimals: book.scale().price_decimals,
+        });
+        if let (Some(before), Some(now)) = (self.mid, mid) {
+            self.counts.mid_changes += u64::from(before.change_to(now).sign != 0);
+        }
+        self.mid = mid;
+        if let Some(due) = self.pending.front().copied().filter(|row| row.at + self.horizon == self.at) {
+            self.pending.pop_front();
+            self.emit(due, mid.map(|mid| due.head.mid.change_to(mid)));
+        }
+
+        let width = self.observer.width();
+        let slot = self.free_slots.pop().unwrap_or_else(|| {
+            self.values.resize(self.values.len() + width, 0.0);
+            self.values.len() / width - 1
+        });
+        let values = &mut self.values[slot * width..][..width];
+        let observed = self.observer.observe(self.follower.book(), head.ts_recv_ns, values);
+        let (Ok(()), Some(mid)) = (observed, mid) else {
+            self.counts.warming_up += u64::from(observed == Err(NoFeatures::WarmingUp));
+            self.counts.thin += u64::from(observed != Err(NoFeatures::WarmingUp));
+            self.free_slots.push(slot);
+            return;
+        };
+        if self.evaluated.is_multiple_of(self.every) {
+            let head = RowHead {
+                capture: self.capture,
+                sequence,
+                venue_sequence_num: head.sequence_num,
+                ts_recv_ns: head.ts_recv_ns,
+                ts_event_ns: head.ts_event_ns,
+                mid,
+            };
+            self.pending.push_back(Pending { head, at: self.at, slot });
+        } else {
+            self.free_slots.push(slot);
+        }
+        self.evaluated += 1;
+    }
+}
+
+impl<O: Observer> Publish for Collector<'_, O> {
+    fn publish(&mut self, head: &FrameHead, levels: &[Event]) -> Result<(), EngineGone> {
+        let step = self.follower.take(head, levels);
+        if step.anew {
+            self.observer.reset();
+        }
+        if let Some(from) = step.refined_from {
+            self.observer.refine(from, self.follower.book().scale());
+        }
+        if step.anew || !step.live {
+            self.flush();
+            self.at = 0;
+            self.mid = None;
+        }
+        if let (true, Some(sequence)) = (step.live, step.sequence) {
+            self.live_frame(head, sequence);
+            self.at += 1;
+            self.counts.longest_live = self.counts.longest_live.max(self.at);
+        }
+        if self.failed.is_some() { Err(EngineGone) } else { Ok(()) }
+    }
+}

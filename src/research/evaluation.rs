@@ -1,0 +1,469 @@
+//! Scores models on captures: the rows that they would have decided on, and the trades that they would have made.
+
+use super::bootstrap::{BootstrapSettings, Cells, Interval, interval, resample};
+use super::dataset::{Observer, SinkError};
+use super::economics::{Closed, Economics, Traded, Trader};
+use super::labels::{DoubleMid, Ties, Weight};
+use super::metrics::{Metric, Ranking, Tally, Values};
+use super::source::{CaptureFacts, RowShape, Source, SourceError, Watch};
+use crate::book::Book;
+use crate::features::{FeatureSet, NoFeatures, Row};
+use crate::model::{Model, logit_of};
+use crate::simulator::SimulatorSettings;
+use crate::units::Scale;
+use serde::Serialize;
+
+/// Somebody who gives probabilities.
+#[derive(Clone, Debug)]
+pub struct Contestant {
+    /// For reports.
+    pub name: String,
+    /// What it goes by.
+    pub by: By,
+}
+
+/// What a contestant goes by.
+#[derive(Clone, Debug)]
+pub enum By {
+    /// A model of the book.
+    Model(Box<Model>),
+    /// Always the same probability.
+    Constant(f64),
+}
+
+/// How models are scored.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// Updates from a row to the mid that it is scored against; also the holding time of the trades.
+    pub horizon: u32,
+    /// How rows count whose mid stays.
+    pub ties: Ties,
+    /// The probability from which to buy.
+    pub threshold: f64,
+    /// Quote currency spent per purchase.
+    pub buy_amount: f64,
+    /// For intervals.
+    pub bootstrap: BootstrapSettings,
+    /// How many threads may work.
+    pub threads: usize,
+}
+
+impl Rules {
+    /// What the engine is told.
+    pub fn simulator(&self) -> SimulatorSettings {
+        SimulatorSettings {
+            threshold_logit: logit_of(self.threshold),
+            lag_updates: self.horizon,
+            buy_amount: self.buy_amount,
+        }
+    }
+}
+
+/// The logits of all contestants after each frame, and behind them the features of all their models.
+struct LogitRows<'a> {
+    contestants: &'a [Contestant],
+    sets: Vec<Option<FeatureSet>>,
+    row: Row,
+}
+
+impl<'a> LogitRows<'a> {
+    fn new(contestants: &'a [Contestant]) -> Self {
+        let sets = contestants.iter().map(|contestant| match &contestant.by {
+            By::Model(model) => Some(FeatureSet::new(&model.features)),
+            By::Constant(_) => None,
+        });
+        Self { contestants, sets: sets.collect(), row: Row::default() }
+    }
+}
+
+impl Observer for LogitRows<'_> {
+    fn width(&self) -> usize {
+        self.sets.len() + self.sets.iter().flatten().map(|set| set.features().len()).sum::<usize>()
+    }
+
+    fn reset(&mut self) {
+        self.sets.iter_mut().flatten().for_each(FeatureSet::reset);
+    }
+
+    fn refine(&mut self, from: Scale, to: Scale) {
+        self.sets.iter_mut().flatten().for_each(|set| set.refine(from, to));
+    }
+
+    fn observe(&mut self, book: &Book, ts_recv_ns: i64, values: &mut [f64]) -> Result<(), NoFeatures> {
+        let (logits, mut features) = values.split_at_mut(self.sets.len());
+        // All look at every frame, so that each remembers what it would remember alone.
+        let mut seen = Ok(());
+        for ((contestant, set), logit) in self.contestants.iter().zip(&mut self.sets).zip(logits) {
+            match (&contestant.by, set) {
+                (By::Model(model), Some(set)) => {
+                    seen = seen.and(set.update(book, ts_recv_ns, &mut self.row));
+                    *logit = model.logit(&self.row);
+                    let (own, rest) = features.split_at_mut(model.features.len());
+                    own.copy_from_slice(self.row.values(own.len()));
+                    features = rest;
+                }
+                (By::Constant(probability), _) => *logit = logit_of(*probability),
+                (By::Model(_), None) => {}
+            }
+        }
+        seen
+    }
+}
+
+/// A stretch of rows that belong together: those trained on, or those tested on.
+#[derive(Clone, Debug)]
+pub struct Part {
+    captures: Vec<u32>,
+    sequences: Vec<u64>,
+    times_ns: Vec<i64>,
+    signs: Vec<i8>,
+    /// By contestant.
+    logits: Vec<Vec<f64>>,
+    /// Sums of the contestants' features, as the observer has them.
+    feature_sums: Vec<f64>,
+    mid_changes: u64,
+    last_mid: Option<(u32, DoubleMid)>,
+    trades: Vec<Vec<Closed>>,
+    open: Vec<u64>,
+}
+
+impl Part {
+    fn new(contestants: usize) -> Self {
+        Self {
+            captures: Vec::new(),
+            sequences: Vec::new(),
+            times_ns: Vec::new(),
+            signs: Vec::new(),
+            logits: vec![Vec::new(); contestants],
+            feature_sums: Vec::new(),
+            mid_changes: 0,
+            last_mid: None,
+            trades: vec![Vec::new(); contestants],
+            open: vec![0; contestants],
+        }
+    }
+
+    /// Labelled rows.
+    pub fn rows(&self) -> usize {
+        self.signs.len()
+    }
+
+    /// Means of the features of a contestant's model, in the model's order.
+    pub fn feature_means(&self, contestants: &[Contestant], which: usize) -> Vec<f64> {
+        let width = |contestant: &Contestant| match &contestant.by {
+            By::Model(model) => model.features.len(),
+            By::Constant(_) => 0,
+        };
+        let from: usize = contestants[..which].iter().map(width).sum();
+        let own = self.feature_sums.get(from..from + width(&contestants[which])).unwrap_or_default();
+        own.iter().map(|sum| sum / self.rows() as f64).collect()
+    }
+}
+
+/// To which part a row belongs, by its capture's number and its sequence; `None` for neither.
+pub type PartOf<'a> = &'a dyn Fn(u32, u64) -> Option<usize>;
+
+/// Reads captures and scores the contestants on `parts` parts of them.
+///
+/// # Errors
+/// A capture is not as it should be, or somebody asked for the end.
+pub fn score(
+    source: &Source,
+    contestants: &[Contestant],
+    rules: &Rules,
+    parts: usize,
+    part_of: PartOf<'_>,
+    watch: &Watch<'_>,
+) -> Result<(Vec<Part>, Vec<CaptureFacts>), SourceError> {
+    let mut scored = vec![Part::new(contestants.len()); parts];
+    let shape = RowShape { horizon: rules.horizon, every: 1 };
+    let mut traded: Vec<(u32, Vec<Traded>)> = Vec::new();
+    let mut observer = LogitRows::new(contestants);
+    let facts = source.read(
+        shape,
+        &mut observer,
+        watch,
+        &mut |row| -> Result<(), SinkError> {
+            let (capture, sequence) = (row.head.capture, row.head.sequence);
+            let (Some(change), Some(part)) = (row.change, part_of(capture, sequence)) else { return Ok(()) };
+            let part = &mut scored[part];
+            part.captures.push(capture);
+            part.sequences.push(sequence);
+            part.times_ns.push(row.head.ts_recv_ns);
+            part.signs.push(change.sign);
+            let (logits, features) = row.values.split_at(contestants.len());
+            for (column, &logit) in part.logits.iter_mut().zip(logits) {
+                column.push(logit);
+            }
+            part.feature_sums.resize(features.len(), 0.0);
+            for (sum, feature) in part.feature_sums.iter_mut().zip(features) {
+                *sum += feature;
+            }
+            let moved = |(before, mid): (u32, DoubleMid)| before == capture && mid.change_to(row.head.mid).sign != 0;
+            part.mid_changes += u64::from(part.last_mid.is_some_and(moved));
+            part.last_mid = Some((capture, row.head.mid));
+            Ok(())
+        },
+        |capture| {
+            let traders = contestants.iter().filter_map(|contestant| match &contestant.by {
+                By::Model(model) => Some(Trader::new(capture, model, rules.simulator())),
+                By::Constant(_) => None,
+            });
+            traders.collect::<Vec<_>>()
+        },
+        |capture, traders: Vec<Trader>| traded.push((capture, traders.into_iter().map(Trader::finish).collect())),
+    )?;
+    for (capture, traders) in traded {
+        let models = (0..contestants.len()).filter(|&at| matches!(contestants[at].by, By::Model(_)));
+        for (contestant, Traded { closed, open }) in models.zip(traders) {
+            for trade in closed {
+                if let Some(part) = part_of(trade.capture, trade.sequence) {
+                    scored[part].trades[contestant].push(trade);
+                }
+            }
+            // What is open at a capture's end was bought in its last frames.
+            if let Some(part) = part_of(capture, u64::MAX) {
+                scored[part].open[contestant] += open as u64;
+            }
+        }
+    }
+    Ok((scored, facts))
+}
+
+/// A figure with its interval.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Figure {
+    /// `None` where there is none, such as a hit rate without a row that reaches the threshold.
+    pub value: Option<f64>,
+    /// 95 %, by the bootstrap.
+    pub interval: Option<Interval>,
+}
+
+impl Figure {
+    fn new(value: f64, resampled: Vec<f64>) -> Self {
+        Self { value: value.is_finite().then_some(value), interval: interval(resampled) }
+    }
+}
+
+/// A metric's figure.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct MetricFigure {
+    /// Which.
+    pub metric: Metric,
+    /// How much.
+    #[serde(flatten)]
+    pub figure: Figure,
+}
+
+/// A reliability bin, or the rows that reach the threshold.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct BinReport {
+    /// The lowest probability of the bin.
+    pub from: f64,
+    /// Rows, as the ties rule counts them.
+    pub rows: f64,
+    /// Their mean probability.
+    pub mean_probability: Option<f64>,
+    /// Their share of up.
+    pub up: Option<f64>,
+    /// All rows, ties included.
+    pub all_rows: f64,
+    /// Share of up among all rows.
+    pub all_up: Option<f64>,
+    /// Share of ties among all rows.
+    pub all_tied: Option<f64>,
+}
+
+/// What is known of a contestant.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ContestantReport {
+    /// Its name.
+    pub name: String,
+    /// Figures.
+    pub metrics: Vec<MetricFigure>,
+    /// By tenths of probability.
+    pub reliability: Vec<BinReport>,
+    /// The rows that reach the threshold.
+    pub reached: BinReport,
+    /// Of a model, from the engine.
+    pub economics: Option<Economics>,
+}
+
+impl ContestantReport {
+    /// A metric's figure.
+    pub fn figure(&self, metric: Metric) -> Figure {
+        let found = self.metrics.iter().find(|figure| figure.metric == metric);
+        found.expect("a report has every metric").figure
+    }
+}
+
+/// One contestant's figures minus another's, resample by resample.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Difference {
+    /// The first contestant.
+    pub of: String,
+    /// The one it is compared with.
+    pub minus: String,
+    /// AUC, log-loss, Brier score and the like.
+    pub metrics: Vec<MetricFigure>,
+}
+
+/// What is known of a part.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PartReport {
+    /// Labelled rows.
+    pub rows: u64,
+    /// Rows after which the mid was higher.
+    pub up: u64,
+    /// Rows after which it was lower.
+    pub down: u64,
+    /// Rows after which it was the same.
+    pub ties: u64,
+    /// Receive times of the first and the last row, Unix nanoseconds.
+    pub span_ns: (i64, i64),
+    /// Rows whose mid is not that of the row before.
+    pub mid_changes: u64,
+    /// Rows with a moved mid that lie a horizon apart at least: changes that no two labels share.
+    pub independent_changes: u64,
+    /// Whole blocks of the bootstrap, side by side.
+    pub blocks: usize,
+    /// By contestant.
+    pub contestants: Vec<ContestantReport>,
+    /// The first contestant minus each of the others.
+    pub differences: Vec<Difference>,
+}
+
+/// Metrics that are compared between contestants.
+const COMPARED: [Metric; 5] = [Metric::Auc, Metric::LogLoss, Metric::Brier, Metric::Accuracy, Metric::Ece];
+
+impl Part {
+    /// The area under the curve of one contestant.
+    pub fn auc(&self, contestant: usize, ties: Ties) -> f64 {
+        let ranking = Ranking::new(&self.logits[contestant], &self.signs, ties);
+        ranking.auc(|row| ties.weight(self.signs[row]))
+    }
+
+    /// Everything about the part.
+    pub fn report(&self, contestants: &[Contestant], rules: &Rules) -> PartReport {
+        let count = |sign: i8| self.signs.iter().filter(|&&of_row| of_row == sign).count() as u64;
+        let times = self.captures.iter().copied().zip(self.times_ns.iter().copied());
+        let cells = Cells::new(times, rules.bootstrap.block_s);
+        let ties = rules.ties;
+        let threshold_logit = logit_of(rules.threshold);
+
+        let rankings: Vec<Ranking> = self.logits.iter().map(|logits| Ranking::new(logits, &self.signs, ties)).collect();
+        let tallies: Vec<Vec<Tally>> = self
+            .logits
+            .iter()
+            .map(|logits| {
+                let mut by_cell = vec![Tally::default(); cells.count];
+                for ((&logit, &sign), &cell) in logits.iter().zip(&self.signs).zip(&cells.of_row) {
+                    by_cell[cell as usize].add(logit, sign, ties, threshold_logit);
+                }
+                by_cell
+            })
+            .collect();
+        let figures = |times: &[u32]| -> Vec<(Tally, Values)> {
+            let figures = rankings.iter().zip(&tallies).map(|(ranking, by_cell)| {
+                let mut tally = Tally::default();
+                for (cell, &times) in by_cell.iter().zip(times).filter(|(_, times)| **times > 0) {
+                    tally.add_times(cell, f64::from(times));
+                }
+                let auc = ranking.auc(|row| {
+                    let weight = ties.weight(self.signs[row]);
+                    let times = f64::from(times[cells.of_row[row] as usize]);
+                    Weight { up: weight.up * times, down: weight.down * times }
+                });
+                let values = tally.values(auc);
+                (tally, values)
+            });
+            figures.collect()
+        };
+        let point = figures(&vec![1; cells.count]);
+        let resampled: Vec<Vec<Values>> = resample(&cells, rules.bootstrap, rules.threads, |times| {
+            figures(times).into_iter().map(|(_, values)| values).collect()
+        });
+
+        let metric_figures = |metrics: &[Metric], value: &dyn Fn(&[Values], usize) -> f64| -> Vec<MetricFigure> {
+            let point: Vec<Values> = point.iter().map(|(_, values)| *values).collect();
+            let figure = |&metric: &Metric| {
+                let at = Metric::ALL.iter().position(|&other| other == metric).expect("ALL has every metric");
+                let resampled = resampled.iter().map(|values| value(values, at)).collect();
+                MetricFigure { metric, figure: Figure::new(value(&point, at), resampled) }
+            };
+            metrics.iter().map(figure).collect()
+        };
+        let reports = contestants.iter().enumerate().map(|(which, contestant)| {
+            let tally = &point[which].0;
+            let bins = tally.bins.iter().enumerate();
+            ContestantReport {
+                name: contestant.name.clone(),
+                metrics: metric_figures(&Metric::ALL, &|values, at| values[which][at]),
+                reliability: bins.map(|(bin, sums)| bin_report(bin as f64 / tally.bins.len() as f64, sums)).collect(),
+                reached: bin_report(rules.threshold, &tally.reached),
+                economics: matches!(contestant.by, By::Model(_)).then(|| {
+                    let cell_of = |trade: &Closed| self.cell_of(&cells, trade);
+                    let (trades, open) = (&self.trades[which], self.open[which]);
+                    Economics::of(trades, open, &cells, cell_of, rules.bootstrap, rules.threads)
+                }),
+            }
+        });
+        let differences = (1..contestants.len()).map(|other| Difference {
+            of: contestants[0].name.clone(),
+            minus: contestants[other].name.clone(),
+            metrics: metric_figures(&COMPARED, &|values, at| values[0][at] - values[other][at]),
+        });
+        PartReport {
+            rows: self.rows() as u64,
+            up: count(1),
+            down: count(-1),
+            ties: count(0),
+            span_ns: (
+                self.times_ns.first().copied().unwrap_or_default(),
+                self.times_ns.last().copied().unwrap_or_default(),
+            ),
+            mid_changes: self.mid_changes,
+            independent_changes: self.independent_changes(rules.horizon),
+            blocks: cells.blocks(),
+            contestants: reports.collect(),
+            differences: differences.collect(),
+        }
+    }
+
+    /// The cell of the row at or before a trade's purchase.
+    fn cell_of(&self, cells: &Cells, trade: &Closed) -> usize {
+        let key = (trade.capture, trade.sequence);
+        let (mut low, mut high) = (0, self.rows());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if (self.captures[middle], self.sequences[middle]) <= key { low = middle + 1 } else { high = middle }
+        }
+        cells.of_row.get(low.saturating_sub(1)).map_or(0, |&cell| cell as usize)
+    }
+
+    fn independent_changes(&self, horizon: u32) -> u64 {
+        let mut last: Option<(u32, u64)> = None;
+        let mut changes = 0;
+        for ((&capture, &sequence), &sign) in self.captures.iter().zip(&self.sequences).zip(&self.signs) {
+            let apart = last.is_none_or(|(before, at)| before != capture || sequence >= at + u64::from(horizon));
+            if sign != 0 && apart {
+                changes += 1;
+                last = Some((capture, sequence));
+            }
+        }
+        changes
+    }
+}
+
+fn bin_report(from: f64, bin: &super::metrics::Bin) -> BinReport {
+    let share = |part: f64, of: f64| (of > 0.0).then(|| part / of);
+    BinReport {
+        from,
+        rows: bin.weight,
+        mean_probability: share(bin.probability, bin.weight),
+        up: share(bin.up, bin.weight),
+        all_rows: bin.rows,
+        all_up: share(bin.rows_up, bin.rows),
+        all_tied: share(bin.rows_tied, bin.rows),
+    }
+}

@@ -1,0 +1,266 @@
+//! Rows as files: CSV and Parquet, written as they come.
+
+use super::dataset::LabelledRow;
+use super::output::{Output, OutputError};
+use crate::features::Feature;
+use parquet::basic::{Compression, Repetition, Type as PhysicalType};
+use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int32Type, Int64Type};
+use parquet::errors::ParquetError;
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
+use parquet::schema::types::Type;
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Rows that a Parquet row group gathers before it is written: 9 MB of memory with the seed's features.
+const ROW_GROUP_ROWS: usize = 1 << 15;
+
+/// Columns before the features.
+pub const LEADING: [&str; 7] =
+    ["capture", "sequence", "venue_sequence_num", "ts_recv_ns", "ts_event_ns", "price_decimals", "mid_ticks"];
+/// Columns after the features.
+pub const TRAILING: [&str; 2] = ["mid_change_ticks", "label"];
+
+/// Why rows cannot be written.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// The name says no format.
+    #[error("{0}: the name must end in .csv or .parquet")]
+    Kind(std::path::PathBuf),
+    /// The file.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    /// Writing.
+    #[error("cannot write rows: {0}")]
+    Io(#[from] io::Error),
+    /// The Parquet library.
+    #[error("cannot write rows: {0}")]
+    Parquet(#[from] ParquetError),
+}
+
+/// Writes rows as the file's name says.
+pub struct RowWriter {
+    captures: Vec<String>,
+    format: Format,
+}
+
+enum Format {
+    Csv { output: Output, line: Vec<u8> },
+    Parquet(Box<ParquetRows>),
+}
+
+struct ParquetRows {
+    writer: SerializedFileWriter<Output>,
+    columns: Columns,
+}
+
+/// A row group in the making.
+#[derive(Default)]
+struct Columns {
+    captures: Vec<ByteArray>,
+    capture: Vec<ByteArray>,
+    sequence: Vec<i64>,
+    venue_sequence_num: Vec<i64>,
+    ts_recv_ns: Vec<i64>,
+    ts_event_ns: Vec<i64>,
+    price_decimals: Vec<i32>,
+    mid_ticks: Vec<f64>,
+    features: Vec<Vec<f64>>,
+    /// Values of labelled rows only, as Parquet wants it.
+    mid_change_ticks: Vec<f64>,
+    label: Vec<i32>,
+    /// 1 for a labelled row, else 0.
+    labelled: Vec<i16>,
+}
+
+impl RowWriter {
+    /// Begins `path`. `captures` are the names that rows refer to by number.
+    ///
+    /// # Errors
+    /// The name says no format, or the file is there and `force` does not say to replace it, or it cannot be made.
+    pub fn create(path: &Path, force: bool, captures: &[String], features: &[Feature]) -> Result<Self, ExportError> {
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        let names: Vec<String> = features.iter().map(ToString::to_string).collect();
+        let format = match extension {
+            Some("csv") => {
+                let mut output = Output::create(path, force)?;
+                let header: Vec<&str> =
+                    LEADING.into_iter().chain(names.iter().map(String::as_str)).chain(TRAILING).collect();
+                writeln!(output, "{}", header.join(","))?;
+                Format::Csv { output, line: Vec::new() }
+            }
+            Some("parquet") => {
+                let output = Output::create(path, force)?;
+                let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
+                let writer = SerializedFileWriter::new(output, Arc::new(schema(&names)?), Arc::new(properties))?;
+                let columns = Columns {
+                    captures: captures.iter().map(|name| ByteArray::from(name.as_str())).collect(),
+                    features: vec![Vec::with_capacity(ROW_GROUP_ROWS); features.len()],
+                    ..Columns::default()
+                };
+                Format::Parquet(Box::new(ParquetRows { writer, columns }))
+            }
+            _ => return Err(ExportError::Kind(path.into())),
+        };
+        let captures = captures.iter().map(|name| quoted(name)).collect();
+        Ok(Self { captures, format })
+    }
+
+    /// Appends a row.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write(&mut self, row: &LabelledRow<'_>) -> Result<(), ExportError> {
+        match &mut self.format {
+            Format::Csv { output, line } => {
+                line.clear();
+                csv_line(line, &self.captures[row.head.capture as usize], row);
+                Ok(output.write_all(line)?)
+            }
+            Format::Parquet(rows) => {
+                let ParquetRows { writer, columns } = &mut **rows;
+                columns.push(row);
+                if columns.sequence.len() == ROW_GROUP_ROWS {
+                    columns.write(writer.next_row_group()?)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Ends the file and puts it in its place.
+    ///
+    /// # Errors
+    /// It cannot be written to the end.
+    pub fn finish(self) -> Result<(), ExportError> {
+        match self.format {
+            Format::Csv { output, .. } => Ok(output.finish()?),
+            Format::Parquet(rows) => {
+                let ParquetRows { mut writer, mut columns } = *rows;
+                if !columns.sequence.is_empty() {
+                    columns.write(writer.next_row_group()?)?;
+                }
+                Ok(writer.into_inner()?.finish()?)
+            }
+        }
+    }
+}
+
+/// A field of CSV, in quotes where it must be (RFC 4180).
+fn quoted(field: &str) -> String {
+    if field.contains(['"', ',', '\n', '\r']) { format!("\"{}\"", field.replace('"', "\"\"")) } else { field.into() }
+}
+
+/// Floats are the shortest text that reads back the same.
+fn csv_line(line: &mut Vec<u8>, capture: &str, row: &LabelledRow<'_>) {
+    let head = &row.head;
+    let (mut whole, mut float) = (itoa::Buffer::new(), ryu::Buffer::new());
+    line.extend_from_slice(capture.as_bytes());
+    for number in [head.sequence, head.venue_sequence_num] {
+        line.push(b',');
+        line.extend_from_slice(whole.format(number).as_bytes());
+    }
+    for number in [head.ts_recv_ns, head.ts_event_ns, i64::from(head.mid.price_decimals)] {
+        line.push(b',');
+        line.extend_from_slice(whole.format(number).as_bytes());
+    }
+    for &number in std::iter::once(&head.mid.mid_ticks()).chain(row.values) {
+        line.push(b',');
+        line.extend_from_slice(float.format(number).as_bytes());
+    }
+    line.push(b',');
+    if let Some(change) = row.change {
+        line.extend_from_slice(float.format(change.ticks).as_bytes());
+        line.push(b',');
+        line.extend_from_slice(whole.format(change.sign).as_bytes());
+    } else {
+        line.push(b',');
+    }
+    line.push(b'\n');
+}
+
+fn schema(features: &[String]) -> Result<Type, ParquetError> {
+    let column = |name: &str, physical: PhysicalType, repetition: Repetition| {
+        Ok::<_, ParquetError>(Arc::new(
+            Type::primitive_type_builder(name, physical).with_repetition(repetition).build()?,
+        ))
+    };
+    let mut fields = vec![Arc::new(
+        Type::primitive_type_builder(LEADING[0], PhysicalType::BYTE_ARRAY)
+            .with_repetition(Repetition::REQUIRED)
+            .with_logical_type(Some(parquet::basic::LogicalType::String))
+            .build()?,
+    )];
+    for name in &LEADING[1..5] {
+        fields.push(column(name, PhysicalType::INT64, Repetition::REQUIRED)?);
+    }
+    fields.push(column(LEADING[5], PhysicalType::INT32, Repetition::REQUIRED)?);
+    fields.push(column(LEADING[6], PhysicalType::DOUBLE, Repetition::REQUIRED)?);
+    for name in features {
+        fields.push(column(name, PhysicalType::DOUBLE, Repetition::REQUIRED)?);
+    }
+    fields.push(column(TRAILING[0], PhysicalType::DOUBLE, Repetition::OPTIONAL)?);
+    fields.push(column(TRAILING[1], PhysicalType::INT32, Repetition::OPTIONAL)?);
+    Type::group_type_builder("row").with_fields(fields).build()
+}
+
+impl Columns {
+    fn push(&mut self, row: &LabelledRow<'_>) {
+        let head = &row.head;
+        self.capture.push(self.captures[head.capture as usize].clone());
+        // Parquet's unsigned numbers are a note on its signed ones; a count of frames fits both.
+        self.sequence.push(head.sequence as i64);
+        self.venue_sequence_num.push(head.venue_sequence_num as i64);
+        self.ts_recv_ns.push(head.ts_recv_ns);
+        self.ts_event_ns.push(head.ts_event_ns);
+        self.price_decimals.push(i32::from(head.mid.price_decimals));
+        self.mid_ticks.push(head.mid.mid_ticks());
+        for (column, &value) in self.features.iter_mut().zip(row.values) {
+            column.push(value);
+        }
+        self.labelled.push(i16::from(row.change.is_some()));
+        if let Some(change) = row.change {
+            self.mid_change_ticks.push(change.ticks);
+            self.label.push(i32::from(change.sign));
+        }
+    }
+
+    /// Writes what has been gathered and forgets it.
+    fn write(&mut self, mut group: SerializedRowGroupWriter<'_, Output>) -> Result<(), ParquetError> {
+        macro_rules! column {
+            ($kind:ty, $values:expr, $levels:expr) => {{
+                let mut column = group.next_column()?.expect("the schema has a column for each write");
+                column.typed::<$kind>().write_batch(&$values, $levels, None)?;
+                column.close()?;
+                $values.clear();
+            }};
+        }
+        column!(ByteArrayType, self.capture, None);
+        column!(Int64Type, self.sequence, None);
+        column!(Int64Type, self.venue_sequence_num, None);
+        column!(Int64Type, self.ts_recv_ns, None);
+        column!(Int64Type, self.ts_event_ns, None);
+        column!(Int32Type, self.price_decimals, None);
+        column!(DoubleType, self.mid_ticks, None);
+        for values in &mut self.features {
+            column!(DoubleType, *values, None);
+        }
+        column!(DoubleType, self.mid_change_ticks, Some(&self.labelled));
+        column!(Int32Type, self.label, Some(&self.labelled));
+        self.labelled.clear();
+        group.close()?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_quoted_where_they_must_be() {
+        assert_eq!(quoted("a b.gz"), "a b.gz");
+        assert_eq!(quoted("a,\"b\""), "\"a,\"\"b\"\"\"");
+    }
+}

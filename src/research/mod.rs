@@ -1,0 +1,22 @@
+//! From captures to a model that can be trusted: rows of features with labels, a fit to the optimum, an evaluation that
+//! does not flatter, and the files that come of it.
+//!
+//! Rows come from the same intake, book and features that trade, and the economics of a model from the same engine.
+
+pub mod bootstrap;
+pub mod dataset;
+pub mod economics;
+pub mod evaluation;
+pub mod export;
+pub mod fit;
+pub mod follow;
+pub mod labels;
+pub mod metrics;
+pub mod output;
+pub mod passes;
+pub mod report;
+pub mod scaler;
+pub mod selection;
+pub mod source;
+pub mod table;
+pub mod training;

@@ -1,0 +1,236 @@
+//! What training and evaluation have to say: one structure, shown on the terminal, as JSON and as a page.
+
+mod page;
+mod terminal;
+
+pub use page::page;
+pub use terminal::terminal;
+
+use super::bootstrap::BootstrapSettings;
+use super::evaluation::{ContestantReport, PartReport, Rules};
+use super::labels::Ties;
+use super::metrics::Metric;
+use super::selection::Tried;
+use super::source::CaptureFacts;
+use super::training::{Outcomes, Regression, Trained};
+use serde::Serialize;
+
+/// The test part may look better than the training part by so much AUC before it is suspicious.
+const AUC_GAIN_SUSPICIOUS: f64 = 0.02;
+/// Fewer changes of the mid than this say little.
+const CHANGES_FEW: u64 = 1_000;
+/// A feature has drifted when its mean in the test part lies so many training deviations off.
+const DRIFT_DEVIATIONS: f64 = 2.0;
+
+/// The settings behind every figure.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RulesReport {
+    /// Updates from a row to the mid that it is scored against; also the holding time of trades.
+    pub horizon_updates: u32,
+    /// How rows count whose mid stays.
+    pub ties: Ties,
+    /// What a probability means.
+    pub probability_of: &'static str,
+    /// The probability from which to buy.
+    pub threshold: f64,
+    /// Quote currency spent per purchase.
+    pub buy_amount: f64,
+    /// Behind the intervals.
+    pub bootstrap: BootstrapSettings,
+}
+
+impl From<&Rules> for RulesReport {
+    fn from(rules: &Rules) -> Self {
+        Self {
+            horizon_updates: rules.horizon,
+            ties: rules.ties,
+            probability_of: rules.ties.meaning(),
+            threshold: rules.threshold,
+            buy_amount: rules.buy_amount,
+            bootstrap: rules.bootstrap,
+        }
+    }
+}
+
+/// A feature of a trained model.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FeatureReport {
+    /// Its name.
+    pub name: String,
+    /// Its weight once scaled to mean 0 and spread 1.
+    pub standardised_weight: f64,
+    /// Over the rows trained on.
+    pub mean: f64,
+    /// Over the rows trained on; the scaler divides a constant feature by 1 instead.
+    pub standard_deviation: f64,
+    /// Over the test part, in training deviations from the training mean.
+    pub drift: Option<f64>,
+}
+
+/// Two features that say nearly the same.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CorrelationReport {
+    /// One.
+    pub a: String,
+    /// The other.
+    pub b: String,
+    /// Theirs.
+    pub correlation: f64,
+}
+
+/// How a model was fitted.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FitReport {
+    /// Rows trained on.
+    pub rows: usize,
+    /// Their outcomes; ties that are left out are not among them.
+    pub outcomes: Outcomes,
+    /// The penalty's inverse strength.
+    pub c: f64,
+    /// How cross-validation chose it, if it did.
+    pub cross_validation: Vec<Tried>,
+    /// The penalised objective at the optimum.
+    pub objective: f64,
+    /// The largest component of the gradient there.
+    pub gradient_max: f64,
+    /// Newton steps.
+    pub iterations: u32,
+    /// The logit where all scaled features are 0.
+    pub intercept: f64,
+    /// Condition number of the features' correlations; `None` where they depend on each other exactly.
+    pub condition_number: Option<f64>,
+    /// Correlations above 0.99.
+    pub correlations: Vec<CorrelationReport>,
+    /// In the model's order.
+    pub features: Vec<FeatureReport>,
+}
+
+/// All of it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// What this is a report of.
+    pub title: String,
+    /// The program's version.
+    pub program_version: &'static str,
+    /// The product.
+    pub product: String,
+    /// The captures, in order of time.
+    pub captures: Vec<CaptureFacts>,
+    /// The settings.
+    pub rules: RulesReport,
+    /// How the first model was fitted, after training.
+    pub fit: Option<FitReport>,
+    /// The part trained on, after training.
+    pub training: Option<PartReport>,
+    /// The part tested on.
+    pub test: PartReport,
+    /// Where the baselines come from.
+    pub baselines: &'static str,
+    /// What should give pause.
+    pub warnings: Vec<String>,
+}
+
+impl FitReport {
+    /// Of a training, with the means of the model's features over the test part.
+    pub fn new(trained: &Trained, test_means: &[f64]) -> Self {
+        let Regression { features, scaler, fit } = &trained.model;
+        let name = |at: usize| features[at].to_string();
+        let feature = |at: usize| {
+            let constant = scaler.constant[at];
+            let drift = test_means.get(at).map(|mean| (mean - scaler.mean[at]) / scaler.scale[at]);
+            FeatureReport {
+                name: name(at),
+                standardised_weight: fit.weights[at],
+                mean: scaler.mean[at],
+                standard_deviation: if constant { 0.0 } else { scaler.scale[at] },
+                drift: drift.filter(|drift| drift.is_finite()),
+            }
+        };
+        let pairs = trained.dependence.pairs.iter();
+        let condition_number = trained.dependence.condition_number();
+        Self {
+            rows: trained.rows,
+            outcomes: trained.outcomes,
+            c: trained.c,
+            cross_validation: trained.tried.clone(),
+            objective: fit.objective,
+            gradient_max: fit.gradient_max,
+            iterations: fit.iterations,
+            intercept: fit.intercept,
+            condition_number: condition_number.is_finite().then_some(condition_number),
+            correlations: pairs
+                .map(|&(a, b, correlation)| CorrelationReport { a: name(a), b: name(b), correlation })
+                .collect(),
+            features: (0..features.len()).map(feature).collect(),
+        }
+    }
+
+    fn warnings(&self, warnings: &mut Vec<String>) {
+        for feature in &self.features {
+            if feature.standard_deviation == 0.0 {
+                warnings.push(format!("feature {} is constant in the training part; its weight is 0", feature.name));
+            } else if let Some(drift) = feature.drift.filter(|drift| drift.abs() > DRIFT_DEVIATIONS) {
+                warnings.push(format!(
+                    "feature {} drifts: its mean in the test part lies {drift:+.1} training deviations off",
+                    feature.name
+                ));
+            }
+        }
+    }
+}
+
+impl Report {
+    /// Adds the warnings that follow from the figures.
+    pub fn warn(mut self) -> Self {
+        let mut warnings: Vec<String> = self.captures.iter().flat_map(CaptureFacts::warnings).collect();
+        if let Some(fit) = &self.fit {
+            fit.warnings(&mut warnings);
+        }
+        let auc = |contestant: &ContestantReport| contestant.figure(Metric::Auc).value;
+        if let Some(training) = &self.training
+            && let [Some(train), Some(test)] = [training, &self.test].map(|part| auc(&part.contestants[0]))
+            && test > train + AUC_GAIN_SUSPICIOUS
+        {
+            warnings.push(format!(
+                "the test part looks better than the training part (AUC {test:.4} over {train:.4}): does something of the \
+                 future leak, or is the test part too short?"
+            ));
+        }
+        let parts = self.training.iter().map(|part| ("training", part)).chain([("test", &self.test)]);
+        for (name, part) in parts {
+            if part.mid_changes < CHANGES_FEW {
+                warnings.push(format!(
+                    "the mid changed only {} times in the {name} part ({} changes a horizon apart); figures from fewer than \
+                     {CHANGES_FEW} changes say little",
+                    part.mid_changes, part.independent_changes
+                ));
+            }
+        }
+        for contestant in self.test.contestants.iter().filter(|contestant| contestant.economics.is_some()) {
+            let bias = contestant.figure(Metric::BiasAtThreshold);
+            if let (Some(value), Some(interval)) = (bias.value, bias.interval)
+                && interval.low > 0.0
+            {
+                warnings.push(format!(
+                    "{}: probabilities at the threshold are too high by {value:.3} ({:.3} to {:.3})",
+                    contestant.name, interval.low, interval.high
+                ));
+            }
+        }
+        if self.test.contestants[0].metrics.iter().all(|metric| metric.figure.interval.is_none()) {
+            warnings.push(format!(
+                "the test part covers {} blocks of {} s, too few for intervals; give more captures or a shorter --block",
+                self.test.blocks, self.rules.bootstrap.block_s
+            ));
+        }
+        self.warnings = warnings;
+        self
+    }
+
+    /// As JSON, indented.
+    pub fn json(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).expect("a report is plain data");
+        text.push('\n');
+        text
+    }
+}

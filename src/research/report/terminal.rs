@@ -1,0 +1,220 @@
+//! The report as text.
+
+use super::{FitReport, Report};
+use crate::research::evaluation::{BinReport, ContestantReport, Figure, PartReport};
+use crate::research::metrics::Metric;
+use std::fmt::{self, Write};
+
+/// Features and correlations that are shown; the JSON has all.
+const SHOWN: usize = 10;
+
+fn number(value: Option<f64>) -> String {
+    value.map_or_else(|| "—".into(), |value| format!("{value:.4}"))
+}
+
+fn figure(figure: Figure) -> String {
+    match figure.interval {
+        Some(interval) => format!("{} [{:.4}, {:.4}]", number(figure.value), interval.low, interval.high),
+        None => number(figure.value),
+    }
+}
+
+fn time(ns: i64) -> String {
+    jiff::Timestamp::from_nanosecond(i128::from(ns)).map_or_else(|_| ns.to_string(), |time| format!("{time:.0}"))
+}
+
+fn share(part: u64, of: u64) -> f64 {
+    if of == 0 { 0.0 } else { part as f64 / of as f64 }
+}
+
+/// The whole report.
+pub fn terminal(report: &Report) -> String {
+    let mut out = String::new();
+    write(&mut out, report).expect("a String takes every character");
+    out
+}
+
+fn write(out: &mut String, report: &Report) -> fmt::Result {
+    let rules = &report.rules;
+    writeln!(out, "{}", report.title)?;
+    writeln!(out, "product         {}", report.product)?;
+    for capture in &report.captures {
+        let counts = &capture.counts;
+        writeln!(
+            out,
+            "capture         {}  {} frames, {} rows ({} unlabelled, {} thin, {} warming up)",
+            capture.path.display(),
+            counts.frames,
+            counts.rows,
+            counts.unlabelled,
+            counts.thin,
+            counts.warming_up
+        )?;
+    }
+    writeln!(
+        out,
+        "label           sign of the mid's change over {} updates; ties: {}",
+        rules.horizon_updates, rules.ties
+    )?;
+    writeln!(out, "probability     {}", rules.probability_of)?;
+    if let Some(fit) = &report.fit {
+        write_fit(out, fit)?;
+    }
+    if let Some(training) = &report.training {
+        write_part(out, "training part", training)?;
+        for contestant in &training.contestants {
+            writeln!(
+                out,
+                "  {:24} AUC {}  log-loss {}",
+                contestant.name,
+                number(contestant.figure(Metric::Auc).value),
+                number(contestant.figure(Metric::LogLoss).value)
+            )?;
+        }
+    }
+    write_part(out, "test part", &report.test)?;
+    writeln!(
+        out,
+        "  intervals: 95 %, moving blocks of {} s, {} resamples, seed {}",
+        rules.bootstrap.block_s, rules.bootstrap.replicates, rules.bootstrap.seed
+    )?;
+    writeln!(out, "  baselines: {}", report.baselines)?;
+    write_metrics(out, &report.test)?;
+    for difference in &report.test.differences {
+        write!(out, "  {} minus {}:", difference.of, difference.minus)?;
+        for metric in &difference.metrics {
+            if matches!(metric.metric, Metric::Auc | Metric::LogLoss) {
+                write!(out, "  {} {}", metric.metric.name(), figure(metric.figure))?;
+            }
+        }
+        writeln!(out)?;
+    }
+    for contestant in report.test.contestants.iter().filter(|contestant| contestant.economics.is_some()) {
+        write_reliability(out, contestant, rules.threshold)?;
+    }
+    for contestant in &report.test.contestants {
+        write_economics(out, contestant, report)?;
+    }
+    Ok(())
+}
+
+fn write_fit(out: &mut String, fit: &FitReport) -> fmt::Result {
+    let by = if fit.cross_validation.is_empty() { "as given" } else { "by cross-validation" };
+    writeln!(out, "fit             {} rows, {} features, C = {} {by}", fit.rows, fit.features.len(), fit.c)?;
+    for tried in &fit.cross_validation {
+        writeln!(out, "  C {:<12} log-loss {:.6}", tried.c, tried.log_loss)?;
+    }
+    writeln!(
+        out,
+        "  objective {:.10}, gradient {:.1e}, {} Newton steps",
+        fit.objective, fit.gradient_max, fit.iterations
+    )?;
+    match fit.condition_number {
+        Some(number) => writeln!(out, "  condition number of the correlations {number:.3e}")?,
+        None => {
+            writeln!(out, "  condition number of the correlations: infinite, features depend on each other exactly")?
+        }
+    }
+    write_shortened(out, "correlations above 0.99", fit.correlations.len())?;
+    for pair in fit.correlations.iter().take(SHOWN) {
+        writeln!(out, "    {:+.6}  {} and {}", pair.correlation, pair.a, pair.b)?;
+    }
+    let mut features: Vec<_> = fit.features.iter().collect();
+    features.sort_by(|a, b| b.standardised_weight.abs().total_cmp(&a.standardised_weight.abs()));
+    write_shortened(out, "standardised weights, largest first", features.len())?;
+    for feature in features.into_iter().take(SHOWN) {
+        writeln!(out, "    {:+.6}  {}", feature.standardised_weight, feature.name)?;
+    }
+    Ok(())
+}
+
+fn write_shortened(out: &mut String, what: &str, count: usize) -> fmt::Result {
+    let shown = if count > SHOWN { format!(", {SHOWN} shown") } else { String::new() };
+    writeln!(out, "  {what}: {count}{shown}")
+}
+
+fn write_part(out: &mut String, name: &str, part: &PartReport) -> fmt::Result {
+    writeln!(out, "{name:15} {} to {}", time(part.span_ns.0), time(part.span_ns.1))?;
+    writeln!(
+        out,
+        "  {} rows: {} up, {} down, {} ties ({:.1} %)",
+        part.rows,
+        part.up,
+        part.down,
+        part.ties,
+        100.0 * share(part.ties, part.rows)
+    )?;
+    writeln!(
+        out,
+        "  {} mid changes, {} of them a horizon apart; {} blocks",
+        part.mid_changes, part.independent_changes, part.blocks
+    )
+}
+
+fn write_metrics(out: &mut String, part: &PartReport) -> fmt::Result {
+    let cells: Vec<Vec<String>> = Metric::ALL
+        .iter()
+        .map(|&metric| part.contestants.iter().map(|contestant| figure(contestant.figure(metric))).collect())
+        .collect();
+    let widths: Vec<usize> = (0..part.contestants.len())
+        .map(|at| {
+            let name = part.contestants[at].name.chars().count();
+            cells.iter().map(|row| row[at].chars().count()).chain([name]).max().unwrap_or(0)
+        })
+        .collect();
+    write!(out, "  {:18}", "")?;
+    for (contestant, width) in part.contestants.iter().zip(&widths) {
+        write!(out, "  {:width$}", contestant.name)?;
+    }
+    writeln!(out)?;
+    for (metric, row) in Metric::ALL.iter().zip(&cells) {
+        write!(out, "  {:18}", metric.name())?;
+        for (cell, width) in row.iter().zip(&widths) {
+            write!(out, "  {cell:width$}")?;
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+fn write_bin(out: &mut String, name: &str, bin: &BinReport) -> fmt::Result {
+    writeln!(
+        out,
+        "    {name:10} {:>9} {:>8} {:>8} {:>10} {:>8} {:>8}",
+        bin.rows,
+        number(bin.mean_probability),
+        number(bin.up),
+        bin.all_rows,
+        number(bin.all_up),
+        number(bin.all_tied)
+    )
+}
+
+fn write_reliability(out: &mut String, contestant: &ContestantReport, threshold: f64) -> fmt::Result {
+    writeln!(out, "  reliability of {}", contestant.name)?;
+    writeln!(
+        out,
+        "    {:10} {:>9} {:>8} {:>8} {:>10} {:>8} {:>8}",
+        "from", "rows", "mean p", "up", "all rows", "up", "tied"
+    )?;
+    for bin in contestant.reliability.iter().filter(|bin| bin.all_rows > 0.0) {
+        write_bin(out, &format!("{:.1}", bin.from), bin)?;
+    }
+    write_bin(out, &format!("p ≥ {threshold}"), &contestant.reached)
+}
+
+fn write_economics(out: &mut String, contestant: &ContestantReport, report: &Report) -> fmt::Result {
+    let Some(economics) = &contestant.economics else { return Ok(()) };
+    writeln!(
+        out,
+        "  trades of {} (buy {} at p ≥ {}, sell {} updates later)",
+        contestant.name, report.rules.buy_amount, report.rules.threshold, report.rules.horizon_updates
+    )?;
+    let winners = economics.winners.map_or(String::new(), |share| format!(", {:.1} % of them winners", 100.0 * share));
+    writeln!(out, "    {} trades{winners}, {} still open", economics.trades, economics.open)?;
+    let gross = Figure { value: economics.gross_bps, interval: economics.gross_bps_interval };
+    writeln!(out, "    gross {:+.6}, per trade {} bp of the amount", economics.gross, figure(gross))?;
+    writeln!(out, "    break-even fee per side {} bp", number(economics.break_even_fee_bps))?;
+    let nets = economics.net.iter().map(|net| format!("{} bp: {:+.4}", net.fee_bps, net.profit));
+    writeln!(out, "    net at fees per side of {}", nets.collect::<Vec<_>>().join(", "))
+}

@@ -1,0 +1,140 @@
+//! The standard scaler: means and population standard deviations of the training rows, as scikit-learn computes them.
+
+use super::labels::Ties;
+use super::passes::{self, Sum};
+use super::table::{RowKey, Table};
+use std::io;
+use std::ops::Range;
+
+/// Per feature, in its units.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scaler {
+    /// Means.
+    pub mean: Vec<f64>,
+    /// Population standard deviations; 1 for a constant feature.
+    pub scale: Vec<f64>,
+    /// Whether the feature has one value in all rows.
+    pub constant: Vec<bool>,
+}
+
+/// First pass: sums and extremes.
+struct First {
+    columns: Vec<usize>,
+    width: usize,
+    ties: Ties,
+    weight: f64,
+    sum: Vec<f64>,
+    min: Vec<f64>,
+    max: Vec<f64>,
+}
+
+impl Sum for First {
+    fn add(&mut self, keys: &[RowKey], values: &[f64]) {
+        for (key, row) in keys.iter().zip(values.chunks_exact(self.width)) {
+            if self.ties.weight(key.sign).total() == 0.0 {
+                continue;
+            }
+            self.weight += 1.0;
+            for (at, &column) in self.columns.iter().enumerate() {
+                self.sum[at] += row[column];
+                self.min[at] = self.min[at].min(row[column]);
+                self.max[at] = self.max[at].max(row[column]);
+            }
+        }
+    }
+
+    fn merge(&mut self, later: Self) {
+        self.weight += later.weight;
+        for at in 0..self.sum.len() {
+            self.sum[at] += later.sum[at];
+            self.min[at] = self.min[at].min(later.min[at]);
+            self.max[at] = self.max[at].max(later.max[at]);
+        }
+    }
+}
+
+/// Second pass: deviations from the mean and their squares.
+struct Second<'a> {
+    columns: &'a [usize],
+    width: usize,
+    ties: Ties,
+    mean: &'a [f64],
+    sum: Vec<f64>,
+    squares: Vec<f64>,
+}
+
+impl Sum for Second<'_> {
+    fn add(&mut self, keys: &[RowKey], values: &[f64]) {
+        for (key, row) in keys.iter().zip(values.chunks_exact(self.width)) {
+            if self.ties.weight(key.sign).total() == 0.0 {
+                continue;
+            }
+            for (at, &column) in self.columns.iter().enumerate() {
+                let deviation = row[column] - self.mean[at];
+                self.sum[at] += deviation;
+                self.squares[at] += deviation * deviation;
+            }
+        }
+    }
+
+    fn merge(&mut self, later: Self) {
+        for at in 0..self.sum.len() {
+            self.sum[at] += later.sum[at];
+            self.squares[at] += later.squares[at];
+        }
+    }
+}
+
+impl Scaler {
+    /// The scaler of columns of a table over the rows that `ties` does not leave out.
+    ///
+    /// The corrected two-pass algorithm (Chan, Golub and LeVeque 1983, eq. 1.7): the second pass removes what rounding
+    /// left in the mean. A constant feature's mean is its value, so that it becomes exactly 0.
+    ///
+    /// # Errors
+    /// The table's file cannot be read.
+    pub fn fit(
+        table: &Table,
+        columns: &[usize],
+        rows: &[Range<usize>],
+        ties: Ties,
+        threads: usize,
+    ) -> io::Result<Self> {
+        let count = columns.len();
+        let width = table.width();
+        let First { weight, sum, min, max, .. } = passes::sum(table, rows, threads, || First {
+            columns: columns.to_vec(),
+            width,
+            ties,
+            weight: 0.0,
+            sum: vec![0.0; count],
+            min: vec![f64::INFINITY; count],
+            max: vec![f64::NEG_INFINITY; count],
+        })?;
+        let constant: Vec<bool> = min.iter().zip(&max).map(|(min, max)| min >= max).collect();
+        let mean: Vec<f64> = (0..count).map(|at| if constant[at] { min[at] } else { sum[at] / weight }).collect();
+        let Second { sum, squares, .. } = passes::sum(table, rows, threads, || Second {
+            columns,
+            width,
+            ties,
+            mean: &mean,
+            sum: vec![0.0; count],
+            squares: vec![0.0; count],
+        })?;
+        let mut scaler = Self { scale: vec![1.0; count], mean: mean.clone(), constant };
+        for at in 0..count {
+            if scaler.constant[at] {
+                continue;
+            }
+            let variance = (squares[at] - sum[at] * sum[at] / weight) / weight;
+            scaler.mean[at] += sum[at] / weight;
+            scaler.scale[at] = variance.sqrt();
+            // So small a spread that its squares vanish.
+            if scaler.scale[at] == 0.0 || !scaler.scale[at].is_finite() {
+                scaler.scale[at] = 1.0;
+                scaler.constant[at] = true;
+            }
+        }
+        Ok(scaler)
+    }
+}

@@ -1,0 +1,126 @@
+//! Choosing the penalty by blocked cross-validation inside the training part.
+
+use super::fit::{Design, Fit, FitError, fit, mean_loss};
+use super::labels::Ties;
+use super::scaler::Scaler;
+use super::table::{RowKey, Table};
+use serde::Serialize;
+use std::ops::Range;
+
+/// Blocks of time; each is tested on once.
+pub const FOLDS: usize = 5;
+/// The values of C that are tried.
+pub const GRID: [f64; 9] = [1e-4, 1e-3, 1e-2, 1e-1, 1.0, 1e1, 1e2, 1e3, 1e4];
+
+/// How a value of C did.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Tried {
+    /// The value.
+    pub c: f64,
+    /// Mean log-loss on the blocks left out.
+    pub log_loss: f64,
+}
+
+/// The rows to fit on while `left_out` is tested on: those whose label does not reach into it, and those that come more
+/// than a horizon after it.
+pub fn around(keys: &[RowKey], rows: &Range<usize>, left_out: &Range<usize>, horizon: u32) -> [Range<usize>; 2] {
+    let horizon = u64::from(horizon);
+    let (first, last) = (keys[left_out.start], keys[left_out.end - 1]);
+    let before = keys[rows.start..left_out.start]
+        .partition_point(|key| (key.capture, key.sequence + horizon) < (first.capture, first.sequence));
+    let after = keys[left_out.end..rows.end]
+        .partition_point(|key| (key.capture, key.sequence) <= (last.capture, last.sequence + horizon));
+    [rows.start..rows.start + before, left_out.end + after..rows.end]
+}
+
+/// What to choose from.
+#[derive(Clone, Copy, Debug)]
+pub struct Selection<'a> {
+    /// The rows.
+    pub table: &'a Table,
+    /// Which of its columns are features.
+    pub columns: &'a [usize],
+    /// The training part.
+    pub rows: &'a Range<usize>,
+    /// How rows weigh whose mid stays.
+    pub ties: Ties,
+    /// Of the labels: what is kept free on both sides of a block.
+    pub horizon: u32,
+    /// How many threads may work.
+    pub threads: usize,
+}
+
+/// Tries the grid, from the strongest penalty to the weakest; tells of each fit by `step`.
+///
+/// # Errors
+/// A fit fails.
+pub fn try_grid(
+    selection: &Selection<'_>,
+    stop: &dyn Fn() -> bool,
+    mut step: impl FnMut(),
+) -> Result<Vec<Tried>, FitError> {
+    let Selection { table, columns, rows, ties, horizon, threads } = *selection;
+    let mut losses = [(0.0, 0.0); GRID.len()];
+    for fold in 0..FOLDS {
+        let at = |fold: usize| rows.start + rows.len() * fold / FOLDS;
+        let left_out = at(fold)..at(fold + 1);
+        if left_out.is_empty() {
+            continue;
+        }
+        let weight = left_out.len() as f64;
+        let fitted_on = around(table.keys(), rows, &left_out, horizon);
+        if fitted_on.iter().all(Range::is_empty) {
+            continue;
+        }
+        let scaler = Scaler::fit(table, columns, &fitted_on, ties, threads)?;
+        let tested_on = [left_out];
+        let inside = Design { table, columns, rows: &fitted_on, ties, scaler: &scaler, threads };
+        let outside = Design { rows: &tested_on, ..inside };
+        let mut start: Option<Fit> = None;
+        for (c, (loss, total)) in GRID.into_iter().zip(&mut losses) {
+            let found = fit(&inside, c, start.as_ref(), stop)?;
+            *loss += weight * mean_loss(&outside, &found)?;
+            *total += weight;
+            start = Some(found);
+            step();
+        }
+    }
+    Ok(GRID.into_iter().zip(losses).map(|(c, (loss, total))| Tried { c, log_loss: loss / total }).collect())
+}
+
+/// The value with the least loss; of equals the strongest penalty.
+pub fn best(tried: &[Tried]) -> Option<Tried> {
+    tried
+        .iter()
+        .copied()
+        .filter(|tried| tried.log_loss.is_finite())
+        .reduce(|best, next| if next.log_loss < best.log_loss { next } else { best })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_label_reaches_across_the_edge_of_a_block() {
+        let keys: Vec<RowKey> = (0..300_u64)
+            .map(|at| RowKey { ordinal: at, sequence: at % 150 * 2, capture: (at / 150) as u32, sign: 1 })
+            .collect();
+        let rows = 10..290;
+        // Rows 100..120 of the first capture are frames 200 to 238.
+        let [before, after] = around(&keys, &rows, &(100..120), 20);
+        assert_eq!(before, 10..90);
+        assert_eq!(keys[before.end - 1].sequence + 20, 198);
+        assert_eq!(after, 130..290);
+        assert_eq!(keys[after.start].sequence, 238 + 22);
+        // At the beginning of a capture nothing reaches in.
+        assert_eq!(around(&keys, &rows, &(150..160), 20), [10..150, 170..290]);
+    }
+
+    #[test]
+    fn the_strongest_of_the_best_is_chosen() {
+        let tried = |c, log_loss| Tried { c, log_loss };
+        assert_eq!(best(&[tried(0.1, 0.7), tried(1.0, 0.5), tried(10.0, 0.5)]), Some(tried(1.0, 0.5)));
+        assert_eq!(best(&[tried(0.1, f64::NAN)]), None);
+    }
+}

@@ -1,0 +1,50 @@
+#!/bin/sh
+# What Python says of our research: scikit-learn fits the exported features to the same optimum, the notebook runs from
+# exported features to a model, and its model file, in both forms, is one that the program trades alike.
+#
+#   tools/ci-python.sh [FRAMES]
+#
+# The Python packages go into .venv at the root; PAPERTRADER may name a program that is already built. With real captures
+# in ../shared/data the comparison with scikit-learn runs on one of them too.
+set -eu
+cd "$(dirname "$0")/.."
+
+frames=${1:-20000}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' INT TERM
+
+if [ -z "${PAPERTRADER:-}" ]; then
+    cargo build --quiet --bin papertrader
+    PAPERTRADER=target/debug/papertrader
+fi
+[ -x .venv/bin/python ] || python3 -m venv .venv
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement tools/requirements.txt
+
+# Features of a capture and a model trained on it, by us and by scikit-learn.
+compare() {
+    "$PAPERTRADER" features "$1" --output "$work/$2.parquet" >"$work/$2.features"
+    "$PAPERTRADER" train "$1" --output "$work/$2.json" --resamples 200 >"$work/$2.report" 2>"$work/$2.warnings"
+    .venv/bin/python tools/check_sklearn.py "$work/$2.parquet" "$work/$2.json"
+}
+
+"$PAPERTRADER" generate --output "$work/market.l2.zst" --frames "$frames" --levels 5000
+compare "$work/market.l2.zst" market
+real=../shared/data/captures/btc-perp-a.l2.gz
+if [ -f "$real" ]; then
+    compare "$real" real
+else
+    echo "SKIPPED: no real capture in $real"
+fi
+
+FEATURES="$work/market.parquet" MODEL="$work/notebook.json" TOOLS=tools MPLBACKEND=agg \
+    .venv/bin/python tools/run_notebook.py tools/research.ipynb
+for model in notebook.json notebook.txt; do
+    "$PAPERTRADER" replay "$work/market.l2.zst" --model "$work/$model" --threshold 0.6 --lag 20 --speed max \
+        --out "$work" --name "$model" >"$work/$model.report"
+done
+# The two forms round differently in the last bit: the trades are the same, their probabilities nearly.
+cut -d, -f1-6 "$work/notebook.json.csv" >"$work/json.trades"
+cut -d, -f1-6 "$work/notebook.txt.csv" >"$work/txt.trades"
+cmp "$work/json.trades" "$work/txt.trades"
+echo "ci-python: the notebook's model made $(($(wc -l <"$work/json.trades") - 1)) trades, the same in both forms"
