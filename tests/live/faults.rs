@@ -7,6 +7,7 @@ use papertrader::exchange::faults::FaultKind;
 use papertrader::exchange::{ExchangeConfig, Pace, RunningExchange, SourceConfig};
 use papertrader::feed::intake::ScaleRule;
 use papertrader::feed::live::{LiveOutcome, LiveSettings, Patience};
+use papertrader::handoff::Wait;
 use std::time::Duration;
 
 /// Runs a session through a fault that strikes once. With `reconnects` it must end its connection and make another. The
@@ -292,23 +293,27 @@ fn random_faults_time() -> Duration {
 
 #[test]
 fn random_faults_end_with_the_exchanges_book() {
-    for (tls, wait) in [(false, papertrader::handoff::Wait::Block), (true, papertrader::handoff::Wait::Yield)] {
-        let source =
-            SourceConfig::Synthetic { seed: 7, pace: Pace::Rate { frames_per_s: 1_000.0 }, snapshot_levels: 2_000 };
-        let config = ExchangeConfig { source, ..market(&["random:11/60"]) };
-        let exchange = start(if tls { with_tls(config) } else { config });
-        let session = Session::start(LiveSettings { wait, ..settings(&exchange) });
-        std::thread::sleep(random_faults_time());
-        session.assert_book(&exchange);
-        session.go_on(500);
-        session.assert_book(&exchange);
-        let (outcome, engine) = session.stop();
-        let struck = exchange.stop().expect("stops").faults;
-        assert!(struck.values().sum::<u64>() > 50, "{struck:?}");
-        // Every connection but the last ended with one fault, and failed attempts are the refused handshakes.
-        assert_eq!(outcome.counts.faults.total(), outcome.connections - 1, "{:?}", outcome.counts.faults);
-        assert_eq!(outcome.failed_attempts, struck.get(&FaultKind::Handshake503).copied().unwrap_or(0));
-        assert_eq!(outcome.counts.frames, engine.counts.frames);
-        assert!(engine.totals.trades > 1_000, "{}", engine.totals.trades);
-    }
+    std::thread::scope(|scope| {
+        scope.spawn(|| random_faults(market, Wait::Block));
+        scope.spawn(|| random_faults(|faults| with_tls(market(faults)), Wait::Yield));
+    });
+}
+
+fn random_faults(market: impl Fn(&[&str]) -> ExchangeConfig, wait: Wait) {
+    let source =
+        SourceConfig::Synthetic { seed: 7, pace: Pace::Rate { frames_per_s: 1_000.0 }, snapshot_levels: 2_000 };
+    let exchange = start(ExchangeConfig { source, ..market(&["random:11/60"]) });
+    let session = Session::start(LiveSettings { wait, ..settings(&exchange) });
+    std::thread::sleep(random_faults_time());
+    session.assert_book(&exchange);
+    session.go_on(500);
+    session.assert_book(&exchange);
+    let (outcome, engine) = session.stop();
+    let struck = exchange.stop().expect("stops").faults;
+    assert!(struck.values().sum::<u64>() > 50, "{struck:?}");
+    // Every connection but the last ended with one fault, and failed attempts are the refused handshakes.
+    assert_eq!(outcome.counts.faults.total(), outcome.connections - 1, "{:?}", outcome.counts.faults);
+    assert_eq!(outcome.failed_attempts, struck.get(&FaultKind::Handshake503).copied().unwrap_or(0));
+    assert_eq!(outcome.counts.frames, engine.counts.frames);
+    assert!(engine.totals.trades > 1_000, "{}", engine.totals.trades);
 }

@@ -32,40 +32,44 @@ fn run_with_key(command: &mut Command, key: &str) -> std::process::Output {
 
 #[test]
 fn nothing_shows_the_key_or_a_token() {
-    for (key, lines) in [es256(), ed25519()] {
-        // A venue that quotes what it was sent, in an error message and when it closes.
-        let venue = Venue::serve(|client| {
-            let tokens = client.begin().map(|request| request["jwt"].as_str().expect("signed").to_owned());
-            client
-                .send_text(&serde_json::json!({"type": "error", "message": format!("bad {}", tokens[1])}).to_string());
-            client.close(&tokens[0][..100]);
-            client.until_closed();
-            tokens
-        });
-        let folder = tempfile::tempdir().expect("a folder");
-        let mut command = crate::common::papertrader();
-        command.args(["live", "--url", &venue.url, "--duration", "4", "--name", "live", "--model"]).arg(model_path());
-        command.arg("--out").arg(folder.path()).arg("--record").arg(folder.path().join("a.l2"));
-        let output = run_with_key(&mut command, &key);
-        assert!(output.status.success(), "{}", stderr(&output));
-        let tokens: Vec<String> = venue.end().concat();
-        assert!(tokens.len() >= 4, "{} tokens", tokens.len());
-        assert_eq!(tokens.iter().collect::<HashSet<_>>().len(), tokens.len(), "each subscription has its own");
-
-        let mut shown =
-            vec![("standard output".to_owned(), output.stdout), ("standard error".to_owned(), output.stderr)];
-        for entry in std::fs::read_dir(folder.path()).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            shown.push((path.display().to_string(), std::fs::read(&path).expect("a file")));
+    std::thread::scope(|scope| {
+        for (key, lines) in [es256(), ed25519()] {
+            scope.spawn(move || shows_nothing(&key, &lines));
         }
-        assert!(shown.len() >= 6);
-        // Any part of a token is too much; this is how all of them begin.
-        let token_start = &tokens[0][..20];
-        for (place, bytes) in shown {
-            let text = String::from_utf8_lossy(&bytes);
-            for secret in lines.iter().map(String::as_str).chain([token_start, "jwt"]) {
-                assert!(!text.contains(secret), "{place} shows {secret}:\n{text}");
-            }
+    });
+}
+
+fn shows_nothing(key: &str, lines: &[String]) {
+    // A venue that quotes what it was sent, in an error message and when it closes.
+    let venue = Venue::serve(|client| {
+        let tokens = client.begin().map(|request| request["jwt"].as_str().expect("signed").to_owned());
+        client.send_text(&serde_json::json!({"type": "error", "message": format!("bad {}", tokens[1])}).to_string());
+        client.close(&tokens[0][..100]);
+        client.until_closed();
+        tokens
+    });
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut command = crate::common::papertrader();
+    command.args(["live", "--url", &venue.url, "--duration", "4", "--name", "live", "--model"]).arg(model_path());
+    command.arg("--out").arg(folder.path()).arg("--record").arg(folder.path().join("a.l2"));
+    let output = run_with_key(&mut command, key);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let tokens: Vec<String> = venue.end().concat();
+    assert!(tokens.len() >= 4, "{} tokens", tokens.len());
+    assert_eq!(tokens.iter().collect::<HashSet<_>>().len(), tokens.len(), "each subscription has its own");
+
+    let mut shown = vec![("standard output".to_owned(), output.stdout), ("standard error".to_owned(), output.stderr)];
+    for entry in std::fs::read_dir(folder.path()).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        shown.push((path.display().to_string(), std::fs::read(&path).expect("a file")));
+    }
+    assert!(shown.len() >= 6);
+    // Any part of a token is too much; this is how all of them begin.
+    let token_start = &tokens[0][..20];
+    for (place, bytes) in shown {
+        let text = String::from_utf8_lossy(&bytes);
+        for secret in lines.iter().map(String::as_str).chain([token_start, "jwt"]) {
+            assert!(!text.contains(secret), "{place} shows {secret}:\n{text}");
         }
     }
 }
