@@ -1,6 +1,5 @@
 //! Parsed frames into a book, then the ten best levels of both sides: our book beside two ordered maps.
 //!
-//! `benches/peers` puts the books of other projects beside it.
 
 mod common;
 
