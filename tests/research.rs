@@ -3,7 +3,6 @@
 mod common;
 
 use common::{fail, papertrader, shared_data, succeed};
-use papertrader::capture::CaptureReader;
 use papertrader::engine::{Engine, Inference, Outputs};
 use papertrader::event::{Event, FrameHead};
 use papertrader::features::{Feature, FeatureSet, SEED};
@@ -626,7 +625,14 @@ fn no_label_reaches_across_a_gap() {
         cells.iter().filter(|row| row.last().unwrap().is_empty()).map(|row| row[2].as_str()).collect();
     let expected: Vec<String> = (181..201).chain(380..400).map(|number: u32| number.to_string()).collect();
     assert_eq!(unlabelled, expected);
-    assert!(CaptureReader::open(&holed).is_ok());
+
+    // What comes before the first snapshot is not counted, as in the simulation.
+    let late = folder.path().join("late.l2");
+    fs::write(&late, kept[240..].join("\n") + "\n").unwrap();
+    succeed(papertrader().arg("features").arg(&late).args(["--features", "imbalance_1", "--force", "-o"]).arg(&table));
+    let (_, cells) = csv_table(&table);
+    // The tenth line is the snapshot, number 250 of the venue.
+    assert_eq!((cells.len(), &cells[0][1][..], &cells[0][2][..]), (150, "0", "250"));
 }
 
 #[test]

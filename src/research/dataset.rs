@@ -65,7 +65,7 @@ impl Observer for FeatureRows {
 pub struct RowHead {
     /// The capture, by its place in the list.
     pub capture: u32,
-    /// Frames of the book since the capture began; 0 is the first.
+    /// Frames of the book since the capture's first snapshot, which is 0: the simulation's count.
     pub sequence: u64,
     /// The venue's number of the frame's message.
     pub venue_sequence_num: u64,

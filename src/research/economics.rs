@@ -22,7 +22,7 @@ pub const FEES_BPS: [f64; 6] = [0.0, 0.5, 1.0, 2.5, 10.0, 60.0];
 pub struct Closed {
     /// The capture in which it was made.
     pub capture: u32,
-    /// Frames of the book since that began, at the purchase.
+    /// Frames of the book since its first snapshot, at the purchase.
     pub sequence: u64,
     /// Receive time of the purchase, Unix nanoseconds.
     pub ts_recv_ns: i64,

@@ -7,7 +7,8 @@ use crate::units::Scale;
 /// What a frame did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// Its place among the frames of the book, from 0; `None` for what is no frame of the book.
+    /// Its place among the frames of the book, 0 being the first snapshot; `None` before that and for what is no frame of
+    /// the book.
     pub sequence: Option<u64>,
     /// It replaced or lost the book: what features remember from before is void.
     pub anew: bool,
@@ -22,6 +23,8 @@ pub struct Step {
 pub struct Follower {
     book: Book,
     frames: u64,
+    /// Frames of the book from the first snapshot on.
+    since_snapshot: u64,
     faults: FaultCounts,
 }
 
@@ -45,8 +48,11 @@ impl Follower {
     pub fn take(&mut self, head: &FrameHead, levels: &[Event]) -> Step {
         let mut step = Step { sequence: None, anew: false, refined_from: None, live: false };
         if head.kind.is_book_frame() {
-            step.sequence = Some(self.frames);
             self.frames += 1;
+            if self.since_snapshot > 0 || head.kind == FrameKind::Snapshot {
+                step.sequence = Some(self.since_snapshot);
+                self.since_snapshot += 1;
+            }
         }
         match head.kind {
             FrameKind::Update if self.book.state() == BookState::Live => {

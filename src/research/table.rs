@@ -13,7 +13,7 @@ pub const BLOCK_ROWS: usize = 4096;
 pub struct RowKey {
     /// Its place among all labelled rows, those included that the table does not keep.
     pub ordinal: u64,
-    /// Frames of the book since its capture began.
+    /// Frames of the book since its capture's first snapshot.
     pub sequence: u64,
     /// Its capture's number.
     pub capture: u32,
