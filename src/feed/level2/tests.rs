@@ -1,4 +1,5 @@
 use super::*;
+use crate::units::Side;
 use proptest::prelude::*;
 
 const SCALE: Scale = Scale { price_decimals: 2, size_decimals: 8 };

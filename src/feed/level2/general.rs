@@ -1,0 +1,400 @@
+//! Visitors over the JSON of a message of any layout.
+
+use super::{Channel, LevelError, LevelField, Parser};
+use crate::clock::parse_utc_ns;
+use crate::event::{Event, Fault, FrameKind};
+use crate::units::{DECIMALS_MAX, NumberError, Scale, Side, parse_count};
+use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use std::borrow::Cow;
+use std::fmt;
+
+/// Characters of a faulty text that an error quotes.
+const QUOTE_CHARS_MAX: usize = 48;
+
+/// What is known of the envelope.
+#[derive(Default)]
+pub(super) struct Envelope {
+    pub(super) channel: Channel,
+    pub(super) sequence_num: Option<u64>,
+    pub(super) ts_event_ns: i64,
+    pub(super) is_error: bool,
+    pub(super) message: Option<Box<str>>,
+}
+
+/// Where the visitors put what they read.
+pub(super) struct Sink<'a> {
+    pub(super) parser: &'a mut Parser,
+    pub(super) scale: Scale,
+    pub(super) levels: &'a mut Vec<Event>,
+    pub(super) envelope: Envelope,
+    pub(super) kind: Option<FrameKind>,
+    pub(super) error: Option<LevelError>,
+    /// The coarsest scale, not coarser than the one in force, that holds every number.
+    pub(super) needs: Scale,
+}
+
+/// What is known of one event of a message. Its product or type can come after its levels.
+struct EventState {
+    ours: Option<bool>,
+    kind: EventKind,
+    /// Where its levels begin in the sink.
+    start: usize,
+    /// Whether there is an `updates`.
+    has_levels: bool,
+    error: Option<LevelError>,
+    needs: Scale,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum EventKind {
+    Missing,
+    Unknown,
+    Known(FrameKind),
+}
+
+impl EventState {
+    fn fail(&mut self, index: usize, field: LevelField, fault: Fault, reason: impl Into<Cow<'static, str>>) {
+        self.error.get_or_insert(LevelError { fault, index, field, reason: reason.into() });
+    }
+
+    fn number(&mut self, index: usize, field: LevelField, text: &str, decimals: u8) -> u64 {
+        match parse_count(text.as_bytes(), decimals) {
+            Ok(0) if field == LevelField::Price => self.fail(index, field, Fault::BadNumber, "is zero"),
+            Ok(count) => return count,
+            Err(NumberError::FinerThanScale { needs }) if needs <= u32::from(DECIMALS_MAX) => {
+                let needed = match field {
+                    LevelField::Price => &mut self.needs.price_decimals,
+                    _ => &mut self.needs.size_decimals,
+                };
+                // At most DECIMALS_MAX.
+                *needed = (*needed).max(needs as u8);
+            }
+            Err(error) => {
+                let fault = match error {
+                    NumberError::TooLarge | NumberError::FinerThanScale { .. } => Fault::NumberTooLarge,
+                    NumberError::Empty | NumberError::Negative | NumberError::NotDecimal => Fault::BadNumber,
+                };
+                self.fail(index, field, fault, format!("'{}' {error}", quote(text)));
+            }
+        }
+        0
+    }
+}
+
+impl Sink<'_> {
+    /// Takes over what an event brought.
+    fn end_event(&mut self, mut event: EventState) {
+        if event.has_levels && event.ours.is_none() {
+            event.fail(0, LevelField::Whole, Fault::Malformed, "has no product_id");
+        } else if event.ours == Some(true) && event.kind == EventKind::Missing {
+            event.fail(0, LevelField::Whole, Fault::Malformed, "has no type");
+        } else if event.ours == Some(true) && event.kind != EventKind::Unknown && !event.has_levels {
+            event.fail(0, LevelField::Whole, Fault::Malformed, "has no updates");
+        }
+        match event.kind {
+            _ if event.ours == Some(false) || (event.ours.is_none() && !event.has_levels) => {
+                self.levels.truncate(event.start);
+                return;
+            }
+            EventKind::Known(FrameKind::Snapshot) => {
+                // What came before in this message is void.
+                self.levels.drain(..event.start);
+                self.kind = Some(FrameKind::Snapshot);
+            }
+            EventKind::Known(kind) => {
+                self.kind.get_or_insert(kind);
+            }
+            EventKind::Unknown => {
+                self.levels.truncate(event.start);
+                return;
+            }
+            EventKind::Missing => {}
+        }
+        self.needs.price_decimals = self.needs.price_decimals.max(event.needs.price_decimals);
+        self.needs.size_decimals = self.needs.size_decimals.max(event.needs.size_decimals);
+        if self.error.is_none() {
+            self.error = event.error;
+        }
+    }
+}
+
+/// The beginning of a text from the venue, fit for one line.
+fn quote(text: &str) -> Box<str> {
+    let mut quoted: String = text.chars().take(QUOTE_CHARS_MAX).flat_map(char::escape_debug).collect();
+    if text.chars().nth(QUOTE_CHARS_MAX).is_some() {
+        quoted.push('…');
+    }
+    quoted.into()
+}
+
+/// A visitor that can stand for a value of any type.
+macro_rules! seed {
+    ($visitor:ty, $value:ty $(, $($generics:tt)*)?) => {
+        impl<'de, $($($generics)*)?> DeserializeSeed<'de> for $visitor {
+            type Value = $value;
+            fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+                deserializer.deserialize_any(self)
+            }
+        }
+    };
+}
+
+/// The visits by which a visitor passes over values that it has no use for; they yield the default.
+macro_rules! pass_over {
+    ($($visit:ident($type:ty)),*; $($nested:ident: $access:ident),*) => {
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("any JSON value")
+        }
+        $(fn $visit<E>(self, _: $type) -> Result<Self::Value, E> {
+            Ok(Default::default())
+        })*
+        $(fn $nested<A: $access<'de>>(self, nested: A) -> Result<Self::Value, A::Error> {
+            IgnoredAny.$nested(nested).map(|_| Default::default())
+        })*
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok(Default::default())
+        }
+    };
+}
+
+/// Calls its function with a string; anything else in its place is passed over.
+struct Text<F>(F);
+
+seed!(Text<F>, (), F: FnOnce(&str));
+
+impl<'de, F: FnOnce(&str)> Visitor<'de> for Text<F> {
+    type Value = ();
+    pass_over!(visit_bool(bool), visit_i64(i64), visit_u64(u64), visit_f64(f64); visit_seq: SeqAccess, visit_map: MapAccess);
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        self.0(text);
+        Ok(())
+    }
+}
+
+/// Yields an unsigned number; anything else in its place is none.
+struct Unsigned;
+
+seed!(Unsigned, Option<u64>);
+
+impl<'de> Visitor<'de> for Unsigned {
+    type Value = Option<u64>;
+    pass_over!(visit_bool(bool), visit_i64(i64), visit_f64(f64), visit_str(&str); visit_seq: SeqAccess, visit_map: MapAccess);
+    fn visit_u64<E>(self, number: u64) -> Result<Option<u64>, E> {
+        Ok(Some(number))
+    }
+}
+
+/// The keys that mean something, at any depth.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Key {
+    Channel,
+    Timestamp,
+    SequenceNum,
+    Events,
+    Type,
+    Message,
+    ProductId,
+    Updates,
+    Side,
+    PriceLevel,
+    NewQuantity,
+    Unknown,
+}
+
+struct KeySeed;
+
+impl<'de> DeserializeSeed<'de> for KeySeed {
+    type Value = Key;
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Key, D::Error> {
+        deserializer.deserialize_identifier(self)
+    }
+}
+
+impl Visitor<'_> for KeySeed {
+    type Value = Key;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+    fn visit_str<E>(self, key: &str) -> Result<Key, E> {
+        Ok(match key {
+            "channel" => Key::Channel,
+            "timestamp" => Key::Timestamp,
+            "sequence_num" => Key::SequenceNum,
+            "events" => Key::Events,
+            "type" => Key::Type,
+            "message" => Key::Message,
+            "product_id" => Key::ProductId,
+            "updates" => Key::Updates,
+            "side" => Key::Side,
+            "price_level" => Key::PriceLevel,
+            "new_quantity" => Key::NewQuantity,
+            _ => Key::Unknown,
+        })
+    }
+}
+
+pub(super) struct EnvelopeVisitor<'s, 'a>(pub(super) &'s mut Sink<'a>);
+
+impl<'de> Visitor<'de> for EnvelopeVisitor<'_, '_> {
+    type Value = ();
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a message object")
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Self(sink) = self;
+        while let Some(key) = map.next_key_seed(KeySeed)? {
+            let envelope = &mut sink.envelope;
+            match key {
+                Key::Channel => map.next_value_seed(Text(|text: &str| {
+                    envelope.channel = match text {
+                        "l2_data" => Channel::Level2,
+                        "heartbeats" => Channel::Heartbeats,
+                        "subscriptions" => Channel::Subscriptions,
+                        _ => Channel::Other,
+                    };
+                }))?,
+                Key::Timestamp => map.next_value_seed(Text(|text: &str| {
+                    envelope.ts_event_ns = parse_utc_ns(text.as_bytes()).unwrap_or(0);
+                }))?,
+                Key::SequenceNum => envelope.sequence_num = map.next_value_seed(Unsigned)?,
+                Key::Type => map.next_value_seed(Text(|text: &str| envelope.is_error = text == "error"))?,
+                Key::Message => map.next_value_seed(Text(|text: &str| envelope.message = Some(quote(text))))?,
+                Key::Events => map.next_value_seed(EventsVisitor(sink))?,
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+struct EventsVisitor<'s, 'a>(&'s mut Sink<'a>);
+
+seed!(EventsVisitor<'_, '_>, ());
+
+impl<'de> Visitor<'de> for EventsVisitor<'_, '_> {
+    type Value = ();
+    pass_over!(visit_bool(bool), visit_i64(i64), visit_u64(u64), visit_f64(f64), visit_str(&str); visit_map: MapAccess);
+    fn visit_seq<A: SeqAccess<'de>>(self, mut events: A) -> Result<(), A::Error> {
+        while events.next_element_seed(EventVisitor(self.0))?.is_some() {}
+        Ok(())
+    }
+}
+
+struct EventVisitor<'s, 'a>(&'s mut Sink<'a>);
+
+seed!(EventVisitor<'_, '_>, ());
+
+impl<'de> Visitor<'de> for EventVisitor<'_, '_> {
+    type Value = ();
+    pass_over!(visit_bool(bool), visit_i64(i64), visit_u64(u64), visit_f64(f64), visit_str(&str); visit_seq: SeqAccess);
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Self(sink) = self;
+        let mut event = EventState {
+            ours: None,
+            kind: EventKind::Missing,
+            start: sink.levels.len(),
+            has_levels: false,
+            error: None,
+            needs: sink.scale,
+        };
+        while let Some(key) = map.next_key_seed(KeySeed)? {
+            match key {
+                Key::Type => map.next_value_seed(Text(|text: &str| {
+                    event.kind = match text {
+                        "snapshot" => EventKind::Known(FrameKind::Snapshot),
+                        "update" => EventKind::Known(FrameKind::Update),
+                        _ => EventKind::Unknown,
+                    };
+                }))?,
+                Key::ProductId => {
+                    map.next_value_seed(Text(|text: &str| event.ours = Some(sink.parser.is_ours(text))))?;
+                }
+                Key::Updates if event.ours != Some(false) => {
+                    event.has_levels = true;
+                    if !map.next_value_seed(UpdatesVisitor { sink: &mut *sink, event: &mut event })? {
+                        event.fail(0, LevelField::Whole, Fault::Malformed, "has updates that are no array");
+                    }
+                }
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        sink.end_event(event);
+        Ok(())
+    }
+}
+
+/// Yields whether the value is an array.
+struct UpdatesVisitor<'s, 'a> {
+    sink: &'s mut Sink<'a>,
+    event: &'s mut EventState,
+}
+
+seed!(UpdatesVisitor<'_, '_>, bool);
+
+impl<'de> Visitor<'de> for UpdatesVisitor<'_, '_> {
+    type Value = bool;
+    pass_over!(visit_bool(bool), visit_i64(i64), visit_u64(u64), visit_f64(f64), visit_str(&str); visit_map: MapAccess);
+    fn visit_seq<A: SeqAccess<'de>>(self, mut updates: A) -> Result<bool, A::Error> {
+        let Self { sink, event } = self;
+        let mut index = 0;
+        while let Some(level) =
+            updates.next_element_seed(LevelVisitor { event: &mut *event, index, scale: sink.scale })?
+        {
+            match level {
+                Some(level) => sink.levels.push(level),
+                None => {
+                    event.fail(index, LevelField::Whole, Fault::Malformed, "is no object of side, price and quantity")
+                }
+            }
+            index += 1;
+        }
+        Ok(true)
+    }
+}
+
+/// Yields a level, whose counts are 0 where an error was noted, or none if a field is missing or no string.
+struct LevelVisitor<'s> {
+    event: &'s mut EventState,
+    index: usize,
+    scale: Scale,
+}
+
+seed!(LevelVisitor<'_>, Option<Event>);
+
+impl<'de> Visitor<'de> for LevelVisitor<'_> {
+    type Value = Option<Event>;
+    pass_over!(visit_bool(bool), visit_i64(i64), visit_u64(u64), visit_f64(f64), visit_str(&str); visit_seq: SeqAccess);
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Option<Event>, A::Error> {
+        let Self { event, index, scale } = self;
+        let (mut side, mut price_ticks, mut size_lots) = (None, None, None);
+        while let Some(key) = map.next_key_seed(KeySeed)? {
+            match key {
+                Key::Side => map.next_value_seed(Text(|text: &str| {
+                    side = Some(match text {
+                        "bid" => Side::Bid,
+                        "offer" | "ask" => Side::Ask,
+                        _ => {
+                            let reason = format!("'{}' is neither bid nor offer", quote(text));
+                            event.fail(index, LevelField::Side, Fault::UnknownSide, reason);
+                            Side::Bid
+                        }
+                    });
+                }))?,
+                Key::PriceLevel => map.next_value_seed(Text(|text: &str| {
+                    price_ticks = Some(event.number(index, LevelField::Price, text, scale.price_decimals));
+                }))?,
+                Key::NewQuantity => map.next_value_seed(Text(|text: &str| {
+                    size_lots = Some(event.number(index, LevelField::Quantity, text, scale.size_decimals));
+                }))?,
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok((|| Some(Event::level(side?, price_ticks?, size_lots?)))())
+    }
+}
