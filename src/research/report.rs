@@ -7,9 +7,10 @@ pub use page::page;
 pub use terminal::terminal;
 
 use super::bootstrap::BootstrapSettings;
-use super::evaluation::{ContestantReport, PartReport, Rules};
+use super::evaluation::{ContestantReport, PartReport};
 use super::labels::Ties;
 use super::metrics::Metric;
+use super::scoring::Rules;
 use super::selection::Tried;
 use super::source::CaptureFacts;
 use super::training::{Outcomes, Regression, Trained};

@@ -1,11 +1,10 @@
 //! The captures that rows come from: one product, in order of time, read with a progress bar.
 
 use super::dataset::{Collector, LabelledRow, Observer, RowCounts, SinkError};
+use super::source_error::SourceError;
 use crate::capture::{CaptureError, CaptureReader, Progress};
 use crate::clock::Speed;
 use crate::event::{Event, FrameHead};
-use crate::failure::Failure;
-use crate::features::{CATALOGUE, FEATURES_MAX, Feature, FeatureError, SEED};
 use crate::feed::intake::{EngineGone, Publish, ScaleRule};
 use crate::replay::{Replay, ReplayError, ReplayOutcome};
 use crate::session::Feed;
@@ -18,113 +17,6 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// What is wrong with the captures as a set.
-#[derive(Debug, thiserror::Error)]
-pub enum SourceError {
-    /// One of them.
-    #[error(transparent)]
-    Replay(#[from] ReplayError),
-    /// One of them, while it was read.
-    #[error(transparent)]
-    Capture(#[from] CaptureError),
-    /// Different products.
-    #[error(
-        "the captures are of different products: {first} holds {product}, {other} does not; name the product with --product, \
-         or leave that capture out"
-    )]
-    Products {
-        /// The capture that decided.
-        first: PathBuf,
-        /// Its product.
-        product: String,
-        /// The one that lacks it.
-        other: PathBuf,
-    },
-    /// Different scales.
-    #[error(
-        "the captures have different ticks: {first} has {first_decimals} decimals in its prices, {other} has {other_decimals}; \
-         give the product's --tick-size if they are of one market"
-    )]
-    Ticks {
-        /// The capture that decided.
-        first: PathBuf,
-        /// Its decimals.
-        first_decimals: u8,
-        /// The one that differs.
-        other: PathBuf,
-        /// Its decimals.
-        other_decimals: u8,
-    },
-    /// Two captures of the same time.
-    #[error("{first} and {second} overlap in time, so that the same rows would count twice; leave one out")]
-    Overlap {
-        /// One.
-        first: PathBuf,
-        /// The other.
-        second: PathBuf,
-    },
-    /// A capture to test on of a time that was trained on.
-    #[error(
-        "the test capture {test} overlaps the training capture {train} in time: the model would be tested on what it has \
-         seen; give --allow-overlap if that is meant"
-    )]
-    TestOverlap {
-        /// Trained on.
-        train: PathBuf,
-        /// To be tested on.
-        test: PathBuf,
-    },
-    /// A capture cannot be hashed.
-    #[error("cannot read capture {path}: {source}")]
-    Hash {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// No frame had features.
-    #[error(
-        "no frame has features: of {frames} frames {live} left the book live, {thin} of these with fewer levels than the \
-         features look at and {warming_up} with fewer updates than they look back on"
-    )]
-    NoRows {
-        /// Frames of the book.
-        frames: u64,
-        /// Those that left the book live.
-        live: u64,
-        /// Without enough levels.
-        thin: u64,
-        /// Without enough history.
-        warming_up: u64,
-    },
-    /// No row has a label.
-    #[error(
-        "the horizon of {horizon} updates is longer than the captures: the longest stretch with a live book has \
-         {longest_live} frames"
-    )]
-    Horizon {
-        /// What was asked for.
-        horizon: u32,
-        /// Frames.
-        longest_live: u64,
-    },
-    /// Somebody stopped the program.
-    #[error("interrupted; nothing was written")]
-    Interrupted,
-    /// Rows could not be taken.
-    #[error(transparent)]
-    Sink(SinkError),
-}
-
-impl From<SourceError> for Failure {
-    fn from(error: SourceError) -> Self {
-        match error {
-            SourceError::Interrupted | SourceError::Sink(_) => Self::running(error),
-            _ => Self::input(error),
-        }
-    }
-}
 
 /// Captures of one product, in order of time.
 #[derive(Clone, Debug)]
@@ -449,97 +341,4 @@ pub struct RowShape {
     pub horizon: u32,
     /// Every so many evaluated frames become a row.
     pub every: u32,
-}
-
-/// What is wrong with a list of features.
-#[derive(Debug, thiserror::Error)]
-pub enum FeatureListError {
-    /// A name.
-    #[error(transparent)]
-    Feature(#[from] FeatureError),
-    /// A name that comes twice.
-    #[error("feature '{0}' is named twice")]
-    Twice(Feature),
-    /// Too many.
-    #[error("{0} features are too many; a model has at most {FEATURES_MAX}")]
-    TooMany(usize),
-}
-
-/// Numbers of updates that `all` stands for.
-const MID_RETURNS: [u32; 3] = [1, 20, 100];
-const OFI_LEVELS: [u8; 3] = [1, 5, 10];
-const OFI_UPDATES: [u32; 3] = [1, 20, 100];
-
-/// Reads a list of features: `seed` for the original program's 28, `all` for every family at every depth and a few
-/// lengths of history, or names separated by commas.
-///
-/// # Errors
-/// See [`FeatureListError`].
-pub fn parse_features(text: &str) -> Result<Vec<Feature>, FeatureListError> {
-    let features: Vec<Feature> = match text {
-        "seed" => return Ok(SEED.to_vec()),
-        "all" => return Ok(all_features()),
-        names => names.split(',').map(|name| name.trim().parse()).collect::<Result<_, _>>()?,
-    };
-    if features.len() > FEATURES_MAX {
-        return Err(FeatureListError::TooMany(features.len()));
-    }
-    for (index, feature) in features.iter().enumerate() {
-        if features[..index].contains(feature) {
-            return Err(FeatureListError::Twice(*feature));
-        }
-    }
-    Ok(features)
-}
-
-/// The seed's features and then the rest of the catalogue.
-fn all_features() -> Vec<Feature> {
-    let mut features = SEED.to_vec();
-    for family in CATALOGUE {
-        let pattern = family.pattern;
-        let names: Vec<String> = if pattern == "ofi_N_K" {
-            let pairs = OFI_LEVELS.iter().flat_map(|n| OFI_UPDATES.iter().map(move |k| (n, k)));
-            pairs.map(|(n, k)| format!("ofi_{n}_{k}")).collect()
-        } else if let Some(family) = pattern.strip_suffix("_K") {
-            MID_RETURNS.iter().map(|k| format!("{family}_{k}")).collect()
-        } else if let Some(family) = pattern.strip_suffix("_N") {
-            (1..=crate::features::DEPTH_MAX).map(|n| format!("{family}_{n}")).collect()
-        } else {
-            vec![pattern.to_owned()]
-        };
-        for name in names {
-            let feature = name.parse().expect("the catalogue's patterns name features");
-            if !features.contains(&feature) {
-                features.push(feature);
-            }
-        }
-    }
-    assert!(features.len() <= FEATURES_MAX, "all features fit a model");
-    features
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lists_of_features() {
-        assert_eq!(parse_features("seed").unwrap(), SEED);
-        let all = parse_features("all").unwrap();
-        assert_eq!(all[..28], SEED);
-        assert_eq!(all.len(), 128);
-        assert_eq!(parse_features("mid, imbalance_3").unwrap(), [Feature::Mid, Feature::Imbalance(3)]);
-        for (text, message) in [
-            ("mid,mid", "feature 'mid' is named twice"),
-            ("", "unknown feature ''; `papertrader features --list` names all"),
-            ("imbalance_11", "feature 'imbalance_11': the depth goes from 1 to 10"),
-        ] {
-            assert_eq!(parse_features(text).unwrap_err().to_string(), message);
-        }
-        let many: Vec<String> = (1..=129).map(|k| format!("mid_return_{k}")).collect();
-        assert_eq!(
-            parse_features(&many.join(",")).unwrap_err().to_string(),
-            "129 features are too many; a model has at most 128"
-        );
-    }
 }

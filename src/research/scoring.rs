@@ -1,0 +1,232 @@
+//! Lets models decide on captures: their logits on every row, and the trades that they would have made.
+
+use super::bootstrap::BootstrapSettings;
+use super::dataset::{Observer, SinkError};
+use super::economics::{Closed, Traded, Trader};
+use super::labels::{DoubleMid, Ties};
+use super::source::{CaptureFacts, RowShape, Source, Watch};
+use super::source_error::SourceError;
+use crate::book::Book;
+use crate::features::{FeatureSet, NoFeatures, Row};
+use crate::model::{Model, logit_of};
+use crate::simulator::SimulatorSettings;
+use crate::units::Scale;
+
+/// Somebody who gives probabilities.
+#[derive(Clone, Debug)]
+pub struct Contestant {
+    /// For reports.
+    pub name: String,
+    /// What it goes by.
+    pub by: By,
+}
+
+/// What a contestant goes by.
+#[derive(Clone, Debug)]
+pub enum By {
+    /// A model of the book.
+    Model(Box<Model>),
+    /// Always the same probability.
+    Constant(f64),
+}
+
+/// How models are scored.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// Updates from a row to the mid that it is scored against; also the holding time of the trades.
+    pub horizon: u32,
+    /// How rows count whose mid stays.
+    pub ties: Ties,
+    /// The probability from which to buy.
+    pub threshold: f64,
+    /// Quote currency spent per purchase.
+    pub buy_amount: f64,
+    /// For intervals.
+    pub bootstrap: BootstrapSettings,
+    /// How many threads may work.
+    pub threads: usize,
+}
+
+impl Rules {
+    /// What the engine is told.
+    pub fn simulator(&self) -> SimulatorSettings {
+        SimulatorSettings {
+            threshold_logit: logit_of(self.threshold),
+            lag_updates: self.horizon,
+            buy_amount: self.buy_amount,
+        }
+    }
+}
+
+/// The logits of all contestants after each frame, and behind them the features of all their models.
+struct LogitRows<'a> {
+    contestants: &'a [Contestant],
+    sets: Vec<Option<FeatureSet>>,
+    row: Row,
+}
+
+impl<'a> LogitRows<'a> {
+    fn new(contestants: &'a [Contestant]) -> Self {
+        let sets = contestants.iter().map(|contestant| match &contestant.by {
+            By::Model(model) => Some(FeatureSet::new(&model.features)),
+            By::Constant(_) => None,
+        });
+        Self { contestants, sets: sets.collect(), row: Row::default() }
+    }
+}
+
+impl Observer for LogitRows<'_> {
+    fn width(&self) -> usize {
+        self.sets.len() + self.sets.iter().flatten().map(|set| set.features().len()).sum::<usize>()
+    }
+
+    fn reset(&mut self) {
+        self.sets.iter_mut().flatten().for_each(FeatureSet::reset);
+    }
+
+    fn refine(&mut self, from: Scale, to: Scale) {
+        self.sets.iter_mut().flatten().for_each(|set| set.refine(from, to));
+    }
+
+    fn observe(&mut self, book: &Book, ts_recv_ns: i64, values: &mut [f64]) -> Result<(), NoFeatures> {
+        let (logits, mut features) = values.split_at_mut(self.sets.len());
+        // All look at every frame, so that each remembers what it would remember alone.
+        let mut seen = Ok(());
+        for ((contestant, set), logit) in self.contestants.iter().zip(&mut self.sets).zip(logits) {
+            match (&contestant.by, set) {
+                (By::Model(model), Some(set)) => {
+                    seen = seen.and(set.update(book, ts_recv_ns, &mut self.row));
+                    *logit = model.logit(&self.row);
+                    let (own, rest) = features.split_at_mut(model.features.len());
+                    own.copy_from_slice(self.row.values(own.len()));
+                    features = rest;
+                }
+                (By::Constant(probability), _) => *logit = logit_of(*probability),
+                (By::Model(_), None) => {}
+            }
+        }
+        seen
+    }
+}
+
+/// A stretch of rows that belong together: those trained on, or those tested on.
+#[derive(Clone, Debug)]
+pub struct Part {
+    pub(super) captures: Vec<u32>,
+    pub(super) sequences: Vec<u64>,
+    pub(super) times_ns: Vec<i64>,
+    pub(super) signs: Vec<i8>,
+    /// By contestant.
+    pub(super) logits: Vec<Vec<f64>>,
+    /// Sums of the contestants' features, as the observer has them.
+    feature_sums: Vec<f64>,
+    pub(super) mid_changes: u64,
+    last_mid: Option<(u32, DoubleMid)>,
+    /// By contestant.
+    pub(super) trades: Vec<Vec<Closed>>,
+    /// By contestant: positions still open.
+    pub(super) open: Vec<u64>,
+}
+
+impl Part {
+    fn new(contestants: usize) -> Self {
+        Self {
+            captures: Vec::new(),
+            sequences: Vec::new(),
+            times_ns: Vec::new(),
+            signs: Vec::new(),
+            logits: vec![Vec::new(); contestants],
+            feature_sums: Vec::new(),
+            mid_changes: 0,
+            last_mid: None,
+            trades: vec![Vec::new(); contestants],
+            open: vec![0; contestants],
+        }
+    }
+
+    /// Labelled rows.
+    pub fn rows(&self) -> usize {
+        self.signs.len()
+    }
+
+    /// Means of the features of a contestant's model, in the model's order.
+    pub fn feature_means(&self, contestants: &[Contestant], which: usize) -> Vec<f64> {
+        let width = |contestant: &Contestant| match &contestant.by {
+            By::Model(model) => model.features.len(),
+            By::Constant(_) => 0,
+        };
+        let from: usize = contestants[..which].iter().map(width).sum();
+        let own = self.feature_sums.get(from..from + width(&contestants[which])).unwrap_or_default();
+        own.iter().map(|sum| sum / self.rows() as f64).collect()
+    }
+}
+
+/// To which part a row belongs, by its capture's number and its sequence; `None` for neither.
+pub type PartOf<'a> = &'a dyn Fn(u32, u64) -> Option<usize>;
+
+/// Reads captures and scores the contestants on `parts` parts of them.
+///
+/// # Errors
+/// A capture is not as it should be, or somebody asked for the end.
+pub fn score(
+    source: &Source,
+    contestants: &[Contestant],
+    rules: &Rules,
+    parts: usize,
+    part_of: PartOf<'_>,
+    watch: &Watch<'_>,
+) -> Result<(Vec<Part>, Vec<CaptureFacts>), SourceError> {
+    let mut scored = vec![Part::new(contestants.len()); parts];
+    let shape = RowShape { horizon: rules.horizon, every: 1 };
+    let mut traded: Vec<(u32, Vec<Traded>)> = Vec::new();
+    let mut observer = LogitRows::new(contestants);
+    let facts = source.read(
+        shape,
+        &mut observer,
+        watch,
+        &mut |row| -> Result<(), SinkError> {
+            let (capture, sequence) = (row.head.capture, row.head.sequence);
+            let (Some(change), Some(part)) = (row.change, part_of(capture, sequence)) else { return Ok(()) };
+            let part = &mut scored[part];
+            part.captures.push(capture);
+            part.sequences.push(sequence);
+            part.times_ns.push(row.head.ts_recv_ns);
+            part.signs.push(change.sign);
+            let (logits, features) = row.values.split_at(contestants.len());
+            for (column, &logit) in part.logits.iter_mut().zip(logits) {
+                column.push(logit);
+            }
+            part.feature_sums.resize(features.len(), 0.0);
+            for (sum, feature) in part.feature_sums.iter_mut().zip(features) {
+                *sum += feature;
+            }
+            let moved = |(before, mid): (u32, DoubleMid)| before == capture && mid.change_to(row.head.mid).sign != 0;
+            part.mid_changes += u64::from(part.last_mid.is_some_and(moved));
+            part.last_mid = Some((capture, row.head.mid));
+            Ok(())
+        },
+        |capture| {
+            let traders = contestants.iter().filter_map(|contestant| match &contestant.by {
+                By::Model(model) => Some(Trader::new(capture, model, rules.simulator())),
+                By::Constant(_) => None,
+            });
+            traders.collect::<Vec<_>>()
+        },
+        |capture, traders: Vec<Trader>| traded.push((capture, traders.into_iter().map(Trader::finish).collect())),
+    )?;
+    for (capture, traders) in traded {
+        let models = (0..contestants.len()).filter(|&at| matches!(contestants[at].by, By::Model(_)));
+        for (contestant, Traded { closed, open }) in models.zip(traders) {
+            for trade in closed {
+                if let Some(part) = part_of(trade.capture, trade.sequence) {
+                    scored[part].trades[contestant].push(trade);
+                }
+            }
+            // What is open at a capture's end was bought in its last frames.
+            if let Some(part) = part_of(capture, u64::MAX) {
+                scored[part].open[contestant] += open as u64;
+            }
+        }
+    }
+    Ok((scored, facts))
+}

@@ -1,0 +1,115 @@
+//! What can be wrong with the captures that rows come from.
+
+use super::dataset::SinkError;
+use crate::capture::CaptureError;
+use crate::failure::Failure;
+use crate::replay::ReplayError;
+use std::io;
+use std::path::PathBuf;
+
+/// What is wrong with the captures as a set.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// One of them.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    /// One of them, while it was read.
+    #[error(transparent)]
+    Capture(#[from] CaptureError),
+    /// Different products.
+    #[error(
+        "the captures are of different products: {first} holds {product}, {other} does not; name the product with --product, \
+         or leave that capture out"
+    )]
+    Products {
+        /// The capture that decided.
+        first: PathBuf,
+        /// Its product.
+        product: String,
+        /// The one that lacks it.
+        other: PathBuf,
+    },
+    /// Different scales.
+    #[error(
+        "the captures have different ticks: {first} has {first_decimals} decimals in its prices, {other} has {other_decimals}; \
+         give the product's --tick-size if they are of one market"
+    )]
+    Ticks {
+        /// The capture that decided.
+        first: PathBuf,
+        /// Its decimals.
+        first_decimals: u8,
+        /// The one that differs.
+        other: PathBuf,
+        /// Its decimals.
+        other_decimals: u8,
+    },
+    /// Two captures of the same time.
+    #[error("{first} and {second} overlap in time, so that the same rows would count twice; leave one out")]
+    Overlap {
+        /// One.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
+    },
+    /// A capture to test on of a time that was trained on.
+    #[error(
+        "the test capture {test} overlaps the training capture {train} in time: the model would be tested on what it has \
+         seen; give --allow-overlap if that is meant"
+    )]
+    TestOverlap {
+        /// Trained on.
+        train: PathBuf,
+        /// To be tested on.
+        test: PathBuf,
+    },
+    /// A capture cannot be hashed.
+    #[error("cannot read capture {path}: {source}")]
+    Hash {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// No frame had features.
+    #[error(
+        "no frame has features: of {frames} frames {live} left the book live, {thin} of these with fewer levels than the \
+         features look at and {warming_up} with fewer updates than they look back on"
+    )]
+    NoRows {
+        /// Frames of the book.
+        frames: u64,
+        /// Those that left the book live.
+        live: u64,
+        /// Without enough levels.
+        thin: u64,
+        /// Without enough history.
+        warming_up: u64,
+    },
+    /// No row has a label.
+    #[error(
+        "the horizon of {horizon} updates is longer than the captures: the longest stretch with a live book has \
+         {longest_live} frames"
+    )]
+    Horizon {
+        /// What was asked for.
+        horizon: u32,
+        /// Frames.
+        longest_live: u64,
+    },
+    /// Somebody stopped the program.
+    #[error("interrupted; nothing was written")]
+    Interrupted,
+    /// Rows could not be taken.
+    #[error(transparent)]
+    Sink(SinkError),
+}
+
+impl From<SourceError> for Failure {
+    fn from(error: SourceError) -> Self {
+        match error {
+            SourceError::Interrupted | SourceError::Sink(_) => Self::running(error),
+            _ => Self::input(error),
+        }
+    }
+}
