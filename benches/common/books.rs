@@ -5,6 +5,7 @@ use papertrader::book::{Book, Level};
 use papertrader::event::FrameKind;
 use papertrader::units::{Scale, Side};
 use std::collections::BTreeMap;
+use std::hint::black_box;
 
 /// How many levels of each side are read.
 pub const TOP: usize = 10;
@@ -13,6 +14,9 @@ pub const TOP: usize = 10;
 pub trait Depth {
     /// A frame as the book's interface takes it.
     type Frame;
+
+    /// Reads all levels of a frame, to have them in the caches as the thread that takes them from a ring has them.
+    fn touch(frame: &Self::Frame) -> u64;
 
     /// Applies all levels of a frame.
     fn apply(&mut self, frame: &Self::Frame);
@@ -28,25 +32,43 @@ pub fn levels_sum(bids: impl Iterator<Item = (u64, u64)>, asks: impl Iterator<It
     bids.take(TOP).chain(asks.take(TOP)).fold(0, |sum, (price_ticks, size_lots)| mix_level(sum, price_ticks, size_lots))
 }
 
+/// Frames whose levels are brought into the caches at a time.
+const BLOCK_FRAMES: usize = 64;
+
 /// An arm that applies every frame and reads the best levels after it. The book is kept from round to round, as a running
 /// program keeps it; the snapshot that begins it anew is not timed.
 pub fn apply_and_read<'a, D: Depth + 'a>(name: &'a str, book: D, frames: &'a [D::Frame]) -> Arm<'a> {
-    let run = |book: &mut D| {
-        frames[1..].iter().fold(0, |sum, frame| {
+    arm(name, book, frames, |book, frames| {
+        frames.iter().fold(0, |sum, frame| {
             book.apply(frame);
             mix(sum, book.top_sum())
         })
-    };
-    Arm::prepared(name, book, |book| book.apply(&frames[0]), run)
+    })
 }
 
-/// The same, but the best levels are read after the last frame only.
+/// The same, but the best levels are read after every block of frames only.
 pub fn apply_alone<'a, D: Depth + 'a>(name: &'a str, book: D, frames: &'a [D::Frame]) -> Arm<'a> {
-    let run = |book: &mut D| {
-        frames[1..].iter().for_each(|frame| book.apply(frame));
+    arm(name, book, frames, |book, frames| {
+        frames.iter().for_each(|frame| book.apply(frame));
         book.top_sum()
+    })
+}
+
+fn arm<'a, D: Depth + 'a>(
+    name: &'a str,
+    book: D,
+    frames: &'a [D::Frame],
+    run: impl Fn(&mut D, &[D::Frame]) -> u64 + 'a,
+) -> Arm<'a> {
+    let (snapshot, updates) = (&frames[0], &frames[1..]);
+    let block = |at: usize| &updates[at * BLOCK_FRAMES..updates.len().min((at + 1) * BLOCK_FRAMES)];
+    let prepare = move |book: &mut D, at: usize| {
+        if at == 0 {
+            book.apply(snapshot);
+        }
+        black_box(block(at).iter().map(D::touch).fold(0, u64::wrapping_add));
     };
-    Arm::prepared(name, book, |book| book.apply(&frames[0]), run)
+    Arm::in_blocks(name, book, updates.len().div_ceil(BLOCK_FRAMES), prepare, move |book, at| run(book, block(at)))
 }
 
 /// Our book.
@@ -63,6 +85,10 @@ impl Ours {
 
 impl Depth for Ours {
     type Frame = Parsed;
+
+    fn touch((_, levels): &Parsed) -> u64 {
+        levels.iter().map(|level| level.price_ticks()).fold(0, u64::wrapping_add)
+    }
 
     fn apply(&mut self, (kind, levels): &Parsed) {
         if *kind == FrameKind::Snapshot {
@@ -90,6 +116,10 @@ pub struct Maps {
 
 impl Depth for Maps {
     type Frame = Parsed;
+
+    fn touch((_, levels): &Parsed) -> u64 {
+        levels.iter().map(|level| level.price_ticks()).fold(0, u64::wrapping_add)
+    }
 
     fn apply(&mut self, (kind, levels): &Parsed) {
         if *kind == FrameKind::Snapshot {

@@ -6,6 +6,8 @@ use papertrader::feed::level2::{BookPart, Malformed, Message as Parsed, Parser};
 use papertrader::units::{Scale, Side, parse_count};
 use serde::Deserialize;
 use std::borrow::Cow;
+use std::mem::{replace, take};
+use std::ops::Range;
 
 /// The obvious structures, without a copy where the text has no escapes.
 #[derive(Deserialize)]
@@ -54,8 +56,40 @@ fn level_sum(sum: u64, side: Side, price_ticks: u64, size_lots: u64) -> u64 {
 pub struct Messages<'a> {
     pub product: &'a str,
     pub scale: Scale,
-    pub messages: Vec<&'a [u8]>,
-    pub levels: usize,
+    messages: Vec<&'a [u8]>,
+    levels: usize,
+    /// Messages that are received at a time.
+    blocks: Vec<Range<usize>>,
+}
+
+/// The most bytes that are received at a time, but for a longer message: few enough for the caches.
+const BLOCK_BYTES: usize = 128 << 10;
+
+/// Messages as a read leaves them: behind one another, and in the caches.
+#[derive(Default)]
+struct Received {
+    bytes: Vec<u8>,
+    lengths: Vec<usize>,
+}
+
+impl Received {
+    fn receive(&mut self, messages: &[&[u8]]) {
+        self.bytes.clear();
+        self.lengths.clear();
+        for message in messages {
+            self.bytes.extend_from_slice(message);
+            self.lengths.push(message.len());
+        }
+    }
+
+    fn sum(&mut self, mut message_sum: impl FnMut(&mut [u8]) -> u64) -> u64 {
+        let mut rest = &mut self.bytes[..];
+        self.lengths.iter().fold(0, |sum, &length| {
+            let (message, behind) = take(&mut rest).split_at_mut(length);
+            rest = behind;
+            mix(sum, message_sum(message))
+        })
+    }
 }
 
 impl<'a> Messages<'a> {
@@ -68,12 +102,21 @@ impl<'a> Messages<'a> {
             if !read.is_ok_and(|read| matches!(read.book, BookPart::Frame(_))) {
                 continue;
             }
-            if std::mem::replace(&mut begun, true) {
+            if replace(&mut begun, true) {
                 messages.push(&message[..]);
                 levels += buffer.len();
             }
         }
-        Self { product: &capture.product, scale, messages, levels }
+        let (mut blocks, mut begin, mut bytes) = (Vec::new(), 0, 0);
+        for (at, message) in messages.iter().enumerate() {
+            if bytes + message.len() > BLOCK_BYTES && at > begin {
+                blocks.push(begin..at);
+                (begin, bytes) = (at, 0);
+            }
+            bytes += message.len();
+        }
+        blocks.push(begin..messages.len());
+        Self { product: &capture.product, scale, messages, levels, blocks }
     }
 
     pub fn work(&self) -> Work {
@@ -97,19 +140,21 @@ impl<'a> Messages<'a> {
         parse: impl Fn(&mut Parser, &[u8], Scale, &mut Vec<Event>) -> Result<Parsed, Malformed> + 'static,
     ) -> Arm<'_> {
         let (mut parser, mut levels) = (Parser::new(self.product), Vec::with_capacity(1 << 14));
-        Arm::new(name, move || {
-            self.messages.iter().fold(0, |sum, message| {
-                let parsed = parse(&mut parser, message, self.scale, &mut levels).expect("a message");
-                let level = |sum, level: &Event| level_sum(sum, level.side(), level.price_ticks(), level.size_lots());
-                mix(sum, levels.iter().fold(parsed.sequence_num.unwrap_or(0), level))
-            })
+        self.arm(name, move |message| {
+            let parsed = parse(&mut parser, message, self.scale, &mut levels).expect("a message");
+            let level = |sum, level: &Event| level_sum(sum, level.side(), level.price_ticks(), level.size_lots());
+            levels.iter().fold(parsed.sequence_num.unwrap_or(0), level)
         })
     }
 
-    /// The obvious structures, by the parser given.
-    pub fn typed(&self, name: &'a str, read: impl for<'m> Fn(&'m [u8]) -> Message<'m> + 'static) -> Arm<'_> {
-        Arm::new(name, move || {
-            self.messages.iter().fold(0, |sum, message| mix(sum, read(message).sum(self.product, self.scale)))
-        })
+    /// The obvious structures, by the parser given, which may write over the message.
+    pub fn typed(&self, name: &'a str, mut read: impl for<'m> FnMut(&'m mut [u8]) -> Message<'m> + 'a) -> Arm<'_> {
+        self.arm(name, move |message| read(message).sum(self.product, self.scale))
+    }
+
+    fn arm<'s>(&'s self, name: &'a str, mut message_sum: impl FnMut(&mut [u8]) -> u64 + 's) -> Arm<'s> {
+        let receive = |received: &mut Received, at: usize| received.receive(&self.messages[self.blocks[at].clone()]);
+        let run = move |received: &mut Received, _| received.sum(&mut message_sum);
+        Arm::in_blocks(name, Received::default(), self.blocks.len(), receive, run)
     }
 }

@@ -132,13 +132,27 @@ impl<'a> Arm<'a> {
     /// An arm with a state that stays from round to round. `prepare` brings it back to its beginning and is not timed.
     pub fn prepared<S: 'a>(
         name: &'a str,
-        mut state: S,
+        state: S,
         mut prepare: impl FnMut(&mut S) + 'a,
         mut run: impl FnMut(&mut S) -> u64 + 'a,
     ) -> Self {
+        Self::in_blocks(name, state, 1, move |state, _| prepare(state), move |state, _| run(state))
+    }
+
+    /// An arm that does its work block by block, with `prepare` before each block, which is not timed.
+    pub fn in_blocks<S: 'a>(
+        name: &'a str,
+        mut state: S,
+        blocks: usize,
+        mut prepare: impl FnMut(&mut S, usize) + 'a,
+        mut run: impl FnMut(&mut S, usize) -> u64 + 'a,
+    ) -> Self {
         let run = move || {
-            prepare(&mut state);
-            timed(&mut || run(&mut state))
+            (0..blocks).fold((0, 0.0), |(sum, time_ns), block| {
+                prepare(&mut state, block);
+                let (block_sum, block_ns) = timed(&mut || run(&mut state, block));
+                (mix(sum, block_sum), time_ns + block_ns)
+            })
         };
         Self { name, run: Box::new(run) }
     }

@@ -31,6 +31,12 @@ pub struct Peer {
 impl Depth for Peer {
     type Frame = OrderBookEvent;
 
+    fn touch(event: &OrderBookEvent) -> u64 {
+        let (OrderBookEvent::Snapshot(levels) | OrderBookEvent::Update(levels)) = event;
+        let levels = levels.bids().levels().iter().chain(levels.asks().levels());
+        levels.map(|level| level.price.mantissa() as u64).fold(0, u64::wrapping_add)
+    }
+
     fn apply(&mut self, event: &OrderBookEvent) {
         self.book.update(event);
     }

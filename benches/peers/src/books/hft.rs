@@ -98,6 +98,10 @@ impl Peer<HashMapMarketDepth> {
 impl Depth for Peer<HashMapMarketDepth> {
     type Frame = Frame;
 
+    fn touch(frame: &Frame) -> u64 {
+        frame.levels.iter().map(|level| level.price.to_bits()).fold(0, u64::wrapping_add)
+    }
+
     fn apply(&mut self, frame: &Frame) {
         Peer::apply(self, frame);
     }
@@ -124,6 +128,10 @@ impl Peer<ROIVectorMarketDepth> {
 
 impl Depth for Peer<ROIVectorMarketDepth> {
     type Frame = Frame;
+
+    fn touch(frame: &Frame) -> u64 {
+        frame.levels.iter().map(|level| level.price.to_bits()).fold(0, u64::wrapping_add)
+    }
 
     fn apply(&mut self, frame: &Frame) {
         Peer::apply(self, frame);

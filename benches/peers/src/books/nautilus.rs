@@ -58,6 +58,12 @@ impl Peer {
 impl Depth for Peer {
     type Frame = OrderBookDeltas;
 
+    fn touch(deltas: &OrderBookDeltas) -> u64 {
+        // A delta lies in two cache lines.
+        let both = |delta: &OrderBookDelta| (delta.order.price.raw as u64).wrapping_add(delta.ts_init.as_u64());
+        deltas.deltas.iter().map(both).fold(0, u64::wrapping_add)
+    }
+
     fn apply(&mut self, deltas: &OrderBookDeltas) {
         self.book.apply_deltas(deltas).expect("deltas for this book");
     }
