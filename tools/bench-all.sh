@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs every benchmark on this machine and prints all tables, for benches/README.md.
+# Runs every benchmark on this machine but tools/bench-peers.sh and prints all tables, for benches/README.md.
 #
 #   tools/bench-all.sh [FEED_CORE,ENGINE_CORE]
 #

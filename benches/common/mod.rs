@@ -4,13 +4,18 @@
 //! of them alike; a ratio is the median of the rounds' ratios. Every round's arms must give the same checksum.
 #![allow(dead_code)]
 
-use papertrader::capture::{CaptureReader, Item};
-use papertrader::clock::Clock;
+pub mod books;
+pub mod messages;
+
+use papertrader::capture::{CaptureError, CaptureReader, Item};
+use papertrader::clock::{Clock, Speed};
 use papertrader::event::{Event, FrameHead, FrameKind};
 use papertrader::exchange::market::{MarketConfig, SyntheticMarket};
 use papertrader::exchange::message::{self, L2Kind};
 use papertrader::feed::intake::{Arrival, EngineGone, Intake, Publish, ScaleRule};
+use papertrader::replay::Replay;
 use papertrader::units::Scale;
+use std::error::Error;
 use std::hint::black_box;
 use std::path::Path;
 use std::time::Instant;
@@ -28,6 +33,24 @@ pub type Parsed = (FrameKind, Vec<Event>);
 const SYNTHETIC_FRAMES: usize = 20_000;
 
 impl Frames {
+    /// A capture's frames of the first product that it holds.
+    pub fn open(path: &Path) -> Result<Self, Box<dyn Error>> {
+        let product = Replay::open(path, None, ScaleRule::default(), Speed::Max)?.product().to_owned();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        Ok(Self::read(path, &name, &product)?)
+    }
+
+    fn read(path: &Path, name: &str, product: &str) -> Result<Self, CaptureError> {
+        let mut reader = CaptureReader::open(path)?;
+        let mut frames = Vec::new();
+        while let Some(line) = reader.next_line()? {
+            if let Item::Frame(frame) = line.item {
+                frames.push((line.ts_recv_ns, frame.to_vec()));
+            }
+        }
+        Ok(Self { name: name.into(), product: product.into(), frames })
+    }
+
     pub fn bytes(&self) -> usize {
         self.frames.iter().map(|(_, frame)| frame.len()).sum()
     }
@@ -72,15 +95,8 @@ pub fn captures() -> Vec<Frames> {
     let real: Vec<Frames> = [("btc-perp-a", "BTC-PERP"), ("btc-spot-a", "BTC-USDT")]
         .into_iter()
         .filter_map(|(name, product)| {
-            let folder = folder.as_ref()?;
-            let mut reader = CaptureReader::open(&folder.join(format!("{name}.l2.gz"))).ok()?;
-            let mut frames = Vec::new();
-            while let Some(line) = reader.next_line().expect("a good capture") {
-                if let Item::Frame(frame) = line.item {
-                    frames.push((line.ts_recv_ns, frame.to_vec()));
-                }
-            }
-            Some(Frames { name: name.into(), product: product.into(), frames })
+            let path = folder.as_ref()?.join(format!("{name}.l2.gz"));
+            path.is_file().then(|| Frames::read(&path, name, product).expect("a good capture"))
         })
         .collect();
     if real.is_empty() { vec![synthetic()] } else { real }
@@ -102,16 +118,52 @@ pub fn synthetic() -> Frames {
     Frames { name: "synthetic".into(), product: config.product, frames }
 }
 
-/// One way to do the work: runs all of it and gives a checksum.
+/// One way to do the work: runs all of it, and gives a checksum and the time in nanoseconds.
 pub struct Arm<'a> {
     pub name: &'a str,
-    pub run: Box<dyn FnMut() -> u64 + 'a>,
+    run: Box<dyn FnMut() -> (u64, f64) + 'a>,
 }
 
 impl<'a> Arm<'a> {
-    pub fn new(name: &'a str, run: impl FnMut() -> u64 + 'a) -> Self {
+    pub fn new(name: &'a str, mut run: impl FnMut() -> u64 + 'a) -> Self {
+        Self::prepared(name, (), |()| {}, move |()| run())
+    }
+
+    /// An arm with a state that stays from round to round. `prepare` brings it back to its beginning and is not timed.
+    pub fn prepared<S: 'a>(
+        name: &'a str,
+        state: S,
+        mut prepare: impl FnMut(&mut S) + 'a,
+        mut run: impl FnMut(&mut S) -> u64 + 'a,
+    ) -> Self {
+        Self::in_blocks(name, state, 1, move |state, _| prepare(state), move |state, _| run(state))
+    }
+
+    /// An arm that does its work block by block, with `prepare` before each block, which is not timed.
+    pub fn in_blocks<S: 'a>(
+        name: &'a str,
+        mut state: S,
+        blocks: usize,
+        mut prepare: impl FnMut(&mut S, usize) + 'a,
+        mut run: impl FnMut(&mut S, usize) -> u64 + 'a,
+    ) -> Self {
+        let run = move || {
+            (0..blocks).fold((0, 0.0), |(sum, time_ns), block| {
+                prepare(&mut state, block);
+                let (block_sum, block_ns) = timed(&mut || run(&mut state, block));
+                (mix(sum, block_sum), time_ns + block_ns)
+            })
+        };
         Self { name, run: Box::new(run) }
     }
+}
+
+/// Never inlined: `tools/bench-peers.sh --instructions` counts what happens in here.
+#[inline(never)]
+fn timed(run: &mut dyn FnMut() -> u64) -> (u64, f64) {
+    let started = Instant::now();
+    let sum = black_box(run());
+    (sum, started.elapsed().as_nanos() as f64)
 }
 
 /// How much work a round is.
@@ -121,6 +173,14 @@ pub struct Work {
     pub levels: usize,
     /// 0 where bytes mean nothing.
     pub bytes: usize,
+}
+
+impl Work {
+    /// All frames but the first, which is the snapshot that the others change.
+    pub fn of_updates(frames: &[Parsed]) -> Self {
+        let updates = &frames[1..];
+        Self { frames: updates.len(), levels: updates.iter().map(|(_, levels)| levels.len()).sum(), bytes: 0 }
+    }
 }
 
 /// Rounds that are timed; `ROUNDS` overrides. One without `--bench`, as under `cargo test --benches`, which only shows that
@@ -137,23 +197,28 @@ pub fn rounds() -> usize {
 /// # Panics
 /// Two arms give different checksums.
 pub fn compare(title: &str, work: Work, arms: &mut [Arm<'_>]) {
-    let rounds = rounds();
+    compare_rounds(rounds(), title, work, arms);
+}
+
+/// As [`compare`], with so many rounds.
+///
+/// # Panics
+/// Two arms give different checksums.
+pub fn compare_rounds(rounds: usize, title: &str, work: Work, arms: &mut [Arm<'_>]) {
     let mut times_ns = vec![Vec::with_capacity(rounds); arms.len()];
+    let mut agreed = None;
     // The first round warms up.
     for round in 0..=rounds {
-        let mut sums = Vec::with_capacity(arms.len());
         // Each arm comes first as often as any other.
         for turn in 0..arms.len() {
             let at = (turn + round) % arms.len();
-            let started = Instant::now();
-            let sum = black_box((arms[at].run)());
-            let time_ns = started.elapsed().as_nanos() as f64;
-            sums.push((arms[at].name, sum));
+            let (sum, time_ns) = (arms[at].run)();
+            let &mut (first, expected) = agreed.get_or_insert((arms[at].name, sum));
+            assert_eq!(sum, expected, "{title}: {} and {first} give different results", arms[at].name);
             if round > 0 {
                 times_ns[at].push(time_ns);
             }
         }
-        assert!(sums.iter().all(|&(_, sum)| sum == sums[0].1), "{title}: different results: {sums:?}");
     }
     println!("{title}: {} frames, {} levels, {rounds} rounds, medians", work.frames, work.levels);
     println!("  {:<44} {:>11} {:>11} {:>8} {:>8}", "", "ns/frame", "ns/level", "GB/s", "ratio");
@@ -178,5 +243,14 @@ pub fn median(mut values: Vec<f64>) -> f64 {
 /// Mixes a number into a checksum.
 #[inline]
 pub fn mix(sum: u64, number: u64) -> u64 {
-    (sum.rotate_left(5) ^ number).wrapping_mul(0x517c_c1b7_2722_0a95)
+    (sum.rotate_left(5) ^ number).wrapping_mul(FACTOR)
 }
+
+/// Mixes a level into a checksum. Only a rotation and an exclusive or wait for the level before, not the multiplications, so
+/// that the checksum is not what bounds a fast arm.
+#[inline]
+pub fn mix_level(sum: u64, price_ticks: u64, size_lots: u64) -> u64 {
+    sum.rotate_left(5) ^ (price_ticks.wrapping_mul(FACTOR) ^ size_lots).wrapping_mul(FACTOR)
+}
+
+const FACTOR: u64 = 0x517c_c1b7_2722_0a95;
