@@ -189,7 +189,7 @@ impl TradingSettings {
             SimulatorSettings { threshold_logit: logit_of(threshold), lag_updates, buy_amount: trading.buy_amount };
         let wait = threads.wait.unwrap_or(if pins == Pins::Anywhere { Wait::Block } else { Wait::Spin });
         let fused = threads.fused || matches!(pins, Pins::One(_));
-        let session = SessionSettings { model, simulator, pins, fused, wait };
+        let session = SessionSettings { model, simulator, pins, fused, wait, observe: false };
         Ok(Self { session, threshold, fee_bps: trading.fee_bps })
     }
 

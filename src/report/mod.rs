@@ -1,6 +1,9 @@
 //! What is said at the end of a run.
 
+pub mod observe;
+pub mod run_file;
 pub mod terminal;
+pub mod trades;
 
 use std::fmt::{self, Write};
 

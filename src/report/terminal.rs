@@ -219,9 +219,10 @@ impl Display for RunReport<'_> {
         self.counters(f)?;
         self.trading(f)?;
         self.latencies(f)?;
-        let RunFiles { csv, hgrm, hlog, probabilities, decisions } = self.run.files;
+        let RunFiles { csv, hgrm, hlog, report, probabilities, decisions } = self.run.files;
         writeln!(f, "\nwrote")?;
-        let paths = [Some(csv), Some(hgrm), Some(hlog), probabilities.as_ref(), decisions.as_ref()];
+        let (json, html) = report.as_ref().map(|report| (&report.json, &report.html)).unzip();
+        let paths = [Some(csv), Some(hgrm), Some(hlog), json, html, probabilities.as_ref(), decisions.as_ref()];
         paths.into_iter().flatten().try_for_each(|path: &std::path::PathBuf| writeln!(f, "  {}", Path::display(path)))
     }
 }

@@ -1,0 +1,7 @@
+//! The trade log read back, and what its trades come to.
+
+mod numbers;
+mod table;
+
+pub use numbers::{BlockInterval, FeeRow, Finding, Hour, Quantiles, Tenth, TradeNumbers};
+pub use table::{TradeTable, TradesError};
