@@ -102,9 +102,9 @@ pub fn run<F: Feed>(
     let (observations, observations_out) =
         (settings.observe || files.want_evaluations()).then(|| RingBuffer::new(OBSERVATION_RING)).unzip();
     let (rows, rows_out) = settings.observe.then(|| row_ring(model.features.len())).unzip();
-    let collector = settings.observe.then(|| {
-        Collector::new(&model.features, settings.simulator.threshold_logit, settings.horizon_updates())
-    });
+    let collector = settings
+        .observe
+        .then(|| Collector::new(&model.features, settings.simulator.threshold_logit, settings.horizon_updates()));
     let inputs = Inputs { trades: trades_out, observations: observations_out, rows: rows_out, collector, tables };
     let write = writer::prepare(files, inputs, clock, Arc::clone(status))?;
     let outputs = Outputs { trades, observations, rows };

@@ -72,17 +72,25 @@ impl ReportFiles {
     pub fn beside(csv: &Path) -> Self {
         Self { json: csv.with_extension("json"), html: csv.with_extension("html") }
     }
+
+    /// Removes what is there.
+    pub fn remove(&self) {
+        for path in [&self.json, &self.html] {
+            // What is not there need not be removed.
+            let _ = fs::remove_file(path);
+        }
+    }
 }
 
 impl RunFiles {
     /// Removes what a run that never began has left.
     pub fn remove(&self) {
         let optional = [&self.probabilities, &self.decisions].into_iter().flatten();
-        let report = self.report.iter().flat_map(|report| [&report.json, &report.html]);
-        for path in [&self.csv, &self.hgrm, &self.hlog].into_iter().chain(optional).chain(report) {
+        for path in [&self.csv, &self.hgrm, &self.hlog].into_iter().chain(optional) {
             // What is not there need not be removed.
             let _ = fs::remove_file(path);
         }
+        self.report.iter().for_each(ReportFiles::remove);
     }
 
     /// Whether anything is written of every evaluation.

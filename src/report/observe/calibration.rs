@@ -182,8 +182,7 @@ impl Gauge {
     pub fn finish(self) -> Calibration {
         let outcomes = self.at_or_above.plus(self.below);
         let rows = self.bins.iter().enumerate().filter(|(_, bin)| bin.total() > 0);
-        let bins: Vec<BinRow> =
-            rows.map(|(at, bin)| [at as u64, bin.up, bin.down, bin.tied, bin.unknown]).collect();
+        let bins: Vec<BinRow> = rows.map(|(at, bin)| [at as u64, bin.up, bin.down, bin.tied, bin.unknown]).collect();
         let share = |part: f64, whole: f64| (whole > 0.0).then(|| part / whole);
         let reliability = self.tally.bins.iter().enumerate().map(|(at, bin)| ReliabilityRow {
             from: at as f64 / metrics::BINS as f64,

@@ -5,7 +5,7 @@ mod horizon;
 mod moments;
 mod series;
 
-pub use calibration::{BINS, BinRow, Calibration, Outcomes, ReliabilityRow, Score};
+pub use calibration::{BINS, BinRow, Calibration, Outcomes, ReliabilityRow, Score, outcomes_of};
 pub use moments::{FeatureMoments, Moments};
 pub use series::{BUCKETS, Extent, Series};
 

@@ -191,7 +191,9 @@ impl StageFacts {
             p99_9_ns: times.quantile_ns(0.999),
             p99_99_ns: times.quantile_ns(0.9999),
             max_ns: times.max_ns,
-            curve: curve.map(|step| (step.quantile_iterated_to(), step.value_iterated_to().min(times.max_ns))).collect(),
+            curve: curve
+                .map(|step| (step.quantile_iterated_to(), step.value_iterated_to().min(times.max_ns)))
+                .collect(),
         }
     }
 }

@@ -270,6 +270,13 @@ pub enum RunFileError {
 }
 
 impl RunFile {
+    /// The same with what the trade log came to.
+    pub fn with_trades<T>(&self, trades: T) -> RunFile<T> {
+        let Self { schema, schema_version, program_version, run, settings, counters, trades: _, observed, timing } =
+            self.clone();
+        RunFile { schema, schema_version, program_version, run, settings, counters, trades, observed, timing }
+    }
+
     /// Reads a file; `None` where there is none.
     ///
     /// # Errors

@@ -14,8 +14,14 @@ fn other_files_are_told_apart() {
     assert_eq!(RunFile::read(Path::new("/nowhere/r.json")).unwrap(), None);
     for (text, error) in [
         ("{\"rates\": []}", "r.json is no papertrader-run file"),
-        ("{\"schema\": \"papertrader-run\", \"schema_version\": 2}", "r.json has schema version 2, this program reads version 1"),
-        ("{\"schema\": \"papertrader-run\", \"schema_version\": 1}", "r.json: missing field `program_version` at line 1 column 50"),
+        (
+            "{\"schema\": \"papertrader-run\", \"schema_version\": 2}",
+            "r.json has schema version 2, this program reads version 1",
+        ),
+        (
+            "{\"schema\": \"papertrader-run\", \"schema_version\": 1}",
+            "r.json: missing field `program_version` at line 1 column 50",
+        ),
         ("{", "r.json: EOF while parsing an object at line 1 column 1"),
     ] {
         assert_eq!(read(text).unwrap_err(), error);

@@ -3,5 +3,7 @@
 mod numbers;
 mod table;
 
-pub use numbers::{BlockInterval, FeeRow, Finding, Hour, Quantiles, Tenth, TradeNumbers};
+pub use numbers::{
+    BlockInterval, FeeRow, Finding, Hour, Quantiles, TRADES_MIN, Tenth, TradeNumbers, drawdowns, profits_bps,
+};
 pub use table::{TradeTable, TradesError};

@@ -301,8 +301,7 @@ fn hours(table: &TradeTable) -> Vec<Hour> {
     if !table.is_in_time() || !HOURS.contains(&(span / HOUR_NS)) {
         return Vec::new();
     }
-    let mut hours: Vec<Hour> =
-        (0..=(span / HOUR_NS) as u64).map(|hour| Hour { hour, ..Hour::default() }).collect();
+    let mut hours: Vec<Hour> = (0..=(span / HOUR_NS) as u64).map(|hour| Hour { hour, ..Hour::default() }).collect();
     for (&sell, &profit) in table.sell_ts_recv_ns.iter().zip(&table.profit) {
         // A sale before the first purchase needs a clock that went back.
         let hour = &mut hours[(sell.saturating_sub(first).max(0) / HOUR_NS) as usize];
@@ -341,7 +340,10 @@ mod tests {
         assert_eq!(numbers.net_profit, 1.0 - 2.0 / 1e4 * 801.0);
         assert!((numbers.break_even_fee_bps.unwrap() - 1e4 / 801.0).abs() < 1e-12);
         assert_eq!(numbers.drawdown_max, 3.0);
-        assert_eq!(numbers.by_fee.iter().map(|row| row.fee_bps).collect::<Vec<_>>(), [0.0, 0.5, 1.0, 2.0, 2.5, 10.0, 60.0]);
+        assert_eq!(
+            numbers.by_fee.iter().map(|row| row.fee_bps).collect::<Vec<_>>(),
+            [0.0, 0.5, 1.0, 2.0, 2.5, 10.0, 60.0]
+        );
         assert_eq!(numbers.finding, Finding::TooFew);
         let [held, updates] = [numbers.held_s, numbers.held_updates].map(Option::unwrap);
         assert_eq!((held.min, held.max, updates.p50), (1.0, 1.0, 10.0));
@@ -369,13 +371,17 @@ mod tests {
         assert_eq!(TradeNumbers::of(&table(&noisy(0.5), 1.0), 60.0).finding, Finding::Loss);
         // Many trades in no time, few in much.
         assert_eq!(TradeNumbers::of(&table(&noisy(0.5), 0.01), 0.0).finding, Finding::TooFew);
-        assert_eq!(TradeNumbers::of(&table(&noisy(0.5)[..TRADES_MIN as usize - 1], 60.0), 0.0).finding, Finding::TooFew);
+        assert_eq!(
+            TradeNumbers::of(&table(&noisy(0.5)[..TRADES_MIN as usize - 1], 60.0), 0.0).finding,
+            Finding::TooFew
+        );
     }
 
     #[test]
     fn long_runs_have_hours() {
         let numbers = TradeNumbers::of(&table(&[1.0, -1.0, 2.0], 3_600.0), 0.0);
-        let hours: Vec<(u64, u64, f64)> = numbers.hours.iter().map(|hour| (hour.hour, hour.trades, hour.profit)).collect();
+        let hours: Vec<(u64, u64, f64)> =
+            numbers.hours.iter().map(|hour| (hour.hour, hour.trades, hour.profit)).collect();
         assert_eq!(hours, [(0, 1, 1.0), (1, 1, -1.0), (2, 1, 2.0)]);
         // A clock that jumps by years.
         assert!(TradeNumbers::of(&table(&[1.0, 1.0], 1e9), 0.0).hours.is_empty());

@@ -158,17 +158,14 @@ fn parsed<T: std::str::FromStr>(
     good: impl Fn(&T) -> bool,
 ) -> Result<T, BadRow> {
     let text = std::str::from_utf8(&row[column.at]).ok();
-    text.and_then(|text| text.parse().ok())
-        .filter(good)
-        .ok_or(BadRow::Cell { column: column.at, name: column.name, rule })
+    text.and_then(|text| text.parse().ok()).filter(good).ok_or(BadRow::Cell {
+        column: column.at,
+        name: column.name,
+        rule,
+    })
 }
 
-fn number(
-    row: &ByteRecord,
-    column: Column,
-    rule: &'static str,
-    good: impl Fn(f64) -> bool,
-) -> Result<f64, BadRow> {
+fn number(row: &ByteRecord, column: Column, rule: &'static str, good: impl Fn(f64) -> bool) -> Result<f64, BadRow> {
     parsed(row, column, rule, |&number: &f64| number.is_finite() && good(number))
 }
 
@@ -243,7 +240,11 @@ impl TradeTable {
         };
         let mid = |column: Option<Column>| {
             let known = column.map(|column| {
-                if row[column.at].is_empty() { Ok(f64::NAN) } else { number(row, column, "a number or nothing", |_| true) }
+                if row[column.at].is_empty() {
+                    Ok(f64::NAN)
+                } else {
+                    number(row, column, "a number or nothing", |_| true)
+                }
             });
             known.transpose()
         };
@@ -330,10 +331,7 @@ mod tests {
             ("", "r.csv is empty; a trade log begins with a line of column names"),
             ("a,b\n1,2\n", "r.csv, line 1: no column buy_sequence_number; is it a trade log?"),
             (&format!("{HEADER}\n1,21,5,5.5,0.1,0.5\n1,21\n"), "r.csv, line 3: 2 columns instead of 6"),
-            (
-                &format!("{HEADER}\n1,21,5,5.5,0.1,NaN\n"),
-                "r.csv, line 2, column 6 (profit): 'NaN' is not a number",
-            ),
+            (&format!("{HEADER}\n1,21,5,5.5,0.1,NaN\n"), "r.csv, line 2, column 6 (profit): 'NaN' is not a number"),
             (
                 &format!("{HEADER}\n1,21,0,5.5,0.1,1\n"),
                 "r.csv, line 2, column 3 (buy_amount): '0' is not a number above 0",
