@@ -162,6 +162,14 @@ impl Axis {
         Self { range, ticks, title: format!("{title}, {unit}") }
     }
 
+    /// Powers of ten: data and range are logarithms to base 10.
+    pub fn powers(title: impl Into<String>, (low, high): (f64, f64)) -> Self {
+        let range = opened((low.floor(), high.ceil()));
+        let label = |power: f64| fixed(10_f64.powf(power), (-power).max(0.0) as usize);
+        let ticks = multiples(range, 1.0).map(|at| (at, label(at.round()))).collect();
+        Self { range, ticks, title: title.into() }
+    }
+
     /// Powers of ten: data and range are logarithms of nanoseconds to base 10.
     pub fn nanoseconds(title: impl Into<String>, (low, high): (f64, f64)) -> Self {
         let range = opened((low.floor(), high.ceil()));
@@ -174,15 +182,16 @@ impl Axis {
         Self { range, ticks, title: title.into() }
     }
 
-    /// Durations: data and range are logarithms of nanoseconds to base 10. Between powers of ten, 2 and 5 are labelled where
-    /// there is room.
+    /// Durations: data and range are logarithms of nanoseconds to base 10. Multiples of powers of ten are labelled where there
+    /// is room.
     pub fn durations(title: impl Into<String>, data: (f64, f64), narrow: bool) -> Self {
         let range = opened(data);
         let whole = Self::nanoseconds("", range);
         let between: &[i64] = match range.1 - range.0 {
             width if width > 6.0 => &[1],
-            width if width > 2.5 || narrow => &[1, 3],
-            _ => &[1, 2, 5],
+            width if width > 2.5 => &[1, 3],
+            _ if narrow => &[1, 2, 5],
+            _ => &[1, 2, 3, 4, 5, 7],
         };
         let mut ticks = Vec::new();
         for (at, label) in &whole.ticks {
@@ -250,6 +259,7 @@ mod tests {
         assert_eq!(labels(&Axis::seconds("t", (0.0, 344.0), 6)), ["0:00", "1:00", "2:00", "3:00", "4:00", "5:00"]);
         assert_eq!(labels(&Axis::seconds("t", (0.0, 90_000.0), 6)), ["0:00", "6:00", "12:00", "18:00", "24:00"]);
         assert_eq!(labels(&Axis::nanoseconds("", (1.2, 3.4))), ["10 ns", "100 ns", "1 µs", "10 µs"]);
+        assert_eq!(labels(&Axis::powers("", (-1.0, 3.0))), ["0.1", "1", "10", "100", "1,000"]);
         assert_eq!(labels(&Axis::nines("", 3.2, false)), ["0 %", "50 %", "90 %", "99 %", "99.9 %"]);
         assert_eq!(labels(&Axis::whole("", (0.0, 2.0), 8)), ["0", "1", "2"]);
     }

@@ -51,8 +51,8 @@ fn units(pixels: f64) -> i32 {
 
 /// Widths and positions in the panel, CSS pixels.
 const ABOVE: f64 = 22.0;
-const BELOW: f64 = 38.0;
-const BESIDE: f64 = 12.0;
+const BELOW: f64 = 44.0;
+const BESIDE: f64 = 20.0;
 const TICK: f64 = 4.0;
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
@@ -176,10 +176,11 @@ fn draw_mark<'a>(
         }
         Mark::Triangles(points, ink, up) => {
             let style = ink.sentinel().filled();
-            let half = units(4.0);
-            let tip = if *up { -half } else { half };
+            // The tip points at the place, from below or from above.
+            let (half, away) = if *up { (units(3.5), 1) } else { (units(3.5), -1) };
+            let [tip, base] = [units(2.0), units(9.0)].map(|distance| away * distance);
             let triangle = |&point: &(f64, f64)| {
-                EmptyElement::at(point) + Polygon::new([(0, tip), (half, -tip), (-half, -tip)], style)
+                EmptyElement::at(point) + Polygon::new([(0, tip), (half, base), (-half, base)], style)
             };
             chart.draw_series(points.iter().map(triangle)).map(drop)
         }

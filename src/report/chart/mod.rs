@@ -59,7 +59,7 @@ pub enum Mark {
     Bars(Vec<[(f64, f64); 2]>, Ink, f64),
     /// Discs, their radius in pixels.
     Discs(Vec<(f64, f64, f64)>, Ink, f64),
-    /// Triangles: purchases point up, sales down.
+    /// Triangles that point at a place, from below (true) or from above.
     Triangles(Vec<(f64, f64)>, Ink, bool),
     /// Words to the right of a point (true) or to its left.
     Words((f64, f64), String, Ink, bool),
@@ -95,7 +95,7 @@ impl Size {
 
     /// How many labels an x axis has room for.
     pub fn x_labels(self) -> usize {
-        (self.width as usize / 110).max(3)
+        (self.width as usize / 85).max(3)
     }
 
     /// Whether it is for a narrow page.

@@ -7,6 +7,9 @@ use crate::report::material::Material;
 use crate::report::observe::{Extent, Series};
 use crate::report::trades::TradeTable;
 
+/// Spreads that differ by more than this factor need a logarithm to be seen.
+const WIDE_SPREADS: f64 = 30.0;
+
 pub fn figures(material: &Material) -> Vec<Slot> {
     let Some(observed) = material.run.as_ref().and_then(|run| run.observed.as_ref()) else {
         return vec![Slot::missing("The book over time", NOT_OBSERVED)];
@@ -123,11 +126,18 @@ fn mid(run: &Over<'_>) -> Slot {
 
 fn spread(run: &Over<'_>) -> Slot {
     Figure::half("fig-spread", "Spread", 300, |size| {
-        let (band, mean) = run.band(&run.book.spread, size);
+        let (mut band, mut mean) = run.band(&run.book.spread, size);
         let (low, high) = extent(band.iter().map(|&(_, y)| y));
+        let title = "best ask − best bid, quote currency";
+        let y = if low > 0.0 && high > WIDE_SPREADS * low {
+            band.iter_mut().chain(&mut mean).for_each(|(_, y)| *y = y.log10());
+            Axis::powers(format!("{title}, logarithmic"), (low.log10(), high.log10()))
+        } else {
+            Axis::linear(title, (low.min(0.0), high), 5)
+        };
         vec![Panel {
             x: run.axis(size),
-            y: Axis::linear("best ask − best bid, quote currency", (low.min(0.0), high), 5),
+            y,
             weight: 1.0,
             marks: vec![Mark::Area(band, Ink::Series(0), 0.3), Mark::Line(mean, Ink::Series(0), 1.5)],
         }]

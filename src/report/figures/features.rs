@@ -70,7 +70,7 @@ fn bars(id: &'static str, title: &str, x_title: &str, rows: &[(String, f64)]) ->
         let y = Axis::names("", rows.iter().rev().map(|(name, _)| name.clone()));
         let zero = Mark::Rule((0.0, y.range.0), (0.0, y.range.1), Ink::Muted);
         vec![Panel {
-            x: Axis::linear(x_title, (low, high), 4),
+            x: Axis::linear(x_title, (low, high), 6),
             y,
             weight: 1.0,
             marks: vec![Mark::Bars(side(true), Ink::Up, 0.85), Mark::Bars(side(false), Ink::Down, 0.85), zero],

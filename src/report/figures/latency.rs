@@ -1,5 +1,6 @@
 //! How long it took: by percentile, and over time.
 
+use crate::latency::Stage;
 use crate::report::chart::axis::extent;
 use crate::report::chart::{Axis, Figure, Ink, Mark, Panel, Slot};
 use crate::report::material::Material;
@@ -22,6 +23,12 @@ pub fn places_of(stage: &StageFacts) -> Vec<(f64, f64)> {
     stage.curve.iter().map(|&(quantile, ns)| (place(quantile), log_ns(ns))).collect()
 }
 
+/// A stage has the same colour in every run.
+fn ink_of(stage: &StageFacts) -> Ink {
+    let place = Stage::ALL.iter().position(|other| other.tag() == stage.stage);
+    Ink::Series(place.unwrap_or_default() as u8)
+}
+
 fn percentiles(material: &Material) -> Slot {
     let stages: Vec<&StageFacts> = material
         .stages()
@@ -35,9 +42,10 @@ fn percentiles(material: &Material) -> Slot {
     let points = || curves.iter().flatten();
     let mut figure = Figure::whole("fig-latency-percentiles", "Latency by percentile", 440, |size| {
         let greatest = extent(points().map(|&(x, _)| x)).1;
-        let marks = curves.iter().enumerate().map(|(number, curve)| {
+        // The whole first: what is most of it is then seen on it.
+        let marks = curves.iter().enumerate().rev().map(|(number, curve)| {
             let is_total = stages[number].stage == "total";
-            Mark::Line(curve.clone(), Ink::Series(number as u8), if is_total { 2.6 } else { 1.5 })
+            Mark::Line(curve.clone(), ink_of(stages[number]), if is_total { 4.5 } else { 1.5 })
         });
         vec![Panel {
             x: Axis::nines("share of frames at or below", greatest, size.is_narrow()),
@@ -47,9 +55,9 @@ fn percentiles(material: &Material) -> Slot {
         }]
     })
     .caption("Each nine gets the same room: the right end is the slowest frame of all. Both axes are logarithmic.");
-    for (number, stage) in stages.iter().enumerate() {
+    for stage in stages {
         let all = if stage.stage == "total" { ", all stages" } else { "" };
-        figure = figure.legend(Ink::Series(number as u8), format!("{}{all}", stage.name));
+        figure = figure.legend(ink_of(stage), format!("{}{all}", stage.name));
     }
     figure.slot()
 }

@@ -7,6 +7,8 @@ use crate::report::trades::{TradeNumbers, TradeTable, drawdowns, profits_bps};
 
 /// Bars of a distribution.
 const BARS: usize = 60;
+/// Where logarithmic bars begin: one trade is seen.
+const FLOOR: f64 = -0.15;
 /// A distribution shows all but this share at each end as they are, and the rest in its outermost bars.
 const TAIL: f64 = 0.001;
 
@@ -26,7 +28,7 @@ pub fn figures(material: &Material) -> Vec<Slot> {
     if !numbers.hours.is_empty() {
         slots.push(hours(numbers));
     }
-    slots.push(holding(table));
+    slots.push(holding(table, numbers.hours.is_empty()));
     slots
 }
 
@@ -160,21 +162,28 @@ fn distribution(table: &TradeTable, numbers: &TradeNumbers) -> Slot {
         let bars = if size.is_narrow() { BARS / 2 } else { BARS };
         let counts = counted(sorted.iter().copied(), range, bars);
         let width = (range.1 - range.0) / bars as f64;
+        // Few trades must be seen beside many: a logarithm, with room for a bar of one.
+        let height = |count: u64| (count as f64).log10();
         let bar = |at: usize| {
             let left = range.0 + at as f64 * width;
-            (left + width / 2.0, [(left, 0.0), (left + width * 0.92, counts[at] as f64)])
+            (left + width / 2.0, [(left, FLOOR), (left + width * 0.92, height(counts[at]))])
         };
-        let side =
-            |won: bool| (0..bars).map(bar).filter(|&(middle, _)| (middle > 0.0) == won).map(|(_, bar)| bar).collect();
-        let most = counts.iter().max().map_or(0.0, |&most| most as f64);
+        let side = |won: bool| {
+            let shown = (0..bars).filter(|&at| counts[at] > 0).map(bar);
+            shown.filter(|&(middle, _)| (middle > 0.0) == won).map(|(_, bar)| bar).collect()
+        };
+        let most = counts.iter().max().map_or(0.0, |&most| height(most));
+        let mut y = Axis::powers("trades, logarithmic", (0.0, most.max(1.0)));
+        y.range = (FLOOR, most.max(0.7) * 1.05);
+        y.ticks.retain(|&(at, _)| at <= y.range.1);
         vec![Panel {
             x: Axis::exact("gross profit per trade, basis points of the amount bought", range, size.x_labels()),
-            y: Axis::from_zero("trades", most, 5),
+            y,
             weight: 1.0,
             marks: vec![
                 Mark::Bars(side(true), Ink::Up, 0.85),
                 Mark::Bars(side(false), Ink::Down, 0.85),
-                Mark::Rule((0.0, 0.0), (0.0, most), Ink::Muted),
+                Mark::Rule((0.0, FLOOR), (0.0, most), Ink::Muted),
             ],
         }]
     });
@@ -224,7 +233,7 @@ fn hours(numbers: &TradeNumbers) -> Slot {
     .slot()
 }
 
-fn holding(table: &TradeTable) -> Slot {
+fn holding(table: &TradeTable, whole: bool) -> Slot {
     if !table.is_timed() {
         return Slot::missing("Time held", "The trade log has no receive times.");
     }
@@ -233,7 +242,7 @@ fn holding(table: &TradeTable) -> Slot {
     let held: Vec<f64> = pairs.map(|(&buy, &sell)| (sell.saturating_sub(buy).max(1) as f64).log10()).collect();
     let (low, high) = extent(held.iter().copied());
     let range = if high > low { (low, high) } else { (low - 0.05, high + 0.05) };
-    Figure::half("fig-holding", "Time held", 340, |size| {
+    let panels = |size: Size| {
         let bars = if size.is_narrow() { BARS / 2 } else { BARS };
         let counts = counted(held.iter().copied(), range, bars);
         let width = (range.1 - range.0) / bars as f64;
@@ -248,7 +257,10 @@ fn holding(table: &TradeTable) -> Slot {
             weight: 1.0,
             marks: vec![Mark::Bars((0..bars).map(bar).collect(), Ink::Series(0), 0.85)],
         }]
-    })
+    };
+    let (id, title) = ("fig-holding", "Time held");
+    let figure = if whole { Figure::whole(id, title, 280, panels) } else { Figure::half(id, title, 340, panels) };
+    figure
     .caption("The number of updates is fixed, the time that they take is not. Logarithmic.")
     .slot()
 }

@@ -19,7 +19,7 @@ const PROFIT: Rows = &[
     ("gross profit per trade, bp", "trades.gross_bps", Shown::Signed(3)),
     ("… 95 % from", "trades.interval.gross_bps.low", Shown::Signed(3)),
     ("… 95 % to", "trades.interval.gross_bps.high", Shown::Signed(3)),
-    ("fee, bp per side", "trades.fee_bps", Shown::Figures),
+    ("fee, bp per side", "trades.fee_bps", Shown::Plain),
     ("net profit per trade, bp", "trades.net_bps", Shown::Signed(3)),
     ("… 95 % from", "trades.interval.net_bps.low", Shown::Signed(3)),
     ("… 95 % to", "trades.interval.net_bps.high", Shown::Signed(3)),
@@ -31,7 +31,7 @@ const PROFIT: Rows = &[
 ];
 
 const MODEL: Rows = &[
-    ("threshold", "settings.threshold", Shown::Figures),
+    ("threshold", "settings.threshold", Shown::Plain),
     ("holding time, updates", "settings.lag_updates", Shown::Count),
     ("horizon, updates", "settings.horizon_updates", Shown::Count),
     ("evaluations", "observed.calibration.evaluations", Shown::Count),

@@ -15,6 +15,8 @@ pub struct Document(Value);
 pub enum Shown {
     /// A count.
     Count,
+    /// As it is.
+    Plain,
     /// With so many decimals.
     Fixed(usize),
     /// The same with its sign.
@@ -40,6 +42,7 @@ impl Shown {
         let money = |value: f64| fixed(value, if value.abs() >= 1_000.0 { 2 } else { 6 });
         match self {
             Self::Count | Self::Nanoseconds => fixed(value, 0),
+            Self::Plain => value.to_string(),
             Self::Fixed(decimals) => fixed(value, decimals),
             Self::Signed(decimals) => format!("{sign}{}", fixed(value, decimals)),
             Self::Percent(decimals) => format!("{} %", fixed(100.0 * value, decimals)),

@@ -266,7 +266,7 @@ pub fn settings(out: &mut String, material: &Material) -> fmt::Result {
     let core = |core: Option<usize>| core.map_or_else(|| "any".into(), |core| core.to_string());
     let mut rows = vec![
         ("product", format!("{}{alias}, tick {}, lot {}", run.run.product, run.run.tick, run.run.lot)),
-        ("model", format!("{}, {features} feature(s)", settings.model.path)),
+        ("model", format!("{}, {features} feature{}", settings.model.path, if features == 1 { "" } else { "s" })),
         (
             "rules",
             format!(

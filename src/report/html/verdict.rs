@@ -11,13 +11,13 @@ use std::fmt::{self, Write};
 pub fn finding(numbers: &TradeNumbers) -> String {
     let net = numbers.net_bps.unwrap_or_default();
     let fee = match numbers.fee_bps {
-        0.0 => "before fees".to_string(),
-        fee => format!("after fees of {fee} bp per side"),
+        0.0 => "Before fees".to_string(),
+        fee => format!("After fees of {fee} bp per side"),
     };
     let bps = |value: f64| format!("{} bp", Shown::Signed(3).text(value));
     let interval = |Interval { low, high }: Interval| format!("{} to {}", Shown::Signed(3).text(low), bps(high));
     let sure = numbers.interval.and_then(|interval| interval.net_bps).map(interval).unwrap_or_default();
-    let mean = format!("the mean trade made {} {fee}", bps(net));
+    let mean = format!("the mean trade made {}", bps(net));
     match numbers.finding {
         Finding::NoTrades => "No trade was closed.".into(),
         Finding::TooFew => {
@@ -34,12 +34,12 @@ pub fn finding(numbers: &TradeNumbers) -> String {
                 }
                 None => format!("{trades} trade{plural} without receive times that go forward"),
             };
-            format!("Not enough trades to tell: {why}. In this run {mean}.")
+            format!("Not enough trades to tell: {why}. {fee} {mean}.")
         }
-        Finding::Gain => format!("A gain: {mean}; the 95 % interval of the mean, {sure}, lies above zero."),
-        Finding::Loss => format!("A loss: {mean}; the 95 % interval of the mean, {sure}, lies below zero."),
+        Finding::Gain => format!("{fee} a gain: {mean}; the 95\u{a0}% interval of the mean, {sure}, lies above zero."),
+        Finding::Loss => format!("{fee} a loss: {mean}; the 95\u{a0}% interval of the mean, {sure}, lies below zero."),
         Finding::Undecided => {
-            format!("Neither a gain nor a loss can be told: {mean}; the 95 % interval of the mean, {sure}, holds zero.")
+            format!("{fee} neither a gain nor a loss can be told: {mean}; the 95\u{a0}% interval of the mean, {sure}, holds zero.")
         }
     }
 }
@@ -86,7 +86,7 @@ pub fn write(out: &mut String, material: &Material, document: &Document) -> fmt:
         let path = |end| format!("trades.interval.{which}.{end}");
         document.get(&path("low")).is_some().then(|| {
             let span = |end| document.span(&path(end), Shown::Signed(3));
-            format!("95 %: {} to {}", span("low"), span("high"))
+            format!("95\u{a0}%: {} to {}", span("low"), span("high"))
         })
     };
     let no_interval = "no interval";
@@ -97,7 +97,7 @@ pub fn write(out: &mut String, material: &Material, document: &Document) -> fmt:
     let below = interval("gross_bps").unwrap_or_else(|| no_interval.into());
     tile(out, "gross profit per trade, bp", &span("trades.gross_bps", Shown::Signed(3)), &below)?;
     let below = interval("net_bps").unwrap_or_else(|| no_interval.into());
-    let net = format!("net profit per trade, bp, at {} bp per side", span("trades.fee_bps", Shown::Figures));
+    let net = format!("net profit per trade, bp, at {} bp per side", span("trades.fee_bps", Shown::Plain));
     tile(out, &net, &span("trades.net_bps", Shown::Signed(3)), &below)?;
     tile(out, "break-even fee, bp per side", &span("trades.break_even_fee_bps", Shown::Fixed(3)), "")?;
     let of = format!("on {} bought", span("trades.bought", Shown::Money));
@@ -186,7 +186,7 @@ fn not_counted(out: &mut String, material: &Material, document: &Document) -> fm
     }
     writeln!(
         out,
-        "<p class=\"note\" style=\"margin-bottom:0\">Not counted:</p><ul class=\"note\" style=\"margin:.2rem 0 0;padding-left:1.2rem\">"
+        "<p class=\"note\">Not counted:</p><ul class=\"note\">"
     )?;
     items.iter().try_for_each(|item| writeln!(out, "<li>{item}</li>"))?;
     writeln!(out, "</ul>")
