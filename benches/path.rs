@@ -17,6 +17,7 @@ use papertrader::features::SEED;
 use papertrader::feed::intake::{Arrival, EngineGone, Intake, Publish, ScaleRule};
 use papertrader::latency::{Tables, recorder};
 use papertrader::model::{Model, ModelFile, logit_of, probability};
+use papertrader::observation::Observation;
 use papertrader::simulator::{SimulatorSettings, Trade};
 use papertrader::status::Status;
 use rtrb::{Consumer, RingBuffer};

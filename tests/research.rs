@@ -9,6 +9,7 @@ use papertrader::features::{Feature, FeatureSet, SEED};
 use papertrader::feed::intake::{EngineGone, Publish, ScaleRule};
 use papertrader::latency::recorder;
 use papertrader::model::{Model, ModelFile, probability};
+use papertrader::observation::Observation;
 use papertrader::replay::Replay;
 use papertrader::research::dataset::FeatureRows;
 use papertrader::research::fit::{Design, fit};

@@ -55,7 +55,7 @@ pub enum LatencyLogError {
     Entry {
         /// The file.
         path: PathBuf,
-        /// Counted from 1, comments too.
+        /// Counted from 1, comments left out.
         entry: usize,
         /// What is wrong.
         what: String,

@@ -260,9 +260,7 @@ fn holding(table: &TradeTable, whole: bool) -> Slot {
     };
     let (id, title) = ("fig-holding", "Time held");
     let figure = if whole { Figure::whole(id, title, 280, panels) } else { Figure::half(id, title, 340, panels) };
-    figure
-    .caption("The number of updates is fixed, the time that they take is not. Logarithmic.")
-    .slot()
+    figure.caption("The number of updates is fixed, the time that they take is not. Logarithmic.").slot()
 }
 
 #[cfg(test)]

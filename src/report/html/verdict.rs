@@ -39,7 +39,9 @@ pub fn finding(numbers: &TradeNumbers) -> String {
         Finding::Gain => format!("{fee} a gain: {mean}; the 95\u{a0}% interval of the mean, {sure}, lies above zero."),
         Finding::Loss => format!("{fee} a loss: {mean}; the 95\u{a0}% interval of the mean, {sure}, lies below zero."),
         Finding::Undecided => {
-            format!("{fee} neither a gain nor a loss can be told: {mean}; the 95\u{a0}% interval of the mean, {sure}, holds zero.")
+            format!(
+                "{fee} neither a gain nor a loss can be told: {mean}; the 95\u{a0}% interval of the mean, {sure}, holds zero."
+            )
         }
     }
 }
@@ -184,10 +186,7 @@ fn not_counted(out: &mut String, material: &Material, document: &Document) -> fm
     if items.is_empty() {
         return writeln!(out, "<p class=\"note\">Everything was counted.</p>");
     }
-    writeln!(
-        out,
-        "<p class=\"note\">Not counted:</p><ul class=\"note\">"
-    )?;
+    writeln!(out, "<p class=\"note\">Not counted:</p><ul class=\"note\">")?;
     items.iter().try_for_each(|item| writeln!(out, "<li>{item}</li>"))?;
     writeln!(out, "</ul>")
 }

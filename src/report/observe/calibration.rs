@@ -1,5 +1,6 @@
-//! Probabilities against outcomes: counts in narrow bins, from which histogram, ROC curve and what any threshold would have
-//! done follow, and the exact sums of `research`.
+//! Probabilities against outcomes: counts in narrow bins of probability, from which the histogram and what any threshold would
+//! have done follow, in narrow bins of logit, from which the ROC curve follows however sure the model is, and the exact sums of
+//! `research`.
 
 use crate::model::probability;
 use crate::research::labels::Ties;
@@ -8,6 +9,11 @@ use serde::{Deserialize, Serialize};
 
 /// Bins of probability, equally wide.
 pub const BINS: usize = 2_000;
+
+/// Width of a bin of logits.
+pub const LOGIT_STEP: f64 = 0.01;
+/// Logits beyond so many steps from 0 are in the outermost bins: probabilities within 1e-17 of 0 or 1.
+const LOGIT_STEPS_MAX: i64 = 4_000;
 
 /// How often the mid did what.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +58,9 @@ impl Outcomes {
 /// A bin that is not empty: its number (it begins at number ÷ [`BINS`]), then up, down, tied, unknown.
 pub type BinRow = [u64; 5];
 
+/// A bin of logits that is not empty: its number (it begins at number × [`LOGIT_STEP`]), then up, down.
+pub type LogitRow = (i64, u64, u64);
+
 /// A tenth of the probabilities.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ReliabilityRow {
@@ -70,7 +79,7 @@ pub struct ReliabilityRow {
 /// Figures over the evaluations after which the mid moved; `None` where there are none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Score {
-    /// Area under the ROC curve, from the bins: evaluations of one bin count as equal.
+    /// Area under the ROC curve, from the bins of logits: evaluations of one bin count as equal.
     pub auc: Option<f64>,
     /// Mean of −ln of the probability given to what happened.
     pub log_loss: Option<f64>,
@@ -105,6 +114,8 @@ pub struct Calibration {
     pub bin_count: usize,
     /// The bins that are not empty, in order.
     pub bins: Vec<BinRow>,
+    /// Bins of logits, 0.01 wide, with evaluations after which the mid moved, in order.
+    pub logit_bins: Vec<LogitRow>,
 }
 
 impl Calibration {
@@ -126,9 +137,9 @@ impl Calibration {
         }
         let mut points = vec![(0.0, 0.0)];
         let (mut ups, mut downs) = (0, 0);
-        for bin in self.bins.iter().rev().map(outcomes_of).filter(|bin| bin.up + bin.down > 0) {
-            ups += bin.up;
-            downs += bin.down;
+        for &(_, bin_up, bin_down) in self.logit_bins.iter().rev() {
+            ups += bin_up;
+            downs += bin_down;
             points.push((downs as f64 / down as f64, ups as f64 / up as f64));
         }
         points
@@ -145,6 +156,8 @@ pub fn outcomes_of(&[_, up, down, tied, unknown]: &BinRow) -> Outcomes {
 pub(super) struct Gauge {
     threshold_logit: f64,
     bins: Vec<Outcomes>,
+    /// Up and down by logit, the lowest first.
+    logit_bins: Vec<(u64, u64)>,
     at_or_above: Outcomes,
     below: Outcomes,
     not_a_number: u64,
@@ -156,6 +169,7 @@ impl Gauge {
         Self {
             threshold_logit,
             bins: vec![Outcomes::default(); BINS],
+            logit_bins: vec![(0, 0); 2 * LOGIT_STEPS_MAX as usize],
             at_or_above: Outcomes::default(),
             below: Outcomes::default(),
             not_a_number: 0,
@@ -175,6 +189,10 @@ impl Gauge {
         let side = if logit >= self.threshold_logit { &mut self.at_or_above } else { &mut self.below };
         side.add(sign);
         if let Some(sign) = sign {
+            let step = ((logit / LOGIT_STEP).floor() as i64).clamp(-LOGIT_STEPS_MAX, LOGIT_STEPS_MAX - 1);
+            let (up, down) = &mut self.logit_bins[(step + LOGIT_STEPS_MAX) as usize];
+            *up += u64::from(sign > 0);
+            *down += u64::from(sign < 0);
             self.tally.add(logit, sign, Ties::Drop, self.threshold_logit);
         }
     }
@@ -183,6 +201,7 @@ impl Gauge {
         let outcomes = self.at_or_above.plus(self.below);
         let rows = self.bins.iter().enumerate().filter(|(_, bin)| bin.total() > 0);
         let bins: Vec<BinRow> = rows.map(|(at, bin)| [at as u64, bin.up, bin.down, bin.tied, bin.unknown]).collect();
+        let logit_rows = self.logit_bins.iter().enumerate().filter(|(_, (up, down))| up + down > 0);
         let share = |part: f64, whole: f64| (whole > 0.0).then(|| part / whole);
         let reliability = self.tally.bins.iter().enumerate().map(|(at, bin)| ReliabilityRow {
             from: at as f64 / metrics::BINS as f64,
@@ -203,6 +222,7 @@ impl Gauge {
             reliability,
             bin_count: BINS,
             bins,
+            logit_bins: logit_rows.map(|(at, &(up, down))| (at as i64 - LOGIT_STEPS_MAX, up, down)).collect(),
         };
         let roc = calibration.roc();
         let area: f64 = roc.windows(2).map(|pair| (pair[1].0 - pair[0].0) * (pair[0].1 + pair[1].1) / 2.0).sum();

@@ -1,3 +1,4 @@
+use super::calibration::LOGIT_STEP;
 use super::*;
 use crate::book::Level;
 use crate::model::logit_of;
@@ -84,7 +85,7 @@ proptest! {
     /// Against every pair of frames, and the area under the curve against the exact ranking.
     #[test]
     fn outcomes_and_area_are_those_of_the_frames(
-        steps in prop::collection::vec((0..3_u64, -4.0..4.0_f64, prop::bool::weighted(0.02)), 2..300),
+        steps in prop::collection::vec((0..3_u64, -39.0..39.0_f64, prop::bool::weighted(0.02)), 2..300),
         horizon in 1..6_usize,
     ) {
         let mut collector = collector(horizon as u32);
@@ -93,10 +94,10 @@ proptest! {
         for (sequence, &(step, logit, anew)) in steps.iter().enumerate() {
             bid = bid + step - 1;
             stretch += u64::from(anew);
-            // Probabilities in the middles of bins, so that the bins lose nothing.
-            let p = ((crate::model::probability(logit) * BINS as f64).floor() + 0.5) / BINS as f64;
-            frames.push((stretch, bid, logit_of(p)));
-            collector.frame(&frame(sequence as u64, stretch, bid, Some(logit_of(p))));
+            // In the middles of bins, so that the bins lose nothing.
+            let logit = ((logit / LOGIT_STEP).floor() + 0.5) * LOGIT_STEP;
+            frames.push((stretch, bid, logit));
+            collector.frame(&frame(sequence as u64, stretch, bid, Some(logit)));
         }
         let (mut logits, mut signs) = (Vec::new(), Vec::new());
         for (at, &(stretch, bid, logit)) in frames.iter().enumerate() {
