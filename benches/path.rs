@@ -9,7 +9,7 @@ mod twin;
 
 use papertrader::capture::{CaptureReader, Item};
 use papertrader::clock::Clock;
-use papertrader::engine::{Engine, Inference, Outputs};
+use papertrader::engine::{Engine, Outputs};
 use papertrader::event::{Event, FrameHead};
 use papertrader::exchange::market::{MarketConfig, SyntheticMarket};
 use papertrader::exchange::message::{self, L2Kind};
@@ -17,6 +17,7 @@ use papertrader::features::SEED;
 use papertrader::feed::intake::{Arrival, EngineGone, Intake, Publish, ScaleRule};
 use papertrader::latency::{Tables, recorder};
 use papertrader::model::{Model, ModelFile, logit_of, probability};
+use papertrader::observation::Observation;
 use papertrader::simulator::{SimulatorSettings, Trade};
 use papertrader::status::Status;
 use rtrb::{Consumer, RingBuffer};
@@ -105,29 +106,28 @@ struct Fused {
     engine: Engine,
     /// Large enough for everything that comes, so that nobody needs to take it meanwhile.
     trades: Consumer<Trade>,
-    inferences: Option<Consumer<Inference>>,
+    observations: Option<Consumer<Observation>>,
     _tables: Tables,
 }
 
 impl Fused {
-    fn new(input: &Input, model: &Model, with_inferences: bool) -> Self {
+    fn new(input: &Input, model: &Model, observed: bool) -> Self {
         let clock = Clock::new();
         let (recorder, tables) = recorder(clock.clone(), Duration::from_secs(1));
         let (trades, trades_out) = RingBuffer::new(input.frames.len());
-        let inferences = with_inferences.then(|| RingBuffer::new(input.frames.len()));
-        let (inferences, inferences_out) = inferences.map_or((None, None), |(i, o)| (Some(i), Some(o)));
+        let (observations, observations_out) = observed.then(|| RingBuffer::new(input.frames.len())).unzip();
         let settings = SimulatorSettings {
             threshold_logit: logit_of(THRESHOLD),
             lag_updates: LAG_UPDATES,
             buy_amount: BUY_AMOUNT,
         };
-        let outputs = Outputs { trades, inferences };
+        let outputs = Outputs { trades, observations, rows: None };
         Self {
             intake: Intake::new(&input.product, ScaleRule::default(), clock.clone()),
             engine: Engine::new(model.clone(), settings, recorder, outputs, Arc::new(Status::default())),
             clock,
             trades: trades_out,
-            inferences: inferences_out,
+            observations: observations_out,
             _tables: tables,
         }
     }
@@ -158,16 +158,17 @@ fn compare(input: &Input, model: &Model) -> (usize, usize) {
     fused.run(input);
     assert_eq!(fused.intake.counts().faults.total(), 0, "a good capture");
     let mut twin = new_twin(input, model);
-    let mut inferences = fused.inferences.take().expect("it has been asked for");
+    let mut observations = fused.observations.take().expect("it has been asked for");
     let mut evaluations = 0;
     for (at, (_, frame)) in input.frames().enumerate() {
         let Some(logit) = twin.take(frame) else { continue };
-        let ours = inferences.pop().expect("the path has evaluated as many frames").logit;
+        let ours = observations.pop().expect("the path has evaluated as many frames").evaluation;
+        let ours = ours.expect("every frame is evaluated").logit;
         let (ours, twins) = (probability(ours), probability(logit));
         assert!((ours - twins).abs() <= TOLERANCE, "frame {at}: {ours} against {twins}");
         evaluations += 1;
     }
-    assert!(inferences.is_empty(), "the path has evaluated more frames");
+    assert!(observations.is_empty(), "the path has evaluated more frames");
     for (at, trade) in twin.trades().iter().enumerate() {
         let ours = fused.trades.pop().expect("the path has traded as often");
         let pair = (ours.position.bought.sequence, ours.sold.sequence);

@@ -9,7 +9,7 @@ use crate::model::{Model, logit_of};
 use crate::session::SessionSettings;
 use crate::simulator::{LAG_MAX, SimulatorSettings};
 use crate::units::parse_step;
-use crate::writer::RunFiles;
+use crate::writer::{ReportFiles, RunFiles};
 use clap::{Args, Parser, Subcommand};
 use std::ffi::OsString;
 use std::fs;
@@ -52,6 +52,8 @@ pub enum Command {
     Demo(commands::demo::DemoArgs),
     /// Measure the latency from a frame's due time to its decision, at fixed rates.
     Profile(commands::profile::ProfileArgs),
+    /// Make the page of a run that has ended, or put several side by side.
+    Report(commands::report::ReportArgs),
     /// Write a capture of the project's own synthetic market.
     Generate(commands::generate::GenerateArgs),
     /// Write what a model sees after each frame as a table, with labels.
@@ -109,12 +111,15 @@ pub struct ThreadArgs {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Results")]
 pub struct ResultArgs {
-    /// Folder for the trade log and the latency histograms
+    /// Folder for the trade log, the latency histograms and the report
     #[arg(long, value_name = "FOLDER", default_value = "simulations")]
     pub out: PathBuf,
     /// Name of the files in it, without ending; what is there is replaced [default: start time and product]
     #[arg(long, value_name = "NAME", value_parser = parse_name)]
     pub name: Option<String>,
+    /// Write neither RUN.json nor the page RUN.html, and do not gather what they say
+    #[arg(long)]
+    pub no_report: bool,
     /// Write `sequence_num probability` of every evaluation to this file
     #[arg(long, value_name = "FILE")]
     pub probabilities: Option<PathBuf>,
@@ -189,7 +194,7 @@ impl TradingSettings {
             SimulatorSettings { threshold_logit: logit_of(threshold), lag_updates, buy_amount: trading.buy_amount };
         let wait = threads.wait.unwrap_or(if pins == Pins::Anywhere { Wait::Block } else { Wait::Spin });
         let fused = threads.fused || matches!(pins, Pins::One(_));
-        let session = SessionSettings { model, simulator, pins, fused, wait };
+        let session = SessionSettings { model, simulator, pins, fused, wait, observe: false };
         Ok(Self { session, threshold, fee_bps: trading.fee_bps })
     }
 
@@ -211,6 +216,10 @@ impl ResultArgs {
     /// They cannot be made.
     pub fn files(&self, product: &str) -> Result<RunFiles, Failure> {
         let mut files = RunFiles::create(&self.out, product, self.name.as_deref()).map_err(Failure::input)?;
+        // What lies there from a run of the same name says nothing of this one.
+        let report = ReportFiles::beside(&files.csv);
+        report.remove();
+        files.report = (!self.no_report).then_some(report);
         files.probabilities.clone_from(&self.probabilities);
         files.decisions.clone_from(&self.decisions);
         Ok(files)

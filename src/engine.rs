@@ -7,6 +7,7 @@ use crate::feed::intake::{EngineGone, Publish};
 use crate::handoff::FrameTaker;
 use crate::latency::{EngineStamps, Recorder};
 use crate::model::Model;
+use crate::observation::{Evaluation, Observation, RowSender};
 use crate::simulator::{Moment, Simulator, SimulatorSettings, Totals, Trade};
 use crate::status::Status;
 use crate::units::Scale;
@@ -14,24 +15,15 @@ use rtrb::{Producer, PushError};
 use std::sync::Arc;
 use std::thread;
 
-/// One evaluation of the model.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Inference {
-    /// The venue's number of the frame's message.
-    pub venue_sequence_num: u64,
-    /// The model's log-odds.
-    pub logit: f64,
-    /// The stamp of the decision.
-    pub decided: u64,
-}
-
 /// Rings to the writer thread.
 #[derive(Debug)]
 pub struct Outputs {
     /// Closed trades.
     pub trades: Producer<Trade>,
-    /// Evaluations, when somebody asked for them.
-    pub inferences: Option<Producer<Inference>>,
+    /// Live frames, when somebody asked for them.
+    pub observations: Option<Producer<Observation>>,
+    /// Features of some evaluations, when somebody asked for them.
+    pub rows: Option<RowSender>,
 }
 
 /// What an engine has seen and done.
@@ -249,12 +241,12 @@ impl Engine {
         self.counts.crossed_or_locked += u64::from(crossed);
         match self.features.update(&self.book, head.ts_recv_ns, &mut self.row) {
             Ok(()) => {}
-            Err(NoFeatures::Thin) => {
-                self.counts.thin += 1;
-                return None;
-            }
-            Err(NoFeatures::WarmingUp) => {
-                self.counts.warming_up += 1;
+            Err(reason) => {
+                match reason {
+                    NoFeatures::Thin => self.counts.thin += 1,
+                    NoFeatures::WarmingUp => self.counts.warming_up += 1,
+                }
+                self.observe(head, None);
                 return None;
             }
         }
@@ -270,11 +262,30 @@ impl Engine {
         let decided = self.recorder.clock().stamp();
         self.counts.inferences += 1;
         self.status.inferred(logit);
-        if let Some(inferences) = &mut self.outputs.inferences {
-            let inference = Inference { venue_sequence_num: head.sequence_num, logit, decided };
-            push(inferences, inference, &mut self.counts.writer_waits);
+        self.observe(head, Some(Evaluation { logit, decided }));
+        if let Some(rows) = &mut self.outputs.rows {
+            rows.evaluated(&self.row, &mut self.counts.writer_waits);
         }
         Some((featured, decided))
+    }
+
+    /// Tells the writer thread of a live frame. After the last stamp: it is no part of the latency.
+    #[inline]
+    fn observe(&mut self, head: &FrameHead, evaluation: Option<Evaluation>) {
+        if let Some(observations) = &mut self.outputs.observations {
+            let book = &self.book;
+            let observation = Observation {
+                sequence: self.since_snapshot - 1,
+                venue_sequence_num: head.sequence_num,
+                ts_recv_ns: head.ts_recv_ns,
+                stretch: self.counts.snapshots,
+                bid: book.bids().best().unwrap_or_default(),
+                ask: book.asks().best().unwrap_or_default(),
+                scale: book.scale(),
+                evaluation,
+            };
+            push(observations, observation, &mut self.counts.writer_waits);
+        }
     }
 
     /// Follows the feed to a finer scale. False when the book does not fit it and is invalid now.

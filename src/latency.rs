@@ -97,6 +97,16 @@ impl StageTimes {
         }
     }
 
+    /// Adds what another histogram of a log holds.
+    ///
+    /// # Errors
+    /// It holds times beyond the range.
+    pub fn add(&mut self, other: &Histogram<u64>) -> Result<(), hdrhistogram::AdditionError> {
+        self.histogram.add(other)?;
+        self.max_ns = self.max_ns.max(other.max());
+        Ok(())
+    }
+
     /// The time that the given share of all lies at or below, nanoseconds; never more than the longest.
     pub fn quantile_ns(&self, quantile: f64) -> u64 {
         self.histogram.value_at_quantile(quantile).min(self.max_ns)

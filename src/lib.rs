@@ -27,6 +27,7 @@ pub mod engine;
 pub mod features;
 pub mod latency;
 pub mod model;
+pub mod observation;
 pub mod simulator;
 
 // Behind the hot path, and around it.

@@ -26,6 +26,7 @@ fn run() -> Result<(), Failure> {
         Command::Exchange(args) => commands::exchange::run(&args),
         Command::Demo(args) => commands::demo::run(&args),
         Command::Profile(args) => commands::profile::run(&args),
+        Command::Report(args) => commands::report::run(&args),
         Command::Generate(args) => commands::generate::run(&args),
         Command::Features(args) => commands::features::run(&args),
         Command::Train(args) => commands::train::run(&args),

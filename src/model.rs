@@ -47,6 +47,10 @@ pub struct Model {
     pub coefficients: Vec<f64>,
     /// With the scaler folded in.
     pub intercept: f64,
+    /// The scaler's means, if the file has them, for reports.
+    pub mean: Option<Vec<f64>>,
+    /// The scaler's scales, if the file has them, for reports.
+    pub scale: Option<Vec<f64>>,
     /// How many updates ahead it predicts, if the file says so.
     pub horizon_updates: Option<u32>,
     /// The threshold that the file recommends, if it does.
@@ -248,6 +252,8 @@ impl Model {
             weights: Weights::new(&coefficients),
             coefficients,
             intercept,
+            mean: file.mean.clone(),
+            scale: file.scale.clone(),
             horizon_updates: file.horizon_updates,
             threshold: file.threshold,
         })

@@ -7,6 +7,8 @@ use crate::feed::intake::Publish;
 use crate::handoff::{RING_EVENTS, Wait, handoff};
 use crate::latency::recorder;
 use crate::model::Model;
+use crate::observation::{OBSERVATION_RING, row_ring};
+use crate::report::observe::Collector;
 use crate::simulator::SimulatorSettings;
 use crate::status::Status;
 use crate::writer::{self, Inputs, RunFiles, WriteError, Written};
@@ -17,8 +19,6 @@ use std::time::Duration;
 
 /// Trades on their way to the writer thread.
 const TRADE_RING: usize = 1 << 12;
-/// Evaluations on their way to the writer thread.
-const INFERENCE_RING: usize = 1 << 16;
 /// The interval of the latency log.
 const LATENCY_INTERVAL: Duration = Duration::from_secs(1);
 /// How often the caller gets to look.
@@ -37,6 +37,15 @@ pub struct SessionSettings {
     pub fused: bool,
     /// How they wait for each other.
     pub wait: Wait,
+    /// Whether to gather what every live frame says, for a report.
+    pub observe: bool,
+}
+
+impl SessionSettings {
+    /// Updates from an evaluation to the mid that it is scored against: the model's horizon, else the holding time.
+    pub fn horizon_updates(&self) -> u32 {
+        self.model.horizon_updates.unwrap_or(self.simulator.lag_updates).max(1)
+    }
 }
 
 /// Where frames come from. It runs on the feed thread until its end or until the status says stop.
@@ -89,14 +98,17 @@ pub fn run<F: Feed>(
     let stamp_floor_ns = clock.floor_ns();
     let (recorder, tables) = recorder(clock.clone(), LATENCY_INTERVAL);
     let (trades, trades_out) = RingBuffer::new(TRADE_RING);
-    let (inferences, inferences_out) = files
-        .want_inferences()
-        .then(|| RingBuffer::new(INFERENCE_RING))
-        .map_or((None, None), |(i, o)| (Some(i), Some(o)));
-    let inputs = Inputs { trades: trades_out, inferences: inferences_out, tables };
+    let model = &settings.model;
+    let (observations, observations_out) =
+        (settings.observe || files.want_evaluations()).then(|| RingBuffer::new(OBSERVATION_RING)).unzip();
+    let (rows, rows_out) = settings.observe.then(|| row_ring(model.features.len())).unzip();
+    let collector = settings
+        .observe
+        .then(|| Collector::new(&model.features, settings.simulator.threshold_logit, settings.horizon_updates()));
+    let inputs = Inputs { trades: trades_out, observations: observations_out, rows: rows_out, collector, tables };
     let write = writer::prepare(files, inputs, clock, Arc::clone(status))?;
-    let outputs = Outputs { trades, inferences };
-    let mut engine = Engine::new(settings.model.clone(), settings.simulator, recorder, outputs, Arc::clone(status));
+    let outputs = Outputs { trades, observations, rows };
+    let mut engine = Engine::new(model.clone(), settings.simulator, recorder, outputs, Arc::clone(status));
     let (pins, wait) = (settings.pins, settings.wait);
 
     thread::scope(|scope| {

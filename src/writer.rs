@@ -1,9 +1,10 @@
 //! The writer thread: takes trades, evaluations and latency tables from the engine's rings and puts them on disk.
 
 use crate::clock::{Clock, wall_ns};
-use crate::engine::Inference;
 use crate::latency::{Stage, StageTable, Tables};
 use crate::model::probability;
+use crate::observation::Observation;
+use crate::report::observe::{Collector, Observed};
 use crate::simulator::Trade;
 use crate::status::Status;
 use crate::trade_log::TradeLog;
@@ -49,10 +50,36 @@ pub struct RunFiles {
     pub hgrm: PathBuf,
     /// All stages, an entry per interval.
     pub hlog: PathBuf,
+    /// What a report needs besides, and the page itself, unless there is to be no report.
+    pub report: Option<ReportFiles>,
     /// The probability of every evaluation, if asked for.
     pub probabilities: Option<PathBuf>,
     /// The wall time of every evaluation, if asked for.
     pub decisions: Option<PathBuf>,
+}
+
+/// A run's report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReportFiles {
+    /// Numbers, for machines.
+    pub json: PathBuf,
+    /// Pictures, for people.
+    pub html: PathBuf,
+}
+
+impl ReportFiles {
+    /// Beside a trade log.
+    pub fn beside(csv: &Path) -> Self {
+        Self { json: csv.with_extension("json"), html: csv.with_extension("html") }
+    }
+
+    /// Removes what is there.
+    pub fn remove(&self) {
+        for path in [&self.json, &self.html] {
+            // What is not there need not be removed.
+            let _ = fs::remove_file(path);
+        }
+    }
 }
 
 impl RunFiles {
@@ -63,10 +90,11 @@ impl RunFiles {
             // What is not there need not be removed.
             let _ = fs::remove_file(path);
         }
+        self.report.iter().for_each(ReportFiles::remove);
     }
 
     /// Whether anything is written of every evaluation.
-    pub fn want_inferences(&self) -> bool {
+    pub fn want_evaluations(&self) -> bool {
         self.probabilities.is_some() || self.decisions.is_some()
     }
 
@@ -81,6 +109,7 @@ impl RunFiles {
             csv: folder.join(format!("{stem}.csv")),
             hgrm: folder.join(format!("{stem}.hgrm")),
             hlog: folder.join(format!("{stem}.hlog")),
+            report: None,
             probabilities: None,
             decisions: None,
         };
@@ -110,8 +139,12 @@ impl RunFiles {
 pub struct Inputs {
     /// Closed trades.
     pub trades: Consumer<Trade>,
-    /// Evaluations, when somebody asked for them.
-    pub inferences: Option<Consumer<Inference>>,
+    /// Live frames, when somebody asked for them.
+    pub observations: Option<Consumer<Observation>>,
+    /// Features of some evaluations, for the collector.
+    pub rows: Option<Consumer<f64>>,
+    /// Gathers what a report says of them.
+    pub collector: Option<Collector>,
     /// Latencies.
     pub tables: Tables,
 }
@@ -123,6 +156,8 @@ pub struct Written {
     pub trades: u64,
     /// All latencies.
     pub latency: StageTable,
+    /// What was gathered for the report.
+    pub observed: Option<Observed>,
 }
 
 /// The open files of a run.
@@ -142,13 +177,14 @@ impl Outputs {
     }
 
     /// Writes what is known of an evaluation. `now` is a stamp and the wall time when it was taken.
-    fn inference(&mut self, inference: &Inference, clock: &Clock, now: (u64, i64)) -> Result<(), WriteError> {
-        let number = inference.venue_sequence_num;
+    fn observation(&mut self, frame: &Observation, clock: &Clock, now: (u64, i64)) -> Result<(), WriteError> {
+        let Some(evaluation) = frame.evaluation else { return Ok(()) };
+        let number = frame.venue_sequence_num;
         if let Some((path, output)) = &mut self.probabilities {
-            writeln!(output, "{number} {:.16e}", probability(inference.logit)).map_err(WriteError::at(path))?;
+            writeln!(output, "{number} {:.16e}", probability(evaluation.logit)).map_err(WriteError::at(path))?;
         }
         if let Some((path, output)) = &mut self.decisions {
-            let wall_ns = now.1.saturating_sub_unsigned(clock.between_ns(inference.decided, now.0));
+            let wall_ns = now.1.saturating_sub_unsigned(clock.between_ns(evaluation.decided, now.0));
             writeln!(output, "{number} {wall_ns}").map_err(WriteError::at(path))?;
         }
         Ok(())
@@ -213,12 +249,21 @@ fn run(
                 written.trades += 1;
                 note(outputs.trades.write(&trade).map_err(WriteError::at(&files.csv)));
             }
-            if let Some(ring) = &mut inputs.inferences {
+            if let Some(ring) = &mut inputs.observations {
                 // One reading of both clocks a round: they drift apart by less than a nanosecond within it.
                 let now = (clock.stamp(), wall_ns());
-                while let Ok(inference) = ring.pop() {
+                while let Ok(frame) = ring.pop() {
                     idle = false;
-                    note(outputs.inference(&inference, clock, now));
+                    note(outputs.observation(&frame, clock, now));
+                    if let Some(collector) = &mut inputs.collector {
+                        collector.frame(&frame);
+                    }
+                }
+            }
+            if let (Some(ring), Some(collector)) = (&mut inputs.rows, &mut inputs.collector) {
+                while let Ok(row) = ring.read_chunk(collector.row_width()) {
+                    idle = false;
+                    collector.row(row.into_iter());
                 }
             }
             while inputs.tables.take(|table| {
@@ -254,6 +299,7 @@ fn run(
         output.flush()
     });
     note(percentiles.map_err(WriteError::at(&files.hgrm)));
+    written.observed = inputs.collector.map(Collector::finish);
     fault.map_or(Ok(written), Err)
 }
 

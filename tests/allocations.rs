@@ -12,6 +12,7 @@ use papertrader::feed::intake::{Arrival, EngineGone, Intake, Publish, ScaleRule}
 use papertrader::handoff::{FramePublisher, Wait, handoff};
 use papertrader::latency::recorder;
 use papertrader::model::Model;
+use papertrader::observation::{OBSERVATION_RING, row_ring};
 use papertrader::simulator::SimulatorSettings;
 use papertrader::status::Status;
 use rtrb::RingBuffer;
@@ -88,16 +89,18 @@ impl Publish for CountingEngine {
 fn engine(model: &Model) -> (Engine, impl Drop + Send + use<>) {
     let (recorder, tables) = recorder(Clock::new(), Duration::from_millis(1));
     let (trades, mut trades_out) = RingBuffer::new(1 << 12);
-    let (inferences, mut inferences_out) = RingBuffer::new(1 << 16);
+    let (observations, mut observations_out) = RingBuffer::new(OBSERVATION_RING);
+    let (rows, mut rows_out) = row_ring(model.features.len());
     let settings = SimulatorSettings { threshold_logit: 0.0, lag_updates: 20, buy_amount: 5.0 };
-    let outputs = Outputs { trades, inferences: Some(inferences) };
+    let outputs = Outputs { trades, observations: Some(observations), rows: Some(rows) };
     let engine = Engine::new(model.clone(), settings, recorder, outputs, Arc::new(Status::default()));
     // Another thread plays the writer.
     let mut tables = tables;
     let thread = std::thread::spawn(move || {
         while !trades_out.is_abandoned() {
             while trades_out.pop().is_ok() {}
-            while inferences_out.pop().is_ok() {}
+            while observations_out.pop().is_ok() {}
+            while rows_out.pop().is_ok() {}
             while tables.take(|_| ()) {}
             std::thread::sleep(Duration::from_millis(1));
         }

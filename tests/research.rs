@@ -3,12 +3,13 @@
 mod common;
 
 use common::{fail, papertrader, shared_data, succeed};
-use papertrader::engine::{Engine, Inference, Outputs};
+use papertrader::engine::{Engine, Outputs};
 use papertrader::event::{Event, FrameHead};
 use papertrader::features::{Feature, FeatureSet, SEED};
 use papertrader::feed::intake::{EngineGone, Publish, ScaleRule};
 use papertrader::latency::recorder;
 use papertrader::model::{Model, ModelFile, probability};
+use papertrader::observation::Observation;
 use papertrader::replay::Replay;
 use papertrader::research::dataset::FeatureRows;
 use papertrader::research::feature_list::parse_features;
@@ -143,15 +144,15 @@ fn the_reference_fit_is_reproduced() {
 /// The engine that trades, with what it infers.
 struct Watched {
     engine: Engine,
-    inferences: Consumer<Inference>,
+    observations: Consumer<Observation>,
     seen: Vec<(u64, f64)>,
 }
 
 impl Publish for Watched {
     fn publish(&mut self, head: &FrameHead, levels: &[Event]) -> Result<(), EngineGone> {
         self.engine.publish(head, levels)?;
-        while let Ok(inference) = self.inferences.pop() {
-            self.seen.push((inference.venue_sequence_num, inference.logit));
+        while let Ok(frame) = self.observations.pop() {
+            self.seen.extend(frame.evaluation.map(|evaluation| (frame.venue_sequence_num, evaluation.logit)));
         }
         Ok(())
     }
@@ -176,10 +177,10 @@ fn seen_by_the_engine(capture: &Path, model: Model) -> Vec<(u64, f64)> {
     let settings = SimulatorSettings { threshold_logit: f64::INFINITY, lag_updates: 1, buy_amount: 1.0 };
     let (recorder, _tables) = recorder(papertrader::clock::Clock::new(), Duration::MAX);
     let (trades, _trades) = RingBuffer::new(8);
-    let (inferences, inferences_out) = RingBuffer::new(8);
-    let outputs = Outputs { trades, inferences: Some(inferences) };
+    let (observations, observations_out) = RingBuffer::new(8);
+    let outputs = Outputs { trades, observations: Some(observations), rows: None };
     let engine = Engine::new(model, settings, recorder, outputs, Arc::new(Status::default()));
-    let mut watched = Watched { engine, inferences: inferences_out, seen: Vec::new() };
+    let mut watched = Watched { engine, observations: observations_out, seen: Vec::new() };
     let replay = Replay::open(capture, None, ScaleRule::default(), papertrader::clock::Speed::Max).unwrap();
     let outcome = replay.run(&mut watched, &Status::default());
     assert!(outcome.error.is_none());

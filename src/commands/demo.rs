@@ -47,7 +47,8 @@ pub fn run(args: &DemoArgs) -> Result<(), Failure> {
     let interrupt = Interrupt::watch()?;
     let product = "BTC-USD";
     let files = args.results.files(product)?;
-    let trading = TradingSettings::new(&trading_args(args, &files.csv)?, &args.threads)?.for_a_socket();
+    let mut trading = TradingSettings::new(&trading_args(args, &files.csv)?, &args.threads)?.for_a_socket();
+    trading.session.observe = !args.results.no_report;
     let ca_cert = files.csv.with_extension("ca.pem");
     let record = files.csv.with_extension("l2.zst");
     let config = ExchangeConfig {

@@ -1,6 +1,6 @@
 //! `papertrader live`: paper trading against the live feed.
 
-use super::{Interrupt, print, status_line, warn};
+use super::{Interrupt, print, published, status_line, warn};
 use crate::capture::CaptureError;
 use crate::cli::{ResultArgs, ThreadArgs, TradingArgs, TradingSettings, parse_duration};
 use crate::clock::wall_ns;
@@ -13,6 +13,7 @@ use crate::feed::wire::{Connector, WireConfig};
 use crate::handoff::Wait;
 use crate::model::probability;
 use crate::recording::{self, Recorded, Recording};
+use crate::report::publish::publish;
 use crate::report::terminal::{Run, RunReport};
 use crate::session;
 use crate::status::Status;
@@ -108,7 +109,8 @@ pub struct LiveArgs {
 /// # Errors
 /// Bad arguments, no connection, or files that cannot be written.
 pub fn run(args: &LiveArgs) -> Result<(), Failure> {
-    let trading = TradingSettings::new(&args.trading, &args.threads)?.for_a_socket();
+    let mut trading = TradingSettings::new(&args.trading, &args.threads)?.for_a_socket();
+    trading.session.observe = !args.results.no_report;
     let settings = args.connection.settings(args.trading.scale_rule(), trading.session.wait)?;
     let files = args.results.files(&args.connection.product)?;
     let session = LiveSession {
@@ -188,12 +190,15 @@ impl LiveSession {
             elapsed,
             stopped: outcome.stopped,
         };
-        let printed = print(RunReport::new(&run, &session, &outcome.counts, &outcome.notes));
+        let fault = outcome.gave_up.as_ref().map(ToString::to_string);
+        let published = published(&session.written, || publish(&run, &session, &outcome.counts, &outcome.notes, fault));
+        let material = published.as_ref().ok().and_then(Option::as_ref);
+        let printed = print(RunReport::new(&run, &session, &outcome.counts, &outcome.notes).with(material));
         if let Err(error) = session.written {
             return Err(Failure::running(error));
         }
         finish(recorded.and_then(|(_, error)| error), outcome)?;
-        printed
+        published.map_err(Failure::running).and(printed)
     }
 }
 

@@ -9,10 +9,14 @@ pub mod live;
 pub mod profile;
 pub mod record;
 pub mod replay;
+pub mod report;
 pub mod train;
 
 use crate::failure::Failure;
+use crate::report::material::Material;
+use crate::report::publish::ReportError;
 use crate::status::Status;
+use crate::writer::{WriteError, Written};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
@@ -55,6 +59,14 @@ impl Interrupt {
             status.stop();
         }
     }
+}
+
+/// Makes a run's report, if its files could be written: those of a run whose files could not say nothing true.
+fn published(
+    written: &Result<Written, WriteError>,
+    publish: impl FnOnce() -> Result<Option<Material>, ReportError>,
+) -> Result<Option<Material>, ReportError> {
+    if written.is_ok() { publish() } else { Ok(None) }
 }
 
 /// A bar over so many bytes on standard error, if that is a terminal; else one that shows nothing.

@@ -1,6 +1,6 @@
 //! `papertrader profile`: the latency from a frame's due time to its decision, at fixed rates.
 
-use super::{Interrupt, warn};
+use super::{Interrupt, published, warn};
 use crate::cli::{ThreadArgs, TradingArgs, TradingSettings, parse_duration};
 use crate::clock::{Clock, Speed, wall_ns};
 use crate::cores::Pins;
@@ -8,16 +8,17 @@ use crate::failure::Failure;
 use crate::latency::{Stage, StageTable, StageTimes};
 use crate::profile::{Feeder, Frames, Noise, NoiseMeter, ping_pong_ns};
 use crate::replay::Replay;
-use crate::report::terminal::{Grouped, StageLines};
+use crate::report::publish::publish;
+use crate::report::terminal::{Grouped, Run, StageLines};
 use crate::session;
 use crate::status::Status;
-use crate::writer::{RunFiles, WriteError};
+use crate::writer::{ReportFiles, RunFiles, WriteError};
 use clap::Args;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Arguments of `papertrader profile`.
 #[derive(Clone, Debug, Args)]
@@ -36,7 +37,10 @@ pub struct ProfileArgs {
     /// The knee is the highest rate whose 99th percentile, received → decided, is at most so many microseconds
     #[arg(long, value_name = "MICROSECONDS", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
     pub knee_p99_us: u64,
-    /// Folder for the histograms and the summary
+    /// Write no page and no RUN.json per rate
+    #[arg(long)]
+    pub no_report: bool,
+    /// Folder for the histograms, the summary and the pages
     #[arg(long, value_name = "FOLDER", default_value = "simulations")]
     pub out: PathBuf,
     /// Name of the files in it: NAME.json, and NAME.RATE.hgrm and the like; what is there is replaced
@@ -176,7 +180,10 @@ pub fn run(args: &ProfileArgs) -> Result<(), Failure> {
             break;
         }
         let stem = format!("{}.{rate}", args.name);
-        let files = RunFiles::create(&args.out, &frames.product, Some(&stem)).map_err(Failure::input)?;
+        let mut files = RunFiles::create(&args.out, &frames.product, Some(&stem)).map_err(Failure::input)?;
+        let pages = ReportFiles::beside(&files.csv);
+        pages.remove();
+        files.report = (!args.no_report).then_some(pages);
         let feeder = Feeder { frames: Arc::clone(&frames), rule, rate, duration: args.seconds };
         let status = Arc::new(Status::default());
         let mut meter = NoiseMeter::start();
@@ -184,8 +191,22 @@ pub fn run(args: &ProfileArgs) -> Result<(), Failure> {
             interrupt.pass_on(status);
             meter.look();
         };
+        let started = Instant::now();
         let report = session::run(session, &files, &status, feeder, watch).map_err(Failure::input)?;
         let noise = meter.noise();
+        let run = Run {
+            title: format!("profile of {} at {} frames/s", args.capture.display(), Grouped(rate)),
+            product: &frames.product,
+            alias: None,
+            other_products: &[],
+            settings: &settings,
+            files: &files,
+            source: Vec::new(),
+            elapsed: started.elapsed(),
+            stopped: report.feed.presented < report.feed.due,
+        };
+        published(&report.written, || publish(&run, &report, &report.feed.counts, &[], None))
+            .map_err(Failure::running)?;
         let presented = report.feed;
         let seconds = presented.elapsed_ns as f64 / 1e9;
         let at_rate = AtRate {
@@ -239,6 +260,9 @@ pub fn run(args: &ProfileArgs) -> Result<(), Failure> {
     println!("\nwrote\n  {}", path.display());
     for run in &runs {
         println!("  {}\n  {}", run.files.hgrm.display(), run.files.hlog.display());
+        if let Some(report) = &run.files.report {
+            println!("  {}\n  {}", report.json.display(), report.html.display());
+        }
     }
     Ok(())
 }

@@ -1,10 +1,11 @@
 //! `papertrader replay`: paper trading over a recorded market.
 
-use super::{Interrupt, byte_bar, print, warn};
+use super::{Interrupt, byte_bar, print, published, warn};
 use crate::cli::{ResultArgs, ThreadArgs, TradingArgs, TradingSettings};
 use crate::clock::Speed;
 use crate::failure::Failure;
 use crate::replay::{Bound, Replay};
+use crate::report::publish::publish;
 use crate::report::terminal::{Run, RunReport};
 use crate::session;
 use crate::status::Status;
@@ -52,7 +53,8 @@ pub fn parse_speed(text: &str) -> Result<Speed, String> {
 /// # Errors
 /// Bad arguments, a bad capture, or files that cannot be written.
 pub fn run(args: &ReplayArgs) -> Result<(), Failure> {
-    let settings = TradingSettings::new(&args.trading, &args.threads)?;
+    let mut settings = TradingSettings::new(&args.trading, &args.threads)?;
+    settings.session.observe = !args.results.no_report;
     let replay = Replay::open(&args.capture, args.product.as_deref(), args.trading.scale_rule(), args.speed);
     let replay = replay.map_err(Failure::input)?;
     let files = args.results.files(replay.product())?;
@@ -89,7 +91,11 @@ pub fn run(args: &ReplayArgs) -> Result<(), Failure> {
         elapsed,
         stopped: session.feed.stopped,
     };
-    let printed = print(RunReport::new(&run, &session, &session.feed.counts, &session.feed.notes));
+    let outcome = &session.feed;
+    let fault = outcome.error.as_ref().map(ToString::to_string);
+    let published = published(&session.written, || publish(&run, &session, &outcome.counts, &outcome.notes, fault));
+    let material = published.as_ref().ok().and_then(Option::as_ref);
+    let printed = print(RunReport::new(&run, &session, &outcome.counts, &outcome.notes).with(material));
     if let Some(cut) = &session.feed.cut {
         warn(cut);
     }
@@ -98,6 +104,6 @@ pub fn run(args: &ReplayArgs) -> Result<(), Failure> {
     }
     match session.feed.error {
         Some(error) => Err(Failure::input(error)),
-        None => printed,
+        None => published.map_err(Failure::running).and(printed),
     }
 }

@@ -1,6 +1,16 @@
 //! What is said at the end of a run.
 
+pub mod chart;
+pub mod figures;
+pub mod html;
+pub mod latency_log;
+pub mod material;
+pub mod observe;
+pub mod publish;
+pub mod run_file;
+pub mod summary;
 pub mod terminal;
+pub mod trades;
 
 use std::fmt::{self, Write};
 

@@ -7,6 +7,8 @@ use crate::event::FaultCounts;
 use crate::feed::intake::{FaultNote, IntakeCounts};
 use crate::latency::{Stage, StageTable};
 use crate::report::OneLine;
+use crate::report::material::Material;
+use crate::report::summary::Summary;
 use crate::session::SessionReport;
 use crate::units::Decimal;
 use crate::writer::RunFiles;
@@ -50,6 +52,7 @@ pub struct RunReport<'a> {
     notes: &'a [FaultNote],
     ring_full_waits: u64,
     stamp_floor_ns: u64,
+    material: Option<&'a Material>,
 }
 
 impl<'a> RunReport<'a> {
@@ -68,7 +71,14 @@ impl<'a> RunReport<'a> {
             notes,
             ring_full_waits: session.ring_full_waits,
             stamp_floor_ns: session.stamp_floor_ns,
+            material: None,
         }
+    }
+
+    /// With a summary of the run's page, if it has one.
+    #[must_use]
+    pub fn with(self, material: Option<&'a Material>) -> Self {
+        Self { material, ..self }
     }
 
     fn what_ran(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -219,9 +229,14 @@ impl Display for RunReport<'_> {
         self.counters(f)?;
         self.trading(f)?;
         self.latencies(f)?;
-        let RunFiles { csv, hgrm, hlog, probabilities, decisions } = self.run.files;
+        if let Some(material) = self.material {
+            write!(f, "\nin short\n{}", Summary(material))?;
+        }
+        let RunFiles { csv, hgrm, hlog, report, probabilities, decisions } = self.run.files;
         writeln!(f, "\nwrote")?;
-        let paths = [Some(csv), Some(hgrm), Some(hlog), probabilities.as_ref(), decisions.as_ref()];
+        let report = report.as_ref().filter(|_| self.material.is_some());
+        let (json, html) = report.map(|report| (&report.json, &report.html)).unzip();
+        let paths = [Some(csv), Some(hgrm), Some(hlog), json, html, probabilities.as_ref(), decisions.as_ref()];
         paths.into_iter().flatten().try_for_each(|path: &std::path::PathBuf| writeln!(f, "  {}", Path::display(path)))
     }
 }

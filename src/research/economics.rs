@@ -56,7 +56,7 @@ impl Trader {
         let (recorder, _) = recorder(Clock::new(), Duration::MAX);
         // One frame closes at most all open positions, a frame's purchase for each update of the holding time.
         let (trades, trades_out) = RingBuffer::new(settings.lag_updates as usize + 2);
-        let outputs = Outputs { trades, inferences: None };
+        let outputs = Outputs { trades, observations: None, rows: None };
         let engine = Engine::new(model.clone(), settings, recorder, outputs, Arc::new(Status::default()));
         Self { capture, engine, trades: trades_out, closed: Vec::new() }
     }

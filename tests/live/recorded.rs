@@ -40,7 +40,7 @@ const FAULTS: [&str; 15] = [
 
 fn threads(fused: bool) -> SessionSettings {
     let model = Model::read(&model_path()).expect("a model");
-    SessionSettings { model, simulator: rules(), pins: Pins::Anywhere, fused, wait: Wait::Block }
+    SessionSettings { model, simulator: rules(), pins: Pins::Anywhere, fused, wait: Wait::Block, observe: fused }
 }
 
 fn files(folder: &Path, stem: &str) -> RunFiles {

@@ -1,6 +1,7 @@
 //! The report as a page that needs nothing else: tables and a reliability diagram for each model.
 
 use super::{Report, terminal};
+use crate::report::html::escaped;
 use crate::research::evaluation::{BinReport, ContestantReport};
 use std::fmt::{self, Write};
 
@@ -8,11 +9,6 @@ use std::fmt::{self, Write};
 const SIDE: f64 = 260.0;
 /// Room around it for the numbers.
 const MARGIN: f64 = 34.0;
-
-/// Text that means itself in HTML.
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-}
 
 /// The whole page.
 pub fn page(report: &Report) -> String {
@@ -86,14 +82,4 @@ fn diagram(out: &mut String, contestant: &ContestantReport) -> fmt::Result {
         mark(bin, bin.up, bin.rows, "fill=\"#2266aa\" fill-opacity=\"0.75\"")?;
     }
     writeln!(out, "</svg></figure>")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_stays_text() {
-        assert_eq!(escaped("<a href=\"x\">&"), "&lt;a href=&quot;x&quot;&gt;&amp;");
-    }
 }

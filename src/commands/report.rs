@@ -1,0 +1,76 @@
+//! `papertrader report`: the page of a run, or of several side by side.
+
+use super::{print, warn};
+use crate::failure::Failure;
+use crate::report::figures::compare::RUNS_MAX;
+use crate::report::html::{comparison, page};
+use crate::report::material::Material;
+use crate::report::summary::Summary;
+use crate::research::output::write_file;
+use clap::Args;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+/// Arguments of `papertrader report`.
+#[derive(Clone, Debug, Args)]
+pub struct ReportArgs {
+    /// Trade log of a run; RUN.json and RUN.hlog beside it are used where they are there
+    #[arg(required = true, value_name = "RUN.csv")]
+    pub runs: Vec<PathBuf>,
+    /// Put several runs side by side on one page
+    #[arg(long)]
+    pub compare: bool,
+    /// Page to write; what is there is replaced [default: RUN.html beside the trade log, or RUN.compare.html beside the
+    /// first]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// Reads, writes the page, and shows the numbers.
+///
+/// # Errors
+/// Bad arguments, a trade log that cannot be read, or a page that cannot be written.
+pub fn run(args: &ReportArgs) -> Result<(), Failure> {
+    match args.runs.len() {
+        1 if args.compare => return Err(Failure::input("--compare needs at least two runs")),
+        count if count > 1 && !args.compare => {
+            return Err(Failure::input(format!("{count} runs were given; put them side by side with --compare")));
+        }
+        count if count > RUNS_MAX => {
+            return Err(Failure::input(format!("{count} runs are too many to tell apart; give at most {RUNS_MAX}")));
+        }
+        _ => {}
+    }
+    if let Some(run) = args.runs.iter().find(|run| run.extension().is_none_or(|extension| extension != "csv")) {
+        return Err(Failure::input(format!("{}: the name of a trade log ends in .csv", run.display())));
+    }
+    let output = args
+        .output
+        .clone()
+        .unwrap_or_else(|| args.runs[0].with_extension(if args.compare { "compare.html" } else { "html" }));
+    if let Some(taken) = args.runs.iter().find(|run| is_of_run(&output, run)) {
+        let (output, run) = (output.display(), taken.display());
+        return Err(Failure::input(format!("{output} belongs to the run {run}; give -o another name")));
+    }
+    let read = |path: &PathBuf| Material::read(path).map_err(Failure::input);
+    let runs: Vec<Material> = args.runs.iter().map(read).collect::<Result<_, _>>()?;
+    let text = match &runs[..] {
+        [run] => page(run),
+        runs => comparison(runs),
+    };
+    write_file(&output, true, &text).map_err(Failure::running)?;
+    runs.iter().flat_map(|run| &run.remarks).for_each(warn);
+    let mut shown = String::new();
+    for run in &runs {
+        writeln!(shown, "{}\n{}", run.csv.display(), Summary(run)).expect("a String takes every character");
+    }
+    print(format_args!("{shown}wrote\n  {}\n", output.display()))
+}
+
+/// Whether a page of this name would replace what a report is made from.
+fn is_of_run(output: &Path, csv: &Path) -> bool {
+    ["csv", "json", "hlog", "hgrm"].iter().any(|ending| {
+        let part = csv.with_extension(ending);
+        output == part || matches!((output.canonicalize(), part.canonicalize()), (Ok(a), Ok(b)) if a == b)
+    })
+}

@@ -1,0 +1,217 @@
+//! Panels to SVG by plotters, and the small changes that make its output fit a page: colours by role instead of by value,
+//! fonts from the style sheet, a size from the view box.
+
+use super::{Axis, Ink, Mark, Panel, Size};
+use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, ValueFormatter};
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+use std::fmt::Write;
+use std::ops::Range;
+
+/// Plotters draws on whole units: so many to a CSS pixel.
+const UNITS: i32 = 4;
+/// Words, CSS pixels.
+const FONT: f64 = 12.0;
+/// Plotters draws words smaller than it is told by this factor.
+const FONT_FACTOR: f64 = 1.24;
+/// The mean width of a character, as a share of the font's size; digits of common fonts are this wide.
+const CHARACTER: f64 = 0.58;
+/// Colours that stand for roles until the text is made.
+const SENTINEL: u8 = 0xF1;
+
+impl Ink {
+    const ALL: [Self; 14] = [
+        Self::Text,
+        Self::Muted,
+        Self::Grid,
+        Self::Up,
+        Self::Down,
+        Self::Tied,
+        Self::Series(0),
+        Self::Series(1),
+        Self::Series(2),
+        Self::Series(3),
+        Self::Series(4),
+        Self::Series(5),
+        Self::Series(6),
+        Self::Series(7),
+    ];
+
+    fn sentinel(self) -> RGBColor {
+        let same = |other: &Self| other.variable() == self.variable();
+        let place = Self::ALL.iter().position(same).expect("ALL has every ink");
+        RGBColor(SENTINEL, 0x0D, place as u8)
+    }
+}
+
+/// Pixels to plotters' units.
+fn units(pixels: f64) -> i32 {
+    (pixels * f64::from(UNITS)).round() as i32
+}
+
+/// Widths and positions in the panel, CSS pixels.
+const ABOVE: f64 = 22.0;
+const BELOW: f64 = 44.0;
+const BESIDE: f64 = 20.0;
+const TICK: f64 = 4.0;
+
+type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
+type Chart<'a, 'b> = ChartContext<'b, SVGBackend<'a>, Cartesian2d<Axis, Axis>>;
+
+impl Ranged for Axis {
+    type FormatOption = NoDefaultFormatting;
+    type ValueType = f64;
+
+    /// What lies beyond an end is drawn at that end.
+    fn map(&self, value: &f64, (from, to): (i32, i32)) -> i32 {
+        let share = ((value - self.range.0) / (self.range.1 - self.range.0)).clamp(0.0, 1.0);
+        from + (share * f64::from(to - from)).round() as i32
+    }
+
+    fn key_points<Hint: KeyPointHint>(&self, _: Hint) -> Vec<f64> {
+        self.ticks.iter().map(|&(at, _)| at).collect()
+    }
+
+    fn range(&self) -> Range<f64> {
+        self.range.0..self.range.1
+    }
+}
+
+impl ValueFormatter<f64> for Axis {
+    fn format_ext(&self, value: &f64) -> String {
+        self.ticks.iter().find(|(at, _)| at == value).map(|(_, label)| label.clone()).unwrap_or_default()
+    }
+}
+
+/// The attributes of an `svg` element, its content and its end; the beginning `<svg` is the caller's.
+pub fn svg(panels: &[Panel], size: Size) -> String {
+    let mut text = String::new();
+    {
+        let (width, height) = (size.width * UNITS as u32, size.height * UNITS as u32);
+        let root = SVGBackend::with_string(&mut text, (width, height)).into_drawing_area();
+        let left = panels.iter().map(label_width).fold(0.0, f64::max);
+        let whole: f64 = panels.iter().map(|panel| panel.weight).sum();
+        let mut rest = root.clone();
+        for (at, panel) in panels.iter().enumerate() {
+            let share = units(f64::from(size.height) * panel.weight / whole);
+            let (area, below) =
+                if at + 1 < panels.len() { rest.split_vertically(share) } else { (rest.clone(), rest.clone()) };
+            draw_panel(&area, panel, left).expect("drawing into a String does not fail");
+            rest = below;
+        }
+        root.present().expect("a String takes every character");
+    }
+    fit_for_a_page(&text, size)
+}
+
+/// Room for the labels of a panel's y axis, CSS pixels.
+fn label_width(panel: &Panel) -> f64 {
+    let longest = panel.y.ticks.iter().map(|(_, label)| label.chars().count()).max().unwrap_or(0);
+    longest as f64 * FONT * CHARACTER + 2.0 * TICK + 2.0
+}
+
+fn words(ink: Ink) -> TextStyle<'static> {
+    let size = FONT * FONT_FACTOR * f64::from(UNITS);
+    let colour = ink.sentinel();
+    TextStyle { color: colour.to_backend_color(), ..TextStyle::from(("sans-serif", size).into_font()) }
+}
+
+fn draw_panel<'a>(
+    area: &Area<'a>,
+    panel: &Panel,
+    left: f64,
+) -> Result<(), DrawingAreaErrorKind<<SVGBackend<'a> as DrawingBackend>::ErrorType>> {
+    let (width, height) = area.dim_in_pixel();
+    let Panel { x, y, marks, .. } = panel;
+    let anchored = |horizontal, vertical| words(Ink::Muted).pos(Pos::new(horizontal, vertical));
+    area.draw(&Text::new(y.title.clone(), (0, units(2.0)), anchored(HPos::Left, VPos::Top)))?;
+    let corner = (width as i32 - units(BESIDE), height as i32 - units(5.0));
+    area.draw(&Text::new(x.title.clone(), corner, anchored(HPos::Right, VPos::Bottom)))?;
+
+    let mut chart: Chart<'a, '_> = ChartBuilder::on(area)
+        .margin_top(units(ABOVE))
+        .margin_right(units(BESIDE))
+        .x_label_area_size(units(BELOW))
+        .y_label_area_size(units(left))
+        .build_cartesian_2d(x.clone(), y.clone())?;
+    chart
+        .configure_mesh()
+        .bold_line_style(Ink::Grid.sentinel().stroke_width(UNITS as u32))
+        .light_line_style(TRANSPARENT)
+        .axis_style(Ink::Muted.sentinel().stroke_width(UNITS as u32))
+        .label_style(words(Ink::Text))
+        .set_all_tick_mark_size(units(TICK))
+        .x_labels(x.ticks.len())
+        .y_labels(y.ticks.len())
+        .draw()?;
+    marks.iter().try_for_each(|mark| draw_mark(&mut chart, mark))
+}
+
+fn draw_mark<'a>(
+    chart: &mut Chart<'a, '_>,
+    mark: &Mark,
+) -> Result<(), DrawingAreaErrorKind<<SVGBackend<'a> as DrawingBackend>::ErrorType>> {
+    match mark {
+        Mark::Line(points, ink, width) => {
+            let style = ink.sentinel().stroke_width(units(*width) as u32);
+            chart.draw_series(LineSeries::new(points.iter().copied(), style)).map(drop)
+        }
+        Mark::Rule(from, to, ink) => {
+            let style = ink.sentinel().stroke_width(units(1.2) as u32);
+            let line = DashedLineSeries::new([*from, *to], units(5.0), units(4.0), style);
+            chart.draw_series(line).map(drop)
+        }
+        Mark::Area(outline, ink, opacity) => {
+            let style = ink.sentinel().mix(*opacity).filled();
+            chart.draw_series([Polygon::new(outline.clone(), style)]).map(drop)
+        }
+        Mark::Bars(bars, ink, opacity) => {
+            let style = ink.sentinel().mix(*opacity).filled();
+            chart.draw_series(bars.iter().map(|&corners| Rectangle::new(corners, style))).map(drop)
+        }
+        Mark::Discs(discs, ink, opacity) => {
+            let style = ink.sentinel().mix(*opacity).filled();
+            let disc = |&(x, y, radius): &(f64, f64, f64)| Circle::new((x, y), units(radius), style);
+            chart.draw_series(discs.iter().map(disc)).map(drop)
+        }
+        Mark::Triangles(points, ink, up) => {
+            let style = ink.sentinel().filled();
+            // The tip points at the place, from below or from above.
+            let (half, away) = if *up { (units(3.5), 1) } else { (units(3.5), -1) };
+            let [tip, base] = [units(2.0), units(9.0)].map(|distance| away * distance);
+            let triangle = |&point: &(f64, f64)| {
+                EmptyElement::at(point) + Polygon::new([(0, tip), (half, base), (-half, base)], style)
+            };
+            chart.draw_series(points.iter().map(triangle)).map(drop)
+        }
+        Mark::Words(at, text, ink, right) => {
+            let (horizontal, shift) = if *right { (HPos::Left, units(6.0)) } else { (HPos::Right, -units(6.0)) };
+            let style = words(*ink).pos(Pos::new(horizontal, VPos::Center));
+            let text = EmptyElement::at(*at) + Text::new(text.clone(), (shift, 0), style);
+            chart.draw_series([text]).map(drop)
+        }
+    }
+}
+
+fn fit_for_a_page(text: &str, size: Size) -> String {
+    let start = text.find('>').map_or(0, |end| end + 1);
+    let body = &text[start..];
+    let view = format!("viewBox=\"0 0 {} {}\">", size.width * UNITS as u32, size.height * UNITS as u32);
+    let mut out = String::with_capacity(view.len() + body.len());
+    out.push_str(&view);
+    // Colours by role.
+    let sentinel = format!("\"#{SENTINEL:02X}0D");
+    let mut rest = body;
+    while let Some(at) = rest.find(&sentinel) {
+        out.push_str(&rest[..at]);
+        let digits = &rest[at + sentinel.len()..][..2];
+        let place = usize::from_str_radix(digits, 16).expect("two digits of our own");
+        write!(out, "\"var({})", Ink::ALL[place].variable()).expect("a String takes every character");
+        rest = &rest[at + sentinel.len() + 2..];
+    }
+    out.push_str(rest);
+    for default in [" opacity=\"1\"", " stroke=\"none\"", " font-family=\"sans-serif\""] {
+        out = out.replace(default, "");
+    }
+    out
+}

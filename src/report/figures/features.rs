@@ -1,0 +1,114 @@
+//! What the model looks at: how much weight it gives, and how far this run lies from what it was trained on.
+
+use crate::report::chart::axis::extent;
+use crate::report::chart::{Axis, Figure, Ink, Mark, Panel, Slot};
+use crate::report::material::Material;
+
+/// The most features in a figure; the table has all.
+const SHOWN: usize = 40;
+/// Pixels for a feature and for the rest of its figure.
+const ROW: u32 = 17;
+const REST: u32 = 66;
+
+/// A feature of the model, in the model and in the run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FeatureFacts {
+    /// Its name.
+    pub name: String,
+    /// Its weight, a scaler folded in.
+    pub coefficient: f64,
+    /// What a change by one standard deviation adds to the logit: of the training rows, else of this run's.
+    pub standardised_weight: Option<f64>,
+    /// Over the rows trained on.
+    pub trained_mean: Option<f64>,
+    /// Over the rows trained on.
+    pub trained_scale: Option<f64>,
+    /// Over this run.
+    pub mean: Option<f64>,
+    /// Over this run.
+    pub standard_deviation: Option<f64>,
+    /// How many of the training's deviations this run's mean lies above the training's.
+    pub drift: Option<f64>,
+}
+
+/// All features of the run's model, in its order.
+pub fn feature_facts(material: &Material) -> Vec<FeatureFacts> {
+    let Some(run) = &material.run else { return Vec::new() };
+    let moments = run.observed.as_ref().map_or(&[][..], |observed| &observed.features.features);
+    let facts = run.settings.model.features.iter().enumerate().map(|(at, feature)| {
+        let moments = moments.get(at).filter(|moments| moments.name == feature.name);
+        let mean = moments.and_then(|moments| moments.mean);
+        let standard_deviation = moments.and_then(|moments| moments.standard_deviation);
+        let drift = mean.zip(feature.trained_mean).zip(feature.trained_scale);
+        FeatureFacts {
+            name: feature.name.clone(),
+            coefficient: feature.coefficient,
+            standardised_weight: feature.trained_scale.or(standard_deviation).map(|scale| feature.coefficient * scale),
+            trained_mean: feature.trained_mean,
+            trained_scale: feature.trained_scale,
+            mean,
+            standard_deviation,
+            drift: drift.map(|((mean, trained), scale)| (mean - trained) / scale).filter(|drift| drift.is_finite()),
+        }
+    });
+    facts.collect()
+}
+
+pub fn figures(material: &Material) -> Vec<Slot> {
+    let facts = feature_facts(material);
+    vec![weights(&facts), drifts(&facts)]
+}
+
+/// Horizontal bars, the first name on top.
+fn bars(id: &'static str, title: &str, x_title: &str, rows: &[(String, f64)]) -> Figure {
+    let height = REST + ROW * rows.len() as u32;
+    let (low, high) = extent(rows.iter().map(|&(_, value)| value).chain([0.0]));
+    Figure::half_tall(id, title, height, |_| {
+        let place = |at: usize| (rows.len() - 1 - at) as f64;
+        let bar = |at: usize| [(0.0, place(at) - 0.36), (rows[at].1, place(at) + 0.36)];
+        let side = |rises: bool| (0..rows.len()).filter(|&at| (rows[at].1 > 0.0) == rises).map(bar).collect();
+        let y = Axis::names("", rows.iter().rev().map(|(name, _)| name.clone()));
+        let zero = Mark::Rule((0.0, y.range.0), (0.0, y.range.1), Ink::Muted);
+        vec![Panel {
+            x: Axis::linear(x_title, (low, high), 6),
+            y,
+            weight: 1.0,
+            marks: vec![Mark::Bars(side(true), Ink::Up, 0.85), Mark::Bars(side(false), Ink::Down, 0.85), zero],
+        }]
+    })
+}
+
+/// By what is asked of them, the largest first, at most [`SHOWN`].
+fn largest(facts: &[FeatureFacts], of: impl Fn(&FeatureFacts) -> Option<f64>) -> Vec<(String, f64)> {
+    let mut rows: Vec<(String, f64)> =
+        facts.iter().filter_map(|feature| Some((feature.name.clone(), of(feature)?))).collect();
+    rows.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
+    rows.truncate(SHOWN);
+    rows
+}
+
+fn weights(facts: &[FeatureFacts]) -> Slot {
+    let title = "Weights of the features";
+    let rows = largest(facts, |feature| feature.standardised_weight);
+    if rows.is_empty() {
+        return Slot::missing(title, "The spread of the features is not known.");
+    }
+    let trained = facts.iter().any(|feature| feature.trained_scale.is_some());
+    let spread = if trained { "of the training rows" } else { "of this run, since the model file has no scaler" };
+    let dropped = if facts.len() > rows.len() { format!(" The {} largest.", rows.len()) } else { String::new() };
+    bars("fig-weights", title, "change of the logit per standard deviation", &rows)
+        .caption(format!("Standard deviations {spread}.{dropped}"))
+        .slot()
+}
+
+fn drifts(facts: &[FeatureFacts]) -> Slot {
+    let title = "Drift of the features";
+    let rows = largest(facts, |feature| feature.drift);
+    if rows.is_empty() {
+        let why = "The model file does not say what the features were like where it was trained (mean, scale).";
+        return Slot::missing(title, why);
+    }
+    bars("fig-drift", title, "this run's mean − training's, in training deviations", &rows)
+        .caption("Far from 0 the model sees what it was not trained on.")
+        .slot()
+}

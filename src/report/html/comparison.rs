@@ -1,0 +1,121 @@
+//! Several runs side by side.
+
+use super::document::{Document, Shown};
+use super::escape::escaped;
+use super::verdict::finding;
+use super::{head, remarks, write_slots};
+use crate::report::figures::compare::figures;
+use crate::report::material::Material;
+use std::fmt::{self, Write};
+
+/// A table: its name, and its rows by path.
+type Rows = &'static [(&'static str, &'static str, Shown)];
+
+const PROFIT: Rows = &[
+    ("closed trades", "trades.trades", Shown::Count),
+    ("win rate before fees", "trades.win_rate", Shown::Percent(1)),
+    ("bought, quote", "trades.bought", Shown::Money),
+    ("gross profit, quote", "trades.gross_profit", Shown::Profit),
+    ("gross profit per trade, bp", "trades.gross_bps", Shown::Signed(3)),
+    ("… 95 % from", "trades.interval.gross_bps.low", Shown::Signed(3)),
+    ("… 95 % to", "trades.interval.gross_bps.high", Shown::Signed(3)),
+    ("fee, bp per side", "trades.fee_bps", Shown::Plain),
+    ("net profit per trade, bp", "trades.net_bps", Shown::Signed(3)),
+    ("… 95 % from", "trades.interval.net_bps.low", Shown::Signed(3)),
+    ("… 95 % to", "trades.interval.net_bps.high", Shown::Signed(3)),
+    ("break-even fee, bp per side", "trades.break_even_fee_bps", Shown::Fixed(3)),
+    ("deepest drawdown, gross, quote", "trades.drawdown_max", Shown::Money),
+    ("profit per trade, median, bp", "trades.profit_bps.p50", Shown::Signed(3)),
+    ("held, median, s", "trades.held_s.p50", Shown::Fixed(3)),
+    ("open positions", "counters.trading.open_positions", Shown::Count),
+];
+
+const MODEL: Rows = &[
+    ("threshold", "settings.threshold", Shown::Plain),
+    ("holding time, updates", "settings.lag_updates", Shown::Count),
+    ("horizon, updates", "settings.horizon_updates", Shown::Count),
+    ("evaluations", "observed.calibration.evaluations", Shown::Count),
+    ("… after which the mid rose", "observed.calibration.outcomes.up", Shown::Count),
+    ("… fell", "observed.calibration.outcomes.down", Shown::Count),
+    ("… stayed", "observed.calibration.outcomes.tied", Shown::Count),
+    ("… is unknown", "observed.calibration.outcomes.unknown", Shown::Count),
+    ("AUC", "observed.calibration.score.auc", Shown::Fixed(4)),
+    ("log-loss", "observed.calibration.score.log_loss", Shown::Fixed(4)),
+    ("Brier score", "observed.calibration.score.brier", Shown::Fixed(4)),
+    ("accuracy at one half", "observed.calibration.score.accuracy", Shown::Fixed(4)),
+    ("expected calibration error", "observed.calibration.score.ece", Shown::Fixed(4)),
+    ("share of rises", "observed.calibration.score.base_rate", Shown::Fixed(4)),
+];
+
+const LATENCY: Rows = &[
+    ("received → decided, frames", "timing.stages.total.count", Shown::Count),
+    ("median, ns", "timing.stages.total.p50_ns", Shown::Nanoseconds),
+    ("99 %, ns", "timing.stages.total.p99_ns", Shown::Nanoseconds),
+    ("99.9 %, ns", "timing.stages.total.p99_9_ns", Shown::Nanoseconds),
+    ("greatest, ns", "timing.stages.total.max_ns", Shown::Nanoseconds),
+    ("frames a second", "timing.frames_per_s", Shown::Count),
+];
+
+const COUNTERS: Rows = &[
+    ("messages", "counters.feed.messages", Shown::Count),
+    ("frames", "counters.book.frames", Shown::Count),
+    ("live frames", "counters.book.frames_live", Shown::Count),
+    ("snapshots", "counters.book.snapshots", Shown::Count),
+    ("faults of the feed", "counters.feed.faults", Shown::Count),
+    ("faults of the book", "counters.book.faults", Shown::Count),
+    ("crossed or locked", "counters.book.crossed_or_locked", Shown::Count),
+    ("purchases withheld", "counters.trading.purchases_withheld", Shown::Count),
+    ("full-ring waits", "timing.full_ring_waits", Shown::Count),
+];
+
+/// The page.
+pub fn comparison(runs: &[Material]) -> String {
+    let mut out = String::new();
+    write(&mut out, runs).expect("a String takes every character");
+    out
+}
+
+fn table(out: &mut String, title: &str, rows: Rows, runs: &[Material], documents: &[Document]) -> fmt::Result {
+    writeln!(out, "<h3>{title}</h3>\n<div class=\"scroll\"><table><thead><tr><th></th>")?;
+    runs.iter().try_for_each(|run| write!(out, "<th class=\"n\">{}</th>", escaped(&run.name)))?;
+    writeln!(out, "</tr></thead><tbody>")?;
+    for (name, path, shown) in rows {
+        write!(out, "<tr><th>{name}</th>")?;
+        for (number, document) in documents.iter().enumerate() {
+            out.push_str(&document.cell(path, *shown, &format!(" data-run=\"{number}\"")));
+        }
+        writeln!(out, "</tr>")?;
+    }
+    writeln!(out, "</tbody></table></div>")
+}
+
+fn write(out: &mut String, runs: &[Material]) -> fmt::Result {
+    let documents: Vec<Document> = runs.iter().map(Document::new).collect();
+    let names: Vec<&str> = runs.iter().map(|run| run.name.as_str()).collect();
+    let title = escaped(&format!("{} runs side by side", runs.len()));
+    head(out, &format!("{} – papertrader", escaped(&names.join(", "))))?;
+    writeln!(out, "<header><h1>{title}</h1></header>\n<main>")?;
+    for run in runs {
+        let named = run.remarks.iter().map(|remark| format!("{}: {remark}", run.name));
+        remarks(out, &named.collect::<Vec<_>>())?;
+    }
+    writeln!(out, "<section id=\"verdict\">")?;
+    for (run, document) in runs.iter().zip(&documents) {
+        let source = document.text("run.title").map(|title| format!(" <span class=\"note\">({title})</span>"));
+        writeln!(
+            out,
+            "<p><strong>{}</strong>{}<br>{}</p>",
+            escaped(&run.name),
+            source.unwrap_or_default(),
+            finding(&run.numbers)
+        )?;
+    }
+    writeln!(out, "</section>\n<h2>Figures</h2>")?;
+    write_slots(out, &figures(runs))?;
+    writeln!(out, "<h2>Numbers</h2>")?;
+    table(out, "Profit", PROFIT, runs, &documents)?;
+    table(out, "Model", MODEL, runs, &documents)?;
+    table(out, "Latency", LATENCY, runs, &documents)?;
+    table(out, "Counters", COUNTERS, runs, &documents)?;
+    writeln!(out, "</main>\n<footer>Made by papertrader {}.</footer>\n</body></html>", env!("CARGO_PKG_VERSION"))
+}

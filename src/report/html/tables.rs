@@ -1,0 +1,363 @@
+//! The tables of a page.
+
+use super::document::{Document, Shown};
+use super::escape::escaped;
+use crate::report::figures::{FeatureFacts, feature_facts};
+use crate::report::material::Material;
+use crate::report::observe::{Calibration, Outcomes};
+use crate::report::run_file::FaultCount;
+use std::fmt::{self, Write};
+
+/// Thresholds that are looked at, besides the run's.
+const THRESHOLDS: [f64; 8] = [0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.9];
+
+fn open(out: &mut String, id: &str, head: &[&str]) -> fmt::Result {
+    write!(out, "<div class=\"scroll\"><table id=\"{id}\"><thead><tr>")?;
+    for (at, name) in head.iter().enumerate() {
+        write!(out, "<th{}>{name}</th>", if at > 0 { " class=\"n\"" } else { "" })?;
+    }
+    writeln!(out, "</tr></thead><tbody>")
+}
+
+fn close(out: &mut String) -> fmt::Result {
+    writeln!(out, "</tbody></table></div>")
+}
+
+/// Profit at fees.
+pub fn fees(out: &mut String, document: &Document) -> fmt::Result {
+    open(out, "table-fees", &["fee, bp per side", "net profit, quote", "net per trade, bp"])?;
+    for at in 0..document.len("trades.by_fee") {
+        let path = |field: &str| format!("trades.by_fee.{at}.{field}");
+        let fee = document.number(&path("fee_bps")).unwrap_or_default();
+        writeln!(
+            out,
+            "<tr><th>{fee}</th>{}{}</tr>",
+            document.cell(&path("profit"), Shown::Profit, ""),
+            document.cell(&path("bps"), Shown::Signed(3), "")
+        )?;
+    }
+    close(out)
+}
+
+/// How profit and holding time are spread over trades.
+pub fn spreads(out: &mut String, document: &Document) -> fmt::Result {
+    const RANKS: [&str; 7] = ["min", "p5", "p25", "p50", "p75", "p95", "max"];
+    open(out, "table-spreads", &["per trade", "least", "5 %", "25 %", "median", "75 %", "95 %", "greatest"])?;
+    for (name, path, shown) in [
+        ("gross profit, bp", "profit_bps", Shown::Signed(3)),
+        ("held, updates", "held_updates", Shown::Count),
+        ("held, s", "held_s", Shown::Fixed(3)),
+    ] {
+        write!(out, "<tr><th>{name}</th>")?;
+        for rank in RANKS {
+            out.push_str(&document.cell(&format!("trades.{path}.{rank}"), shown, ""));
+        }
+        writeln!(out, "</tr>")?;
+    }
+    close(out)?;
+    writeln!(
+        out,
+        "<p class=\"note\">Deepest fall of the gross profit below its highest point: {} quote.</p>",
+        document.span("trades.drawdown_max", Shown::Money)
+    )
+}
+
+/// By tenth and, for long runs, by hour.
+pub fn parts(out: &mut String, document: &Document) -> fmt::Result {
+    for (id, list, head, name) in
+        [("table-tenths", "tenths", "tenth, from frame", "from_sequence"), ("table-hours", "hours", "hour", "hour")]
+    {
+        let count = document.len(&format!("trades.{list}"));
+        if count == 0 {
+            continue;
+        }
+        writeln!(out, "<details><summary>Table by {}</summary>", list.trim_end_matches('s'))?;
+        open(out, id, &[head, "trades", "winners", "gross profit, quote"])?;
+        for at in 0..count {
+            let path = |field: &str| format!("trades.{list}.{at}.{field}");
+            writeln!(
+                out,
+                "<tr>{}{}{}{}</tr>",
+                document.cell(&path(name), Shown::Count, ""),
+                document.cell(&path("trades"), Shown::Count, ""),
+                document.cell(&path("winners"), Shown::Count, ""),
+                document.cell(&path("profit"), Shown::Profit, "")
+            )?;
+        }
+        close(out)?;
+        writeln!(out, "</details>")?;
+    }
+    Ok(())
+}
+
+/// Figures of merit.
+pub fn scores(out: &mut String, document: &Document) -> fmt::Result {
+    open(out, "table-scores", &["over evaluations after which the mid moved", "value", "a constant base rate"])?;
+    let rate = document.number("observed.calibration.score.base_rate");
+    let entropy = rate.map(|p| if p > 0.0 && p < 1.0 { -(p * p.ln() + (1.0 - p) * (1.0 - p).ln()) } else { 0.0 });
+    let constant = |field: &str| match field {
+        "auc" => Some(0.5),
+        "log_loss" => entropy,
+        "brier" => rate.map(|p| p * (1.0 - p)),
+        "accuracy" => rate.map(|p| p.max(1.0 - p)),
+        "ece" => Some(0.0),
+        _ => rate,
+    };
+    for (name, field) in [
+        ("AUC", "auc"),
+        ("log-loss", "log_loss"),
+        ("Brier score", "brier"),
+        ("accuracy at one half", "accuracy"),
+        ("expected calibration error", "ece"),
+        ("share of rises", "base_rate"),
+    ] {
+        let other = constant(field).map_or_else(|| "–".into(), |value| Shown::Fixed(4).text(value));
+        let value = document.cell(&format!("observed.calibration.score.{field}"), Shown::Fixed(4), "");
+        writeln!(out, "<tr><th>{name}</th>{value}<td class=\"n\">{other}</td></tr>")?;
+    }
+    close(out)
+}
+
+/// What thresholds split.
+pub fn thresholds(out: &mut String, calibration: &Calibration, threshold: f64) -> fmt::Result {
+    open(
+        out,
+        "table-thresholds",
+        &["threshold", "at or above", "rose", "stayed", "fell", "right", "below", "rose", "stayed", "fell", "right"],
+    )?;
+    let mut row = |name: String, below: Outcomes, above: Outcomes| {
+        let count = |count: u64| format!("<td class=\"n\">{}</td>", Shown::Count.text(count as f64));
+        let right = |part: u64, side: Outcomes| {
+            let known = side.up + side.down + side.tied;
+            let share = (known > 0).then(|| Shown::Percent(1).text(part as f64 / known as f64));
+            format!("<td class=\"n\">{}</td>", share.unwrap_or_else(|| "–".into()))
+        };
+        let side = |side: Outcomes, part: u64| {
+            let cells = [side.total(), side.up, side.tied, side.down].map(count).concat();
+            cells + &right(part, side)
+        };
+        writeln!(out, "<tr><th>{name}</th>{}{}</tr>", side(above, above.up), side(below, below.down))
+    };
+    row(format!("{threshold}, the run's"), calibration.below, calibration.at_or_above)?;
+    for other in THRESHOLDS.into_iter().filter(|&other| other != threshold) {
+        let (below, above) = calibration.split_at(other);
+        row(other.to_string(), below, above)?;
+    }
+    close(out)?;
+    writeln!(
+        out,
+        "<p class=\"note\">Right is a rise at or above the threshold and a fall below it, as a share of the evaluations with a \
+         known outcome, those after which the mid stayed included.</p>"
+    )
+}
+
+/// The stages' latencies.
+pub fn stages(out: &mut String, material: &Material, document: &Document) -> fmt::Result {
+    const FIELDS: [&str; 7] = ["min_ns", "p50_ns", "p90_ns", "p99_ns", "p99_9_ns", "p99_99_ns", "max_ns"];
+    open(out, "table-stages", &["ns", "frames", "least", "median", "90 %", "99 %", "99.9 %", "99.99 %", "greatest"])?;
+    for stage in material.stages() {
+        let path = |field: &str| format!("timing.stages.{}.{field}", stage.stage);
+        let all = if stage.stage == "total" { " (all)" } else { "" };
+        write!(out, "<tr><th>{}{all}</th>{}", escaped(&stage.name), document.cell(&path("count"), Shown::Count, ""))?;
+        for field in FIELDS {
+            out.push_str(&document.cell(&path(field), Shown::Nanoseconds, ""));
+        }
+        writeln!(out, "</tr>")?;
+    }
+    close(out)?;
+    if material.run.is_some() {
+        writeln!(
+            out,
+            "<p class=\"note\">A stamp costs {} ns. No stage can be measured finer than that.</p>",
+            document.span("timing.stamp_floor_ns", Shown::Count)
+        )?;
+    }
+    Ok(())
+}
+
+/// Everything that was counted.
+pub fn counters(out: &mut String, material: &Material, document: &Document) -> fmt::Result {
+    let Some(run) = &material.run else { return Ok(()) };
+    let groups: [(&str, &str, &[&str]); 4] = [
+        (
+            "Feed",
+            "counters.feed",
+            &[
+                "messages",
+                "frames",
+                "snapshots",
+                "level_updates",
+                "heartbeats",
+                "acknowledgements",
+                "other_products_frames",
+                "other_messages",
+                "scale_refinements",
+                "faults",
+            ],
+        ),
+        (
+            "Book",
+            "counters.book",
+            &[
+                "frames",
+                "frames_live",
+                "frames_empty",
+                "frames_syncing",
+                "frames_invalid",
+                "connections",
+                "snapshots",
+                "updates_passed_over",
+                "crossed_or_locked",
+                "window_moves",
+                "rebuilt_at_finer_scale",
+                "faults",
+            ],
+        ),
+        (
+            "Model and trades",
+            "counters.trading",
+            &[
+                "evaluations",
+                "none_book_too_thin",
+                "none_warming_up",
+                "purchases_withheld",
+                "purchases_without_asks",
+                "closed_trades",
+                "sold_in_part",
+                "open_positions",
+            ],
+        ),
+        ("Threads", "timing", &["full_ring_waits", "ring_high_water_events", "writer_waits"]),
+    ];
+    writeln!(out, "<div class=\"columns\">")?;
+    for (title, path, names) in groups {
+        writeln!(out, "<div><h3>{title}</h3><div class=\"scroll\"><table><tbody>")?;
+        for name in names {
+            let cell = document.cell(&format!("{path}.{name}"), Shown::Count, "");
+            writeln!(out, "<tr><th>{}</th>{cell}</tr>", name.replace('_', " "))?;
+        }
+        let faults: &[FaultCount] = match path {
+            "counters.feed" => &run.counters.feed.faults_by_kind,
+            "counters.book" => &run.counters.book.faults_by_kind,
+            _ => &[],
+        };
+        for (at, fault) in faults.iter().enumerate() {
+            let cell = document.cell(&format!("{path}.faults_by_kind.{at}.count"), Shown::Count, "");
+            writeln!(out, "<tr><th>· {}</th>{cell}</tr>", escaped(&fault.fault))?;
+        }
+        writeln!(out, "</tbody></table></div></div>")?;
+    }
+    writeln!(out, "</div>")?;
+    if !run.counters.feed.fault_notes.is_empty() {
+        writeln!(out, "<h3>The first faults</h3><ul class=\"note\">")?;
+        run.counters.feed.fault_notes.iter().try_for_each(|note| writeln!(out, "<li>{}</li>", escaped(note)))?;
+        writeln!(out, "</ul>")?;
+    }
+    Ok(())
+}
+
+/// What the run was told and where it ran.
+pub fn settings(out: &mut String, material: &Material) -> fmt::Result {
+    let Some(run) = &material.run else { return Ok(()) };
+    let (settings, timing) = (&run.settings, &run.timing);
+    let alias = run.run.streamed_as.as_ref().map(|alias| format!(" (streamed as {alias})")).unwrap_or_default();
+    let features = settings.model.features.len();
+    let threads = if timing.fused { "one thread" } else { "two threads" };
+    let core = |core: Option<usize>| core.map_or_else(|| "any".into(), |core| core.to_string());
+    let mut rows = vec![
+        ("product", format!("{}{alias}, tick {}, lot {}", run.run.product, run.run.tick, run.run.lot)),
+        ("model", format!("{}, {features} feature{}", settings.model.path, if features == 1 { "" } else { "s" })),
+        (
+            "rules",
+            format!(
+                "buy {} at probability >= {}, sell {} updates later; horizon {} updates; fee {} bp per side",
+                settings.buy_amount,
+                settings.threshold,
+                settings.lag_updates,
+                settings.horizon_updates,
+                settings.fee_bps
+            ),
+        ),
+        (
+            "threads",
+            format!(
+                "{threads}, feed on core {}, engine on core {}, wait {}",
+                core(timing.feed_core),
+                core(timing.engine_core),
+                timing.wait
+            ),
+        ),
+        (
+            "ran for",
+            format!(
+                "{} s, {} frames/s",
+                Shown::Fixed(3).text(timing.elapsed_s),
+                Shown::Count.text(timing.frames_per_s)
+            ),
+        ),
+    ];
+    rows.extend(timing.source.iter().map(|(name, value)| (name.as_str(), value.clone())));
+    if !run.run.passed_over.is_empty() {
+        rows.push(("passed over", run.run.passed_over.join(", ")));
+    }
+    writeln!(out, "<div class=\"scroll\"><table id=\"table-settings\"><tbody>")?;
+    for (name, value) in rows {
+        writeln!(out, "<tr><th>{}</th><td class=\"text\">{}</td></tr>", escaped(name), escaped(&value))?;
+    }
+    close(out)
+}
+
+/// What the model looks at.
+pub fn features(out: &mut String, material: &Material) -> fmt::Result {
+    let facts = feature_facts(material);
+    if facts.is_empty() {
+        return Ok(());
+    }
+    if let Some(observed) = material.run.as_ref().and_then(|run| run.observed.as_ref()) {
+        writeln!(
+            out,
+            "<p class=\"note\">This run's means and deviations are those of {} evaluations, one in {}.</p>",
+            Shown::Count.text(observed.features.rows as f64),
+            observed.features.every
+        )?;
+    }
+    writeln!(out, "<details><summary>Table of features</summary>")?;
+    open(
+        out,
+        "table-features",
+        &[
+            "feature",
+            "coefficient",
+            "per deviation",
+            "training mean",
+            "training deviation",
+            "run's mean",
+            "run's deviation",
+            "drift",
+        ],
+    )?;
+    let cell = |value: Option<f64>| {
+        let (attribute, text) = value.map_or_else(
+            || (String::new(), "–".into()),
+            |value| (format!(" data-value=\"{}\"", serde_json::json!(value)), Shown::Figures.text(value)),
+        );
+        format!("<td class=\"n\"{attribute}>{text}</td>")
+    };
+    for FeatureFacts {
+        name,
+        coefficient,
+        standardised_weight,
+        trained_mean,
+        trained_scale,
+        mean,
+        standard_deviation,
+        drift,
+    } in facts
+    {
+        let values =
+            [Some(coefficient), standardised_weight, trained_mean, trained_scale, mean, standard_deviation, drift];
+        writeln!(out, "<tr><th>{}</th>{}</tr>", escaped(&name), values.map(cell).concat())?;
+    }
+    close(out)?;
+    writeln!(out, "</details>")
+}

@@ -1,0 +1,193 @@
+//! The head of a page: what to think of the run, in a few sentences and numbers.
+
+use super::document::{Document, Shown};
+use crate::report::chart::axis::fixed;
+use crate::report::material::Material;
+use crate::report::trades::{Finding, TRADES_MIN, TradeNumbers};
+use crate::research::bootstrap::{BLOCKS_MIN, Interval};
+use std::fmt::{self, Write};
+
+/// What may be said of the profit, in one or two sentences without markup.
+pub fn finding(numbers: &TradeNumbers) -> String {
+    let net = numbers.net_bps.unwrap_or_default();
+    let fee = match numbers.fee_bps {
+        0.0 => "Before fees".to_string(),
+        fee => format!("After fees of {fee} bp per side"),
+    };
+    let bps = |value: f64| format!("{} bp", Shown::Signed(3).text(value));
+    let interval = |Interval { low, high }: Interval| format!("{} to {}", Shown::Signed(3).text(low), bps(high));
+    let sure = numbers.interval.and_then(|interval| interval.net_bps).map(interval).unwrap_or_default();
+    let mean = format!("the mean trade made {}", bps(net));
+    match numbers.finding {
+        Finding::NoTrades => "No trade was closed.".into(),
+        Finding::TooFew => {
+            let Some(interval) = numbers.interval else {
+                return format!(
+                    "A gain or a loss cannot be told from chance: the trades have no receive times that go forward. {fee} {mean}."
+                );
+            };
+            let trades = fixed(numbers.trades as f64, 0);
+            let plural = |count: usize| if count == 1 { "" } else { "s" };
+            format!(
+                "Not enough trades to tell: {trades} trade{} in {} whole block{} of {} s, where at least {TRADES_MIN} trades and \
+                 {BLOCKS_MIN} blocks are needed. {fee} {mean}.",
+                plural(numbers.trades as usize),
+                interval.blocks,
+                plural(interval.blocks),
+                fixed(interval.settings.block_s, 0)
+            )
+        }
+        Finding::Gain => format!("{fee} a gain: {mean}; the 95\u{a0}% interval of the mean, {sure}, lies above zero."),
+        Finding::Loss => format!("{fee} a loss: {mean}; the 95\u{a0}% interval of the mean, {sure}, lies below zero."),
+        Finding::Undecided => {
+            format!(
+                "{fee} neither a gain nor a loss can be told: {mean}; the 95\u{a0}% interval of the mean, {sure}, holds zero."
+            )
+        }
+    }
+}
+
+/// What fee the run would bear.
+pub fn fee_sentence(numbers: &TradeNumbers) -> Option<String> {
+    let fee = numbers.break_even_fee_bps?;
+    Some(if fee > 0.0 {
+        format!("A fee of {} bp per side would leave nothing of it.", fixed(fee, 3))
+    } else {
+        "It lost before any fee.".into()
+    })
+}
+
+/// The name of a finding in the page's attributes.
+fn name(finding: Finding) -> &'static str {
+    match finding {
+        Finding::NoTrades => "no_trades",
+        Finding::TooFew => "too_few",
+        Finding::Gain => "gain",
+        Finding::Loss => "loss",
+        Finding::Undecided => "undecided",
+    }
+}
+
+fn tile(out: &mut String, name: &str, value: &str, below: &str) -> fmt::Result {
+    write!(out, "<div><dt>{name}</dt><dd>{value}")?;
+    if !below.is_empty() {
+        write!(out, "<small>{below}</small>")?;
+    }
+    writeln!(out, "</dd></div>")
+}
+
+/// Writes it.
+pub fn write(out: &mut String, material: &Material, document: &Document) -> fmt::Result {
+    let numbers = &material.numbers;
+    writeln!(out, "<section id=\"verdict\" data-finding=\"{}\">", name(numbers.finding))?;
+    writeln!(out, "<p class=\"finding\">{}</p>", finding(numbers))?;
+    if let Some(sentence) = fee_sentence(numbers) {
+        writeln!(out, "<p>{sentence}</p>")?;
+    }
+    writeln!(out, "<dl class=\"tiles\">")?;
+    let interval = |which: &str| {
+        let path = |end| format!("trades.interval.{which}.{end}");
+        document.get(&path("low")).is_some().then(|| {
+            let span = |end| document.span(&path(end), Shown::Signed(3));
+            format!("95\u{a0}%: {} to {}", span("low"), span("high"))
+        })
+    };
+    let no_interval = "no interval";
+    let span = |path: &str, shown| document.span(path, shown);
+    tile(out, "closed trades", &span("trades.trades", Shown::Count), "")?;
+    let winners = format!("{} winners before fees", span("trades.winners", Shown::Count));
+    tile(out, "win rate", &span("trades.win_rate", Shown::Percent(1)), &winners)?;
+    let below = interval("gross_bps").unwrap_or_else(|| no_interval.into());
+    tile(out, "gross profit per trade, bp", &span("trades.gross_bps", Shown::Signed(3)), &below)?;
+    let below = interval("net_bps").unwrap_or_else(|| no_interval.into());
+    let net = format!("net profit per trade, bp, at {} bp per side", span("trades.fee_bps", Shown::Plain));
+    tile(out, &net, &span("trades.net_bps", Shown::Signed(3)), &below)?;
+    tile(out, "break-even fee, bp per side", &span("trades.break_even_fee_bps", Shown::Fixed(3)), "")?;
+    let of = format!("on {} bought", span("trades.bought", Shown::Money));
+    tile(out, "gross profit, quote", &span("trades.gross_profit", Shown::Profit), &of)?;
+    let p99 = format!("99 %: {}", span("timing.stages.total.p99_ns", Shown::Time));
+    tile(out, "latency, median, received → decided", &span("timing.stages.total.p50_ns", Shown::Time), &p99)?;
+    if material.run.is_some() {
+        tile(out, "resyncs", &resyncs(material), "snapshots after the first")?;
+    }
+    writeln!(out, "</dl>")?;
+    not_counted(out, material, document)?;
+    writeln!(out, "</section>")
+}
+
+fn resyncs(material: &Material) -> String {
+    let snapshots = material.run.as_ref().map_or(0, |run| run.counters.book.snapshots);
+    fixed(snapshots.saturating_sub(1) as f64, 0)
+}
+
+/// What is in none of the figures above.
+fn not_counted(out: &mut String, material: &Material, document: &Document) -> fmt::Result {
+    let Some(run) = &material.run else { return Ok(()) };
+    let trading = &run.counters.trading;
+    let count = |path: &str| document.span(path, Shown::Count);
+    let mut items = Vec::new();
+    if trading.open_positions > 0 {
+        let mark = match trading.open_mark {
+            Some(_) => format!(
+                "which the book would have paid {} for",
+                document.span("counters.trading.open_mark", Shown::Money)
+            ),
+            None => "with no live book to mark them".into(),
+        };
+        items.push(format!(
+            "{} open positions, bought for {}, {mark}: not in the profit",
+            count("counters.trading.open_positions"),
+            document.span("counters.trading.open_cost", Shown::Money)
+        ));
+    }
+    let mut item = |value: u64, path: &str, words: &str| {
+        if value > 0 {
+            items.push(format!("{} {words}", count(path)));
+        }
+    };
+    item(
+        trading.purchases_withheld,
+        "counters.trading.purchases_withheld",
+        "purchases withheld, the book being crossed or locked",
+    );
+    item(trading.purchases_without_asks, "counters.trading.purchases_without_asks", "purchases for which nobody sold");
+    item(
+        trading.sold_in_part,
+        "counters.trading.sold_in_part",
+        "trades that the book bought back in part only; the rest is written off",
+    );
+    item(
+        trading.none_book_too_thin,
+        "counters.trading.none_book_too_thin",
+        "live frames not evaluated: too few levels for the model",
+    );
+    item(
+        trading.none_warming_up,
+        "counters.trading.none_warming_up",
+        "live frames not evaluated: too few updates since the snapshot",
+    );
+    let book = &run.counters.book;
+    item(book.frames_empty, "counters.book.frames_empty", "frames before any snapshot");
+    item(book.frames_syncing, "counters.book.frames_syncing", "frames while a snapshot was awaited");
+    item(book.frames_invalid, "counters.book.frames_invalid", "frames of an invalid book");
+    if let Some(observed) = &run.observed {
+        let outcomes = observed.calibration.outcomes;
+        item(
+            outcomes.tied,
+            "observed.calibration.outcomes.tied",
+            "evaluations after which the mid stayed: in no score of the model",
+        );
+        item(
+            outcomes.unknown,
+            "observed.calibration.outcomes.unknown",
+            "evaluations whose outcome nobody knows: the horizon reaches over the end of a book",
+        );
+        item(observed.calibration.not_a_number, "observed.calibration.not_a_number", "evaluations that gave no number");
+    }
+    if items.is_empty() {
+        return writeln!(out, "<p class=\"note\">Everything was counted.</p>");
+    }
+    writeln!(out, "<p class=\"note\">Not counted:</p><ul class=\"note\">")?;
+    items.iter().try_for_each(|item| writeln!(out, "<li>{item}</li>"))?;
+    writeln!(out, "</ul>")
+}

@@ -1,0 +1,101 @@
+//! Everything that a report of a run is made from: its trade log, and what lies beside it.
+
+use super::latency_log::LatencyLog;
+use super::run_file::{RunFile, StageFacts};
+use super::trades::{TradeNumbers, TradeTable, TradesError};
+use std::path::{Path, PathBuf};
+
+/// A run, read back.
+#[derive(Debug)]
+pub struct Material {
+    /// The trade log.
+    pub csv: PathBuf,
+    /// Its name without folder and ending.
+    pub name: String,
+    /// Its rows.
+    pub table: TradeTable,
+    /// What they come to.
+    pub numbers: TradeNumbers,
+    /// `RUN.json`.
+    pub run: Option<RunFile>,
+    /// `RUN.hlog`.
+    pub latency: Option<LatencyLog>,
+    /// What is missing or does not fit, and what that means for the report, a sentence each.
+    pub remarks: Vec<String>,
+}
+
+impl Material {
+    /// Reads a run's files. Only the trade log must be there and be whole.
+    ///
+    /// # Errors
+    /// The trade log's.
+    pub fn read(csv: &Path) -> Result<Self, TradesError> {
+        Ok(Self::with_table(csv, TradeTable::read(csv)?))
+    }
+
+    /// The same where the trade log has been read.
+    pub fn with_table(csv: &Path, table: TradeTable) -> Self {
+        let mut remarks = Vec::new();
+        if let Some(line) = table.cut_line {
+            remarks.push(format!("{}, line {line}: the last row is cut and was left out", csv.display()));
+        }
+        let json = csv.with_extension("json");
+        let run = RunFile::read(&json).unwrap_or_else(|error| {
+            remarks.push(format!("{error}; the report is made without it"));
+            None
+        });
+        if run.is_none() && remarks.len() == usize::from(table.cut_line.is_some()) {
+            remarks.push(format!(
+                "there is no {}, which a run writes at its end unless it is killed or told --no-report: settings, counters, \
+                 evaluations and the book are unknown, and the fee is taken as 0",
+                json.display()
+            ));
+        }
+        if let Some(run) = &run
+            && run.counters.trading.closed_trades != table.len() as u64
+        {
+            remarks.push(format!(
+                "{} counts {} closed trades and {} has {}: are they of the same run?",
+                json.display(),
+                run.counters.trading.closed_trades,
+                csv.display(),
+                table.len()
+            ));
+        }
+        let hlog = csv.with_extension("hlog");
+        let knows_stages = run.as_ref().is_some_and(|run| !run.timing.stages.is_empty());
+        let latency = match LatencyLog::read(&hlog, !knows_stages) {
+            Ok(None) => {
+                remarks.push(format!("there is no {}: latency over time is unknown", hlog.display()));
+                None
+            }
+            Ok(log) => log,
+            Err(error) => {
+                remarks.push(format!("{error}; latency over time is left out"));
+                None
+            }
+        };
+        if table.is_timed() && !table.is_in_time() {
+            remarks.push(
+                "receive times go back, as where a recording is played in a loop: there are no figures over time and no \
+                 confidence interval, and what was bought before such a seam and sold behind it is no trade of any market"
+                    .into(),
+            );
+        }
+        let fee_bps = run.as_ref().map_or(0.0, |run| run.settings.fee_bps);
+        let numbers = TradeNumbers::of(&table, fee_bps);
+        let name = csv.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+        Self { csv: csv.into(), name, table, numbers, run, latency, remarks }
+    }
+
+    /// Every stage's latency, from wherever it is known.
+    pub fn stages(&self) -> &[StageFacts] {
+        let from_run = self.run.as_ref().map(|run| &run.timing.stages[..]).filter(|stages| !stages.is_empty());
+        from_run.or(self.latency.as_ref().map(|log| &log.stages[..])).unwrap_or(&[])
+    }
+
+    /// One stage's latency, if anything was measured.
+    pub fn stage(&self, tag: &str) -> Option<&StageFacts> {
+        self.stages().iter().find(|stage| stage.stage == tag && stage.count > 0)
+    }
+}

@@ -1,0 +1,245 @@
+//! Probabilities against outcomes: counts in narrow bins of probability, from which the histogram and what any threshold would
+//! have done follow, in narrow bins of logit, from which the ROC curve follows however sure the model is, and the exact sums of
+//! `research`.
+
+use crate::model::probability;
+use crate::research::labels::Ties;
+use crate::research::metrics::{self, Metric, Tally};
+use serde::{Deserialize, Serialize};
+
+/// Bins of probability, equally wide.
+pub const BINS: usize = 2_000;
+
+/// Width of a bin of logits, of their inverse hyperbolic sine: 0.002 near 0, and 0.2 % of the logit far from it.
+pub const ASINH_STEP: f64 = 0.002;
+/// Logits beyond so many steps from 0, 1.6 million, are in the outermost bins.
+const ASINH_STEPS_MAX: i64 = 7_500;
+
+/// How often the mid did what.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcomes {
+    /// It was higher at the horizon.
+    pub up: u64,
+    /// It was lower.
+    pub down: u64,
+    /// It was the same.
+    pub tied: u64,
+    /// Nobody knows: the book was lost, had one side only, or the run ended before the horizon.
+    pub unknown: u64,
+}
+
+impl Outcomes {
+    fn add(&mut self, sign: Option<i8>) {
+        let count = match sign {
+            Some(1..) => &mut self.up,
+            Some(0) => &mut self.tied,
+            Some(..0) => &mut self.down,
+            None => &mut self.unknown,
+        };
+        *count += 1;
+    }
+
+    /// All of them.
+    pub fn total(&self) -> u64 {
+        self.up + self.down + self.tied + self.unknown
+    }
+
+    /// Both together.
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            up: self.up + other.up,
+            down: self.down + other.down,
+            tied: self.tied + other.tied,
+            unknown: self.unknown + other.unknown,
+        }
+    }
+}
+
+/// A bin that is not empty: its number (it begins at number ÷ [`BINS`]), then up, down, tied, unknown.
+pub type BinRow = [u64; 5];
+
+/// A bin of logits that is not empty: its number (it begins at sinh(number × [`ASINH_STEP`])), then up, down.
+pub type LogitRow = (i64, u64, u64);
+
+/// A tenth of the probabilities.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReliabilityRow {
+    /// Probabilities from here on.
+    pub from: f64,
+    /// Evaluations after which the mid moved.
+    pub moved: u64,
+    /// Their mean probability.
+    pub mean_probability: Option<f64>,
+    /// The share of them after which it moved up.
+    pub up_share: Option<f64>,
+    /// Evaluations after which it stayed.
+    pub tied: u64,
+}
+
+/// Figures over the evaluations after which the mid moved; `None` where there are none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Score {
+    /// Area under the ROC curve, from the bins of logits: evaluations of one bin count as equal.
+    pub auc: Option<f64>,
+    /// Mean of −ln of the probability given to what happened.
+    pub log_loss: Option<f64>,
+    /// Mean squared distance of the probability from what happened.
+    pub brier: Option<f64>,
+    /// Share on the right side of one half.
+    pub accuracy: Option<f64>,
+    /// Share of up.
+    pub base_rate: Option<f64>,
+    /// Expected calibration error over tenths of probability.
+    pub ece: Option<f64>,
+}
+
+/// Every evaluation of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Calibration {
+    /// Evaluations.
+    pub evaluations: u64,
+    /// Those that gave no number; they are in no other figure.
+    pub not_a_number: u64,
+    /// What the mid did after them.
+    pub outcomes: Outcomes,
+    /// After evaluations that reached the run's threshold.
+    pub at_or_above: Outcomes,
+    /// After the others.
+    pub below: Outcomes,
+    /// Figures of merit.
+    pub score: Score,
+    /// By tenths of probability.
+    pub reliability: Vec<ReliabilityRow>,
+    /// Bins in all, equally wide from 0 to 1.
+    pub bin_count: usize,
+    /// The bins that are not empty, in order.
+    pub bins: Vec<BinRow>,
+    /// Bins of logits with evaluations after which the mid moved, in order.
+    pub logit_bins: Vec<LogitRow>,
+}
+
+impl Calibration {
+    /// What a threshold at the edge of a bin would have split: outcomes below it, and from it on.
+    pub fn split_at(&self, threshold: f64) -> (Outcomes, Outcomes) {
+        let edge = (threshold * self.bin_count as f64).round() as u64;
+        self.bins.iter().fold((Outcomes::default(), Outcomes::default()), |(below, above), bin| {
+            let outcomes = outcomes_of(bin);
+            if bin[0] < edge { (below.plus(outcomes), above) } else { (below, above.plus(outcomes)) }
+        })
+    }
+
+    /// The ROC curve: shares of down and of up at or above a probability, from (0, 0) to (1, 1), a point per bin.
+    /// Nothing without both.
+    pub fn roc(&self) -> Vec<(f64, f64)> {
+        let Outcomes { up, down, .. } = self.outcomes;
+        if up == 0 || down == 0 {
+            return Vec::new();
+        }
+        let mut points = vec![(0.0, 0.0)];
+        let (mut ups, mut downs) = (0, 0);
+        for &(_, bin_up, bin_down) in self.logit_bins.iter().rev() {
+            ups += bin_up;
+            downs += bin_down;
+            points.push((downs as f64 / down as f64, ups as f64 / up as f64));
+        }
+        points
+    }
+}
+
+/// The counts of a bin.
+pub fn outcomes_of(&[_, up, down, tied, unknown]: &BinRow) -> Outcomes {
+    Outcomes { up, down, tied, unknown }
+}
+
+/// Counts evaluations.
+#[derive(Debug)]
+pub(super) struct Gauge {
+    threshold_logit: f64,
+    bins: Vec<Outcomes>,
+    /// Up and down by logit, the lowest first.
+    logit_bins: Vec<(u64, u64)>,
+    at_or_above: Outcomes,
+    below: Outcomes,
+    not_a_number: u64,
+    tally: Tally,
+}
+
+impl Gauge {
+    pub fn new(threshold_logit: f64) -> Self {
+        Self {
+            threshold_logit,
+            bins: vec![Outcomes::default(); BINS],
+            logit_bins: vec![(0, 0); 2 * ASINH_STEPS_MAX as usize],
+            at_or_above: Outcomes::default(),
+            below: Outcomes::default(),
+            not_a_number: 0,
+            tally: Tally::default(),
+        }
+    }
+
+    #[inline]
+    pub fn add(&mut self, logit: f64, sign: Option<i8>) {
+        if logit.is_nan() {
+            self.not_a_number += 1;
+            return;
+        }
+        // A probability of 1 belongs to the last bin.
+        let bin = ((probability(logit) * BINS as f64) as usize).min(BINS - 1);
+        self.bins[bin].add(sign);
+        let side = if logit >= self.threshold_logit { &mut self.at_or_above } else { &mut self.below };
+        side.add(sign);
+        if let Some(sign) = sign {
+            let step = (libm::asinh(logit) / ASINH_STEP).floor() as i64;
+            let step = step.clamp(-ASINH_STEPS_MAX, ASINH_STEPS_MAX - 1);
+            let (up, down) = &mut self.logit_bins[(step + ASINH_STEPS_MAX) as usize];
+            *up += u64::from(sign > 0);
+            *down += u64::from(sign < 0);
+            self.tally.add(logit, sign, Ties::Drop, self.threshold_logit);
+        }
+    }
+
+    pub fn finish(self) -> Calibration {
+        let outcomes = self.at_or_above.plus(self.below);
+        let rows = self.bins.iter().enumerate().filter(|(_, bin)| bin.total() > 0);
+        let bins: Vec<BinRow> = rows.map(|(at, bin)| [at as u64, bin.up, bin.down, bin.tied, bin.unknown]).collect();
+        let logit_rows = self.logit_bins.iter().enumerate().filter(|(_, (up, down))| up + down > 0);
+        let share = |part: f64, whole: f64| (whole > 0.0).then(|| part / whole);
+        let reliability = self.tally.bins.iter().enumerate().map(|(at, bin)| ReliabilityRow {
+            from: at as f64 / metrics::BINS as f64,
+            // Weights are whole numbers where ties are left out.
+            moved: bin.weight as u64,
+            mean_probability: share(bin.probability, bin.weight),
+            up_share: share(bin.up, bin.weight),
+            tied: bin.rows_tied as u64,
+        });
+        let reliability = reliability.collect();
+        let mut calibration = Calibration {
+            evaluations: outcomes.total() + self.not_a_number,
+            not_a_number: self.not_a_number,
+            outcomes,
+            at_or_above: self.at_or_above,
+            below: self.below,
+            score: Score::default(),
+            reliability,
+            bin_count: BINS,
+            bins,
+            logit_bins: logit_rows.map(|(at, &(up, down))| (at as i64 - ASINH_STEPS_MAX, up, down)).collect(),
+        };
+        let roc = calibration.roc();
+        let area: f64 = roc.windows(2).map(|pair| (pair[1].0 - pair[0].0) * (pair[0].1 + pair[1].1) / 2.0).sum();
+        let values = self.tally.values(if roc.is_empty() { f64::NAN } else { area });
+        let figure = |metric: Metric| {
+            let place = Metric::ALL.iter().position(|&other| other == metric);
+            place.map(|place| values[place]).filter(|value| value.is_finite())
+        };
+        calibration.score = Score {
+            auc: figure(Metric::Auc),
+            log_loss: figure(Metric::LogLoss),
+            brier: figure(Metric::Brier),
+            accuracy: figure(Metric::Accuracy),
+            base_rate: figure(Metric::BaseRate),
+            ece: figure(Metric::Ece),
+        };
+        calibration
+    }
+}

@@ -1,0 +1,111 @@
+//! What a run's live frames say, gathered on the writer thread while the run goes on: constant work per frame, bounded memory.
+
+mod calibration;
+mod horizon;
+mod moments;
+mod series;
+
+pub use calibration::{BINS, BinRow, Calibration, Outcomes, ReliabilityRow, Score, outcomes_of};
+pub use moments::{FeatureMoments, Moments};
+pub use series::{BUCKETS, Extent, Series};
+
+use crate::features::Feature;
+use crate::observation::{Observation, ROW_EVERY};
+use crate::research::labels::DoubleMid;
+use calibration::Gauge;
+use horizon::{Horizon, Settled};
+use moments::MomentSums;
+use serde::{Deserialize, Serialize};
+use series::Sampler;
+
+/// What is gathered; its place in `RUN.json` is `observed`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Observed {
+    /// Frames that left the book live.
+    pub live_frames: u64,
+    /// Those without a best bid or a best ask; they are in no series.
+    pub one_sided_frames: u64,
+    /// Updates from an evaluation to the mid that it is scored against.
+    pub horizon_updates: u32,
+    /// Probabilities against what the mid did.
+    pub calibration: Calibration,
+    /// Of some evaluations' features.
+    pub features: Moments,
+    /// The book over time.
+    pub book: Series,
+}
+
+/// Gathers it.
+#[derive(Debug)]
+pub struct Collector {
+    live_frames: u64,
+    one_sided_frames: u64,
+    horizon_updates: u32,
+    horizon: Horizon,
+    gauge: Gauge,
+    features: Vec<Feature>,
+    moments: MomentSums,
+    series: Sampler,
+}
+
+impl Collector {
+    /// Of a model with these features, which buys from a threshold on and is scored against the mid `horizon_updates`,
+    /// at least 1, later.
+    pub fn new(features: &[Feature], threshold_logit: f64, horizon_updates: u32) -> Self {
+        Self {
+            live_frames: 0,
+            one_sided_frames: 0,
+            horizon_updates,
+            horizon: Horizon::new(horizon_updates),
+            gauge: Gauge::new(threshold_logit),
+            features: features.to_vec(),
+            moments: MomentSums::new(features.len()),
+            series: Sampler::default(),
+        }
+    }
+
+    /// Takes a live frame.
+    pub fn frame(&mut self, frame: &Observation) {
+        self.live_frames += 1;
+        let two_sided = frame.bid.size_lots > 0 && frame.ask.size_lots > 0;
+        let mid = two_sided.then(|| DoubleMid {
+            ticks: frame.bid.price_ticks + frame.ask.price_ticks,
+            price_decimals: frame.scale.price_decimals,
+        });
+        let Self { horizon, gauge, .. } = self;
+        let logit = frame.evaluation.map(|evaluation| evaluation.logit);
+        horizon.frame(frame.stretch, frame.sequence, mid, logit, |Settled { logit, sign }| gauge.add(logit, sign));
+        if two_sided {
+            self.series.frame(frame);
+        } else {
+            self.one_sided_frames += 1;
+        }
+    }
+
+    /// How many values the next row of features has.
+    pub fn row_width(&self) -> usize {
+        self.features.len()
+    }
+
+    /// Takes the features of an evaluation.
+    pub fn row(&mut self, values: impl Iterator<Item = f64>) {
+        self.moments.add(values);
+    }
+
+    /// The run is over.
+    pub fn finish(mut self) -> Observed {
+        let gauge = &mut self.gauge;
+        self.horizon.flush(&mut |Settled { logit, sign }| gauge.add(logit, sign));
+        Observed {
+            live_frames: self.live_frames,
+            one_sided_frames: self.one_sided_frames,
+            horizon_updates: self.horizon_updates,
+            calibration: self.gauge.finish(),
+            features: self.moments.finish(&self.features, ROW_EVERY),
+            book: self.series.finish(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

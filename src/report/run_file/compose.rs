@@ -1,0 +1,199 @@
+//! From what a session reports to the file.
+
+use super::*;
+use crate::clock::wall_ns;
+use crate::cores::Pins;
+use crate::event::FaultCounts;
+use crate::feed::intake::{FaultNote, IntakeCounts};
+use crate::latency::{Stage, StageTable, StageTimes};
+use crate::report::terminal::Run;
+use crate::report::trades::TradeNumbers;
+use crate::session::SessionReport;
+use crate::units::Decimal;
+
+/// Fault notes that are kept.
+const NOTES_MAX: usize = 10;
+/// Steps of a percentile curve per halving of the distance to 1, as HdrHistogram's tools have it.
+const CURVE_STEPS: u32 = 5;
+
+impl RunFile<TradeNumbers> {
+    /// Of a run that has ended, `fault` being what ended it if that was one.
+    pub fn new<O>(
+        run: &Run<'_>,
+        session: &SessionReport<O>,
+        feed: &IntakeCounts,
+        notes: &[FaultNote],
+        fault: Option<String>,
+        trades: TradeNumbers,
+    ) -> Self {
+        let written = session.written.as_ref().ok();
+        Self {
+            schema: SCHEMA.into(),
+            schema_version: SCHEMA_VERSION,
+            program_version: env!("CARGO_PKG_VERSION").into(),
+            run: what_ran(run, session, fault),
+            settings: settings(run),
+            counters: Counters {
+                feed: feed_counters(feed, notes),
+                book: book_counters(session),
+                trading: trading_counters(session),
+            },
+            trades,
+            observed: written.and_then(|written| written.observed.clone()),
+            timing: timing(run, session, written.map(|written| &written.latency)),
+        }
+    }
+}
+
+fn what_ran<O>(run: &Run<'_>, session: &SessionReport<O>, fault: Option<String>) -> WhatRan {
+    let step = |decimals| Decimal { count: 1, decimals }.to_string();
+    let scale = session.engine.scale;
+    WhatRan {
+        title: run.title.clone(),
+        product: run.product.into(),
+        streamed_as: run.alias.map(Into::into),
+        passed_over: run.other_products.to_vec(),
+        tick: step(scale.price_decimals),
+        lot: step(scale.size_decimals),
+        stopped: run.stopped,
+        fault,
+    }
+}
+
+fn settings(run: &Run<'_>) -> Settings {
+    let (session, model) = (&run.settings.session, &run.settings.session.model);
+    let entry = |list: &Option<Vec<f64>>, at: usize| list.as_ref().map(|list| list[at]);
+    let features = model.features.iter().zip(&model.coefficients).enumerate();
+    let features = features.map(|(at, (feature, &coefficient))| ModelFeature {
+        name: feature.to_string(),
+        coefficient,
+        trained_mean: entry(&model.mean, at),
+        trained_scale: entry(&model.scale, at),
+    });
+    Settings {
+        threshold: run.settings.threshold,
+        lag_updates: session.simulator.lag_updates,
+        horizon_updates: session.horizon_updates(),
+        buy_amount: session.simulator.buy_amount,
+        fee_bps: run.settings.fee_bps,
+        model: ModelFacts {
+            path: model.path.display().to_string(),
+            intercept: model.intercept,
+            features: features.collect(),
+        },
+    }
+}
+
+fn by_kind(faults: &FaultCounts) -> Vec<FaultCount> {
+    faults.iter().map(|(fault, count)| FaultCount { fault: fault.name().into(), count }).collect()
+}
+
+fn feed_counters(feed: &IntakeCounts, notes: &[FaultNote]) -> FeedCounters {
+    FeedCounters {
+        messages: feed.messages,
+        frames: feed.frames,
+        snapshots: feed.snapshots,
+        level_updates: feed.levels,
+        heartbeats: feed.heartbeats,
+        acknowledgements: feed.subscriptions,
+        other_products_frames: feed.other_product_frames,
+        other_messages: feed.other_messages,
+        scale_refinements: feed.refinements,
+        faults: feed.faults.total(),
+        faults_by_kind: by_kind(&feed.faults),
+        fault_notes: notes
+            .iter()
+            .take(NOTES_MAX)
+            .map(|note| format!("{}: {}", note.fault.name(), note.detail))
+            .collect(),
+    }
+}
+
+fn book_counters<O>(session: &SessionReport<O>) -> BookCounters {
+    let (engine, counts) = (&session.engine, &session.engine.counts);
+    let [frames_empty, frames_syncing, frames_live, frames_invalid] = counts.frames_by_state;
+    BookCounters {
+        frames: counts.frames,
+        frames_live,
+        frames_empty,
+        frames_syncing,
+        frames_invalid,
+        state_at_the_end: engine.book_state.name().into(),
+        connections: counts.connections,
+        snapshots: counts.snapshots,
+        updates_passed_over: counts.ignored,
+        crossed_or_locked: counts.crossed_or_locked,
+        window_moves: engine.recentres,
+        rebuilt_at_finer_scale: engine.rescales,
+        faults: counts.faults.total(),
+        faults_by_kind: by_kind(&counts.faults),
+    }
+}
+
+fn trading_counters<O>(session: &SessionReport<O>) -> TradingCounters {
+    let (engine, counts) = (&session.engine, &session.engine.counts);
+    let (open_cost, open_mark) = engine.open_cost_and_worth;
+    TradingCounters {
+        evaluations: counts.inferences,
+        none_book_too_thin: counts.thin,
+        none_warming_up: counts.warming_up,
+        purchases_withheld: counts.purchases_withheld,
+        purchases_without_asks: engine.empty_asks,
+        closed_trades: engine.totals.trades,
+        sold_in_part: engine.totals.unsold_trades,
+        open_positions: engine.open_positions as u64,
+        open_cost,
+        open_mark,
+    }
+}
+
+fn timing<O>(run: &Run<'_>, session: &SessionReport<O>, latency: Option<&StageTable>) -> Timing {
+    let settings = &run.settings.session;
+    let elapsed_s = run.elapsed.as_secs_f64();
+    let cores = match settings.pins {
+        Pins::Anywhere => (None, None),
+        pins => (pins.feed(), pins.engine()),
+    };
+    Timing {
+        finished_unix_ns: wall_ns(),
+        elapsed_s,
+        frames_per_s: if elapsed_s > 0.0 { session.engine.counts.frames as f64 / elapsed_s } else { 0.0 },
+        fused: settings.fused,
+        feed_core: cores.0,
+        engine_core: cores.1,
+        wait: settings.wait.name().into(),
+        source: run.source.iter().map(|(name, value)| ((*name).into(), value.clone())).collect(),
+        full_ring_waits: session.ring_full_waits,
+        ring_high_water_events: session.engine.ring_high_water_events as u64,
+        writer_waits: session.engine.counts.writer_waits,
+        stamp_floor_ns: session.stamp_floor_ns,
+        stages: latency.into_iter().flat_map(stage_facts).collect(),
+    }
+}
+
+fn stage_facts(table: &StageTable) -> impl Iterator<Item = StageFacts> + '_ {
+    Stage::ALL.into_iter().map(|stage| StageFacts::of(stage, table.stage(stage)))
+}
+
+impl StageFacts {
+    /// A stage's figures.
+    pub fn of(stage: Stage, times: &StageTimes) -> Self {
+        let curve = times.histogram.iter_quantiles(CURVE_STEPS);
+        Self {
+            stage: stage.tag().into(),
+            name: stage.name().into(),
+            count: times.count(),
+            out_of_range: times.out_of_range,
+            min_ns: times.min_ns(),
+            p50_ns: times.quantile_ns(0.5),
+            p90_ns: times.quantile_ns(0.9),
+            p99_ns: times.quantile_ns(0.99),
+            p99_9_ns: times.quantile_ns(0.999),
+            p99_99_ns: times.quantile_ns(0.9999),
+            max_ns: times.max_ns,
+            curve: curve
+                .map(|step| (step.quantile_iterated_to(), step.value_iterated_to().min(times.max_ns)))
+                .collect(),
+        }
+    }
+}

@@ -1,0 +1,318 @@
+//! `RUN.json`: what a run was told, what it counted, what its frames and trades said. `simulations/README.md` documents it.
+
+mod compose;
+mod json;
+
+use crate::report::observe::Observed;
+use crate::research::output::{OutputError, write_file};
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The name of the schema.
+pub const SCHEMA: &str = "papertrader-run";
+/// Its version: another one means other fields.
+pub const SCHEMA_VERSION: u32 = 1;
+/// The largest file that is read; what a run writes is below a megabyte.
+const BYTES_MAX: u64 = 64 << 20;
+
+/// A feature of the model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModelFeature {
+    /// Its name.
+    pub name: String,
+    /// Its weight, a scaler folded in.
+    pub coefficient: f64,
+    /// Over the rows that the model was trained on, if its file says so.
+    pub trained_mean: Option<f64>,
+    /// Over the rows that the model was trained on, if its file says so.
+    pub trained_scale: Option<f64>,
+}
+
+/// The model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModelFacts {
+    /// Its file.
+    pub path: String,
+    /// The logit where all features are 0, a scaler folded in.
+    pub intercept: f64,
+    /// In the model's order.
+    pub features: Vec<ModelFeature>,
+}
+
+/// What the run was told.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// The probability from which to buy.
+    pub threshold: f64,
+    /// Updates from purchase to sale.
+    pub lag_updates: u32,
+    /// Updates from an evaluation to the mid that it is scored against.
+    pub horizon_updates: u32,
+    /// Quote currency spent per purchase.
+    pub buy_amount: f64,
+    /// Fee per side in basis points.
+    pub fee_bps: f64,
+    /// The model.
+    pub model: ModelFacts,
+}
+
+/// What ran.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WhatRan {
+    /// The command and its source.
+    pub title: String,
+    /// The product as asked for.
+    pub product: String,
+    /// The name under which the venue streamed it, when that is another.
+    pub streamed_as: Option<String>,
+    /// Other products whose levels were passed over.
+    pub passed_over: Vec<String>,
+    /// The price step at the end, quote currency.
+    pub tick: String,
+    /// The quantity step at the end, base currency.
+    pub lot: String,
+    /// Whether it was stopped before the end of its source.
+    pub stopped: bool,
+    /// What ended it, if that was a fault.
+    pub fault: Option<String>,
+}
+
+/// A kind of fault that happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FaultCount {
+    /// The kind.
+    pub fault: String,
+    /// How often.
+    pub count: u64,
+}
+
+/// What the feed counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct FeedCounters {
+    pub messages: u64,
+    pub frames: u64,
+    pub snapshots: u64,
+    pub level_updates: u64,
+    pub heartbeats: u64,
+    pub acknowledgements: u64,
+    pub other_products_frames: u64,
+    pub other_messages: u64,
+    pub scale_refinements: u64,
+    pub faults: u64,
+    pub faults_by_kind: Vec<FaultCount>,
+    /// The first few, spelt out.
+    pub fault_notes: Vec<String>,
+}
+
+/// What the book counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct BookCounters {
+    pub frames: u64,
+    pub frames_live: u64,
+    pub frames_empty: u64,
+    pub frames_syncing: u64,
+    pub frames_invalid: u64,
+    pub state_at_the_end: String,
+    pub connections: u64,
+    pub snapshots: u64,
+    pub updates_passed_over: u64,
+    pub crossed_or_locked: u64,
+    pub window_moves: u64,
+    pub rebuilt_at_finer_scale: u64,
+    pub faults: u64,
+    pub faults_by_kind: Vec<FaultCount>,
+}
+
+/// What model and simulation counted.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct TradingCounters {
+    pub evaluations: u64,
+    pub none_book_too_thin: u64,
+    pub none_warming_up: u64,
+    pub purchases_withheld: u64,
+    pub purchases_without_asks: u64,
+    pub closed_trades: u64,
+    pub sold_in_part: u64,
+    pub open_positions: u64,
+    /// Quote currency.
+    pub open_cost: f64,
+    /// Quote currency that each would bring alone in the book at the end; `None` without a live one.
+    pub open_mark: Option<f64>,
+}
+
+/// Counters that do not depend on how fast the run was.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct Counters {
+    pub feed: FeedCounters,
+    pub book: BookCounters,
+    pub trading: TradingCounters,
+}
+
+/// A stage's latency.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct StageFacts {
+    /// The stage's tag in the interval log.
+    pub stage: String,
+    /// From which stamp to which.
+    pub name: String,
+    pub count: u64,
+    /// Beyond the histograms' range.
+    pub out_of_range: u64,
+    pub min_ns: u64,
+    pub p50_ns: u64,
+    pub p90_ns: u64,
+    pub p99_ns: u64,
+    pub p99_9_ns: u64,
+    pub p99_99_ns: u64,
+    pub max_ns: u64,
+    /// Quantile and nanoseconds, five steps per halving of the distance to 1.
+    pub curve: Vec<(f64, u64)>,
+}
+
+/// Everything that depends on when, where and how fast the run was.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct Timing {
+    /// Our wall clock at the end, Unix nanoseconds.
+    pub finished_unix_ns: i64,
+    pub elapsed_s: f64,
+    pub frames_per_s: f64,
+    /// Feed and engine on one thread.
+    pub fused: bool,
+    pub feed_core: Option<usize>,
+    pub engine_core: Option<usize>,
+    pub wait: String,
+    /// Lines about the source, such as connections.
+    pub source: Vec<(String, String)>,
+    pub full_ring_waits: u64,
+    pub ring_high_water_events: u64,
+    pub writer_waits: u64,
+    pub stamp_floor_ns: u64,
+    pub stages: Vec<StageFacts>,
+}
+
+/// The file. `trades` is what the trade log came to: whoever reads the file has the log, and computes that anew.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunFile<T = serde::de::IgnoredAny> {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// [`SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// The program's.
+    pub program_version: String,
+    /// What ran.
+    pub run: WhatRan,
+    /// What it was told.
+    pub settings: Settings,
+    /// What it counted.
+    pub counters: Counters,
+    /// What its trades came to.
+    pub trades: T,
+    /// What its live frames said; `None` where they were not gathered.
+    pub observed: Option<Observed>,
+    /// Everything that another run over the same frames need not have in common.
+    pub timing: Timing,
+}
+
+/// The fields by which a file is recognised, whatever its version.
+#[derive(Deserialize)]
+struct Recognised {
+    schema: Option<String>,
+    schema_version: Option<u64>,
+}
+
+/// Why there is nothing of a `RUN.json`.
+#[derive(Debug, thiserror::Error)]
+pub enum RunFileError {
+    /// The file.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// More than a run writes.
+    #[error("{path} is larger than {BYTES_MAX} bytes")]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Not as documented.
+    #[error("{path}: {source}")]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// What and where.
+        source: serde_json::Error,
+    },
+    /// JSON of something else.
+    #[error("{path} is no {SCHEMA} file")]
+    Other {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file of another version of this program.
+    #[error("{path} has schema version {version}, this program reads version {SCHEMA_VERSION}")]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        version: u64,
+    },
+}
+
+impl RunFile {
+    /// The same with what the trade log came to.
+    pub fn with_trades<T>(&self, trades: T) -> RunFile<T> {
+        let Self { schema, schema_version, program_version, run, settings, counters, trades: _, observed, timing } =
+            self.clone();
+        RunFile { schema, schema_version, program_version, run, settings, counters, trades, observed, timing }
+    }
+
+    /// Reads a file; `None` where there is none.
+    ///
+    /// # Errors
+    /// See [`RunFileError`].
+    pub fn read(path: &Path) -> Result<Option<Self>, RunFileError> {
+        let read_error = |source| RunFileError::Read { path: path.into(), source };
+        match fs::metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(read_error(error)),
+            Ok(metadata) if metadata.len() > BYTES_MAX => return Err(RunFileError::TooLarge { path: path.into() }),
+            Ok(_) => {}
+        }
+        let text = fs::read_to_string(path).map_err(read_error)?;
+        let json_error = |source| RunFileError::Json { path: path.into(), source };
+        let recognised: Recognised = serde_json::from_str(&text).map_err(json_error)?;
+        match recognised {
+            Recognised { schema: Some(schema), schema_version: Some(version) } if schema == SCHEMA => {
+                if version != u64::from(SCHEMA_VERSION) {
+                    return Err(RunFileError::Version { path: path.into(), version });
+                }
+            }
+            _ => return Err(RunFileError::Other { path: path.into() }),
+        }
+        serde_json::from_str(&text).map(Some).map_err(json_error)
+    }
+}
+
+impl<T: Serialize> RunFile<T> {
+    /// Writes the file; what is there is replaced.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write(&self, path: &Path) -> Result<(), OutputError> {
+        write_file(path, true, &json::text(self))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,117 @@
+//! A report for people without a browser: a few lines with sparklines.
+
+use super::html::{Shown, fee_sentence, finding};
+use super::material::Material;
+use std::fmt::{self, Display, Formatter};
+
+/// Characters of a sparkline.
+const WIDTH: usize = 48;
+const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+
+/// Values as a row of blocks, from their least to their greatest.
+fn sparkline(values: impl IntoIterator<Item = f64>) -> String {
+    let values: Vec<f64> = values.into_iter().collect();
+    let (low, high) = super::chart::axis::extent(values.iter().copied());
+    let block = |value: f64| {
+        let share = if high > low { (value - low) / (high - low) } else { 0.0 };
+        BLOCKS[((share * BLOCKS.len() as f64) as usize).min(BLOCKS.len() - 1)]
+    };
+    values.into_iter().map(block).collect()
+}
+
+/// Cuts a list into at most `WIDTH` successive parts of nearly equal length.
+fn parts<T>(list: &[T]) -> impl Iterator<Item = &[T]> {
+    let count = list.len().min(WIDTH);
+    (0..count).map(move |part| &list[part * list.len() / count..(part + 1) * list.len() / count])
+}
+
+/// The lines, each indented by two.
+#[derive(Clone, Copy, Debug)]
+pub struct Summary<'a>(pub &'a Material);
+
+impl Summary<'_> {
+    fn profit(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let profits = &self.0.table.profit;
+        if profits.is_empty() {
+            return Ok(());
+        }
+        let sums: Vec<f64> = profits
+            .iter()
+            .scan(0.0, |sum, profit| {
+                *sum += profit;
+                Some(*sum)
+            })
+            .collect();
+        let ends = parts(&sums).map(|part| part[part.len() - 1]);
+        let (low, high) = super::chart::axis::extent(sums.iter().copied());
+        let money = |value: f64| Shown::Profit.text(value);
+        line(f, "cumulative profit", &sparkline(ends), &format!("{} to {} quote, gross", money(low), money(high)))
+    }
+
+    fn probabilities(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let observed = self.0.run.as_ref().and_then(|run| run.observed.as_ref());
+        let Some(calibration) = observed.map(|observed| &observed.calibration) else { return Ok(()) };
+        let (Some(first), Some(last)) = (calibration.bins.first(), calibration.bins.last()) else { return Ok(()) };
+        let (first, bins) = (first[0], last[0] - first[0] + 1);
+        let width = bins.div_ceil(WIDTH as u64);
+        let mut counts = vec![0; bins.div_ceil(width) as usize];
+        for &[bin, up, down, tied, unknown] in &calibration.bins {
+            counts[((bin - first) / width) as usize] += up + down + tied + unknown;
+        }
+        let share = |bin: u64| Shown::Fixed(3).text(bin as f64 / calibration.bin_count as f64);
+        let auc = calibration.score.auc.map_or_else(String::new, |auc| format!(", AUC {auc:.4}"));
+        let range = format!("{} to {}{auc}", share(first), share(first + bins));
+        line(f, "probabilities", &sparkline(counts.into_iter().map(|count| count as f64)), &range)
+    }
+
+    fn latency(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Some(log) = self.0.latency.as_ref().filter(|log| !log.intervals.is_empty()) else { return Ok(()) };
+        // The worst of each part; logarithms, as in the pictures.
+        let worst = |part: &[super::latency_log::LatencyInterval]| part.iter().map(|one| one.p99_ns).max().unwrap_or(0);
+        let values: Vec<u64> = parts(&log.intervals).map(worst).collect();
+        let (low, high) = super::chart::axis::extent(values.iter().map(|&ns| ns as f64));
+        let mut range = Shown::Time.text(low);
+        if high > low {
+            range = format!("{range} to {}", Shown::Time.text(high));
+        }
+        line(f, "latency, 99 %", &sparkline(values.iter().map(|&ns| (ns.max(1) as f64).ln())), &range)
+    }
+}
+
+fn line(f: &mut Formatter<'_>, name: &str, blocks: &str, range: &str) -> fmt::Result {
+    writeln!(f, "  {name:<24} {blocks}  {range}")
+}
+
+impl Display for Summary<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let numbers = &self.0.numbers;
+        writeln!(f, "  {}", finding(numbers))?;
+        if let Some(sentence) = fee_sentence(numbers) {
+            writeln!(f, "  {sentence}")?;
+        }
+        self.profit(f)?;
+        self.probabilities(f)?;
+        self.latency(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_least_is_low_and_the_greatest_is_high() {
+        assert_eq!(sparkline([0.0, 0.5, 1.0]), "▁▅█");
+        assert_eq!(sparkline([3.0, 3.0]), "▁▁");
+        assert_eq!(sparkline([]), "");
+    }
+
+    #[test]
+    fn parts_are_all_of_a_list() {
+        for count in [0, 1, WIDTH - 1, WIDTH, 1_000] {
+            let list: Vec<usize> = (0..count).collect();
+            assert_eq!(parts(&list).flatten().copied().collect::<Vec<_>>(), list);
+            assert!(parts(&list).count() <= WIDTH && parts(&list).all(|part| !part.is_empty()));
+        }
+    }
+}

@@ -1,0 +1,397 @@
+//! What trades come to. Every figure follows from the trade log and the fee; `simulations/README.md` gives the formulas.
+
+use super::table::TradeTable;
+use crate::research::bootstrap::{BLOCKS_MIN, BootstrapSettings, Cells, Interval, interval, resample};
+use crate::research::economics::FEES_BPS;
+use serde::Serialize;
+use std::thread;
+
+/// Shortest block of the bootstrap, seconds.
+const BLOCK_S_MIN: f64 = 10.0;
+/// A block lasts at least so many times as long as half of the trades are held.
+const BLOCK_HOLDINGS: f64 = 10.0;
+const REPLICATES: u32 = 1_000;
+const SEED: u64 = 1;
+/// Fewer trades than this tell nothing.
+pub const TRADES_MIN: u64 = 30;
+/// Runs shorter than this many hours have no table by hour, nor have longer ones than a month: their clock jumped.
+const HOURS: std::ops::RangeInclusive<i64> = 2..=744;
+const HOUR_NS: i64 = 3_600_000_000_000;
+
+/// What may be said of the mean profit per trade.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Finding {
+    /// There are no trades.
+    NoTrades,
+    /// There are too few, or they cover too little time.
+    TooFew,
+    /// The interval of the net profit lies above 0.
+    Gain,
+    /// It lies below 0.
+    Loss,
+    /// It holds 0.
+    Undecided,
+}
+
+/// Profit at a fee.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct FeeRow {
+    /// Basis points per side.
+    pub fee_bps: f64,
+    /// Quote currency.
+    pub profit: f64,
+    /// Basis points of what was bought.
+    pub bps: f64,
+}
+
+/// A tenth of the run, by the sequence number of the sale.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Tenth {
+    /// Its first sequence number.
+    pub from_sequence: u64,
+    /// Trades sold in it.
+    pub trades: u64,
+    /// Those with a profit above 0.
+    pub winners: u64,
+    /// Quote currency, before fees.
+    pub profit: f64,
+}
+
+/// An hour of the run, by the receive time of the sale.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Hour {
+    /// Counted from the first purchase, from 0.
+    pub hour: u64,
+    /// Trades sold in it.
+    pub trades: u64,
+    /// Those with a profit above 0.
+    pub winners: u64,
+    /// Quote currency, before fees.
+    pub profit: f64,
+}
+
+/// Nearest-rank quantiles of a quantity over trades.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Quantiles {
+    /// The least.
+    pub min: f64,
+    /// A twentieth lie at or below it.
+    pub p5: f64,
+    /// A quarter.
+    pub p25: f64,
+    /// Half.
+    pub p50: f64,
+    /// Three quarters.
+    pub p75: f64,
+    /// All but a twentieth.
+    pub p95: f64,
+    /// The greatest.
+    pub max: f64,
+}
+
+impl Quantiles {
+    /// Of values that are numbers; `None` without any.
+    pub fn of(mut values: Vec<f64>) -> Option<Self> {
+        values.sort_unstable_by(f64::total_cmp);
+        let at = |share: f64| {
+            let rank = ((share * values.len() as f64).ceil() as usize).clamp(1, values.len());
+            values[rank - 1]
+        };
+        let min = *values.first()?;
+        Some(Self { min, p5: at(0.05), p25: at(0.25), p50: at(0.5), p75: at(0.75), p95: at(0.95), max: at(1.0) })
+    }
+}
+
+/// 95 % intervals by the moving-block bootstrap over the purchases' receive times.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct BlockInterval {
+    /// Blocks that the trades' time holds side by side.
+    pub blocks: usize,
+    /// Length of a block, number of resamples, seed.
+    pub settings: BootstrapSettings,
+    /// Of the gross profit, basis points of what was bought.
+    pub gross_bps: Option<Interval>,
+    /// Of the net profit at the run's fee, basis points of what was bought.
+    pub net_bps: Option<Interval>,
+}
+
+/// The figures.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TradeNumbers {
+    /// Closed trades.
+    pub trades: u64,
+    /// Those with a profit above 0, before fees.
+    pub winners: u64,
+    /// Winners over trades.
+    pub win_rate: Option<f64>,
+    /// Quote currency spent.
+    pub bought: f64,
+    /// Quote currency received.
+    pub sold: f64,
+    /// Quote currency, before fees.
+    pub gross_profit: f64,
+    /// Gross profit per trade in basis points: of what was bought.
+    pub gross_bps: Option<f64>,
+    /// Fee per side that the net figures count, basis points.
+    pub fee_bps: f64,
+    /// Quote currency, after fees.
+    pub net_profit: f64,
+    /// Net profit per trade in basis points: of what was bought.
+    pub net_bps: Option<f64>,
+    /// The fee per side at which nothing is won or lost, basis points.
+    pub break_even_fee_bps: Option<f64>,
+    /// Profit at fees.
+    pub by_fee: Vec<FeeRow>,
+    /// The deepest fall of the cumulative gross profit, which begins at 0, from its highest point before; quote currency.
+    pub drawdown_max: f64,
+    /// Profit over amount bought of each trade, basis points.
+    pub profit_bps: Option<Quantiles>,
+    /// Updates from purchase to sale.
+    pub held_updates: Option<Quantiles>,
+    /// Seconds from purchase to sale.
+    pub held_s: Option<Quantiles>,
+    /// Trades that the book could not buy back whole.
+    pub sold_in_part: u64,
+    /// How sure the profit is; `None` without receive times that go forward.
+    pub interval: Option<BlockInterval>,
+    /// What follows.
+    pub finding: Finding,
+    /// By tenths of the run, from the first purchase to the last sale; empty without trades.
+    pub tenths: Vec<Tenth>,
+    /// By hour, for runs of two hours and more.
+    pub hours: Vec<Hour>,
+}
+
+/// A count of 0 is no divisor.
+fn over(part: f64, whole: f64) -> Option<f64> {
+    (whole > 0.0).then(|| part / whole)
+}
+
+impl TradeNumbers {
+    /// Of a trade log, at a fee per side in basis points.
+    pub fn of(table: &TradeTable, fee_bps: f64) -> Self {
+        let trades = table.len() as u64;
+        let winners = table.profit.iter().filter(|&&profit| profit > 0.0).count() as u64;
+        let bought: f64 = table.bought.iter().sum();
+        let sold: f64 = table.sold.iter().sum();
+        let gross_profit: f64 = table.profit.iter().sum();
+        let net = |fee_bps: f64| gross_profit - fee_bps / 1e4 * (bought + sold);
+        let bps = |profit: f64| over(1e4 * profit, bought);
+        let held = table.buy_sequence.iter().zip(&table.sell_sequence).map(|(buy, sell)| (sell - buy) as f64);
+        let held_ns = table.buy_ts_recv_ns.iter().zip(&table.sell_ts_recv_ns);
+        let held_s = held_ns.map(|(&buy, &sell)| sell.saturating_sub(buy) as f64 / 1e9);
+        let held_s = Quantiles::of(held_s.collect());
+        let interval = table.is_in_time().then(|| block_interval(table, fee_bps, held_s));
+        let fees = FEES_BPS.into_iter().chain((!FEES_BPS.contains(&fee_bps)).then_some(fee_bps));
+        let mut by_fee: Vec<FeeRow> = fees
+            .map(|fee_bps| FeeRow { fee_bps, profit: net(fee_bps), bps: bps(net(fee_bps)).unwrap_or(0.0) })
+            .collect();
+        by_fee.sort_by(|a, b| a.fee_bps.total_cmp(&b.fee_bps));
+        Self {
+            trades,
+            winners,
+            win_rate: over(winners as f64, trades as f64),
+            bought,
+            sold,
+            gross_profit,
+            gross_bps: bps(gross_profit),
+            fee_bps,
+            net_profit: net(fee_bps),
+            net_bps: bps(net(fee_bps)),
+            break_even_fee_bps: over(1e4 * gross_profit, bought + sold),
+            by_fee,
+            drawdown_max: drawdowns(&table.profit).fold(0.0, f64::max),
+            profit_bps: Quantiles::of(profits_bps(table).collect()),
+            held_updates: Quantiles::of(held.collect()),
+            held_s,
+            sold_in_part: table.unsold_volume.iter().filter(|&&volume| volume > 0.0).count() as u64,
+            interval,
+            finding: finding(trades, interval.and_then(|interval| interval.net_bps)),
+            tenths: tenths(table),
+            hours: hours(table),
+        }
+    }
+}
+
+/// Each trade's profit over the amount bought, basis points.
+pub fn profits_bps(table: &TradeTable) -> impl Iterator<Item = f64> {
+    table.profit.iter().zip(&table.bought).map(|(profit, bought)| 1e4 * profit / bought)
+}
+
+/// How far the sum of profits lies below its highest point, 0 included, after each trade.
+pub fn drawdowns(profits: &[f64]) -> impl Iterator<Item = f64> {
+    profits.iter().scan((0.0, 0.0_f64), |(sum, highest), profit| {
+        *sum += profit;
+        *highest = highest.max(*sum);
+        Some(*highest - *sum)
+    })
+}
+
+fn finding(trades: u64, net_bps: Option<Interval>) -> Finding {
+    match net_bps {
+        _ if trades == 0 => Finding::NoTrades,
+        Some(_) if trades < TRADES_MIN => Finding::TooFew,
+        None => Finding::TooFew,
+        Some(net) if net.low > 0.0 => Finding::Gain,
+        Some(net) if net.high < 0.0 => Finding::Loss,
+        Some(_) => Finding::Undecided,
+    }
+}
+
+fn block_interval(table: &TradeTable, fee_bps: f64, held_s: Option<Quantiles>) -> BlockInterval {
+    let block_s = held_s.map_or(BLOCK_S_MIN, |held| BLOCK_S_MIN.max(BLOCK_HOLDINGS * held.p50));
+    let settings = BootstrapSettings { block_s, replicates: REPLICATES, seed: SEED };
+    let cells = Cells::new(table.buy_ts_recv_ns.iter().map(|&ts_recv_ns| (0, ts_recv_ns)), block_s);
+    let mut by_cell = vec![(0.0, 0.0, 0.0); cells.count];
+    for (at, &cell) in cells.of_row.iter().enumerate() {
+        let (profit, bought, sold) = &mut by_cell[cell as usize];
+        *profit += table.profit[at];
+        *bought += table.bought[at];
+        *sold += table.sold[at];
+    }
+    let threads = thread::available_parallelism().map_or(1, Into::into);
+    let resampled = resample(&cells, settings, threads, |times| {
+        let (mut profit, mut bought, mut sold) = (0.0, 0.0, 0.0);
+        for (cell, &times) in by_cell.iter().zip(times).filter(|&(_, &times)| times > 0) {
+            profit += cell.0 * f64::from(times);
+            bought += cell.1 * f64::from(times);
+            sold += cell.2 * f64::from(times);
+        }
+        (1e4 * profit / bought, 1e4 * (profit - fee_bps / 1e4 * (bought + sold)) / bought)
+    });
+    BlockInterval {
+        blocks: cells.blocks(),
+        settings,
+        gross_bps: interval(resampled.iter().map(|&(gross, _)| gross).collect()),
+        net_bps: interval(resampled.iter().map(|&(_, net)| net).collect()),
+    }
+}
+
+impl BlockInterval {
+    /// Whether the trades cover enough time for an interval.
+    pub fn has_blocks(&self) -> bool {
+        self.blocks >= BLOCKS_MIN
+    }
+}
+
+fn tenths(table: &TradeTable) -> Vec<Tenth> {
+    let (Some(&first), Some(&last)) = (table.buy_sequence.iter().min(), table.sell_sequence.iter().max()) else {
+        return Vec::new();
+    };
+    let span = u128::from(last - first) + 1;
+    let mut tenths: Vec<Tenth> = (0..10_u128)
+        // The first number whose tenth this is.
+        .map(|tenth| Tenth { from_sequence: first + (tenth * span).div_ceil(10) as u64, ..Tenth::default() })
+        .collect();
+    for (&sell, &profit) in table.sell_sequence.iter().zip(&table.profit) {
+        let tenth = &mut tenths[(u128::from(sell - first) * 10 / span) as usize];
+        tenth.trades += 1;
+        tenth.winners += u64::from(profit > 0.0);
+        tenth.profit += profit;
+    }
+    tenths
+}
+
+fn hours(table: &TradeTable) -> Vec<Hour> {
+    let (Some(&first), Some(&last)) = (table.buy_ts_recv_ns.iter().min(), table.sell_ts_recv_ns.iter().max()) else {
+        return Vec::new();
+    };
+    let span = last.saturating_sub(first);
+    if !table.is_in_time() || !HOURS.contains(&(span / HOUR_NS)) {
+        return Vec::new();
+    }
+    let mut hours: Vec<Hour> = (0..=(span / HOUR_NS) as u64).map(|hour| Hour { hour, ..Hour::default() }).collect();
+    for (&sell, &profit) in table.sell_ts_recv_ns.iter().zip(&table.profit) {
+        // A sale before the first purchase needs a clock that went back.
+        let hour = &mut hours[(sell.saturating_sub(first).max(0) / HOUR_NS) as usize];
+        hour.trades += 1;
+        hour.winners += u64::from(profit > 0.0);
+        hour.profit += profit;
+    }
+    hours
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Trades of 100, a purchase every `every_s` seconds, held for a second and ten updates.
+    fn table(profits: &[f64], every_s: f64) -> TradeTable {
+        let count = profits.len() as u64;
+        let at = |n: u64, held_s: f64| ((n as f64 * every_s + held_s) * 1e9) as i64;
+        TradeTable {
+            buy_sequence: (0..count).map(|n| n * 10).collect(),
+            sell_sequence: (0..count).map(|n| n * 10 + 10).collect(),
+            bought: vec![100.0; profits.len()],
+            sold: profits.iter().map(|profit| 100.0 + profit).collect(),
+            profit: profits.to_vec(),
+            buy_ts_recv_ns: (0..count).map(|n| at(n, 0.0)).collect(),
+            sell_ts_recv_ns: (0..count).map(|n| at(n, 1.0)).collect(),
+            ..TradeTable::default()
+        }
+    }
+
+    #[test]
+    fn sums_by_hand() {
+        let numbers = TradeNumbers::of(&table(&[1.0, -3.0, 1.0, 2.0], 1.0), 2.0);
+        assert_eq!((numbers.trades, numbers.winners, numbers.win_rate), (4, 3, Some(0.75)));
+        assert_eq!((numbers.gross_profit, numbers.gross_bps), (1.0, Some(25.0)));
+        assert_eq!(numbers.net_profit, 1.0 - 2.0 / 1e4 * 801.0);
+        assert!((numbers.break_even_fee_bps.unwrap() - 1e4 / 801.0).abs() < 1e-12);
+        assert_eq!(numbers.drawdown_max, 3.0);
+        assert_eq!(
+            numbers.by_fee.iter().map(|row| row.fee_bps).collect::<Vec<_>>(),
+            [0.0, 0.5, 1.0, 2.0, 2.5, 10.0, 60.0]
+        );
+        assert_eq!(numbers.finding, Finding::TooFew);
+        let [held, updates] = [numbers.held_s, numbers.held_updates].map(Option::unwrap);
+        assert_eq!((held.min, held.max, updates.p50), (1.0, 1.0, 10.0));
+        // Sequence numbers 0 to 40: a tenth is 4.1 of them.
+        let trades: Vec<u64> = numbers.tenths.iter().map(|tenth| tenth.trades).collect();
+        assert_eq!(trades, [0, 0, 1, 0, 1, 0, 0, 1, 0, 1]);
+        assert_eq!(numbers.tenths[9].from_sequence, 37);
+        assert!(numbers.hours.is_empty());
+    }
+
+    #[test]
+    fn nothing_has_no_figures() {
+        let numbers = TradeNumbers::of(&TradeTable::default(), 1.0);
+        assert_eq!((numbers.finding, numbers.win_rate, numbers.gross_bps), (Finding::NoTrades, None, None));
+        assert!(numbers.tenths.is_empty() && numbers.profit_bps.is_none() && numbers.interval.is_none());
+    }
+
+    #[test]
+    fn findings_follow_the_interval() {
+        let noisy = |mean: f64| (0..500).map(|n| mean + f64::from(n % 7) - 3.0).collect::<Vec<f64>>();
+        for (mean, finding) in [(0.5, Finding::Gain), (-0.5, Finding::Loss), (0.0, Finding::Undecided)] {
+            assert_eq!(TradeNumbers::of(&table(&noisy(mean), 1.0), 0.0).finding, finding, "{mean}");
+        }
+        // A gain before fees is a loss after them.
+        assert_eq!(TradeNumbers::of(&table(&noisy(0.5), 1.0), 60.0).finding, Finding::Loss);
+        // Many trades in no time, few in much.
+        assert_eq!(TradeNumbers::of(&table(&noisy(0.5), 0.01), 0.0).finding, Finding::TooFew);
+        assert_eq!(
+            TradeNumbers::of(&table(&noisy(0.5)[..TRADES_MIN as usize - 1], 60.0), 0.0).finding,
+            Finding::TooFew
+        );
+    }
+
+    #[test]
+    fn long_runs_have_hours() {
+        let numbers = TradeNumbers::of(&table(&[1.0, -1.0, 2.0], 3_600.0), 0.0);
+        let hours: Vec<(u64, u64, f64)> =
+            numbers.hours.iter().map(|hour| (hour.hour, hour.trades, hour.profit)).collect();
+        assert_eq!(hours, [(0, 1, 1.0), (1, 1, -1.0), (2, 1, 2.0)]);
+        // A clock that jumps by years.
+        assert!(TradeNumbers::of(&table(&[1.0, 1.0], 1e9), 0.0).hours.is_empty());
+    }
+
+    #[test]
+    fn quantiles_are_nearest_ranks() {
+        let quantiles = Quantiles::of((1..=10).rev().map(f64::from).collect()).unwrap();
+        assert_eq!((quantiles.min, quantiles.p5, quantiles.p25, quantiles.p50), (1.0, 1.0, 3.0, 5.0));
+        assert_eq!((quantiles.p75, quantiles.p95, quantiles.max), (8.0, 10.0, 10.0));
+        assert_eq!(Quantiles::of(Vec::new()), None);
+    }
+}

@@ -1,0 +1,351 @@
+//! A trade log in columns. The original program's six columns are needed, the others are used where they are there.
+
+use csv::{ByteRecord, Reader, ReaderBuilder};
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+/// The columns that a trade log cannot be without.
+const NEEDED: [&str; 6] =
+    ["buy_sequence_number", "sell_sequence_number", "buy_amount", "sell_amount", "volume", "profit"];
+/// How much of a bad cell is quoted.
+const QUOTED: usize = 40;
+
+/// Closed trades in the order of their sales. Every column that is there has a cell per trade.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TradeTable {
+    /// Frames of the book since the session began, at the purchase.
+    pub buy_sequence: Vec<u64>,
+    /// The same at the sale; not before the purchase.
+    pub sell_sequence: Vec<u64>,
+    /// Quote currency spent, above 0.
+    pub bought: Vec<f64>,
+    /// Quote currency received, not below 0.
+    pub sold: Vec<f64>,
+    /// Quote currency, before fees.
+    pub profit: Vec<f64>,
+    /// Our clock, Unix nanoseconds; empty where the log has no such column, as for all below.
+    pub buy_ts_recv_ns: Vec<i64>,
+    /// Our clock, Unix nanoseconds.
+    pub sell_ts_recv_ns: Vec<i64>,
+    /// The model's, at the purchase.
+    pub probability: Vec<f64>,
+    /// Quote units; NaN where the book had one side only.
+    pub buy_mid: Vec<f64>,
+    /// Quote units; NaN where the book had one side only.
+    pub sell_mid: Vec<f64>,
+    /// Base currency that the book did not take.
+    pub unsold_volume: Vec<f64>,
+    /// The line of a last row that the log's writer did not finish; it is left out.
+    pub cut_line: Option<u64>,
+}
+
+/// Why a trade log cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum TradesError {
+    /// The file.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Not even a header.
+    #[error("{path} is empty; a trade log begins with a line of column names")]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A column that is needed is not there.
+    #[error("{path}, line 1: no column {name}; is it a trade log?")]
+    Column {
+        /// The file.
+        path: PathBuf,
+        /// The column.
+        name: &'static str,
+    },
+    /// A row of another length than the header's.
+    #[error("{path}, line {line}: {count} columns instead of {expected}")]
+    Cells {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: u64,
+        /// How many there are.
+        count: usize,
+        /// How many the header has.
+        expected: usize,
+    },
+    /// A cell that does not hold what its column should.
+    #[error("{path}, line {line}, column {column} ({name}): '{text}' is not {rule}")]
+    Cell {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: u64,
+        /// Counted from 1.
+        column: usize,
+        /// The column's name.
+        name: &'static str,
+        /// The cell's beginning.
+        text: String,
+        /// What it should be.
+        rule: &'static str,
+    },
+}
+
+/// What is wrong with a row.
+enum BadRow {
+    Cells,
+    Cell { column: usize, name: &'static str, rule: &'static str },
+}
+
+/// Where a column lies in a row.
+#[derive(Clone, Copy)]
+struct Column {
+    at: usize,
+    name: &'static str,
+}
+
+/// All columns.
+struct Layout {
+    cells: usize,
+    buy_sequence: Column,
+    sell_sequence: Column,
+    bought: Column,
+    sold: Column,
+    profit: Column,
+    buy_ts_recv_ns: Option<Column>,
+    sell_ts_recv_ns: Option<Column>,
+    probability: Option<Column>,
+    buy_mid: Option<Column>,
+    sell_mid: Option<Column>,
+    unsold_volume: Option<Column>,
+}
+
+impl Layout {
+    fn of(header: &ByteRecord) -> Result<Self, &'static str> {
+        let find = |name: &'static str| {
+            let at = header.iter().position(|cell| cell == name.as_bytes());
+            at.map(|at| Column { at, name })
+        };
+        if let Some(missing) = NEEDED.into_iter().find(|name| find(name).is_none()) {
+            return Err(missing);
+        }
+        let need = |name| find(name).ok_or(name);
+        Ok(Self {
+            cells: header.len(),
+            buy_sequence: need("buy_sequence_number")?,
+            sell_sequence: need("sell_sequence_number")?,
+            bought: need("buy_amount")?,
+            sold: need("sell_amount")?,
+            profit: need("profit")?,
+            buy_ts_recv_ns: find("buy_ts_recv_ns"),
+            sell_ts_recv_ns: find("sell_ts_recv_ns"),
+            probability: find("probability"),
+            buy_mid: find("buy_mid"),
+            sell_mid: find("sell_mid"),
+            unsold_volume: find("unsold_volume"),
+        })
+    }
+}
+
+fn parsed<T: std::str::FromStr>(
+    row: &ByteRecord,
+    column: Column,
+    rule: &'static str,
+    good: impl Fn(&T) -> bool,
+) -> Result<T, BadRow> {
+    let text = std::str::from_utf8(&row[column.at]).ok();
+    text.and_then(|text| text.parse().ok()).filter(good).ok_or(BadRow::Cell {
+        column: column.at,
+        name: column.name,
+        rule,
+    })
+}
+
+fn number(row: &ByteRecord, column: Column, rule: &'static str, good: impl Fn(f64) -> bool) -> Result<f64, BadRow> {
+    parsed(row, column, rule, |&number: &f64| number.is_finite() && good(number))
+}
+
+impl TradeTable {
+    /// Reads a trade log.
+    ///
+    /// # Errors
+    /// See [`TradesError`].
+    pub fn read(path: &Path) -> Result<Self, TradesError> {
+        let read_error = |source| TradesError::Read { path: path.into(), source };
+        let csv_error = |error: csv::Error| read_error(io::Error::from(error));
+        let mut file = File::open(path).map_err(read_error)?;
+        let ends_whole = ends_with_line_break(&mut file).map_err(read_error)?;
+        let mut rows = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(file);
+        let mut row = ByteRecord::new();
+        if !rows.read_byte_record(&mut row).map_err(csv_error)? {
+            return Err(TradesError::Empty { path: path.into() });
+        }
+        let layout = Layout::of(&row).map_err(|name| TradesError::Column { path: path.into(), name })?;
+        let mut table = Self::default();
+        while rows.read_byte_record(&mut row).map_err(csv_error)? {
+            let Err(bad) = table.take(&row, &layout) else { continue };
+            let line = row.position().map_or(0, csv::Position::line);
+            if !ends_whole && is_last(&mut rows).map_err(csv_error)? {
+                table.cut_line = Some(line);
+                break;
+            }
+            return Err(match bad {
+                BadRow::Cells => {
+                    TradesError::Cells { path: path.into(), line, count: row.len(), expected: layout.cells }
+                }
+                BadRow::Cell { column, name, rule } => TradesError::Cell {
+                    path: path.into(),
+                    line,
+                    column: column + 1,
+                    name,
+                    text: String::from_utf8_lossy(&row[column]).chars().take(QUOTED).collect(),
+                    rule,
+                },
+            });
+        }
+        Ok(table)
+    }
+
+    /// Closed trades.
+    pub fn len(&self) -> usize {
+        self.profit.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.profit.is_empty()
+    }
+
+    /// Whether the log has receive times.
+    pub fn is_timed(&self) -> bool {
+        !self.sell_ts_recv_ns.is_empty() && !self.buy_ts_recv_ns.is_empty()
+    }
+
+    /// Whether the receive times of the sales never go back, as they do where a recording begins again.
+    pub fn is_in_time(&self) -> bool {
+        self.is_timed() && self.sell_ts_recv_ns.is_sorted()
+    }
+
+    /// Appends a row, if all of it is good.
+    fn take(&mut self, row: &ByteRecord, layout: &Layout) -> Result<(), BadRow> {
+        if row.len() != layout.cells {
+            return Err(BadRow::Cells);
+        }
+        let optional = |column: Option<Column>, rule, good: fn(f64) -> bool| {
+            column.map(|column| number(row, column, rule, good)).transpose()
+        };
+        let mid = |column: Option<Column>| {
+            let known = column.map(|column| {
+                if row[column.at].is_empty() {
+                    Ok(f64::NAN)
+                } else {
+                    number(row, column, "a number or nothing", |_| true)
+                }
+            });
+            known.transpose()
+        };
+        let time = |column: Option<Column>| {
+            column.map(|column| parsed::<i64>(row, column, "a time in nanoseconds", |_| true)).transpose()
+        };
+        let buy_sequence = parsed::<u64>(row, layout.buy_sequence, "a whole number", |_| true)?;
+        let sell_sequence =
+            parsed(row, layout.sell_sequence, "a whole number from the purchase's on", |&s| s >= buy_sequence)?;
+        let bought = number(row, layout.bought, "a number above 0", |amount| amount > 0.0)?;
+        let sold = number(row, layout.sold, "a number not below 0", |amount| amount >= 0.0)?;
+        let profit = number(row, layout.profit, "a number", |_| true)?;
+        let buy_ts_recv_ns = time(layout.buy_ts_recv_ns)?;
+        let sell_ts_recv_ns = time(layout.sell_ts_recv_ns)?;
+        let probability = optional(layout.probability, "a number from 0 to 1", |p| (0.0..=1.0).contains(&p))?;
+        let (buy_mid, sell_mid) = (mid(layout.buy_mid)?, mid(layout.sell_mid)?);
+        let unsold_volume = optional(layout.unsold_volume, "a number not below 0", |volume| volume >= 0.0)?;
+        self.buy_sequence.push(buy_sequence);
+        self.sell_sequence.push(sell_sequence);
+        self.bought.push(bought);
+        self.sold.push(sold);
+        self.profit.push(profit);
+        self.buy_ts_recv_ns.extend(buy_ts_recv_ns);
+        self.sell_ts_recv_ns.extend(sell_ts_recv_ns);
+        self.probability.extend(probability);
+        self.buy_mid.extend(buy_mid);
+        self.sell_mid.extend(sell_mid);
+        self.unsold_volume.extend(unsold_volume);
+        Ok(())
+    }
+}
+
+/// A row is written with its line break: a file that ends with another byte was cut.
+fn ends_with_line_break(file: &mut File) -> io::Result<bool> {
+    if file.seek(SeekFrom::End(0))? == 0 {
+        return Ok(true);
+    }
+    file.seek(SeekFrom::End(-1))?;
+    let mut last = [0];
+    file.read_exact(&mut last)?;
+    file.rewind()?;
+    Ok(last == *b"\n")
+}
+
+fn is_last(rows: &mut Reader<File>) -> csv::Result<bool> {
+    rows.read_byte_record(&mut ByteRecord::new()).map(|more| !more)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    const HEADER: &str = "buy_sequence_number,sell_sequence_number,buy_amount,sell_amount,volume,profit";
+
+    fn read(text: &str) -> Result<TradeTable, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("r.csv");
+        fs::write(&path, text).unwrap();
+        let folder = format!("{}/", folder.path().display());
+        TradeTable::read(&path).map_err(|error| error.to_string().replace(&folder, ""))
+    }
+
+    #[test]
+    fn the_originals_columns_are_enough() {
+        let table = read(&format!("{HEADER}\n1,21,5,5.5,0.1,0.5\n")).unwrap();
+        assert_eq!((table.len(), table.is_timed(), table.profit[0]), (1, false, 0.5));
+        assert!(read(&format!("{HEADER}\n")).unwrap().is_empty());
+        // Without a line break, but whole.
+        assert_eq!(read(&format!("{HEADER}\n1,21,5,5.5,0.1,0.5")).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_row_that_was_cut_is_left_out() {
+        for cut in ["2,22,5", "2,22,5,5,0.1,", "2,22,5,5,0.1,-"] {
+            let table = read(&format!("{HEADER}\n1,21,5,5.5,0.1,0.5\n{cut}")).unwrap();
+            assert_eq!((table.len(), table.cut_line), (1, Some(3)), "{cut}");
+        }
+    }
+
+    #[test]
+    fn damage_is_named_with_its_place() {
+        for (text, error) in [
+            ("", "r.csv is empty; a trade log begins with a line of column names"),
+            ("a,b\n1,2\n", "r.csv, line 1: no column buy_sequence_number; is it a trade log?"),
+            (&format!("{HEADER}\n1,21,5,5.5,0.1,0.5\n1,21\n"), "r.csv, line 3: 2 columns instead of 6"),
+            (&format!("{HEADER}\n1,21,5,5.5,0.1,NaN\n"), "r.csv, line 2, column 6 (profit): 'NaN' is not a number"),
+            (
+                &format!("{HEADER}\n1,21,0,5.5,0.1,1\n"),
+                "r.csv, line 2, column 3 (buy_amount): '0' is not a number above 0",
+            ),
+            (
+                &format!("{HEADER}\n22,21,1,5.5,0.1,1\n"),
+                "r.csv, line 2, column 2 (sell_sequence_number): '21' is not a whole number from the purchase's on",
+            ),
+            (
+                &format!("{HEADER}\n1,21,1,5.5,0.1,1\n1,-4,1,5.5,0.1,1\n1,2,1,5.5,0.1,1"),
+                "r.csv, line 3, column 2 (sell_sequence_number): '-4' is not a whole number from the purchase's on",
+            ),
+        ] {
+            assert_eq!(read(text).unwrap_err(), error);
+        }
+    }
+}

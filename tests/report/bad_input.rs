@@ -1,0 +1,216 @@
+use crate::common::{fail, papertrader, succeed};
+use crate::support::{HEADER, Runs, figures};
+use std::fs;
+use std::path::Path;
+
+fn refused(runs: &Runs, arguments: &[&Path]) -> String {
+    let (code, error) = fail(papertrader().arg("report").args(arguments));
+    assert_eq!(code, 2, "{error}");
+    error.replace(&format!("{}/", runs.folder.path().display()), "")
+}
+
+#[test]
+fn a_damaged_trade_log_is_refused_with_its_place() {
+    let runs = Runs::new();
+    let csv = runs.path("r.csv");
+    assert_eq!(refused(&runs, &[&csv]), "error: cannot read r.csv: No such file or directory (os error 2)");
+    for (text, error) in [
+        ("", "error: r.csv is empty; a trade log begins with a line of column names"),
+        ("time,price\n1,2\n", "error: r.csv, line 1: no column buy_sequence_number; is it a trade log?"),
+        (&format!("{HEADER}\n0,20,5,5,0.1,0\n1,21,5,5\n"), "error: r.csv, line 3: 4 columns instead of 6"),
+        (
+            &format!("{HEADER}\n0,20,5,<script>,0.1,0\n"),
+            "error: r.csv, line 2, column 4 (sell_amount): '<script>' is not a number not below 0",
+        ),
+        (&format!("{HEADER}\n0,20,5,5,0.1,NaN\n"), "error: r.csv, line 2, column 6 (profit): 'NaN' is not a number"),
+        (&format!("{HEADER}\n0,20,5,5,0.1,inf\n"), "error: r.csv, line 2, column 6 (profit): 'inf' is not a number"),
+    ] {
+        fs::write(&csv, text).unwrap();
+        assert_eq!(refused(&runs, &[&csv]), error);
+        assert!(!runs.path("r.html").exists());
+    }
+}
+
+#[test]
+fn arguments_that_fit_no_run_are_refused() {
+    let runs = Runs::new();
+    for name in ["a.csv", "b.csv"] {
+        fs::write(runs.path(name), format!("{HEADER}\n0,20,5,5,0.1,0\n")).unwrap();
+    }
+    let (a, b) = (runs.path("a.csv"), runs.path("b.csv"));
+    let compare = Path::new("--compare");
+    assert_eq!(refused(&runs, &[&a, &b]), "error: 2 runs were given; put them side by side with --compare");
+    assert_eq!(refused(&runs, &[compare, &a]), "error: --compare needs at least two runs");
+    let many = [[compare].as_slice(), &[a.as_path(); 9]].concat();
+    assert_eq!(refused(&runs, &many), "error: 9 runs are too many to tell apart; give at most 8");
+    assert_eq!(refused(&runs, &[&runs.path("a.json")]), "error: a.json: the name of a trade log ends in .csv");
+    for taken in ["a.csv", "a.json", "a.hlog", "../x/a.csv"] {
+        let taken = if taken.starts_with("..") {
+            let name = runs.folder.path().file_name().unwrap();
+            runs.folder.path().join("..").join(name).join("a.csv")
+        } else {
+            runs.path(taken)
+        };
+        let error = refused(&runs, &[&a, Path::new("-o"), &taken]);
+        assert!(error.ends_with("belongs to the run a.csv; give -o another name"), "{error}");
+    }
+    assert!(runs.text("a.csv").starts_with(HEADER));
+}
+
+#[test]
+fn a_page_that_cannot_be_written_is_a_failure_of_the_run() {
+    let runs = Runs::new();
+    fs::write(runs.path("a.csv"), format!("{HEADER}\n")).unwrap();
+    fs::create_dir(runs.path("taken.html")).unwrap();
+    let (code, error) =
+        fail(papertrader().arg("report").arg(runs.path("a.csv")).arg("-o").arg(runs.path("taken.html")));
+    assert_eq!(code, 1);
+    assert!(error.starts_with(&format!("error: cannot write {}: ", runs.path("taken.html").display())), "{error}");
+}
+
+/// Makes a page of a trade log alone and gives it with what the terminal shows and warns of.
+fn bare(text: &str) -> (String, String, String) {
+    let runs = Runs::new();
+    fs::write(runs.path("r.csv"), text).unwrap();
+    let output = papertrader().arg("report").arg(runs.path("r.csv")).output().unwrap();
+    assert!(output.status.success(), "{}", crate::common::stderr(&output));
+    (runs.text("r.html"), String::from_utf8(output.stdout.clone()).unwrap(), crate::common::stderr(&output))
+}
+
+#[test]
+fn runs_with_next_to_nothing_have_a_page() {
+    let (page, shown, warned) = bare(&format!("{HEADER}\n"));
+    assert!(shown.contains("  No trade was closed.\n"), "{shown}");
+    assert!(page.contains("data-finding=\"no_trades\"") && page.contains("There is no closed trade."));
+    assert!(
+        warned.contains("warning: there is no ") && warned.contains("unless it is killed or told --no-report"),
+        "{warned}"
+    );
+    assert!(figures(&page).is_empty());
+
+    let timed = format!("{HEADER},buy_ts_recv_ns,sell_ts_recv_ns");
+    let (page, shown, _) = bare(&format!("{timed}\n0,20,5,5.5,0.1,0.5,1000,2000\n"));
+    assert!(page.contains("data-finding=\"too_few\""));
+    assert!(
+        shown.contains("Not enough trades to tell: 1 trade in 0 whole blocks of 10 s, where at least 30 trades and 5 blocks are needed. Before fees the mean trade made +1,000.000 bp."),
+        "{shown}"
+    );
+    assert!(figures(&page).contains(&"fig-profit-sequence".to_string()));
+
+    // The original program's columns, and a row that was cut.
+    let (page, shown, warned) = bare(&format!("{HEADER}\n0,20,5,4.5,0.1,-0.5\n1,21,5"));
+    assert!(page.contains("The trade log has no receive times"));
+    assert!(
+        shown.contains("the trades have no receive times that go forward") && shown.contains("It lost before any fee."),
+        "{shown}"
+    );
+    assert!(warned.contains("r.csv, line 3: the last row is cut and was left out"), "{warned}");
+
+    // The same trade again and again, and time that goes back.
+    let rows: String = (0..200)
+        .map(|n| format!("{n},{},5,5,0.1,0,{},{}\n", n + 20, n * 1_000_000_000, (n + 1) * 1_000_000_000_i64))
+        .collect();
+    let (page, shown, _) = bare(&format!("{timed}\n{rows}"));
+    assert!(page.contains("data-finding=\"undecided\"") && shown.contains("holds zero"), "{shown}");
+    let (page, shown, warned) = bare(&format!("{timed}\n{rows}0,20,5,5,0.1,0,0,1\n"));
+    assert!(shown.contains("A gain or a loss cannot be told from chance: the trades"), "{shown}");
+    assert!(warned.contains("receive times go back") && !figures(&page).contains(&"fig-profit-time".to_string()));
+}
+
+#[test]
+fn constant_probabilities_have_a_page() {
+    let runs = Runs::new();
+    let capture = runs.capture(1_000);
+    let model = runs.path("flat.json");
+    for (intercept, trades) in [(-3.0, false), (0.405_465_108_108_164_4, true), (30.0, true)] {
+        let text = format!("{{\"features\": [\"spread_ticks\"], \"intercept\": {intercept}, \"coefficients\": [0.0]}}");
+        fs::write(&model, text).unwrap();
+        runs.replay_with(&capture, &model, "flat", &["--threshold", "0.6"]);
+        let (json, page) = (runs.json("flat.json"), runs.text("flat.html"));
+        let calibration = &json["observed"]["calibration"];
+        assert_eq!(calibration["bins"].as_array().unwrap().len(), 1);
+        assert_eq!(calibration["score"]["auc"], 0.5);
+        assert_eq!(json["trades"]["trades"].as_u64().unwrap() > 0, trades);
+        for id in ["fig-probability", "fig-threshold", "fig-reliability", "fig-roc"] {
+            assert!(figures(&page).contains(&id.to_string()), "{intercept} {id}");
+        }
+        assert!(!page.contains("NaN") && !page.contains("inf "), "{intercept}");
+    }
+}
+
+#[test]
+fn what_lies_beside_a_trade_log_may_be_missing_or_foreign() {
+    let runs = Runs::new();
+    let capture = runs.capture(1_000);
+    runs.replay(&capture, "run", &["--threshold", "0.5"]);
+    let json = runs.json("run.json");
+    let good = json.to_string();
+    let report = || {
+        let output = papertrader().arg("report").arg(runs.path("run.csv")).output().unwrap();
+        assert!(output.status.success(), "{}", crate::common::stderr(&output));
+        let warned = crate::common::stderr(&output);
+        (runs.text("run.html"), warned.replace(&format!("{}/", runs.folder.path().display()), ""))
+    };
+    assert_eq!(report().1, "");
+    let mut other_version = json.clone();
+    other_version["schema_version"] = 7.into();
+    let mut short = json.clone();
+    short["counters"]["trading"]["closed_trades"] = 3.into();
+    for (text, warning) in [
+        (
+            other_version.to_string(),
+            "run.json has schema version 7, this program reads version 1; the report is made without it",
+        ),
+        ("{\"rates\":[]}".into(), "run.json is no papertrader-run file; the report is made without it"),
+        (good[..good.len() / 2].to_string(), "run.json: EOF while parsing"),
+        (good.replace("\"elapsed_s\":", "\"elapsed_s\":null,\"x\":"), "run.json: invalid type: null, expected f64"),
+        (short.to_string(), "run.json counts 3 closed trades and run.csv has "),
+    ] {
+        fs::write(runs.path("run.json"), text).unwrap();
+        let (page, warned) = report();
+        assert!(warned.starts_with(&format!("warning: {warning}")) && warned.lines().count() == 1, "{warned}");
+        assert!(page.contains("<p class=\"remark\">") && page.contains("fig-profit-sequence"));
+    }
+    fs::remove_file(runs.path("run.json")).unwrap();
+    let (page, warned) = report();
+    assert!(warned.starts_with("warning: there is no run.json, which a run writes at its end"), "{warned}");
+    // The stages are then those of the interval log.
+    assert!(page.contains("data-key=\"timing.stages.total.p99_ns\" data-value="));
+    fs::write(runs.path("run.hlog"), "#x\nTag=total,0.1,0.2,0.3,AAAA\n").unwrap();
+    let (_, warned) = report();
+    assert!(warned.contains("run.hlog: entry 1 is no histogram of an interval log: "), "{warned}");
+    fs::remove_file(runs.path("run.hlog")).unwrap();
+    let (page, warned) = report();
+    assert!(warned.contains("there is no run.hlog: latency over time is unknown"), "{warned}");
+    assert!(page.contains("No latency was measured."));
+}
+
+#[test]
+fn a_run_that_ends_by_a_fault_has_a_report_of_what_came_before() {
+    let runs = Runs::new();
+    let capture = runs.capture(1_000);
+    let mut text = fs::read_to_string(&capture).unwrap();
+    text.push_str("no capture line\n");
+    fs::write(&capture, text).unwrap();
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/imbalance.json");
+    let mut command = papertrader();
+    command.arg("replay").arg(&capture).arg("--model").arg(&model).arg("--out").arg(runs.folder.path());
+    let (code, error) = fail(command.args(["--name", "run"]));
+    assert_eq!(code, 2);
+    let fault = runs.json("run.json")["run"]["fault"].as_str().unwrap().to_string();
+    assert_eq!(error, format!("error: {fault}"));
+    assert!(runs.text("run.html").contains("The run ended by a fault: "));
+    assert_eq!(runs.json("run.json")["counters"]["book"]["frames"], 1_000);
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_failure() {
+    let runs = Runs::new();
+    fs::write(runs.path("r.csv"), format!("{HEADER}\n")).unwrap();
+    succeed(
+        std::process::Command::new("sh")
+            .arg("-c")
+            .arg("\"$0\" report \"$1\" 2>/dev/null | true")
+            .args([Path::new(env!("CARGO_BIN_EXE_papertrader")), &runs.path("r.csv")]),
+    );
+}
