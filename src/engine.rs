@@ -4,7 +4,7 @@ use crate::book::{Book, BookState};
 use crate::event::{Event, FaultCounts, FrameHead, FrameKind};
 use crate::features::{FeatureSet, NoFeatures, Row};
 use crate::feed::intake::{EngineGone, Publish};
-use crate::handoff::FrameTaker;
+use crate::handoff::{FrameTaker, Wait, for_room};
 use crate::latency::{EngineStamps, Recorder};
 use crate::model::Model;
 use crate::simulator::{Moment, Simulator, SimulatorSettings, Totals, Trade};
@@ -12,7 +12,6 @@ use crate::status::Status;
 use crate::units::Scale;
 use rtrb::{Producer, PushError};
 use std::sync::Arc;
-use std::thread;
 
 /// One evaluation of the model.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -335,14 +334,11 @@ fn push<T>(ring: &mut Producer<T>, record: T, waits: &mut u64) {
 }
 
 #[cold]
-fn wait_and_push<T>(ring: &mut Producer<T>, mut record: T, waits: &mut u64) {
+fn wait_and_push<T>(ring: &mut Producer<T>, record: T, waits: &mut u64) {
     *waits += 1;
     // A writer that has gone has reported why, and the run is ending.
-    while !ring.is_abandoned() {
-        thread::yield_now();
-        match ring.push(record) {
-            Ok(()) => return,
-            Err(PushError::Full(back)) => record = back,
-        }
+    if for_room(Wait::Yield, 1, || ring.slots(), || ring.is_abandoned()) {
+        // There is room: only this thread fills the ring.
+        let _ = ring.push(record);
     }
 }
