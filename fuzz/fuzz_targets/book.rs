@@ -20,7 +20,7 @@ struct Change {
 enum Place {
     /// From the side's centre.
     Near(i8),
-    /// Around the window's edges, in steps of a few ticks.
+    /// So many steps from there, and some ticks: the edges of the window among them.
     Edge(i8, i8),
     Far(i32),
     Any(u64),
@@ -44,7 +44,7 @@ enum Operation {
     Await,
 }
 
-/// An eighth of a side's window.
+/// A thirty-second of a side's window.
 const STEP: i64 = 1 << 13;
 
 fn event(change: &Change, centre: i64) -> Event {
