@@ -152,7 +152,7 @@ impl Desk {
             rest = &rest[2 + extended + length..];
             match first {
                 0x81 => sent.push(Sent::Text(payload.to_vec())),
-                0x88 | 0x89 | 0x8a if length <= 125 => sent.push(Sent::Control(first & 15)),
+                0x88..=0x8a if length <= 125 => sent.push(Sent::Control(first & 15)),
                 _ => return Err(invalid("a frame that the exchange never sends")),
             }
         }
