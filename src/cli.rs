@@ -8,11 +8,11 @@ use crate::handoff::Wait;
 use crate::model::{Model, logit_of};
 use crate::session::SessionSettings;
 use crate::simulator::{LAG_MAX, SimulatorSettings};
+use crate::small_file;
 use crate::units::parse_step;
 use crate::writer::{ReportFiles, RunFiles};
 use clap::{Args, Parser, Subcommand};
 use std::ffi::OsString;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -22,6 +22,9 @@ pub const THRESHOLD: f64 = 0.6;
 pub const LAG_UPDATES: u32 = 20;
 /// The original program's purchase in quote currency.
 pub const BUY_AMOUNT: f64 = 5.0;
+
+/// The largest configuration file that is read.
+pub const CONFIG_BYTES_MAX: u64 = 1 << 20;
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -273,7 +276,7 @@ pub fn expand_config(arguments: impl IntoIterator<Item = OsString>) -> Result<Ve
 
 fn read_config(path: &Path) -> Result<Vec<OsString>, Failure> {
     let shown = path.display();
-    let text = fs::read_to_string(path)
+    let text = small_file::read_text(path, CONFIG_BYTES_MAX)
         .map_err(|error| Failure::input(format!("cannot read configuration {shown}: {error}")))?;
     let table: toml::Table = text.parse().map_err(|error| Failure::input(format!("configuration {shown}: {error}")))?;
     let mut arguments = Vec::new();
@@ -299,6 +302,7 @@ fn read_config(path: &Path) -> Result<Vec<OsString>, Failure> {
 mod tests {
     use super::*;
     use clap::CommandFactory;
+    use std::fs;
 
     #[test]
     fn the_command_line_is_consistent() {

@@ -4,7 +4,7 @@ use crate::book::{Book, BookState};
 use crate::event::{Event, FaultCounts, FrameHead, FrameKind};
 use crate::features::{FeatureSet, NoFeatures, Row};
 use crate::feed::intake::{EngineGone, Publish};
-use crate::handoff::FrameTaker;
+use crate::handoff::{FrameTaker, Wait, for_room};
 use crate::latency::{EngineStamps, Recorder};
 use crate::model::Model;
 use crate::observation::{Evaluation, Observation, RowSender};
@@ -13,7 +13,6 @@ use crate::status::Status;
 use crate::units::Scale;
 use rtrb::{Producer, PushError};
 use std::sync::Arc;
-use std::thread;
 
 /// Rings to the writer thread.
 #[derive(Debug)]
@@ -346,14 +345,11 @@ fn push<T>(ring: &mut Producer<T>, record: T, waits: &mut u64) {
 }
 
 #[cold]
-fn wait_and_push<T>(ring: &mut Producer<T>, mut record: T, waits: &mut u64) {
+fn wait_and_push<T>(ring: &mut Producer<T>, record: T, waits: &mut u64) {
     *waits += 1;
     // A writer that has gone has reported why, and the run is ending.
-    while !ring.is_abandoned() {
-        thread::yield_now();
-        match ring.push(record) {
-            Ok(()) => return,
-            Err(PushError::Full(back)) => record = back,
-        }
+    if for_room(Wait::Yield, 1, || ring.slots(), || ring.is_abandoned()) {
+        // There is room: only this thread fills the ring.
+        let _ = ring.push(record);
     }
 }

@@ -5,87 +5,18 @@
 
 use crate::event::{Event, FrameHead, HEAD_EVENTS};
 use crate::feed::intake::{EngineGone, Publish};
-use crossbeam_utils::CachePadded;
 use rtrb::{Consumer, Producer, RingBuffer};
-use std::hint::spin_loop;
 use std::sync::Arc;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering, fence};
-use std::thread::{self, Thread};
-use std::time::Duration;
+
+mod sync;
+mod wait;
+
+pub use wait::Wait;
+pub(crate) use wait::for_room;
+use wait::{Bell, for_events};
 
 /// Events in the ring: 1 MiB, some four thousand ordinary frames.
 pub const RING_EVENTS: usize = 1 << 16;
-
-/// How a thread waits for another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Wait {
-    /// Look again at once: lowest latency, a whole core.
-    Spin,
-    /// Let other threads run between looks.
-    Yield,
-    /// Sleep until woken: least power.
-    Block,
-}
-
-impl Wait {
-    /// The name used on the command line and in reports.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Spin => "spin",
-            Self::Yield => "yield",
-            Self::Block => "block",
-        }
-    }
-}
-
-/// Looks before a blocking thread goes to sleep: what comes in a burst is taken without a wake-up.
-const LOOKS_BEFORE_SLEEP: u32 = 256;
-/// The longest sleep: no wait depends on a wake-up alone.
-const SLEEP_MAX: Duration = Duration::from_millis(10);
-/// The sleep of a feed that finds the ring full. The engine is at work then and needs no waking.
-const FULL_SLEEP: Duration = Duration::from_micros(50);
-
-/// Wakes a sleeping engine.
-#[derive(Debug, Default)]
-struct Bell {
-    asleep: CachePadded<AtomicBool>,
-    sleeper: OnceLock<Thread>,
-}
-
-impl Bell {
-    /// Called by the feed after it has published.
-    #[inline]
-    fn ring(&self) {
-        // Orders the commit before the look at the flag; pairs with the fence in `sleep_unless`, so that of a commit and
-        // a falling asleep at the same time at least one sees the other.
-        fence(Ordering::SeqCst);
-        // Relaxed: the fence orders it, and a spurious wake-up does no harm.
-        if self.asleep.load(Ordering::Relaxed) {
-            self.wake();
-        }
-    }
-
-    #[cold]
-    fn wake(&self) {
-        if let Some(sleeper) = self.sleeper.get() {
-            sleeper.unpark();
-        }
-    }
-
-    /// Called by the engine: sleeps until rung, a while at the most, unless there is something to do.
-    #[cold]
-    fn sleep_unless(&self, ready: impl Fn() -> bool) {
-        self.sleeper.get_or_init(thread::current);
-        // Relaxed: the fence orders it before the look at the ring.
-        self.asleep.store(true, Ordering::Relaxed);
-        fence(Ordering::SeqCst);
-        if !ready() {
-            thread::park_timeout(SLEEP_MAX);
-        }
-        self.asleep.store(false, Ordering::Relaxed);
-    }
-}
 
 /// Makes the ring, with room for `capacity` events, at least one frame's head.
 pub fn handoff(capacity: usize, wait: Wait) -> (FramePublisher, FrameTaker) {
@@ -93,7 +24,7 @@ pub fn handoff(capacity: usize, wait: Wait) -> (FramePublisher, FrameTaker) {
     let (producer, consumer) = RingBuffer::new(capacity);
     let bell = Arc::new(Bell::default());
     (
-        FramePublisher { producer, wait, bell: Arc::clone(&bell), full_waits: 0 },
+        FramePublisher { producer, wait, bell: LastRing(Arc::clone(&bell)), full_waits: 0 },
         FrameTaker { consumer, wait, bell, high_water: 0 },
     )
 }
@@ -101,10 +32,21 @@ pub fn handoff(capacity: usize, wait: Wait) -> (FramePublisher, FrameTaker) {
 /// The feed's half.
 #[derive(Debug)]
 pub struct FramePublisher {
+    // In this order: it has gone when the bell rings for the last time.
     producer: Producer<Event>,
+    bell: LastRing,
     wait: Wait,
-    bell: Arc<Bell>,
     full_waits: u64,
+}
+
+/// Rings the bell when it is dropped, so that an engine that sleeps learns at once that the feed has gone.
+#[derive(Debug)]
+struct LastRing(Arc<Bell>);
+
+impl Drop for LastRing {
+    fn drop(&mut self) {
+        self.0.ring();
+    }
 }
 
 impl FramePublisher {
@@ -117,17 +59,9 @@ impl FramePublisher {
     #[cold]
     fn wait_for_room(&mut self, events: usize) -> Result<(), EngineGone> {
         self.full_waits += 1;
-        while self.producer.slots() < events {
-            if self.producer.is_abandoned() {
-                return Err(EngineGone);
-            }
-            match self.wait {
-                Wait::Spin => spin_loop(),
-                Wait::Yield => thread::yield_now(),
-                Wait::Block => thread::sleep(FULL_SLEEP),
-            }
-        }
-        Ok(())
+        let producer = &self.producer;
+        let there_is = for_room(self.wait, events, || producer.slots(), || producer.is_abandoned());
+        if there_is { Ok(()) } else { Err(EngineGone) }
     }
 
     /// Publishes a head, or none, and levels by one commit.
@@ -155,7 +89,7 @@ impl FramePublisher {
         }
         chunk.commit_all();
         if self.wait == Wait::Block {
-            self.bell.ring();
+            self.bell.0.ring();
         }
         Ok(())
     }
@@ -249,34 +183,10 @@ impl FrameTaker {
         if self.consumer.cached_slots() >= events {
             return true;
         }
-        let mut looks = 0;
-        loop {
-            let there = self.consumer.slots();
-            if there >= events {
-                self.high_water = self.high_water.max(there);
-                return true;
-            }
-            if self.consumer.is_abandoned() {
-                // What the feed published before it went is visible now at the latest.
-                return self.consumer.slots() >= events;
-            }
-            looks += 1;
-            match self.wait {
-                Wait::Yield => thread::yield_now(),
-                Wait::Block if looks > LOOKS_BEFORE_SLEEP => {
-                    let consumer = &self.consumer;
-                    self.bell.sleep_unless(|| consumer.slots() >= events || consumer.is_abandoned());
-                }
-                Wait::Spin | Wait::Block => spin_loop(),
-            }
-        }
-    }
-}
-
-impl Drop for FramePublisher {
-    fn drop(&mut self) {
-        // The engine, if asleep, finds out within SLEEP_MAX at the latest; waking it spares that.
-        self.bell.wake();
+        let consumer = &self.consumer;
+        let there = for_events(self.wait, &self.bell, events, || consumer.slots(), || consumer.is_abandoned());
+        self.high_water = self.high_water.max(there.unwrap_or(0));
+        there.is_some()
     }
 }
 
@@ -286,6 +196,8 @@ mod tests {
     use crate::event::FrameKind;
     use crate::units::{Scale, Side};
     use proptest::prelude::*;
+    use std::thread;
+    use std::time::Duration;
 
     fn head(sequence_num: u64, levels: usize) -> FrameHead {
         FrameHead {

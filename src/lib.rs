@@ -50,3 +50,4 @@ pub mod cores;
 pub mod failure;
 pub mod report;
 pub mod research;
+pub mod small_file;

@@ -1,8 +1,8 @@
 //! Model files, and the logit that a model gives a row of features.
 
 use crate::features::{FEATURES_MAX, Feature, FeatureError, Row, SEED, Weights};
+use crate::small_file;
 use serde::{Deserialize, Serialize};
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -153,15 +153,25 @@ impl Model {
     /// See [`ModelError`].
     pub fn read(path: &Path) -> Result<Self, ModelError> {
         let read_error = |source| ModelError::Read { path: path.into(), source };
-        if fs::metadata(path).map_err(read_error)?.len() > MODEL_BYTES_MAX {
-            return Err(ModelError::TooLarge { path: path.into() });
+        match small_file::read_text(path, MODEL_BYTES_MAX) {
+            Ok(text) => Self::parse(path, &text),
+            Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+                Err(ModelError::TooLarge { path: path.into() })
+            }
+            Err(error) => Err(read_error(error)),
         }
-        let text = || fs::read_to_string(path).map_err(read_error);
+    }
+
+    /// The same from a text. The path says which kind of file it is, and names it in errors.
+    ///
+    /// # Errors
+    /// See [`ModelError`].
+    pub fn parse(path: &Path, text: &str) -> Result<Self, ModelError> {
         match path.extension().and_then(|extension| extension.to_str()) {
-            Some("txt") => Self::from_txt(path, &text()?),
+            Some("txt") => Self::from_txt(path, text),
             Some("json") => {
                 let file =
-                    serde_json::from_str(&text()?).map_err(|source| ModelError::Json { path: path.into(), source })?;
+                    serde_json::from_str(text).map_err(|source| ModelError::Json { path: path.into(), source })?;
                 Self::from_file(path, &file)
             }
             _ => Err(ModelError::Kind { path: path.into() }),
@@ -288,6 +298,7 @@ mod tests {
     use crate::event::Event;
     use crate::features::FeatureSet;
     use crate::units::{Scale, Side};
+    use std::fs;
 
     fn json(text: &str) -> Result<Model, ModelError> {
         let folder = tempfile::tempdir().unwrap();

@@ -293,6 +293,11 @@ fn run(
         }
     }
     note(hlog.flush().map_err(&hlog_error));
+    // Its rows went to a file without a name, which is gone with this process.
+    if !files.csv.exists() {
+        let removed = io::Error::new(io::ErrorKind::NotFound, "it was removed while the program ran");
+        note(Err(WriteError::at(&files.csv)(removed)));
+    }
     let percentiles = File::create(&files.hgrm).and_then(|file| {
         let mut output = BufWriter::new(file);
         write_percentiles(&mut output, &written.latency.stage(Stage::Total).histogram)?;

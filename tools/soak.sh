@@ -3,14 +3,28 @@
 # the program itself is a second client, which trades and records, and whose memory is sampled each minute.
 #
 #   tools/soak.sh [MINUTES [FRAMES_PER_SECOND]]
+#   tools/soak.sh storm [MINUTES [FRAMES_PER_SECOND [SECONDS_BETWEEN_FAULTS]]]
 #
-# Twenty minutes at 1,500 frames a second pass more than 10 million level updates. PROFILE=debug uses a debug build.
+# Twenty minutes at 1,500 frames a second pass more than 10 million level updates. With `storm` all faults that a session
+# survives strike at random instead, thirty minutes long, and examples/storm.rs checks at the end that the recording's
+# replay is the session, the book the exchange's, memory flat and every counter explained. PROFILE=debug uses a debug build.
 set -eu
 cd "$(dirname "$0")/.."
 
+profile=${PROFILE:-release}
+if [ "${1:-}" = storm ]; then
+    case $profile in
+        debug) cargo build --quiet --example storm ;;
+        *) cargo build --quiet --release --example storm ;;
+    esac
+    work=$(mktemp -d)
+    trap 'rm -rf "$work"' EXIT
+    trap 'exit 1' INT TERM
+    "${CARGO_TARGET_DIR:-target}/$profile/examples/storm" --minutes "${2:-30}" --rate "${3:-300}" --mean "${4:-2}" --out "$work"
+    exit
+fi
 minutes=${1:-20}
 rate=${2:-1500}
-profile=${PROFILE:-release}
 case $profile in
     debug) cargo build --quiet --bin papertrader --example soak ;;
     *) cargo build --quiet --release --bin papertrader --example soak ;;

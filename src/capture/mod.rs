@@ -15,8 +15,12 @@ use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::PathBuf;
 
-/// The longest line that a capture may hold: the largest message that a session accepts, in base64, and some air.
+/// The longest line that a capture may hold, without its line break: the largest message that a session accepts, in
+/// base64, and some air. It bounds a reader's memory, whatever a compressed file expands to.
 pub const LINE_BYTES_MAX: usize = 96 << 20;
+
+/// The largest window, as a power of two in bytes, that a zstd capture may ask memory for: 128 MiB.
+pub const ZSTD_WINDOW_LOG_MAX: u32 = 27;
 
 /// What every control line's frame begins with.
 const CONTROL_PREFIX: &[u8] = b"{\"papertrader\":";
@@ -83,6 +87,12 @@ pub enum CaptureError {
     /// The file has no bytes, or none once decompressed.
     #[error("capture {path} is empty; record one with `papertrader record` or make one with `papertrader generate`")]
     Empty {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The compressed data ends before the first line does.
+    #[error("capture {path} is cut: its compressed data ends within the first line")]
+    CutAtStart {
         /// The file.
         path: PathBuf,
     },

@@ -3,7 +3,7 @@
 //! Reading and decompressing can be moved to a thread of its own ([`CaptureReader::read_ahead`]), which hands over
 //! blocks and gets them back to fill again; the thread that takes the lines then does no I/O.
 
-use super::{CaptureError, Control, LINE_BYTES_MAX, LineError};
+use super::{CaptureError, Control, LINE_BYTES_MAX, LineError, ZSTD_WINDOW_LOG_MAX};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use data_encoding::BASE64;
 use std::fs::File;
@@ -112,6 +112,8 @@ impl BlockSource {
         let bytes = &mut block.bytes;
         bytes.clear();
         bytes.append(&mut self.carry);
+        // Where the last line begins: all before it are whole.
+        let mut line_start = 0;
         loop {
             let before = bytes.len();
             bytes.resize(before + READ_BYTES, 0);
@@ -122,22 +124,27 @@ impl BlockSource {
                     block.end = Some(End::File);
                     return;
                 }
-                Ok(_) if bytes.len() >= BLOCK_BYTES => {
-                    if let Some(last) = memchr::memrchr(b'\n', &bytes[before..]) {
-                        self.carry.extend_from_slice(&bytes[before + last + 1..]);
-                        bytes.truncate(before + last + 1);
-                        return;
-                    }
-                    if bytes.len() > LINE_BYTES_MAX + BLOCK_BYTES {
+                Ok(_) => {
+                    // Only the line that was begun before can have become too long.
+                    let fresh = &bytes[before..];
+                    let first_break = memchr::memchr(b'\n', fresh);
+                    if first_break.map_or(bytes.len(), |first| before + first) - line_start > LINE_BYTES_MAX {
+                        bytes.truncate(line_start);
                         block.end = Some(End::LineTooLong);
                         return;
                     }
+                    if let Some(last) = first_break.and_then(|_| memchr::memrchr(b'\n', fresh)) {
+                        line_start = before + last + 1;
+                    }
+                    if bytes.len() >= BLOCK_BYTES && line_start > 0 {
+                        self.carry.extend_from_slice(&bytes[line_start..]);
+                        bytes.truncate(line_start);
+                        return;
+                    }
                 }
-                Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
-                    let whole = memchr::memrchr(b'\n', bytes).map_or(0, |last| last + 1);
-                    bytes.truncate(whole);
+                    bytes.truncate(line_start);
                     let cut = error.kind() == io::ErrorKind::UnexpectedEof;
                     block.end = Some(if cut { End::Cut } else { End::Failed(error) });
                     return;
@@ -190,25 +197,36 @@ impl CaptureReader {
     /// The file cannot be opened or read, or holds nothing.
     pub fn open(path: &Path) -> Result<Self, CaptureError> {
         let open_error = |source| CaptureError::Open { path: path.into(), source };
-        let mut file = File::open(path).map_err(open_error)?;
+        let file = File::open(path).map_err(open_error)?;
         let metadata = file.metadata().map_err(open_error)?;
         if metadata.is_dir() {
             return Err(open_error(io::ErrorKind::IsADirectory.into()));
         }
+        Self::from_input(path, file, metadata.len())
+    }
+
+    /// The same from any input, of so many bytes as far as is known. The path only names it.
+    ///
+    /// # Errors
+    /// The input cannot be read, or holds nothing.
+    pub fn from_input(path: &Path, mut input: impl Read + Send + 'static, bytes: u64) -> Result<Self, CaptureError> {
+        let open_error = |source| CaptureError::Open { path: path.into(), source };
         let progress = Arc::new(Progress::default());
-        progress.bytes_total.store(metadata.len(), Ordering::Relaxed);
+        progress.bytes_total.store(bytes, Ordering::Relaxed);
 
         let mut magic = Vec::with_capacity(ZSTD_MAGIC.len());
-        file.by_ref().take(ZSTD_MAGIC.len() as u64).read_to_end(&mut magic).map_err(open_error)?;
+        input.by_ref().take(ZSTD_MAGIC.len() as u64).read_to_end(&mut magic).map_err(open_error)?;
         if magic.is_empty() {
             return Err(CaptureError::Empty { path: path.into() });
         }
-        let whole = io::Cursor::new(magic.clone()).chain(file);
+        let whole = io::Cursor::new(magic.clone()).chain(input);
         let counted = Counted { inner: whole, progress: Arc::clone(&progress) };
         let input: Box<dyn Read + Send> = if magic.starts_with(GZIP_MAGIC) {
             Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::with_capacity(READ_BYTES, counted)))
         } else if magic == ZSTD_MAGIC {
-            Box::new(zstd::Decoder::new(counted).map_err(open_error)?)
+            let mut decoder = zstd::Decoder::new(counted).map_err(open_error)?;
+            decoder.window_log_max(ZSTD_WINDOW_LOG_MAX).map_err(open_error)?;
+            Box::new(decoder)
         } else {
             Box::new(counted)
         };
@@ -315,8 +333,17 @@ impl CaptureReader {
                 self.cut = Some(Cut::LastLine { path: self.path.clone(), lines: self.lines });
                 Ok(None)
             }
-            Err(reason) if self.lines == 1 => Err(CaptureError::NotACapture { path: self.path.clone(), reason }),
-            Err(reason) => Err(CaptureError::BadLine { path: self.path.clone(), line: self.lines, reason }),
+            Err(reason) => {
+                // Nothing more, whatever is asked.
+                self.taken = self.block.bytes.len();
+                self.block.end = Some(End::File);
+                let (path, line) = (self.path.clone(), self.lines);
+                Err(if line == 1 {
+                    CaptureError::NotACapture { path, reason }
+                } else {
+                    CaptureError::BadLine { path, line, reason }
+                })
+            }
         }
     }
 
@@ -330,6 +357,10 @@ impl CaptureReader {
                     self.block = Block { end: Some(End::File), ..Block::default() };
                     self.taken = 0;
                     return Ok(false);
+                }
+                Some(End::Cut) if self.lines == 0 => {
+                    self.finish();
+                    return Err(CaptureError::CutAtStart { path: self.path.clone() });
                 }
                 Some(End::Cut) => {
                     self.cut = Some(Cut::CompressedTail { path: self.path.clone(), lines: self.lines });
@@ -362,9 +393,6 @@ impl CaptureReader {
                     });
                     self.block = block.unwrap_or(Block { end: Some(End::File), ..Block::default() });
                 }
-            }
-            if matches!(self.block.end, Some(End::LineTooLong)) {
-                self.block.bytes.clear();
             }
             if !self.block.bytes.is_empty() {
                 return Ok(true);

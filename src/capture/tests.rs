@@ -182,6 +182,89 @@ fn damaged_compression_is_an_error_after_what_was_good() {
     }
 }
 
+/// Found by fuzzing: the lines behind a bad one were still given to who asked.
+#[test]
+fn after_a_bad_line_lines_went_on() {
+    for text in [&b"x\n1 {}\n"[..], b"1 {}\nx\n2 {}\n"] {
+        let mut reader = CaptureReader::from_input(Path::new("c"), text, 0).unwrap();
+        while reader.next_line().is_ok() {}
+        assert!(matches!(reader.next_line(), Ok(None)));
+    }
+}
+
+/// A frame of so many bytes behind a receive time, and a short line after it, made as they are read.
+fn long_line(line_bytes: usize) -> impl std::io::Read + Send + 'static {
+    use std::io::Read;
+    (&b"1 {}\n2 "[..]).chain(std::io::repeat(b'x').take(line_bytes as u64 - 2)).chain(&b"\n3 {}\n"[..])
+}
+
+#[test]
+fn a_line_may_be_so_long_and_not_one_byte_longer() {
+    let read = |line_bytes: usize| {
+        let mut reader = CaptureReader::from_input(Path::new("c"), long_line(line_bytes), 0).unwrap();
+        let mut lengths = Vec::new();
+        loop {
+            match reader.next_line() {
+                Ok(Some(Line { item: Item::Frame(frame), .. })) => lengths.push(frame.len()),
+                Ok(other) => return (lengths, other.map(|_| String::new())),
+                Err(error) => return (lengths, Some(error.to_string())),
+            }
+        }
+    };
+    assert_eq!(read(LINE_BYTES_MAX), (vec![2, LINE_BYTES_MAX - 2, 2], None));
+    let error = format!("capture c, line 2: longer than {LINE_BYTES_MAX} bytes");
+    assert_eq!(read(LINE_BYTES_MAX + 1), (vec![2], Some(error)));
+}
+
+/// A few kilobytes that would expand to a gigabyte: memory is bounded by the longest line.
+#[test]
+fn compressed_data_that_expands_without_a_line_break_ends_at_the_longest_line() {
+    use std::io::{Read, Write};
+    let gigabyte = || (&b"1 {}\n2 "[..]).chain(std::io::repeat(b'x').take(1 << 30));
+    let zstd = zstd::encode_all(gigabyte(), 1).unwrap();
+    // One member of a megabyte, again and again: a gzip file may be so made.
+    let member = |bytes: &[u8]| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    };
+    let gzip = [member(b"1 {}\n2 "), member(&vec![b'x'; 1 << 20]).repeat(1 << 10)].concat();
+    for bomb in [zstd, gzip] {
+        assert!(bomb.len() < 2 << 20, "{} bytes", bomb.len());
+        let mut reader = CaptureReader::from_input(Path::new("c"), std::io::Cursor::new(bomb), 0).unwrap();
+        assert!(reader.next_line().unwrap().is_some());
+        assert!(matches!(reader.next_line(), Err(CaptureError::LineTooLong { line: 2, .. })));
+    }
+}
+
+/// The window that a zstd frame asks for is memory that its reader must have.
+#[test]
+fn a_zstd_window_may_be_so_large_and_not_larger() {
+    // The frame's head alone: magic, no flags, window descriptor (RFC 8878, 3.1.1.1.2), a last raw block of no bytes.
+    for (log, fits) in [(ZSTD_WINDOW_LOG_MAX, true), (ZSTD_WINDOW_LOG_MAX + 1, false)] {
+        let descriptor = ((log - 10) << 3) as u8;
+        let frame = [&[0x28, 0xb5, 0x2f, 0xfd, 0, descriptor][..], &[0x29, 0, 0], b"1 {}\n"].concat();
+        let mut reader = CaptureReader::from_input(Path::new("c"), std::io::Cursor::new(frame), 0).unwrap();
+        match reader.next_line() {
+            Ok(line) => assert!(fits && line.is_some()),
+            Err(error) => assert!(!fits && error.to_string().contains("requires too much memory"), "{error}"),
+        }
+    }
+}
+
+#[test]
+fn compressed_data_that_ends_within_the_first_line_is_told_from_an_empty_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, paths) = written(folder.path(), 1);
+    for path in &paths[1..] {
+        let whole = fs::read(path).unwrap();
+        fs::write(path, &whole[..whole.len() - 10]).unwrap();
+        let (lines, cut, error) = read_both_ways(path);
+        let expected = format!("capture {} is cut: its compressed data ends within the first line", path.display());
+        assert_eq!((lines, cut, error), (vec![], None, Some(expected)));
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]

@@ -233,6 +233,16 @@ impl Floor {
         }
     }
 
+    /// Sends the frames that fall due until a time of the caller's choice, as many as fit into a turn.
+    #[cfg(any(test, fuzzing))]
+    pub fn send_frames_until(&mut self, now: Instant) {
+        for _ in 0..FRAMES_PER_TURN {
+            if !self.send_next_frame(now) {
+                break;
+            }
+        }
+    }
+
     /// Sends the next frame to all whom it concerns, if it is due.
     fn send_next_frame(&mut self, now: Instant) -> bool {
         if !self.feed.take(now, &mut self.frame) {

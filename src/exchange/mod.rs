@@ -24,6 +24,8 @@ pub mod faults;
 mod feed;
 mod floor;
 mod frame;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod market;
 pub mod message;
 mod playback;

@@ -11,6 +11,9 @@ use crate::units::{Decimal, Scale};
 
 /// Room for a frame's levels that is there from the start; larger frames, as snapshots are, enlarge it.
 const LEVELS_RESERVED: usize = 1 << 14;
+/// The most levels that a message may have. Memory is bounded by the message's length before; this is where a book
+/// becomes one that no venue has.
+pub const FRAME_LEVELS_MAX: usize = 1 << 20;
 /// Fault notes that are kept for the report.
 const NOTES_MAX: usize = 64;
 
@@ -302,6 +305,11 @@ impl Intake {
                 return self.fault(Fault::OffGrid, detail, arrival, engine).map(Taken::Fault);
             }
         };
+        if self.levels.len() > FRAME_LEVELS_MAX {
+            let count = self.levels.len();
+            let detail = format!("{}: {count} levels in one message, of at most {FRAME_LEVELS_MAX}", at());
+            return self.fault(Fault::TooManyLevels, detail, arrival, engine).map(Taken::Fault);
+        }
         let mut fault = None;
         match kind {
             FrameKind::Snapshot => {
@@ -334,7 +342,7 @@ impl Intake {
     ) -> Result<(), EngineGone> {
         let head = FrameHead {
             kind,
-            // A message of 64 MiB holds fewer than 2^32 levels.
+            // At most FRAME_LEVELS_MAX.
             levels: self.levels.len() as u32,
             scale: self.scale,
             sequence_num,
@@ -549,6 +557,24 @@ mod tests {
         run.intake.disconnected(Fault::Disconnected, "it was lost".into(), &ARRIVAL, &mut run.published).unwrap();
         run.intake.disconnected(Fault::Disconnected, "it was lost".into(), &ARRIVAL, &mut run.published).unwrap();
         assert_eq!(run.intake.counts().faults.total(), 2);
+    }
+
+    #[test]
+    fn a_snapshot_may_have_so_many_levels_and_not_one_more() {
+        let snapshot = |count: usize| {
+            let level = r#"{"side":"bid","price_level":"1","new_quantity":"1"}"#;
+            let levels = vec![level; count].join(",");
+            format!(
+                r#"{{"channel":"l2_data","sequence_num":0,"events":[{{"type":"snapshot","product_id":"P","updates":[{levels}]}}]}}"#
+            )
+        };
+        let mut run = Run::new(ScaleRule::default());
+        assert_eq!(run.take(&snapshot(FRAME_LEVELS_MAX)), Taken::Frame);
+        run.intake.connected(&ARRIVAL, &mut run.published).unwrap();
+        let detail = run.fault(&snapshot(FRAME_LEVELS_MAX + 1));
+        assert_eq!(detail, "sequence_num 0: 1048577 levels in one message, of at most 1048576");
+        assert_eq!(run.intake.counts().faults.of(Fault::TooManyLevels), 1);
+        assert!(!run.intake.is_synced());
     }
 
     #[test]

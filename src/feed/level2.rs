@@ -14,7 +14,9 @@ use serde::de::Deserializer as _;
 use std::borrow::Cow;
 
 /// Names of other products that a parser remembers, to tell the user what there is.
-const OTHER_PRODUCTS_MAX: usize = 64;
+pub const OTHER_PRODUCTS_MAX: usize = 64;
+/// The longest such name; the venue's are a fifth of that. Longer ones are nobody's product and not kept.
+pub const PRODUCT_BYTES_MAX: usize = 64;
 
 /// Which of the venue's channels a message is from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -211,7 +213,10 @@ impl Parser {
             self.twin_seen = true;
             return true;
         }
-        if self.other_products.len() < OTHER_PRODUCTS_MAX && self.other_products().all(|other| other != product) {
+        if self.other_products.len() < OTHER_PRODUCTS_MAX
+            && product.len() <= PRODUCT_BYTES_MAX
+            && self.other_products().all(|other| other != product)
+        {
             self.other_products.push(product.into());
         }
         false

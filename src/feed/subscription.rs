@@ -30,6 +30,9 @@ pub fn subscribe(product: &str, credentials: Option<&Credentials>, now_unix_s: u
     Ok([message("level2", &[product])?, message("heartbeats", &[])?])
 }
 
+/// Characters of an unexpected acknowledgement that an error quotes.
+pub const QUOTE_CHARS_MAX: usize = 200;
+
 #[derive(Deserialize)]
 struct Acknowledgement {
     events: Vec<Event>,
@@ -56,7 +59,12 @@ pub fn check_acknowledgement(message: &[u8], product: &str) -> Result<(), String
     }
     Err(match books[..] {
         [] => "the venue acknowledges no level2 subscription".into(),
-        _ => format!("the venue acknowledges level2 of {} instead of {product}", books.join(", ").escape_debug()),
+        _ => {
+            let listed = books.join(", ");
+            let cut = if listed.chars().nth(QUOTE_CHARS_MAX).is_some() { "…" } else { "" };
+            let listed: String = listed.chars().take(QUOTE_CHARS_MAX).flat_map(char::escape_debug).collect();
+            format!("the venue acknowledges level2 of {listed}{cut} instead of {product}")
+        }
     })
 }
 
@@ -85,6 +93,11 @@ mod tests {
             acknowledge(r#""ETH-USD","X\n""#, "BTC-USD"),
             Err("the venue acknowledges level2 of ETH-USD, X\\n instead of BTC-USD".into())
         );
+        for (length, cut) in [(QUOTE_CHARS_MAX, ""), (QUOTE_CHARS_MAX + 1, "…"), (1 << 20, "…")] {
+            let said = acknowledge(&format!("\"{}\"", "X".repeat(length)), "P").unwrap_err();
+            let quoted = "X".repeat(QUOTE_CHARS_MAX);
+            assert_eq!(said, format!("the venue acknowledges level2 of {quoted}{cut} instead of P"));
+        }
         let none = check_acknowledgement(br#"{"events":[{"subscriptions":{"heartbeats":["heartbeats"]}}]}"#, "BTC-USD");
         assert_eq!(none, Err("the venue acknowledges no level2 subscription".into()));
         assert!(check_acknowledgement(b"{}", "BTC-USD").unwrap_err().starts_with("the acknowledgement cannot be read"));

@@ -238,3 +238,62 @@ fn a_product_is_chosen_among_several() {
     );
     assert!(!setup.out().exists());
 }
+
+/// A recording that somebody still writes: what is there when it is read is used, and a line that is half there is not.
+#[test]
+fn a_capture_may_grow_while_it_is_replayed() {
+    let setup = Setup::generated(3_000);
+    let whole = setup.replay(&[]).well();
+    let (rows, text) = (setup.rows(), std::fs::read(setup.capture()).unwrap());
+    let half = text.len() / 2;
+    std::fs::write(setup.capture(), &text[..half]).unwrap();
+    let there = text[..half].iter().filter(|&&byte| byte == b'\n').count();
+    let mut file = std::fs::OpenOptions::new().append(true).open(setup.capture()).unwrap();
+    let mut command = setup.command();
+    command.args(["--speed", "5x"]).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // Pieces that end within lines.
+    for piece in text[half..].chunks(9_973) {
+        if child.try_wait().unwrap().is_some() {
+            break;
+        }
+        file.write_all(piece).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let replayed = Replayed::new(&setup, child.wait_with_output().unwrap());
+    assert_eq!(replayed.code, 0, "{}", replayed.stderr);
+    let cut = replayed.stderr.starts_with("warning: the last line of ") && replayed.stderr.lines().count() == 1;
+    assert!(cut || replayed.stderr.is_empty(), "{}", replayed.stderr);
+    assert!(replayed.evaluated.len() >= there, "{} of {there}", replayed.evaluated.len());
+    assert_eq!(whole.evaluated[..replayed.evaluated.len()], replayed.evaluated);
+    let grown = setup.rows();
+    assert_eq!(rows[..grown.len()], grown);
+}
+
+/// Our clock may be set back while a recording is made. Nothing waits for the time that was, and nothing but the times
+/// in the log is different.
+#[test]
+fn receive_times_may_go_back() {
+    let capture = Capture::default().snapshot().quiet(6);
+    let straight = capture.replay().well();
+    let hour_ns = 3_600_000_000_000;
+    let stepped: String = capture
+        .text()
+        .lines()
+        .enumerate()
+        .map(|(index, line)| {
+            let (time, frame) = line.split_once(' ').unwrap();
+            let time: i64 = time.parse().unwrap();
+            format!("{} {frame}\n", if index < 3 { time } else { time - hour_ns })
+        })
+        .collect();
+    let setup = Setup::new(stepped.as_bytes());
+    for speed in ["max", "1x"] {
+        let replayed = setup.replay(&["--speed", speed]).well();
+        assert_eq!(replayed.trades, straight.trades);
+        assert_eq!(replayed.received, straight.received);
+        assert_eq!(replayed.evaluated, straight.evaluated);
+    }
+    let times: Vec<i64> = setup.rows().iter().map(|row| row[9].parse().unwrap()).collect();
+    assert!(times.windows(2).any(|pair| pair[0] > pair[1]), "the times are those of the recording: {times:?}");
+}

@@ -10,23 +10,23 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-fn signal(process: &Child, name: &str) {
+pub fn signal(process: &Child, name: &str) {
     let sent = Command::new("kill").args(["-s", name, &process.id().to_string()]).status().expect("kill runs");
     assert!(sent.success());
 }
 
-fn spawn(exchange: &RunningExchange, folder: &Path, capture: &Path) -> Child {
+pub fn spawn(exchange: &RunningExchange, folder: &Path, capture: &Path, arguments: &[&str]) -> Child {
     let mut command = live(exchange, folder);
-    command.arg("--record").arg(capture).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.args(arguments).arg("--record").arg(capture).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.spawn().expect("it starts")
 }
 
-fn text(bytes: &[u8]) -> String {
+pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// The session has ended in order: a report, and files that are whole.
-fn assert_whole(output: &Output, folder: &Path, capture: &Path) {
+pub fn assert_whole(output: &Output, folder: &Path, capture: &Path) {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let report = text(&output.stdout);
     assert!(reported(&report, "ran for").ends_with(", stopped before the end"), "{report}");
@@ -44,7 +44,7 @@ fn ended_by(name: &str, capture: &str) {
     let exchange = start(with_tls(market(&[])));
     let folder = tempfile::tempdir().expect("a folder");
     let capture = folder.path().join(capture);
-    let process = spawn(&exchange, folder.path(), &capture);
+    let process = spawn(&exchange, folder.path(), &capture, &[]);
     wait_until("much has been sent", || exchange.stats().expect("runs").sent.updates > 500);
     let before = Instant::now();
     signal(&process, name);
@@ -71,7 +71,7 @@ fn by_ctrl_c_without_a_working_connection() {
         let exchange = start(market(&["disconnect@200", fault]));
         let folder = tempfile::tempdir().expect("a folder");
         let capture = folder.path().join("a.l2");
-        let process = spawn(&exchange, folder.path(), &capture);
+        let process = spawn(&exchange, folder.path(), &capture, &[]);
         wait_until("the fault strikes", || fired(&exchange, kind) > 0);
         let before = Instant::now();
         signal(&process, "INT");
@@ -86,7 +86,7 @@ fn at_once_by_the_second_signal() {
     // The venue is silent: the session waits half a second for the answer to its close frame.
     let exchange = start(market(&["stall@100"]));
     let folder = tempfile::tempdir().expect("a folder");
-    let process = spawn(&exchange, folder.path(), &folder.path().join("a.l2"));
+    let process = spawn(&exchange, folder.path(), &folder.path().join("a.l2"), &[]);
     wait_until("the fault strikes", || fired(&exchange, FaultKind::Stall) > 0);
     signal(&process, "INT");
     thread::sleep(Duration::from_millis(20));

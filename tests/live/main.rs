@@ -7,6 +7,7 @@ mod ending;
 mod faults;
 mod killed;
 mod recorded;
+mod recovery;
 mod refusals;
 mod secrets;
 mod support;

@@ -74,6 +74,35 @@ fn shows_nothing(key: &str, lines: &[String]) {
     }
 }
 
+/// All that a session with faults and everything switched on leaves, the exchange's own log among it.
+#[test]
+fn nothing_shows_the_key_after_a_session_with_the_exchange() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name);
+    let faults = market(&["error@50", "disconnect@100", "malformed@150", "gap@200"]);
+    let exchange = start(papertrader::exchange::ExchangeConfig { send_log: Some(at("sent")), ..with_tls(faults) });
+    let (key, lines) = es256();
+    let mut command = live(&exchange, folder.path());
+    command.args(["--duration", "6"]).arg("--record").arg(at("a.l2"));
+    command.arg("--probabilities").arg(at("probabilities")).arg("--decisions").arg(at("decisions"));
+    let output = run_with_key(&mut command, &key);
+    assert!(output.status.success(), "{}", stderr(&output));
+    exchange.stop().expect("it stops");
+    let mut shown = vec![("standard output".to_owned(), output.stdout), ("standard error".to_owned(), output.stderr)];
+    for entry in std::fs::read_dir(folder.path()).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        shown.push((path.display().to_string(), std::fs::read(&path).expect("a file")));
+    }
+    assert!(shown.len() >= 9, "{} places", shown.len());
+    for (place, bytes) in shown {
+        let text = String::from_utf8_lossy(&bytes);
+        // A token begins with the base64 of its header's brace.
+        for secret in lines.iter().map(String::as_str).chain([KEY_NAME, "eyJ", "jwt", "PRIVATE KEY"]) {
+            assert!(!text.contains(secret), "{place} shows {secret}");
+        }
+    }
+}
+
 #[test]
 fn signed_subscriptions_work_with_the_exchange() {
     let exchange = start(market(&[]));

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use papertrader::clock::Clock;
-use papertrader::feed::wire::{ConfigError, Connector, Stage, WireConfig, WireError};
+use papertrader::feed::wire::{ConfigError, Connector, HANDSHAKE_BYTES_MAX, Stage, WireConfig, WireError};
 use rustls::{CertificateError, ServerConfig};
 use socket2::{Domain, SockRef, Socket, Type};
 
@@ -166,6 +166,46 @@ fn an_http_status_instead_of_the_upgrade_is_named() {
         assert!(matches!(error, WireError::Upgrade { status: code } if status.starts_with(&code.to_string())));
         assert_eq!(error.to_string(), text);
     }
+}
+
+/// The answer to the upgrade may be so long and not one byte longer.
+#[test]
+fn an_answer_to_the_upgrade_is_bounded() {
+    for (bytes, fits) in [(HANDSHAKE_BYTES_MAX, true), (HANDSHAKE_BYTES_MAX + 1, false)] {
+        let server = Server::start(move |mut stream| {
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).expect("a request");
+                request.push(byte[0]);
+            }
+            let answer = b"HTTP/1.1 503 Service Unavailable\r\nx: ";
+            let padding = bytes - answer.len() - 4;
+            stream.write_all(&[&answer[..], &vec![b'y'; padding], b"\r\n\r\n"].concat()).ok();
+            swallow(stream);
+        });
+        let error = connect(&config(plain_url(&server))).expect_err("no upgrade");
+        assert_eq!(matches!(error, WireError::Upgrade { status: 503 }), fits, "{error}");
+        assert!(fits || matches!(error, WireError::Handshake(_)), "{error}");
+    }
+}
+
+/// No version of TLS below 1.2: a server that answers with 1.1 is refused, and told so by an alert.
+#[test]
+fn tls_1_1_is_refused() {
+    let server = Server::start(|mut stream| {
+        let _ = stream.read(&mut [0; 4096]).expect("a ClientHello");
+        // A ServerHello of TLS 1.1 (RFC 4346, 7.4.1.3): version 3.2, a random, no session, AES-128-CBC-SHA, no compression.
+        let hello = [&[2, 0, 0, 38, 3, 2][..], &[7; 32], &[0, 0x00, 0x2f, 0]].concat();
+        let record = [&[22, 3, 2, 0, hello.len() as u8][..], &hello].concat();
+        stream.write_all(&record).expect("sent");
+        let mut alert = [0; 7];
+        stream.read_exact(&mut alert).expect("an alert");
+        assert_eq!((alert[0], alert[5], alert[6]), (21, 2, 70), "fatal protocol_version (RFC 5246, 7.2)");
+    });
+    let error = connect(&config(format!("wss://localhost:{}", server.port()))).expect_err("refused");
+    assert!(matches!(error, WireError::Tls(_)), "{error}");
+    assert!(error.to_string().starts_with("TLS failed: "), "{error}");
 }
 
 #[test]

@@ -123,6 +123,20 @@ fn other_products_and_aliases_are_remembered() {
     assert_eq!(Parser::new("BTC-USD").alias(), None);
 }
 
+/// Sixty-four names of a message's length each would be gigabytes.
+#[test]
+fn names_beyond_the_bound_are_not_remembered() {
+    let mut parser = Parser::new("BTC-USD");
+    for length in [PRODUCT_BYTES_MAX, PRODUCT_BYTES_MAX + 1, 1 << 20] {
+        let message = format!(
+            r#"{{"channel":"l2_data","sequence_num":1,"events":[{{"type":"update","product_id":"{}","updates":[]}}]}}"#,
+            "P".repeat(length)
+        );
+        assert_eq!(parser.parse(message.as_bytes(), SCALE, &mut Vec::new()).unwrap().book, BookPart::None);
+    }
+    assert_eq!(parser.other_products().map(str::len).collect::<Vec<_>>(), [PRODUCT_BYTES_MAX]);
+}
+
 #[test]
 fn finer_numbers_ask_for_a_scale() {
     let level = r#"{"side":"bid","price_level":"61804.7250","new_quantity":"3.5"}"#;

@@ -29,6 +29,16 @@ use super::tls::client_config;
 /// common; tungstenite's own limit for a frame is 16 MiB.
 pub const MESSAGE_BYTES_MAX: usize = 64 << 20;
 
+/// The time for resolving the venue's name and connecting, unless the caller says otherwise.
+pub const CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// The time for the TLS handshake and the websocket upgrade together, unless the caller says otherwise.
+pub const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// The longest answer to the websocket upgrade. It is tungstenite's bound, which also ends an answer that dribbles in
+/// more than 512 portions.
+pub const HANDSHAKE_BYTES_MAX: usize = 64 << 10;
+
 /// Bytes that the websocket asks its stream for at once.
 ///
 /// One TLS record's worth. It zeroes that much before each read, and so on each idle turn of a spinning thread:
@@ -59,14 +69,14 @@ pub struct WireConfig {
 }
 
 impl WireConfig {
-    /// The defaults for a URL: 10 s for each of the two time limits, [`MESSAGE_BYTES_MAX`].
+    /// The defaults for a URL: [`CONNECT_TIME_MAX`], [`HANDSHAKE_TIME_MAX`], [`MESSAGE_BYTES_MAX`].
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
             extra_ca: None,
             allow_plaintext: false,
-            connect_timeout: Duration::from_secs(10),
-            handshake_timeout: Duration::from_secs(10),
+            connect_timeout: CONNECT_TIME_MAX,
+            handshake_timeout: HANDSHAKE_TIME_MAX,
             message_bytes_max: MESSAGE_BYTES_MAX,
         }
     }

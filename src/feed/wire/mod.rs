@@ -26,9 +26,12 @@ use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::{Message, Utf8Bytes, WebSocket};
 
 use connect::Poller;
-pub use connect::{Connector, MESSAGE_BYTES_MAX, WireConfig};
+pub use connect::{
+    CONNECT_TIME_MAX, Connector, HANDSHAKE_BYTES_MAX, HANDSHAKE_TIME_MAX, MESSAGE_BYTES_MAX, WireConfig,
+};
 pub use error::{ConfigError, Stage, WireError};
 use stream::Stream;
+pub use tls::CA_BYTES_MAX;
 
 /// Control frames taken in one call of [`Wire::next_message`], so that a flood of pings does not keep the caller from
 /// its other work.

@@ -9,6 +9,10 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
 use super::error::ConfigError;
+use crate::small_file;
+
+/// The largest file of root certificates that is read. All of Mozilla's, as PEM with remarks, take 220 KB.
+pub const CA_BYTES_MAX: u64 = 4 << 20;
 
 /// Builds the configuration that every connection of a run shares, and with it the session tickets that make the
 /// next handshake shorter.
@@ -36,7 +40,7 @@ pub(super) fn client_config(extra_ca: Option<&Path>) -> Result<Arc<ClientConfig>
 
 fn add_roots(roots: &mut RootCertStore, path: &Path) -> Result<(), ConfigError> {
     let unreadable = |cause: String| ConfigError::CaUnreadable { path: path.to_owned(), cause };
-    let text = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
+    let text = small_file::read(path, CA_BYTES_MAX).map_err(|error| unreadable(error.to_string()))?;
     let before = roots.len();
     for certificate in CertificateDer::pem_slice_iter(&text) {
         let certificate = certificate.map_err(|error| unreadable(error.to_string()))?;

@@ -1,0 +1,59 @@
+//! Files that are small or none of ours: read whole, but no further than they may reach.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+/// Reads a file of at most `bytes_max` bytes. What its length is said to be does not matter: a device says 0.
+///
+/// # Errors
+/// It cannot be read, or is longer, which is [`io::ErrorKind::FileTooLarge`].
+pub fn read(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(bytes_max + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > bytes_max {
+        let text = format!("it is larger than {bytes_max} bytes");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, text));
+    }
+    Ok(bytes)
+}
+
+/// The same for a text.
+///
+/// # Errors
+/// As [`read`], or it is not UTF-8.
+pub fn read_text(path: &Path, bytes_max: u64) -> io::Result<String> {
+    String::from_utf8(read(path, bytes_max)?)
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_fits_is_read_and_one_byte_more_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        for (length, fits) in [(0, true), (7, true), (8, true), (9, false), (100, false)] {
+            std::fs::write(&path, "x".repeat(length)).unwrap();
+            let read = read(&path, 8);
+            assert_eq!(read.as_ref().is_ok_and(|bytes| bytes.len() == length), fits, "{length}");
+            if let Err(error) = read {
+                assert_eq!(
+                    (error.kind(), error.to_string()),
+                    (io::ErrorKind::FileTooLarge, "it is larger than 8 bytes".into())
+                );
+            }
+        }
+        std::fs::write(&path, [0xff]).unwrap();
+        assert_eq!(read_text(&path, 8).unwrap_err().to_string(), "it is not UTF-8 text");
+    }
+
+    /// Its length is said to be 0, and it has no end.
+    #[cfg(unix)]
+    #[test]
+    fn a_device_without_an_end_is_not_read_for_ever() {
+        assert_eq!(read(Path::new("/dev/zero"), 1 << 16).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+    }
+}

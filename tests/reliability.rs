@@ -1,0 +1,88 @@
+//! RELIABILITY.md names tests and bounds: the tests must exist and the bounds have the values given.
+
+use papertrader::book::ladder::FAR_LEVELS_MAX;
+use papertrader::capture::{LINE_BYTES_MAX, ZSTD_WINDOW_LOG_MAX};
+use papertrader::cli::CONFIG_BYTES_MAX;
+use papertrader::feed::backoff::DELAY_MAX;
+use papertrader::feed::intake::FRAME_LEVELS_MAX;
+use papertrader::feed::level2::{OTHER_PRODUCTS_MAX, PRODUCT_BYTES_MAX};
+use papertrader::feed::subscription::QUOTE_CHARS_MAX;
+use papertrader::feed::wire::{
+    CA_BYTES_MAX, CONNECT_TIME_MAX, HANDSHAKE_BYTES_MAX, HANDSHAKE_TIME_MAX, MESSAGE_BYTES_MAX,
+};
+use papertrader::handoff::RING_EVENTS;
+use papertrader::model::MODEL_BYTES_MAX;
+use papertrader::simulator::LAG_MAX;
+use std::fs;
+use std::path::Path;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn page() -> String {
+    fs::read_to_string(root().join("RELIABILITY.md")).unwrap()
+}
+
+/// What stands between backticks.
+fn quoted(page: &str) -> impl Iterator<Item = &str> {
+    page.split('`').skip(1).step_by(2)
+}
+
+#[test]
+fn every_test_named_exists() {
+    let page = page();
+    let named: Vec<(&str, &str)> = quoted(&page).filter_map(|quoted| quoted.split_once("::")).collect();
+    assert!(named.len() > 80, "{} tests named", named.len());
+    for (file, name) in named {
+        let text = fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+        let at = text.find(&format!("fn {name}(")).unwrap_or_else(|| panic!("{file} has no {name}"));
+        let before = text[..at].trim_end().lines().rev().take_while(|line| line.trim_start().starts_with('#'));
+        assert!(before.into_iter().any(|line| line.contains("#[test]")), "{name} in {file} is no test");
+    }
+}
+
+#[test]
+fn every_file_named_exists() {
+    let page = page();
+    let is_path = |quoted: &&str| ["tests/", "src/", "tools/", "fuzz/"].iter().any(|folder| quoted.starts_with(folder));
+    for path in quoted(&page).filter(is_path) {
+        let file = path.split([' ', ':']).next().unwrap();
+        assert!(root().join(file).exists(), "{file} is named and not there");
+    }
+}
+
+#[test]
+fn every_bound_has_the_value_given() {
+    let page = page();
+    let (_, table) = page.split_once("## Bounds").unwrap();
+    let (table, _) = table.split_once("\n## ").unwrap();
+    let rows: Vec<(&str, u64)> = table
+        .lines()
+        .filter_map(|row| {
+            let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+            let constant = cells.get(2)?.strip_prefix('`')?.strip_suffix('`')?;
+            Some((constant, cells[3].split(' ').next()?.replace(',', "").parse().unwrap()))
+        })
+        .collect();
+    let bounds = [
+        ("CONNECT_TIME_MAX", CONNECT_TIME_MAX.as_secs()),
+        ("HANDSHAKE_TIME_MAX", HANDSHAKE_TIME_MAX.as_secs()),
+        ("HANDSHAKE_BYTES_MAX", HANDSHAKE_BYTES_MAX as u64),
+        ("MESSAGE_BYTES_MAX", MESSAGE_BYTES_MAX as u64),
+        ("FRAME_LEVELS_MAX", FRAME_LEVELS_MAX as u64),
+        ("FAR_LEVELS_MAX", FAR_LEVELS_MAX as u64),
+        ("OTHER_PRODUCTS_MAX", OTHER_PRODUCTS_MAX as u64),
+        ("PRODUCT_BYTES_MAX", PRODUCT_BYTES_MAX as u64),
+        ("QUOTE_CHARS_MAX", QUOTE_CHARS_MAX as u64),
+        ("LAG_MAX", u64::from(LAG_MAX)),
+        ("LINE_BYTES_MAX", LINE_BYTES_MAX as u64),
+        ("ZSTD_WINDOW_LOG_MAX", u64::from(ZSTD_WINDOW_LOG_MAX)),
+        ("MODEL_BYTES_MAX", MODEL_BYTES_MAX),
+        ("CONFIG_BYTES_MAX", CONFIG_BYTES_MAX),
+        ("CA_BYTES_MAX", CA_BYTES_MAX),
+        ("RING_EVENTS", RING_EVENTS as u64),
+        ("DELAY_MAX", DELAY_MAX.as_secs()),
+    ];
+    assert_eq!(rows, bounds);
+}
