@@ -132,11 +132,12 @@ pub fn rounds() -> usize {
     std::env::var("ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(31).max(1)
 }
 
-/// Runs the arms in turns and prints a line for each. The first arm is the one that the others are compared with.
+/// Runs the arms in turns and prints a line for each; gives their median times, nanoseconds. The first arm is the one that
+/// the others are compared with.
 ///
 /// # Panics
 /// Two arms give different checksums.
-pub fn compare(title: &str, work: Work, arms: &mut [Arm<'_>]) {
+pub fn compare(title: &str, work: Work, arms: &mut [Arm<'_>]) -> Vec<f64> {
     let rounds = rounds();
     let mut times_ns = vec![Vec::with_capacity(rounds); arms.len()];
     // The first round warms up.
@@ -168,6 +169,7 @@ pub fn compare(title: &str, work: Work, arms: &mut [Arm<'_>]) {
             time_ns / work.levels.max(1) as f64,
         );
     }
+    times_ns.into_iter().map(median).collect()
 }
 
 pub fn median(mut values: Vec<f64>) -> f64 {
