@@ -1,21 +1,23 @@
 //! The original's 28 features and the logit after every frame: a compiled feature set beside plain scalar code on the same
-//! book, which is the catalogue's formulas one after another. Each frame's book is evaluated eight times, so that little
-//! of the time is the book's; what that is is timed besides.
+//! book, which is the catalogue's formulas one after another. Both need a book, which is timed besides and taken off: frames
+//! must follow each other, since the feature set computes what a frame has changed. Then the packed logarithm beside the
+//! standard library's, on the sizes and prices that the features take it of.
 
 mod common;
 
 use common::{Arm, Parsed, Work, captures, compare};
 use papertrader::book::{Book, Level};
 use papertrader::event::FrameKind;
-use papertrader::features::{FeatureSet, Row, SEED, Weights};
+use papertrader::features::{FeatureSet, Row, SEED, Weights, ln};
 use papertrader::units::Scale;
 use std::hint::black_box;
 
-/// Evaluations of a frame's book.
-const TIMES: usize = 8;
-
 /// The arms' logits differ in their last bits: they are compared in steps of a millionth.
 const STEPS_PER_UNIT: f64 = 1e6;
+
+fn steps(value: f64) -> u64 {
+    (value * STEPS_PER_UNIT).round() as i64 as u64
+}
 
 fn weights() -> [f64; 28] {
     std::array::from_fn(|at| if at == 23 { 2.0 } else { 1e-7 * (at + 1) as f64 })
@@ -33,10 +35,7 @@ fn run(scale: Scale, frames: &[Parsed], mut evaluate: impl FnMut(&Book) -> f64) 
             book.apply(levels);
             book.end_update().expect("a book of ordinary size");
         }
-        (0..TIMES).fold(sum, |sum, _| {
-            let steps = (evaluate(black_box(&book)) * STEPS_PER_UNIT).round();
-            sum.wrapping_add(steps as i64 as u64)
-        })
+        sum.wrapping_add(steps(evaluate(black_box(&book))))
     })
 }
 
@@ -72,15 +71,29 @@ fn plain(book: &Book, weights: &[f64; 28]) -> f64 {
     row.iter().zip(weights).map(|(value, weight)| value * weight).sum()
 }
 
+/// What the features take logarithms of after every frame: five sizes of each side and both averages, by four.
+fn arguments(scale: Scale, frames: &[Parsed]) -> Vec<[f64; ln::LANES]> {
+    let mut features = FeatureSet::new(&SEED);
+    let (mut row, mut numbers) = (Row::default(), Vec::new());
+    run(scale, frames, |book| {
+        if features.update(book, 0, &mut row).is_ok() {
+            let values = row.values(SEED.len());
+            numbers.extend(values[13..23].iter().map(|ln| ln.exp()).chain([values[24], values[25]]));
+        }
+        0.0
+    });
+    numbers.as_chunks().0.to_vec()
+}
+
 fn main() {
     let weights = weights();
     for capture in captures() {
         let (scale, frames) = capture.parsed();
-        let work = Work { frames: frames.len() * TIMES, levels: frames.len() * TIMES * 20, bytes: 0 };
+        let work = Work { frames: frames.len(), levels: frames.len() * 20, bytes: 0 };
         let padded = Weights::new(&weights);
         let (mut features, mut row) = (FeatureSet::new(&SEED), Row::default());
-        compare(
-            &format!("features, {}: 28 features and logit, an eighth of the book", capture.name),
+        let times_ns = compare(
+            &format!("features, {}: a frame's book, 28 features and logit", capture.name),
             work,
             &mut [
                 Arm::new("papertrader", || {
@@ -92,12 +105,34 @@ fn main() {
                 Arm::new("plain scalar code", || run(scale, &frames, |book| plain(book, &weights))),
             ],
         );
-        compare(
-            &format!("features, {}: the eighth of the book", capture.name),
+        let book_ns = compare(
+            &format!("features, {}: the book alone", capture.name),
             work,
             &mut [Arm::new("papertrader", || {
                 run(scale, &frames, |book| book.best().map_or(0.0, |(bid, _)| bid.size_lots as f64))
             })],
         );
+        let [ours_ns, plain_ns] =
+            [times_ns[0], times_ns[1]].map(|time_ns| (time_ns - book_ns[0]) / frames.len() as f64);
+        println!("  without the book: {ours_ns:.1} ns a frame, plain {plain_ns:.1}, {:.2}x\n", plain_ns / ours_ns);
+
+        let arguments = arguments(scale, &frames);
+        compare(
+            &format!("features, {}: logarithms, {} a frame", capture.name, arguments.len() * ln::LANES / frames.len()),
+            Work { frames: frames.len(), levels: arguments.len() * ln::LANES, bytes: 0 },
+            &mut [
+                Arm::new("packed", || {
+                    arguments.iter().fold(0, |sum: u64, &numbers| {
+                        let mut lanes = [numbers];
+                        ln::ln(&mut lanes);
+                        lanes[0].iter().fold(sum, |sum, &value| sum.wrapping_add(steps(value)))
+                    })
+                }),
+                Arm::new("f64::ln", || {
+                    arguments.as_flattened().iter().fold(0, |sum: u64, number| sum.wrapping_add(steps(number.ln())))
+                }),
+            ],
+        );
+        println!();
     }
 }

@@ -158,7 +158,7 @@ impl Engine {
     /// Before the frame's levels: what is due is sold into the book as it was.
     #[inline]
     fn begin(&mut self, head: &FrameHead) {
-        self.taken = self.recorder.clock().stamp();
+        self.taken = self.recorder.stage_stamp(head);
         if head.kind.is_book_frame() {
             self.counts.frames += 1;
             // The first snapshot begins the count.
@@ -220,7 +220,7 @@ impl Engine {
             self.counts.faults.count(fault);
             self.status.engine_found(fault);
         }
-        let applied = self.recorder.clock().stamp();
+        let applied = self.recorder.stage_stamp(head);
         if head.kind.is_book_frame() {
             if !self.was_live && self.book.state() == BookState::Live {
                 // What fell due without a live book is sold into the first one.
@@ -249,7 +249,7 @@ impl Engine {
                 return None;
             }
         }
-        let featured = self.recorder.clock().stamp();
+        let featured = self.recorder.stage_stamp(head);
         let logit = self.model.logit(&self.row);
         if self.simulator.wants(logit) {
             if crossed {

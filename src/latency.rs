@@ -1,7 +1,8 @@
 //! Where the time goes between the wire and the decision.
 //!
-//! The engine records each frame's stages into fixed-range histograms of its own; once an interval it swaps them for empty
-//! ones through a pair of rings, and a thread that is not hot sums them up and writes them out.
+//! The engine counts each frame's way, and every [`STAGES_EVERY`]th frame's stages, by spans of raw clock counts; once an
+//! interval it swaps its tables for empty ones through a pair of rings, and a thread that is not hot turns them into
+//! histograms of nanoseconds, sums them up and writes them out.
 
 use crate::clock::Clock;
 use crate::event::FrameHead;
@@ -12,8 +13,14 @@ use std::time::Duration;
 /// The longest time that a histogram tells apart: a minute.
 pub const RANGE_NS_MAX: u64 = 60_000_000_000;
 const SIGNIFICANT_DIGITS: u8 = 3;
-/// Sets of histograms in circulation: one with the engine, one on the way, one being summed up.
+/// Tables in circulation: one with the engine, one on the way, one being summed up.
 const SETS: usize = 3;
+
+/// Frames whose sequence number is a multiple of it are stamped at every stage, the others when they are received and when
+/// the decision is made: a stamp costs some ten nanoseconds, and six a frame would be a tenth of the path.
+pub const STAGES_EVERY: u64 = 8;
+/// In place of a frame's publish stamp: its stages are not stamped.
+pub const UNSTAMPED: u64 = 0;
 
 /// In place of a frame's receive stamp: its latencies are not recorded.
 pub const UNMEASURED: u64 = u64::MAX;
@@ -72,7 +79,7 @@ impl Stage {
 /// One stage's times.
 #[derive(Clone, Debug)]
 pub struct StageTimes {
-    /// Times up to [`RANGE_NS_MAX`], nanoseconds, three significant digits.
+    /// Times up to [`RANGE_NS_MAX`], nanoseconds, three significant digits. A time is first rounded to a 4,096th of itself.
     pub histogram: Histogram<u64>,
     /// Times beyond the range.
     pub out_of_range: u64,
@@ -88,12 +95,10 @@ impl Default for StageTimes {
 }
 
 impl StageTimes {
-    #[inline]
-    fn record(&mut self, time_ns: u64) {
-        self.max_ns = self.max_ns.max(time_ns);
+    fn record(&mut self, time_ns: u64, times: u64) {
         // The only error is a value beyond the range.
-        if self.histogram.record(time_ns).is_err() {
-            self.out_of_range += 1;
+        if self.histogram.record_n(time_ns, times).is_err() {
+            self.out_of_range += times;
         }
     }
 
@@ -162,7 +167,74 @@ impl StageTable {
     }
 }
 
-/// The engine's stamps of one frame.
+/// Spans of clock counts that a bucket tells apart: below `2 * LINEAR` each has its own, above every doubling has
+/// [`LINEAR`] of them.
+const LINEAR: u64 = 1 << LINEAR_BITS;
+const LINEAR_BITS: u32 = 11;
+/// The longest span that is counted where it belongs; it is longer than [`RANGE_NS_MAX`] for clocks up to 9 GHz.
+const SPAN_MAX: u64 = (1 << 39) - 1;
+const BUCKETS: usize = bucket(SPAN_MAX) + 1;
+
+/// The bucket of a span of at most [`SPAN_MAX`].
+#[inline]
+const fn bucket(span: u64) -> usize {
+    let shift = (span | (2 * LINEAR - 1)).ilog2() - LINEAR_BITS;
+    (shift as usize) * LINEAR as usize + (span >> shift) as usize
+}
+
+/// The middle of a bucket's spans.
+fn middle(bucket: usize) -> u64 {
+    let shift = (bucket as u64 / LINEAR).saturating_sub(1);
+    let lowest = (bucket as u64 - shift * LINEAR) << shift;
+    lowest + (1 << shift) / 2
+}
+
+/// One stage's spans, as the hot thread counts them.
+#[derive(Debug)]
+struct Spans {
+    counts: Box<[u32; BUCKETS]>,
+    max: u64,
+}
+
+impl Default for Spans {
+    fn default() -> Self {
+        // Through a vector: zeroed pages that nobody has touched cost nothing, and nothing passes over the stack.
+        Self { counts: vec![0; BUCKETS].try_into().expect("the vector has BUCKETS elements"), max: 0 }
+    }
+}
+
+impl Spans {
+    /// Counts the span between two stamps, which is 0 when they are the other way round, as stamps of two cores can be by a
+    /// few counts.
+    #[inline]
+    fn record(&mut self, from: u64, to: u64) {
+        let span = to.saturating_sub(from);
+        self.max = self.max.max(span);
+        // Four thousand million frames in an interval do not occur; a wrapped count would only spoil a report.
+        let count = &mut self.counts[bucket(span.min(SPAN_MAX))];
+        *count = count.wrapping_add(1);
+    }
+
+    /// Adds the spans to `times`, and forgets them without touching pages that hold none.
+    fn drain(&mut self, clock: &Clock, times: &mut StageTimes) {
+        for (bucket, count) in self.counts.iter_mut().enumerate().filter(|(_, count)| **count > 0) {
+            times.record(clock.between_ns(0, middle(bucket)), u64::from(*count));
+            *count = 0;
+        }
+        times.max_ns = times.max_ns.max(clock.between_ns(0, self.max));
+        self.max = 0;
+    }
+}
+
+/// All stages' spans over an interval.
+#[derive(Debug, Default)]
+struct SpanTable {
+    stages: [Spans; Stage::ALL.len()],
+    from: u64,
+    to: u64,
+}
+
+/// The engine's stamps of one frame. Those before the decision mean nothing for a frame whose stages are not stamped.
 #[derive(Clone, Copy, Debug)]
 pub struct EngineStamps {
     /// The engine has the frame.
@@ -177,17 +249,21 @@ pub struct EngineStamps {
 #[derive(Debug)]
 pub struct Recorder {
     clock: Clock,
-    table: Box<StageTable>,
-    filled: Producer<Box<StageTable>>,
-    empty: Consumer<Box<StageTable>>,
-    interval_ns: u64,
+    table: Box<SpanTable>,
+    filled: Producer<Box<SpanTable>>,
+    empty: Consumer<Box<SpanTable>>,
+    /// Clock counts.
+    interval: u64,
 }
 
 /// The other end: takes tables and gives them back empty.
 #[derive(Debug)]
 pub struct Tables {
-    filled: Consumer<Box<StageTable>>,
-    empty: Producer<Box<StageTable>>,
+    clock: Clock,
+    /// The table in hand, in nanoseconds.
+    times: Box<StageTable>,
+    filled: Consumer<Box<SpanTable>>,
+    empty: Producer<Box<SpanTable>>,
 }
 
 /// Makes a recorder that hands over its times once an interval.
@@ -197,10 +273,11 @@ pub fn recorder(clock: Clock, interval: Duration) -> (Recorder, Tables) {
     for _ in 1..SETS {
         empty.push(Box::default()).expect("the ring holds all sets");
     }
-    let mut table = Box::<StageTable>::default();
+    let mut table = Box::<SpanTable>::default();
     table.from = clock.stamp();
-    let interval_ns = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX);
-    (Recorder { clock, table, filled, empty: empty_out, interval_ns }, Tables { filled: filled_out, empty })
+    let interval = clock.later(0, u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX));
+    let tables = Tables { clock: clock.clone(), times: Box::default(), filled: filled_out, empty };
+    (Recorder { clock, table, filled, empty: empty_out, interval }, tables)
 }
 
 impl Recorder {
@@ -210,17 +287,34 @@ impl Recorder {
         &self.clock
     }
 
-    /// Records a frame's stages.
+    /// A stamp between two stages of a frame, if they are stamped.
+    #[inline]
+    pub fn stage_stamp(&self, head: &FrameHead) -> u64 {
+        if head.published == UNSTAMPED { UNSTAMPED } else { self.clock.stamp() }
+    }
+
+    /// Records a frame's way, and its stages if they are stamped.
     #[inline]
     pub fn record(&mut self, head: &FrameHead, stamps: &EngineStamps) {
-        let EngineStamps { taken, applied, decided } = *stamps;
         if head.received == UNMEASURED {
             return;
         }
-        let Self { clock, table, .. } = self;
-        let mut record = |stage: Stage, from: u64, to: u64| {
-            table.stages[stage as usize].record(clock.between_ns(from, to));
-        };
+        let mut now = head.received;
+        if let Some((_, decided)) = stamps.decided {
+            self.table.stages[Stage::Total as usize].record(head.received, decided);
+            now = decided;
+        }
+        if head.published != UNSTAMPED {
+            self.record_stages(head, stamps);
+        }
+        if now.saturating_sub(self.table.from) >= self.interval {
+            self.hand_over(now);
+        }
+    }
+
+    fn record_stages(&mut self, head: &FrameHead, stamps: &EngineStamps) {
+        let EngineStamps { taken, applied, decided } = *stamps;
+        let mut record = |stage: Stage, from, to| self.table.stages[stage as usize].record(from, to);
         record(Stage::Decode, head.received, head.decoded);
         record(Stage::Parse, head.decoded, head.published);
         record(Stage::Handoff, head.published, taken);
@@ -228,11 +322,6 @@ impl Recorder {
         if let Some((featured, decided)) = decided {
             record(Stage::Features, applied, featured);
             record(Stage::Decide, featured, decided);
-            record(Stage::Total, head.received, decided);
-        }
-        let now = decided.map_or(applied, |(_, decided)| decided);
-        if self.clock.between_ns(self.table.from, now) >= self.interval_ns {
-            self.hand_over(now);
         }
     }
 
@@ -257,11 +346,15 @@ impl Recorder {
 impl Tables {
     /// Gives the next table, if there is one, to `use_table`.
     pub fn take(&mut self, use_table: impl FnOnce(&StageTable)) -> bool {
-        let Ok(mut table) = self.filled.pop() else { return false };
-        use_table(&table);
-        table.clear();
+        let Ok(mut spans) = self.filled.pop() else { return false };
+        self.times.clear();
+        for (spans, times) in spans.stages.iter_mut().zip(&mut self.times.stages) {
+            spans.drain(&self.clock, times);
+        }
+        (self.times.from, self.times.to) = (spans.from, spans.to);
+        use_table(&self.times);
         // The recorder may have ended.
-        let _ = self.empty.push(table);
+        let _ = self.empty.push(spans);
         true
     }
 }
@@ -292,18 +385,19 @@ mod tests {
         let clock = Clock::new();
         let (mut recorder, mut tables) = recorder(clock.clone(), Duration::ZERO);
         let mut sum = StageTable::default();
-        for frame in 0..100_u64 {
+        for frame in 0..400_u64 {
             let at = |n: u64| frame * 1_000_000 + n * 1_000;
             let stamps =
                 EngineStamps { taken: at(3), applied: at(4), decided: (frame % 10 != 0).then(|| (at(5), at(6))) };
-            recorder.record(&head(at(0), at(1), at(2)), &stamps);
+            let published = if frame % STAGES_EVERY == 0 { at(2) } else { UNSTAMPED };
+            recorder.record(&head(at(0), at(1), published), &stamps);
             if frame % 3 == 0 {
                 while tables.take(|table| sum.add(table)) {}
             }
         }
         recorder.finish();
         while tables.take(|table| sum.add(table)) {}
-        for (stage, count) in Stage::ALL.into_iter().zip([100, 100, 100, 100, 90, 90, 90]) {
+        for (stage, count) in Stage::ALL.into_iter().zip([50, 50, 50, 50, 40, 40, 360]) {
             assert_eq!(sum.stage(stage).count(), count, "{stage:?}");
         }
         let whole_ns = clock.between_ns(0, 6_000);
@@ -313,21 +407,36 @@ mod tests {
 
     #[test]
     fn what_is_out_of_range_is_counted_and_the_maximum_is_true() {
-        let mut times = StageTimes::default();
-        times.record(0);
-        times.record(RANGE_NS_MAX);
+        let clock = Clock::new();
+        let (mut spans, mut times) = (Spans::default(), StageTimes::default());
         let most_that_fits = times.histogram.high();
-        for time_ns in [2 * most_that_fits, 3 * most_that_fits] {
-            times.record(time_ns);
+        for time_ns in [0, RANGE_NS_MAX, 2 * most_that_fits, 300 * most_that_fits] {
+            spans.record(7, clock.later(7, time_ns));
         }
-        assert_eq!((times.count(), times.out_of_range, times.max_ns), (4, 2, 3 * most_that_fits));
+        // The other way round.
+        spans.record(9, 7);
+        spans.drain(&clock, &mut times);
+        assert_eq!((times.count(), times.out_of_range, times.min_ns()), (5, 2, 0));
+        assert!(times.max_ns.abs_diff(300 * most_that_fits) <= 300, "{}", times.max_ns);
+        let mut again = StageTimes::default();
+        spans.drain(&clock, &mut again);
+        assert_eq!((again.count(), again.max_ns), (0, 0));
     }
 
     proptest! {
         #[test]
+        fn a_bucket_holds_spans_within_a_4096th(span in prop_oneof![0..=SPAN_MAX, 0..10_000_u64, (11..39_u32).prop_map(|n| 1 << n)]) {
+            let middle = middle(bucket(span));
+            prop_assert!(middle.abs_diff(span) <= span / 4_096 + u64::from(span >= 2 * LINEAR), "{span}: {middle}");
+            prop_assert_eq!(bucket(middle), bucket(span));
+            prop_assert!(span == 0 || bucket(span) - bucket(span - 1) <= 1);
+        }
+
+        #[test]
         fn quantiles_are_those_of_the_sorted_times(mut times_ns in prop::collection::vec(1..10_000_000_u64, 1..300), sixty_fourths in 0..=64_u64) {
             let mut times = StageTimes::default();
-            times_ns.iter().for_each(|&time_ns| times.record(time_ns));
+            times_ns.iter().for_each(|&time_ns| times.record(time_ns, 1));
+            times.max_ns = times_ns.iter().copied().max().unwrap_or(0);
             times_ns.sort_unstable();
             // Quantiles that a double holds exactly.
             let rank = (times_ns.len() as u64 * sixty_fourths).div_ceil(64).max(1) as usize;

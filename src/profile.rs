@@ -342,6 +342,7 @@ mod tests {
     use crate::exchange::market::{MarketConfig, SyntheticMarket};
     use crate::exchange::message::{L2Kind, l2_data};
     use crate::feed::intake::EngineGone;
+    use crate::latency::{STAGES_EVERY, UNSTAMPED};
     use std::io::Write;
 
     /// A capture with `updates` updates behind a snapshot, and one snapshot more.
@@ -392,7 +393,11 @@ mod tests {
         assert_eq!(measured.len(), 200);
         let clock = Clock::new();
         for pair in measured.windows(2) {
-            assert!(pair.iter().all(|head| head.received <= head.decoded && head.decoded <= head.published));
+            for head in pair {
+                let stamped = head.sequence_num.is_multiple_of(STAGES_EVERY);
+                assert_eq!(head.published != UNSTAMPED, stamped);
+                assert!(head.received <= head.decoded && (!stamped || head.decoded <= head.published));
+            }
             // A period, or more where a snapshot lies between.
             assert!(clock.between_ns(pair[0].received, pair[1].received) >= 499_000);
         }

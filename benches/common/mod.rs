@@ -192,19 +192,20 @@ pub fn rounds() -> usize {
     std::env::var("ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(31).max(1)
 }
 
-/// Runs the arms in turns and prints a line for each. The first arm is the one that the others are compared with.
+/// Runs the arms in turns and prints a line for each; gives their median times, nanoseconds. The first arm is the one that
+/// the others are compared with.
 ///
 /// # Panics
 /// Two arms give different checksums.
-pub fn compare(title: &str, work: Work, arms: &mut [Arm<'_>]) {
-    compare_rounds(rounds(), title, work, arms);
+pub fn compare(title: &str, work: Work, arms: &mut [Arm<'_>]) -> Vec<f64> {
+    compare_rounds(rounds(), title, work, arms)
 }
 
 /// As [`compare`], with so many rounds.
 ///
 /// # Panics
 /// Two arms give different checksums.
-pub fn compare_rounds(rounds: usize, title: &str, work: Work, arms: &mut [Arm<'_>]) {
+pub fn compare_rounds(rounds: usize, title: &str, work: Work, arms: &mut [Arm<'_>]) -> Vec<f64> {
     let mut times_ns = vec![Vec::with_capacity(rounds); arms.len()];
     let mut agreed = None;
     // The first round warms up.
@@ -233,6 +234,7 @@ pub fn compare_rounds(rounds: usize, title: &str, work: Work, arms: &mut [Arm<'_
             time_ns / work.levels.max(1) as f64,
         );
     }
+    times_ns.into_iter().map(median).collect()
 }
 
 pub fn median(mut values: Vec<f64>) -> f64 {

@@ -2,11 +2,12 @@
 
 mod catalogue;
 mod history;
-mod ln;
+pub mod ln;
 
 pub use catalogue::{CATALOGUE, DEPTH_MAX, Family, Feature, FeatureError, HISTORY_MAX, SEED};
 
-use crate::book::{Book, Level};
+use crate::book::ladder::Direction;
+use crate::book::{Book, Ladder, Level};
 use crate::units::Scale;
 use history::History;
 
@@ -81,18 +82,21 @@ pub enum NoFeatures {
 /// Levels of a side that are looked at.
 const DEPTH: usize = DEPTH_MAX as usize;
 
-/// A number of each side: bid, ask.
-type Pair = [f64; 2];
+const BID: usize = 0;
+const ASK: usize = 1;
 
-/// Where the numbers lie from which a row is gathered: prices and sizes by level, bid and ask side by side; what is computed
-/// from them; logarithms of any of these.
-const PRICES: usize = 0;
-const SIZES: usize = PRICES + 2 * DEPTH;
-const COMPUTED: usize = SIZES + 2 * DEPTH;
+/// Where the numbers lie from which a row is gathered: prices and sizes by level, of bids and of asks; what is computed from
+/// them; logarithms of any of these.
+const PRICES: [usize; 2] = [0, DEPTH];
+const SIZES: [usize; 2] = [2 * DEPTH, 3 * DEPTH];
+const COMPUTED: usize = 4 * DEPTH;
 const LOGARITHMS: usize = COMPUTED + FEATURES_MAX;
+/// The number one, whose logarithm stands in for arguments that a batch lacks, and behind it zero.
+const ONE: usize = LOGARITHMS + FEATURES_MAX;
+const ZERO: usize = ONE + 1;
 /// A power of two, so that masked places are in bounds.
 const NUMBERS: usize = 512;
-const _: () = assert!(LOGARITHMS + FEATURES_MAX <= NUMBERS && NUMBERS.is_power_of_two());
+const _: () = assert!(ZERO < NUMBERS && NUMBERS.is_power_of_two());
 
 /// A place among the numbers.
 type Place = u16;
@@ -104,23 +108,53 @@ type Place = u16;
 #[derive(Debug)]
 pub struct FeatureSet {
     features: Vec<Feature>,
-    bid_depth: usize,
-    ask_depth: usize,
-    /// Depths to which prices, sizes, and sums of sizes and of price·size are computed.
-    price_depth: usize,
-    size_depth: usize,
-    sums_depth: usize,
+    /// Whether prices and sizes of all levels and their sums are computed, or the best level's alone.
+    all_levels: bool,
     /// Features with formulas of their own, in the order of their places from [`COMPUTED`] on.
     computed: Vec<Feature>,
     /// Arguments of logarithms, in the order of their places from [`LOGARITHMS`] on.
-    ln_of: Vec<Place>,
-    /// The place of each of the row's values.
-    row_from: Vec<Place>,
+    ln_of: Vec<[Place; ln::LANES]>,
+    /// The place of each of the row's values, zeros behind.
+    row_from: Vec<[Place; LANES]>,
     numbers: Box<[f64; NUMBERS]>,
-    /// The top of the book after the last frame.
-    bids: [Level; DEPTH],
-    asks: [Level; DEPTH],
+    /// The arguments of which `numbers` holds the logarithms, four at a time.
+    ln_known: Vec<[f64; ln::LANES]>,
+    sides: [Side; 2],
+    /// The scale at which the numbers of both sides were computed, if they are those of the levels.
+    computed_at: Option<Scale>,
     history: History,
+}
+
+/// The top of one side of the book after the last frame.
+#[derive(Debug, Default)]
+struct Side {
+    /// Levels that are looked at.
+    depth: usize,
+    levels: [Level; DEPTH],
+    /// Over levels 1..=i+1, in units and not in ticks and lots, whose roundings would depend on the scale in force.
+    size_sums: [f64; DEPTH],
+    value_sums: [f64; DEPTH],
+}
+
+impl Side {
+    /// Takes over the levels. Whether any has changed; `None` where there are too few.
+    #[inline]
+    fn follow<D: Direction>(&mut self, ladder: &Ladder<D>) -> Option<bool> {
+        let mut levels = [Level::default(); DEPTH];
+        let (now, before) = (&mut levels[..self.depth], &mut self.levels[..self.depth]);
+        if ladder.top(now) < now.len() {
+            return None;
+        }
+        let changed = now != before;
+        if changed {
+            before.copy_from_slice(now);
+        }
+        Some(changed)
+    }
+
+    fn levels(&self) -> &[Level] {
+        &self.levels[..self.depth]
+    }
 }
 
 /// The place of a 1-based level.
@@ -138,30 +172,27 @@ fn place_of<T: PartialEq>(list: &mut Vec<T>, from: usize, entry: T) -> usize {
     })
 }
 
+/// A list in chunks of `N`, the last filled up.
+fn in_chunks<const N: usize>(places: &[Place], filling: Place) -> Vec<[Place; N]> {
+    places.chunks(N).map(|chunk| std::array::from_fn(|at| chunk.get(at).copied().unwrap_or(filling))).collect()
+}
+
 impl FeatureSet {
     /// Prepares the computation of `features`, at most [`FEATURES_MAX`], in this order.
     pub fn new(features: &[Feature]) -> Self {
         assert!(features.len() <= FEATURES_MAX, "a model uses at most {FEATURES_MAX} features");
         let deepest = |depth: fn(Feature) -> u8| features.iter().map(|&f| usize::from(depth(f))).max().unwrap_or(0);
-        let sums_depth = deepest(|feature| match feature {
-            Feature::Imbalance(n)
-            | Feature::BidVwap(n)
-            | Feature::AskVwap(n)
-            | Feature::LnBidVwap(n)
-            | Feature::LnAskVwap(n) => n,
-            _ => 0,
-        });
         let (mut computed, mut ln_of) = (Vec::new(), Vec::new());
         let mut row_from = Vec::new();
         for &feature in features {
             let mut compute = |feature| place_of(&mut computed, COMPUTED, feature);
             let (place, is_ln) = match feature {
-                Feature::BidPrice(n) => (PRICES + 2 * at(n), false),
-                Feature::AskPrice(n) => (PRICES + 2 * at(n) + 1, false),
-                Feature::BidSize(n) => (SIZES + 2 * at(n), false),
-                Feature::AskSize(n) => (SIZES + 2 * at(n) + 1, false),
-                Feature::LnBidSize(n) => (SIZES + 2 * at(n), true),
-                Feature::LnAskSize(n) => (SIZES + 2 * at(n) + 1, true),
+                Feature::BidPrice(n) => (PRICES[BID] + at(n), false),
+                Feature::AskPrice(n) => (PRICES[ASK] + at(n), false),
+                Feature::BidSize(n) => (SIZES[BID] + at(n), false),
+                Feature::AskSize(n) => (SIZES[ASK] + at(n), false),
+                Feature::LnBidSize(n) => (SIZES[BID] + at(n), true),
+                Feature::LnAskSize(n) => (SIZES[ASK] + at(n), true),
                 Feature::LnBidVwap(n) => (compute(Feature::BidVwap(n)), true),
                 Feature::LnAskVwap(n) => (compute(Feature::AskVwap(n)), true),
                 other => (compute(other), false),
@@ -169,27 +200,26 @@ impl FeatureSet {
             let place = if is_ln { place_of(&mut ln_of, LOGARITHMS, place as Place) } else { place };
             row_from.push(place as Place);
         }
+        let ln_of: Vec<_> = in_chunks(&ln_of, ONE as Place);
+        let mut numbers = Box::new([0.0; NUMBERS]);
+        numbers[ONE] = 1.0;
         Self {
             features: features.to_vec(),
-            bid_depth: deepest(|feature| feature.depth().0),
-            ask_depth: deepest(|feature| feature.depth().1),
-            price_depth: sums_depth.max(deepest(|feature| match feature {
-                Feature::BidPrice(n) | Feature::AskPrice(n) => n,
-                Feature::BidMinusAsk | Feature::Mid | Feature::MicropriceMinusMid => 1,
-                _ => 0,
-            })),
-            size_depth: sums_depth.max(deepest(|feature| match feature {
-                Feature::BidSize(n) | Feature::AskSize(n) | Feature::LnBidSize(n) | Feature::LnAskSize(n) => n,
-                Feature::MicropriceMinusMid => 1,
-                _ => 0,
-            })),
-            sums_depth,
+            sides: [
+                Side { depth: deepest(|feature| feature.depth().0), ..Side::default() },
+                Side { depth: deepest(|feature| feature.depth().1), ..Side::default() },
+            ],
+            all_levels: features.iter().any(|feature| {
+                let (bids, asks) = feature.depth();
+                bids.max(asks) > 1 && !matches!(feature, Feature::Ofi { .. })
+            }),
             computed,
+            // No argument equals what is no number.
+            ln_known: vec![[f64::NAN; ln::LANES]; ln_of.len()],
             ln_of,
-            row_from,
-            numbers: Box::new([0.0; NUMBERS]),
-            bids: [Level::default(); DEPTH],
-            asks: [Level::default(); DEPTH],
+            row_from: in_chunks(&row_from, ZERO as Place),
+            numbers,
+            computed_at: None,
             history: History::new(features),
         }
     }
@@ -215,65 +245,76 @@ impl FeatureSet {
     /// Why there are none after this frame; `row` is then undefined.
     #[inline]
     pub fn update(&mut self, book: &Book, ts_recv_ns: i64, row: &mut Row) -> Result<(), NoFeatures> {
-        let (bids, asks) = (&mut self.bids[..self.bid_depth], &mut self.asks[..self.ask_depth]);
-        if fill(bids, book.bids().levels()) < bids.len() || fill(asks, book.asks().levels()) < asks.len() {
+        let [bids, asks] = &mut self.sides;
+        let (Some(bids_changed), Some(asks_changed)) = (bids.follow(book.bids()), asks.follow(book.asks())) else {
             self.history.reset();
+            self.computed_at = None;
             return Err(NoFeatures::Thin);
-        }
-        let warm = self.history.update(bids, asks, ts_recv_ns);
+        };
+        let warm = self.history.update(bids.levels(), asks.levels(), ts_recv_ns);
         if !warm {
+            self.computed_at = None;
             return Err(NoFeatures::WarmingUp);
         }
-        self.compute(book.scale());
+        let anew = self.computed_at.replace(book.scale()) != Some(book.scale());
+        self.compute(book.scale(), [bids_changed || anew, asks_changed || anew]);
         let numbers = &*self.numbers;
-        for (value, &place) in row.0.iter_mut().zip(&self.row_from) {
-            *value = numbers[usize::from(place) % NUMBERS];
+        let (chunks, _) = row.0.as_chunks_mut();
+        for (values, places) in chunks.iter_mut().zip(&self.row_from) {
+            *values = places.map(|place| numbers[usize::from(place) % NUMBERS]);
         }
         Ok(())
     }
 
-    /// Computes all numbers that the row is gathered from.
-    #[inline]
-    fn compute(&mut self, scale: Scale) {
-        let (ticks_per_unit, lots_per_unit) = (scale.ticks_per_unit(), scale.lots_per_unit());
+    /// Computes prices, sizes and their sums of a side whose levels have changed.
+    fn compute_side(&mut self, which: usize, ticks_per_unit: f64, lots_per_unit: f64) {
+        let side = &mut self.sides[which];
         let numbers = &mut *self.numbers;
-        let levels = || self.bids.iter().zip(&self.asks);
         // Counts are below 2^63: as signed numbers they convert by one instruction.
-        let ticks = |level: &Level| level.price_ticks as i64 as f64;
-        let lots = |level: &Level| level.size_lots as i64 as f64;
-        let (prices, rest) = numbers.split_at_mut(SIZES);
-        let (prices, _) = prices[PRICES..].as_chunks_mut::<2>();
-        for (pair, (bid, ask)) in prices.iter_mut().zip(levels()).take(self.price_depth) {
-            *pair = [ticks(bid) / ticks_per_unit, ticks(ask) / ticks_per_unit];
+        let price = |level: Level| level.price_ticks as i64 as f64 / ticks_per_unit;
+        let size = |level: Level| level.size_lots as i64 as f64 / lots_per_unit;
+        if !self.all_levels {
+            let [best, ..] = side.levels;
+            (numbers[PRICES[which]], numbers[SIZES[which]]) = (price(best), size(best));
+            (side.size_sums[0], side.value_sums[0]) = (size(best), price(best) * size(best));
+            return;
         }
-        let (sizes, _) = rest[..COMPUTED - SIZES].as_chunks_mut::<2>();
-        for (pair, (bid, ask)) in sizes.iter_mut().zip(levels()).take(self.size_depth) {
-            *pair = [lots(bid) / lots_per_unit, lots(ask) / lots_per_unit];
+        // All levels, in loops of fixed length. Those that nobody looks at are zeros, as their sums are to nobody's harm.
+        let (prices, sizes) = (side.levels.map(price), side.levels.map(size));
+        *numbers[PRICES[which]..].first_chunk_mut().expect("there is room") = prices;
+        *numbers[SIZES[which]..].first_chunk_mut().expect("there is room") = sizes;
+        let (mut size_sum, mut value_sum) = (0.0, 0.0);
+        for at in 0..DEPTH {
+            size_sum += sizes[at];
+            value_sum += prices[at] * sizes[at];
+            (side.size_sums[at], side.value_sums[at]) = (size_sum, value_sum);
         }
-        // Over levels 1..=i+1, in units and not in ticks and lots, whose roundings would depend on the scale in force.
-        let mut size_sums: [Pair; DEPTH] = [[0.0; 2]; DEPTH];
-        let mut value_sums: [Pair; DEPTH] = [[0.0; 2]; DEPTH];
-        let (mut size_sum, mut value_sum) = ([0.0; 2], [0.0; 2]);
-        for (at, (price, size)) in prices.iter().zip(&*sizes).enumerate().take(self.sums_depth) {
-            for side in 0..2 {
-                size_sum[side] += size[side];
-                value_sum[side] += price[side] * size[side];
+    }
+
+    /// Computes all numbers that the row is gathered from; those of a side alone if it has changed.
+    #[inline]
+    fn compute(&mut self, scale: Scale, changed: [bool; 2]) {
+        let (ticks_per_unit, lots_per_unit) = (scale.ticks_per_unit(), scale.lots_per_unit());
+        for side in [BID, ASK] {
+            if changed[side] {
+                self.compute_side(side, ticks_per_unit, lots_per_unit);
             }
-            (size_sums[at], value_sums[at]) = (size_sum, value_sum);
         }
-        let (bid, ask) = (0, 1);
-        let vwap = |side: usize, depth: u8| value_sums[at(depth)][side] / size_sums[at(depth)][side];
-        let [bid_price, ask_price] = [numbers[PRICES], numbers[PRICES + 1]];
-        let [bid_size, ask_size] = [numbers[SIZES], numbers[SIZES + 1]];
+        let numbers = &mut *self.numbers;
+        let sides = &self.sides;
+        let ticks = |side: usize| sides[side].levels[0].price_ticks as i64 as f64;
+        let vwap = |side: usize, depth: u8| sides[side].value_sums[at(depth)] / sides[side].size_sums[at(depth)];
+        let [bid_price, ask_price] = PRICES.map(|place| numbers[place]);
+        let [bid_size, ask_size] = SIZES.map(|place| numbers[place]);
         for (number, feature) in numbers[COMPUTED..LOGARITHMS].iter_mut().zip(&self.computed) {
             *number = match *feature {
                 Feature::BidMinusAsk => bid_price - ask_price,
                 Feature::Imbalance(n) => {
-                    let [bid_size, ask_size] = size_sums[at(n)];
+                    let [bid_size, ask_size] = [BID, ASK].map(|side| sides[side].size_sums[at(n)]);
                     (bid_size - ask_size) / (bid_size + ask_size)
                 }
-                Feature::BidVwap(n) => vwap(bid, n),
-                Feature::AskVwap(n) => vwap(ask, n),
+                Feature::BidVwap(n) => vwap(BID, n),
+                Feature::AskVwap(n) => vwap(ASK, n),
                 Feature::Mid => (bid_price + ask_price) / 2.0,
                 // Microprice and mid are close: their difference is formed before anything is rounded.
                 Feature::MicropriceMinusMid => {
@@ -281,7 +322,7 @@ impl FeatureSet {
                     half_spread * (bid_size - ask_size) / (bid_size + ask_size)
                 }
                 // A crossed book's spread is negative.
-                Feature::SpreadTicks => ticks(&self.asks[0]) - ticks(&self.bids[0]),
+                Feature::SpreadTicks => ticks(ASK) - ticks(BID),
                 Feature::MidReturn(k) => self.history.mid_return(k),
                 Feature::Ofi { levels, updates } => self.history.ofi_lots(levels, updates) as f64 / lots_per_unit,
                 Feature::UpdatesSinceMidChange => self.history.updates_since_mid_change() as f64,
@@ -296,29 +337,15 @@ impl FeatureSet {
                 | Feature::LnAskVwap(_) => unreachable!("prices, sizes and logarithms have places of their own"),
             };
         }
-        let (arguments, logarithms) = numbers.split_at_mut(LOGARITHMS);
-        for (places, results) in self.ln_of.chunks(ln::LANES).zip(logarithms.chunks_mut(ln::LANES)) {
-            // The lanes that are left over compute the logarithm of 1.
-            let mut lanes = [1.0; ln::LANES];
-            for (lane, &place) in lanes.iter_mut().zip(places) {
-                *lane = arguments[usize::from(place)];
+        for (at, (places, known)) in self.ln_of.iter().zip(&mut self.ln_known).enumerate() {
+            let mut lanes = places.map(|place| numbers[usize::from(place) % NUMBERS]);
+            if lanes != *known {
+                *known = lanes;
+                ln::ln(std::slice::from_mut(&mut lanes));
+                *numbers[LOGARITHMS + at * ln::LANES..].first_chunk_mut().expect("there is room") = lanes;
             }
-            ln::ln(std::slice::from_mut(&mut lanes));
-            results.copy_from_slice(&lanes);
         }
     }
-}
-
-/// Fills `levels` from the best outwards; returns how many there were.
-#[inline]
-fn fill(levels: &mut [Level], mut from: impl Iterator<Item = Level>) -> usize {
-    for (filled, place) in levels.iter_mut().enumerate() {
-        match from.next() {
-            Some(level) => *place = level,
-            None => return filled,
-        }
-    }
-    levels.len()
 }
 
 #[cfg(test)]

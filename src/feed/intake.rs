@@ -7,6 +7,7 @@ use super::level2::{BookPart, Channel, LevelError, Malformed, Message, Parser};
 use super::sequence::Sequence;
 use crate::clock::Clock;
 use crate::event::{Event, Fault, FaultCounts, FrameHead, FrameKind};
+use crate::latency::{STAGES_EVERY, UNSTAMPED};
 use crate::units::{Decimal, Scale};
 
 /// Room for a frame's levels that is there from the start; larger frames, as snapshots are, enlarge it.
@@ -350,7 +351,7 @@ impl Intake {
             ts_event_ns,
             received: arrival.received,
             decoded: arrival.decoded,
-            published: self.clock.stamp(),
+            published: if sequence_num.is_multiple_of(STAGES_EVERY) { self.clock.stamp() } else { UNSTAMPED },
         };
         engine.publish(&head, &self.levels)
     }

@@ -1,0 +1,175 @@
+//! The stages of the path one by one, each in a function of its own, to be counted under callgrind: see
+//! `tools/count-instructions.sh`. It times nothing.
+//!
+//! The first argument that is no option is the capture: `btc-perp-a`, `btc-spot-a` or `synthetic`.
+
+mod common;
+
+use common::{Frames, Parsed, captures, synthetic};
+use papertrader::book::Book;
+use papertrader::clock::Clock;
+use papertrader::engine::{Engine, Outputs};
+use papertrader::event::{Event, FrameHead, FrameKind};
+use papertrader::features::{FeatureSet, Row, SEED, Weights};
+use papertrader::feed::intake::{Arrival, EngineGone, Intake, Publish, ScaleRule};
+use papertrader::feed::level2::Parser;
+use papertrader::latency::{EngineStamps, Recorder, recorder};
+use papertrader::model::{Model, ModelFile};
+use papertrader::simulator::SimulatorSettings;
+use papertrader::status::Status;
+use papertrader::units::Scale;
+use rtrb::RingBuffer;
+use std::hint::black_box;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Frames that are counted, behind the snapshot.
+const FRAMES: usize = 3_000;
+
+/// Takes frames and does nothing.
+struct Nobody;
+
+impl Publish for Nobody {
+    fn publish(&mut self, head: &FrameHead, levels: &[Event]) -> Result<(), EngineGone> {
+        black_box((head, levels));
+        Ok(())
+    }
+}
+
+fn take(intake: &mut Intake, clock: &Clock, engine: &mut impl Publish, (ts_recv_ns, frame): &(i64, Vec<u8>)) {
+    let stamp = clock.stamp();
+    let arrival = Arrival { ts_recv_ns: *ts_recv_ns, received: stamp, decoded: stamp };
+    black_box(intake.take(frame, &arrival, engine)).expect("the engine stays");
+}
+
+#[inline(never)]
+fn stage_parse(parser: &mut Parser, scale: Scale, levels: &mut Vec<Event>, frames: &[(i64, Vec<u8>)]) {
+    for (_, frame) in frames {
+        black_box(parser.parse(frame, scale, levels)).expect("a message");
+        black_box(&levels);
+    }
+}
+
+#[inline(never)]
+fn stage_intake(intake: &mut Intake, clock: &Clock, frames: &[(i64, Vec<u8>)]) {
+    frames.iter().for_each(|frame| take(intake, clock, &mut Nobody, frame));
+}
+
+#[inline(never)]
+fn stage_book(book: &mut Book, levels: &[Event]) {
+    book.apply(levels);
+    book.end_update().expect("a book of ordinary size");
+}
+
+#[inline(never)]
+fn stage_top_ten(book: &Book) {
+    book.bids().levels().take(10).for_each(|level| _ = black_box(level));
+    book.asks().levels().take(10).for_each(|level| _ = black_box(level));
+}
+
+#[inline(never)]
+fn stage_features(features: &mut FeatureSet, book: &Book, row: &mut Row) {
+    black_box(features.update(book, 0, row)).expect("a book of ordinary size");
+}
+
+#[inline(never)]
+fn stage_logit(weights: &Weights, row: &Row) {
+    black_box(weights.dot(row));
+}
+
+#[inline(never)]
+fn stage_record(recorder: &mut Recorder, head: &FrameHead, stamps: &EngineStamps) {
+    recorder.record(head, stamps);
+}
+
+#[inline(never)]
+fn stage_whole_path(intake: &mut Intake, clock: &Clock, engine: &mut Engine, frames: &[(i64, Vec<u8>)]) {
+    frames.iter().for_each(|frame| take(intake, clock, engine, frame));
+}
+
+/// A model of the original's features without its file: the imbalance at the best and a little of all else.
+fn model() -> Model {
+    let file = ModelFile {
+        features: SEED.iter().map(ToString::to_string).collect(),
+        intercept: 0.0,
+        coefficients: SEED.iter().map(|f| if f.to_string() == "imbalance_1" { 2.0 } else { 1e-7 }).collect(),
+        mean: None,
+        scale: None,
+        horizon_updates: None,
+        threshold: None,
+        provenance: None,
+    };
+    Model::from_file(Path::new("stand-in"), &file).expect("a good model")
+}
+
+fn main() {
+    let name = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    let capture = match name.as_deref() {
+        None => captures().remove(0),
+        Some(name) => captures().into_iter().find(|capture| capture.name == name).unwrap_or_else(synthetic),
+    };
+    let capture = Frames { frames: capture.frames.into_iter().take(FRAMES + 1).collect(), ..capture };
+    let (scale, parsed) = capture.parsed();
+    let counted = &parsed[1..];
+    let levels: usize = counted.iter().map(|(_, levels)| levels.len()).sum();
+    let bytes: usize = capture.frames[1..].iter().map(|(_, frame)| frame.len()).sum();
+    println!("{} {} {levels} {bytes}", capture.name, counted.len());
+    let (snapshot, updates) = capture.frames.split_first().expect("a snapshot");
+    let clock = Clock::new();
+
+    let (mut parser, mut room) = (Parser::new(&capture.product), Vec::with_capacity(1 << 14));
+    parser.parse(&snapshot.1, scale, &mut room).expect("a snapshot");
+    stage_parse(&mut parser, scale, &mut room, updates);
+
+    let mut intake = Intake::new(&capture.product, ScaleRule::default(), clock.clone());
+    take(&mut intake, &clock, &mut Nobody, snapshot);
+    stage_intake(&mut intake, &clock, updates);
+
+    behind_the_ring(scale, &parsed);
+
+    let (recorder, _tables) = recorder(clock.clone(), Duration::from_secs(3600));
+    let (trades, _trades) = RingBuffer::new(FRAMES);
+    let settings = SimulatorSettings { threshold_logit: 0.5, lag_updates: 20, buy_amount: 5.0 };
+    let outputs = Outputs { trades, observations: None, rows: None };
+    let mut engine = Engine::new(model(), settings, recorder, outputs, Arc::new(Status::default()));
+    let mut intake = Intake::new(&capture.product, ScaleRule::default(), clock.clone());
+    take(&mut intake, &clock, &mut engine, snapshot);
+    stage_whole_path(&mut intake, &clock, &mut engine, updates);
+    black_box(engine.finish());
+}
+
+/// Book, features, logit and the recording of latencies, frame by frame.
+fn behind_the_ring(scale: Scale, parsed: &[Parsed]) {
+    let (mut book, mut features, mut row) = (Book::default(), FeatureSet::new(&SEED), Row::default());
+    let weights = Weights::new(&[0.5; 28]);
+    let (mut recorder, _tables) = recorder(Clock::new(), Duration::from_secs(3600));
+    for (at, (kind, levels)) in parsed.iter().enumerate() {
+        if *kind == FrameKind::Snapshot {
+            book.begin_snapshot(scale);
+            book.stage(levels);
+            book.end_snapshot().expect("a book of ordinary size");
+            features.update(&book, 0, &mut row).expect("a book of ordinary size");
+            continue;
+        }
+        stage_book(&mut book, levels);
+        stage_top_ten(&book);
+        stage_features(&mut features, &book, &mut row);
+        stage_logit(&weights, &row);
+        let from = at as u64 * 100_000;
+        let head = FrameHead {
+            kind: *kind,
+            levels: levels.len() as u32,
+            scale,
+            sequence_num: at as u64,
+            ts_recv_ns: 0,
+            ts_event_ns: 0,
+            received: from,
+            decoded: from + 40,
+            published: from + 1_000,
+        };
+        let stamps =
+            EngineStamps { taken: from + 1_400, applied: from + 2_000, decided: Some((from + 2_500, from + 2_550)) };
+        stage_record(&mut recorder, &head, &stamps);
+    }
+}
