@@ -119,6 +119,7 @@ fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
         pins: Pins::Anywhere,
         fused: false,
         wait: Wait::Block,
+        observe: true,
     };
     let live = LiveSettings {
         connector: Connector::new(&WireConfig { extra_ca: Some(ca), ..WireConfig::new(exchange.url()) })?,
@@ -250,7 +251,7 @@ fn at_common_scale(scale: Scale, sides: Levels) -> Levels {
 fn book_of(capture: &Path, settings: &SessionSettings) -> Result<Levels, Box<dyn Error>> {
     let (recorder, mut tables) = recorder(Clock::new(), Duration::from_secs(1));
     let (trades, mut trades_out) = RingBuffer::new(1 << 12);
-    let outputs = Outputs { trades, inferences: None };
+    let outputs = Outputs { trades, observations: None, rows: None };
     let status = Arc::new(Status::default());
     let mut engine = Engine::new(settings.model.clone(), settings.simulator, recorder, outputs, status);
     let mut intake = Intake::new(PRODUCT, ScaleRule::default(), Clock::new());

@@ -6,11 +6,12 @@ use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use papertrader::book::BookState;
 use papertrader::clock::Clock;
-use papertrader::engine::{Engine, Inference, Outputs};
+use papertrader::engine::{Engine, Outputs};
 use papertrader::event::{Event, Fault, FrameHead};
 use papertrader::feed::intake::{Arrival, EngineGone, Intake, Publish, ScaleRule, Taken};
 use papertrader::latency::recorder;
 use papertrader::model::{Model, ModelFile};
+use papertrader::observation::Observation;
 use papertrader::simulator::{SimulatorSettings, Trade};
 use papertrader::status::Status;
 use rtrb::{Consumer, RingBuffer};
@@ -83,7 +84,7 @@ enum Verdict {
 struct Watched {
     engine: Engine,
     trades: Consumer<Trade>,
-    inferences: Consumer<Inference>,
+    observations: Consumer<Observation>,
     /// What came out since the last look: evaluations and sales.
     evaluated: u64,
     sold: u64,
@@ -95,13 +96,20 @@ impl Publish for Watched {
         self.engine.publish(head, levels)?;
         let is_live = self.engine.book().state() == BookState::Live;
         let (mut evaluated, mut sold) = (0, 0);
-        while self.inferences.pop().is_ok() {
-            evaluated += 1;
+        let mut observed = 0;
+        while let Ok(observation) = self.observations.pop() {
+            observed += 1;
+            evaluated += u64::from(observation.evaluation.is_some());
         }
         while self.trades.pop().is_ok() {
             sold += 1;
         }
-        assert!(evaluated <= u64::from(is_live && head.kind.is_book_frame()), "evaluated without a book");
+        assert_eq!(
+            observed,
+            u64::from(is_live && head.kind.is_book_frame()),
+            "observed without a book, or not with one"
+        );
+        assert!(evaluated <= observed, "evaluated without a book");
         assert!(sold == 0 || was_live || is_live, "sold without a book");
         self.evaluated += evaluated;
         self.sold += sold;
@@ -125,10 +133,10 @@ fn watched() -> Watched {
     let settings = SimulatorSettings { threshold_logit: -1e9, lag_updates: 2, buy_amount: 5.0 };
     let (recorder, _) = recorder(Clock::new(), Duration::from_secs(3_600));
     let (trades, trades_out) = RingBuffer::new(64);
-    let (inferences, inferences_out) = RingBuffer::new(64);
-    let outputs = Outputs { trades, inferences: Some(inferences) };
+    let (observations, observations_out) = RingBuffer::new(64);
+    let outputs = Outputs { trades, observations: Some(observations), rows: None };
     let engine = Engine::new(model, settings, recorder, outputs, Arc::new(Status::default()));
-    Watched { engine, trades: trades_out, inferences: inferences_out, evaluated: 0, sold: 0 }
+    Watched { engine, trades: trades_out, observations: observations_out, evaluated: 0, sold: 0 }
 }
 
 const PRODUCTS: [&str; 3] = ["BTC-USD", "BTC-USDC", "ETH-USD"];
