@@ -28,7 +28,7 @@ pub fn figures(material: &Material) -> Vec<Slot> {
     if !numbers.hours.is_empty() {
         slots.push(hours(numbers));
     }
-    slots.push(holding(table, numbers.hours.is_empty()));
+    slots.push(holding(table));
     slots
 }
 
@@ -177,7 +177,7 @@ fn distribution(table: &TradeTable, numbers: &TradeNumbers) -> Slot {
         y.range = (FLOOR, most.max(0.7) * 1.05);
         y.ticks.retain(|&(at, _)| at <= y.range.1);
         vec![Panel {
-            x: Axis::exact("gross profit per trade, basis points of the amount bought", range, size.x_labels()),
+            x: Axis::exact("gross profit per trade, bp of the amount bought", range, size.x_labels()),
             y,
             weight: 1.0,
             marks: vec![
@@ -233,7 +233,7 @@ fn hours(numbers: &TradeNumbers) -> Slot {
     .slot()
 }
 
-fn holding(table: &TradeTable, whole: bool) -> Slot {
+fn holding(table: &TradeTable) -> Slot {
     if !table.is_timed() {
         return Slot::missing("Time held", "The trade log has no receive times.");
     }
@@ -242,7 +242,7 @@ fn holding(table: &TradeTable, whole: bool) -> Slot {
     let held: Vec<f64> = pairs.map(|(&buy, &sell)| (sell.saturating_sub(buy).max(1) as f64).log10()).collect();
     let (low, high) = extent(held.iter().copied());
     let range = if high > low { (low, high) } else { (low - 0.05, high + 0.05) };
-    let panels = |size: Size| {
+    Figure::whole("fig-holding", "Time held", 280, |size| {
         let bars = if size.is_narrow() { BARS / 2 } else { BARS };
         let counts = counted(held.iter().copied(), range, bars);
         let width = (range.1 - range.0) / bars as f64;
@@ -257,10 +257,9 @@ fn holding(table: &TradeTable, whole: bool) -> Slot {
             weight: 1.0,
             marks: vec![Mark::Bars((0..bars).map(bar).collect(), Ink::Series(0), 0.85)],
         }]
-    };
-    let (id, title) = ("fig-holding", "Time held");
-    let figure = if whole { Figure::whole(id, title, 280, panels) } else { Figure::half(id, title, 340, panels) };
-    figure.caption("The number of updates is fixed, the time that they take is not. Logarithmic.").slot()
+    })
+    .caption("The number of updates is fixed, the time that they take is not. Logarithmic.")
+    .slot()
 }
 
 #[cfg(test)]
@@ -275,10 +274,7 @@ mod tests {
             ..TradeNumbers::of(&TradeTable::default(), 0.0)
         };
         assert_eq!(fee_levels(&numbers(Some(0.027), 0.0)), [0.0, 0.01, 0.02, 0.04]);
-        assert_eq!(
-            fee_levels(&numbers(Some(-3.1), 0.5)),
-            [0.0, 0.5, 1.0, 2.0, 4.0][..].iter().copied().collect::<Vec<_>>()
-        );
+        assert_eq!(fee_levels(&numbers(Some(-3.1), 0.5)), [0.0, 0.5, 1.0, 2.0, 4.0]);
         assert_eq!(fee_levels(&numbers(None, 60.0)), [0.0, 0.025, 0.05, 0.1, 60.0]);
     }
 
