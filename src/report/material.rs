@@ -78,7 +78,7 @@ impl Material {
         if table.is_timed() && !table.is_in_time() {
             remarks.push(
                 "receive times go back, as where a recording is played in a loop: there are no figures over time and no \
-                 confidence interval"
+                 confidence interval, and what was bought before such a seam and sold behind it is no trade of any market"
                     .into(),
             );
         }

@@ -70,7 +70,10 @@ impl Summary<'_> {
         let worst = |part: &[super::latency_log::LatencyInterval]| part.iter().map(|one| one.p99_ns).max().unwrap_or(0);
         let values: Vec<u64> = parts(&log.intervals).map(worst).collect();
         let (low, high) = super::chart::axis::extent(values.iter().map(|&ns| ns as f64));
-        let range = format!("{} to {}", Shown::Time.text(low), Shown::Time.text(high));
+        let mut range = Shown::Time.text(low);
+        if high > low {
+            range = format!("{range} to {}", Shown::Time.text(high));
+        }
         line(f, "latency, 99 %", &sparkline(values.iter().map(|&ns| (ns.max(1) as f64).ln())), &range)
     }
 }

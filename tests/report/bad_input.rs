@@ -92,7 +92,7 @@ fn runs_with_next_to_nothing_have_a_page() {
     let (page, shown, _) = bare(&format!("{timed}\n0,20,5,5.5,0.1,0.5,1000,2000\n"));
     assert!(page.contains("data-finding=\"too_few\""));
     assert!(
-        shown.contains("Not enough trades to tell: 1 trade in 0 whole block(s) of 10 s, where at least 30 trades and 5 blocks are needed. Before fees the mean trade made +1,000.000 bp."),
+        shown.contains("Not enough trades to tell: 1 trade in 0 whole blocks of 10 s, where at least 30 trades and 5 blocks are needed. Before fees the mean trade made +1,000.000 bp."),
         "{shown}"
     );
     assert!(figures(&page).contains(&"fig-profit-sequence".to_string()));
@@ -101,7 +101,7 @@ fn runs_with_next_to_nothing_have_a_page() {
     let (page, shown, warned) = bare(&format!("{HEADER}\n0,20,5,4.5,0.1,-0.5\n1,21,5"));
     assert!(page.contains("The trade log has no receive times"));
     assert!(
-        shown.contains("1 trade without receive times that go forward") && shown.contains("It lost before any fee."),
+        shown.contains("the trades have no receive times that go forward") && shown.contains("It lost before any fee."),
         "{shown}"
     );
     assert!(warned.contains("r.csv, line 3: the last row is cut and was left out"), "{warned}");
@@ -113,7 +113,7 @@ fn runs_with_next_to_nothing_have_a_page() {
     let (page, shown, _) = bare(&format!("{timed}\n{rows}"));
     assert!(page.contains("data-finding=\"undecided\"") && shown.contains("holds zero"), "{shown}");
     let (page, shown, warned) = bare(&format!("{timed}\n{rows}0,20,5,5,0.1,0,0,1\n"));
-    assert!(shown.contains("Not enough trades to tell"), "{shown}");
+    assert!(shown.contains("A gain or a loss cannot be told from chance: the trades"), "{shown}");
     assert!(warned.contains("receive times go back") && !figures(&page).contains(&"fig-profit-time".to_string()));
 }
 

@@ -21,6 +21,9 @@ pub fn figures(material: &Material) -> Vec<Slot> {
     vec![mid(&run), spread(&run), imbalance(&run)]
 }
 
+/// Points from left to right, or around an area.
+type Line = Vec<(f64, f64)>;
+
 /// The run along the x axis: seconds where receive times go forward, else sequence numbers.
 struct Over<'a> {
     book: &'a Series,
@@ -60,7 +63,7 @@ impl<'a> Over<'a> {
     }
 
     /// A band from least to greatest and the mean, with as many steps as can be told apart.
-    fn band(&self, of: &[Extent], size: Size) -> (Vec<(f64, f64)>, Vec<(f64, f64)>) {
+    fn band(&self, of: &[Extent], size: Size) -> (Line, Line) {
         let together = of.len().div_ceil(size.places()).max(1);
         let groups = of.chunks(together).enumerate();
         let (mut above, mut below, mut mean) = (Vec::new(), Vec::new(), Vec::new());

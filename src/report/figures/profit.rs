@@ -177,7 +177,7 @@ fn distribution(table: &TradeTable, numbers: &TradeNumbers) -> Slot {
         y.range = (FLOOR, most.max(0.7) * 1.05);
         y.ticks.retain(|&(at, _)| at <= y.range.1);
         vec![Panel {
-            x: Axis::exact("gross profit per trade, basis points of the amount bought", range, size.x_labels()),
+            x: Axis::exact("gross profit per trade, bp of the amount bought", range, size.x_labels()),
             y,
             weight: 1.0,
             marks: vec![
@@ -275,10 +275,7 @@ mod tests {
             ..TradeNumbers::of(&TradeTable::default(), 0.0)
         };
         assert_eq!(fee_levels(&numbers(Some(0.027), 0.0)), [0.0, 0.01, 0.02, 0.04]);
-        assert_eq!(
-            fee_levels(&numbers(Some(-3.1), 0.5)),
-            [0.0, 0.5, 1.0, 2.0, 4.0][..].iter().copied().collect::<Vec<_>>()
-        );
+        assert_eq!(fee_levels(&numbers(Some(-3.1), 0.5)), [0.0, 0.5, 1.0, 2.0, 4.0]);
         assert_eq!(fee_levels(&numbers(None, 60.0)), [0.0, 0.025, 0.05, 0.1, 60.0]);
     }
 

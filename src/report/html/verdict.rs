@@ -21,20 +21,21 @@ pub fn finding(numbers: &TradeNumbers) -> String {
     match numbers.finding {
         Finding::NoTrades => "No trade was closed.".into(),
         Finding::TooFew => {
-            let trades = fixed(numbers.trades as f64, 0);
-            let plural = if numbers.trades == 1 { "" } else { "s" };
-            let why = match numbers.interval {
-                Some(interval) => {
-                    let block_s = fixed(interval.settings.block_s, 0);
-                    format!(
-                        "{trades} trade{plural} in {} whole block(s) of {block_s} s, where at least {TRADES_MIN} trades and \
-                         {BLOCKS_MIN} blocks are needed",
-                        interval.blocks
-                    )
-                }
-                None => format!("{trades} trade{plural} without receive times that go forward"),
+            let Some(interval) = numbers.interval else {
+                return format!(
+                    "A gain or a loss cannot be told from chance: the trades have no receive times that go forward. {fee} {mean}."
+                );
             };
-            format!("Not enough trades to tell: {why}. {fee} {mean}.")
+            let trades = fixed(numbers.trades as f64, 0);
+            let plural = |count: usize| if count == 1 { "" } else { "s" };
+            format!(
+                "Not enough trades to tell: {trades} trade{} in {} whole block{} of {} s, where at least {TRADES_MIN} trades and \
+                 {BLOCKS_MIN} blocks are needed. {fee} {mean}.",
+                plural(numbers.trades as usize),
+                interval.blocks,
+                plural(interval.blocks),
+                fixed(interval.settings.block_s, 0)
+            )
         }
         Finding::Gain => format!("{fee} a gain: {mean}; the 95\u{a0}% interval of the mean, {sure}, lies above zero."),
         Finding::Loss => format!("{fee} a loss: {mean}; the 95\u{a0}% interval of the mean, {sure}, lies below zero."),

@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 /// Bins of probability, equally wide.
 pub const BINS: usize = 2_000;
 
-/// Width of a bin of logits.
-pub const LOGIT_STEP: f64 = 0.01;
-/// Logits beyond so many steps from 0 are in the outermost bins: probabilities within 1e-17 of 0 or 1.
-const LOGIT_STEPS_MAX: i64 = 4_000;
+/// Width of a bin of logits, of their inverse hyperbolic sine: 0.002 near 0, and 0.2 % of the logit far from it.
+pub const ASINH_STEP: f64 = 0.002;
+/// Logits beyond so many steps from 0, 1.6 million, are in the outermost bins.
+const ASINH_STEPS_MAX: i64 = 7_500;
 
 /// How often the mid did what.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,7 +58,7 @@ impl Outcomes {
 /// A bin that is not empty: its number (it begins at number ÷ [`BINS`]), then up, down, tied, unknown.
 pub type BinRow = [u64; 5];
 
-/// A bin of logits that is not empty: its number (it begins at number × [`LOGIT_STEP`]), then up, down.
+/// A bin of logits that is not empty: its number (it begins at sinh(number × [`ASINH_STEP`])), then up, down.
 pub type LogitRow = (i64, u64, u64);
 
 /// A tenth of the probabilities.
@@ -114,7 +114,7 @@ pub struct Calibration {
     pub bin_count: usize,
     /// The bins that are not empty, in order.
     pub bins: Vec<BinRow>,
-    /// Bins of logits, 0.01 wide, with evaluations after which the mid moved, in order.
+    /// Bins of logits with evaluations after which the mid moved, in order.
     pub logit_bins: Vec<LogitRow>,
 }
 
@@ -169,7 +169,7 @@ impl Gauge {
         Self {
             threshold_logit,
             bins: vec![Outcomes::default(); BINS],
-            logit_bins: vec![(0, 0); 2 * LOGIT_STEPS_MAX as usize],
+            logit_bins: vec![(0, 0); 2 * ASINH_STEPS_MAX as usize],
             at_or_above: Outcomes::default(),
             below: Outcomes::default(),
             not_a_number: 0,
@@ -189,8 +189,9 @@ impl Gauge {
         let side = if logit >= self.threshold_logit { &mut self.at_or_above } else { &mut self.below };
         side.add(sign);
         if let Some(sign) = sign {
-            let step = ((logit / LOGIT_STEP).floor() as i64).clamp(-LOGIT_STEPS_MAX, LOGIT_STEPS_MAX - 1);
-            let (up, down) = &mut self.logit_bins[(step + LOGIT_STEPS_MAX) as usize];
+            let step = (libm::asinh(logit) / ASINH_STEP).floor() as i64;
+            let step = step.clamp(-ASINH_STEPS_MAX, ASINH_STEPS_MAX - 1);
+            let (up, down) = &mut self.logit_bins[(step + ASINH_STEPS_MAX) as usize];
             *up += u64::from(sign > 0);
             *down += u64::from(sign < 0);
             self.tally.add(logit, sign, Ties::Drop, self.threshold_logit);
@@ -222,7 +223,7 @@ impl Gauge {
             reliability,
             bin_count: BINS,
             bins,
-            logit_bins: logit_rows.map(|(at, &(up, down))| (at as i64 - LOGIT_STEPS_MAX, up, down)).collect(),
+            logit_bins: logit_rows.map(|(at, &(up, down))| (at as i64 - ASINH_STEPS_MAX, up, down)).collect(),
         };
         let roc = calibration.roc();
         let area: f64 = roc.windows(2).map(|pair| (pair[1].0 - pair[0].0) * (pair[0].1 + pair[1].1) / 2.0).sum();

@@ -1,4 +1,4 @@
-use super::calibration::LOGIT_STEP;
+use super::calibration::ASINH_STEP;
 use super::*;
 use crate::book::Level;
 use crate::model::logit_of;
@@ -85,7 +85,7 @@ proptest! {
     /// Against every pair of frames, and the area under the curve against the exact ranking.
     #[test]
     fn outcomes_and_area_are_those_of_the_frames(
-        steps in prop::collection::vec((0..3_u64, -39.0..39.0_f64, prop::bool::weighted(0.02)), 2..300),
+        steps in prop::collection::vec((0..3_u64, -900.0..900.0_f64, prop::bool::weighted(0.02)), 2..300),
         horizon in 1..6_usize,
     ) {
         let mut collector = collector(horizon as u32);
@@ -95,7 +95,7 @@ proptest! {
             bid = bid + step - 1;
             stretch += u64::from(anew);
             // In the middles of bins, so that the bins lose nothing.
-            let logit = ((logit / LOGIT_STEP).floor() + 0.5) * LOGIT_STEP;
+            let logit = (((logit.asinh() / ASINH_STEP).floor() + 0.5) * ASINH_STEP).sinh();
             frames.push((stretch, bid, logit));
             collector.frame(&frame(sequence as u64, stretch, bid, Some(logit)));
         }
