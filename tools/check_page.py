@@ -3,8 +3,8 @@
     python tools/check_page.py PAGE.html[=FIGURE,FIGURE?,…] … [--pictures FOLDER]
 
 Fails where a page asks for anything but itself, writes to the console, has other figures than those named (one with a
-question mark may be missing), shows nothing or has a figure that does not, is wider than the screen but for what scrolls by itself, where words overlap, are cut off, leave
-their drawing or can hardly be told from what is behind them.
+question mark may be missing), shows nothing or has a figure that does not, is wider than the screen but for what scrolls
+by itself, where words overlap, are cut off, leave their drawing or can hardly be told from what is behind them.
 """
 
 import argparse
