@@ -52,7 +52,7 @@ fn units(pixels: f64) -> i32 {
 /// Widths and positions in the panel, CSS pixels.
 const ABOVE: f64 = 22.0;
 const BELOW: f64 = 44.0;
-const BESIDE: f64 = 20.0;
+const BESIDE: f64 = 10.0;
 const TICK: f64 = 4.0;
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
@@ -90,13 +90,14 @@ pub fn svg(panels: &[Panel], size: Size) -> String {
         let (width, height) = (size.width * UNITS as u32, size.height * UNITS as u32);
         let root = SVGBackend::with_string(&mut text, (width, height)).into_drawing_area();
         let left = panels.iter().map(label_width).fold(0.0, f64::max);
+        let right = panels.iter().map(|panel| room_beside(panel, f64::from(size.width) - left)).fold(0.0, f64::max);
         let whole: f64 = panels.iter().map(|panel| panel.weight).sum();
         let mut rest = root.clone();
         for (at, panel) in panels.iter().enumerate() {
             let share = units(f64::from(size.height) * panel.weight / whole);
             let (area, below) =
                 if at + 1 < panels.len() { rest.split_vertically(share) } else { (rest.clone(), rest.clone()) };
-            draw_panel(&area, panel, left).expect("drawing into a String does not fail");
+            draw_panel(&area, panel, (left, right)).expect("drawing into a String does not fail");
             rest = below;
         }
         root.present().expect("a String takes every character");
@@ -110,6 +111,15 @@ fn label_width(panel: &Panel) -> f64 {
     longest as f64 * FONT * CHARACTER + 2.0 * TICK + 2.0
 }
 
+/// Room at the right of a panel `width` CSS pixels wide, for the half of its last label that reaches over the end.
+fn room_beside(panel: &Panel, width: f64) -> f64 {
+    let Axis { range, ticks, .. } = &panel.x;
+    let Some((at, label)) = ticks.last() else { return BESIDE };
+    let half = label.chars().count() as f64 * FONT * CHARACTER / 2.0;
+    let to_the_end = (range.1 - at) / (range.1 - range.0) * width;
+    BESIDE.max(half + 4.0 - to_the_end)
+}
+
 fn words(ink: Ink) -> TextStyle<'static> {
     let size = FONT * FONT_FACTOR * f64::from(UNITS);
     let colour = ink.sentinel();
@@ -119,18 +129,18 @@ fn words(ink: Ink) -> TextStyle<'static> {
 fn draw_panel<'a>(
     area: &Area<'a>,
     panel: &Panel,
-    left: f64,
+    (left, right): (f64, f64),
 ) -> Result<(), DrawingAreaErrorKind<<SVGBackend<'a> as DrawingBackend>::ErrorType>> {
     let (width, height) = area.dim_in_pixel();
     let Panel { x, y, marks, .. } = panel;
     let anchored = |horizontal, vertical| words(Ink::Muted).pos(Pos::new(horizontal, vertical));
     area.draw(&Text::new(y.title.clone(), (0, units(2.0)), anchored(HPos::Left, VPos::Top)))?;
-    let corner = (width as i32 - units(BESIDE), height as i32 - units(5.0));
+    let corner = (width as i32 - units(right), height as i32 - units(5.0));
     area.draw(&Text::new(x.title.clone(), corner, anchored(HPos::Right, VPos::Bottom)))?;
 
     let mut chart: Chart<'a, '_> = ChartBuilder::on(area)
         .margin_top(units(ABOVE))
-        .margin_right(units(BESIDE))
+        .margin_right(units(right))
         .x_label_area_size(units(BELOW))
         .y_label_area_size(units(left))
         .build_cartesian_2d(x.clone(), y.clone())?;

@@ -28,7 +28,7 @@ pub fn figures(material: &Material) -> Vec<Slot> {
     if !numbers.hours.is_empty() {
         slots.push(hours(numbers));
     }
-    slots.push(holding(table, numbers.hours.is_empty()));
+    slots.push(holding(table));
     slots
 }
 
@@ -233,7 +233,7 @@ fn hours(numbers: &TradeNumbers) -> Slot {
     .slot()
 }
 
-fn holding(table: &TradeTable, whole: bool) -> Slot {
+fn holding(table: &TradeTable) -> Slot {
     if !table.is_timed() {
         return Slot::missing("Time held", "The trade log has no receive times.");
     }
@@ -242,7 +242,7 @@ fn holding(table: &TradeTable, whole: bool) -> Slot {
     let held: Vec<f64> = pairs.map(|(&buy, &sell)| (sell.saturating_sub(buy).max(1) as f64).log10()).collect();
     let (low, high) = extent(held.iter().copied());
     let range = if high > low { (low, high) } else { (low - 0.05, high + 0.05) };
-    let panels = |size: Size| {
+    Figure::whole("fig-holding", "Time held", 280, |size| {
         let bars = if size.is_narrow() { BARS / 2 } else { BARS };
         let counts = counted(held.iter().copied(), range, bars);
         let width = (range.1 - range.0) / bars as f64;
@@ -257,10 +257,9 @@ fn holding(table: &TradeTable, whole: bool) -> Slot {
             weight: 1.0,
             marks: vec![Mark::Bars((0..bars).map(bar).collect(), Ink::Series(0), 0.85)],
         }]
-    };
-    let (id, title) = ("fig-holding", "Time held");
-    let figure = if whole { Figure::whole(id, title, 280, panels) } else { Figure::half(id, title, 340, panels) };
-    figure.caption("The number of updates is fixed, the time that they take is not. Logarithmic.").slot()
+    })
+    .caption("The number of updates is fixed, the time that they take is not. Logarithmic.")
+    .slot()
 }
 
 #[cfg(test)]

@@ -77,7 +77,12 @@ impl Document {
     pub fn new(material: &Material) -> Self {
         let trades = material.numbers.clone();
         Self(match &material.run {
-            Some(run) => to_value(&RunFile::with_trades(run, trades)),
+            Some(run) => {
+                let mut value = to_value(&RunFile::with_trades(run, trades));
+                // Where the run did not say, the interval log does.
+                value["timing"]["stages"] = to_value(&material.stages());
+                value
+            }
             None => json!({ "trades": to_value(&trades), "timing": { "stages": to_value(&material.stages()) } }),
         })
     }
