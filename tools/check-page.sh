@@ -104,4 +104,4 @@ set -- \
     "$work/profile.2000.html=$profit,$latency,fig-weights" \
     "$work/compared.html=$(echo "$compared" | sed 's/[^,]*/fig-compare-&/g')"
 [ ! -f "$work/real.html" ] || set -- "$@" "$work/real.html=$profit,$evaluations,$latency,$book,fig-weights"
-.venv/bin/python tools/check_page.py "$@" ${pictures:+--pictures "$pictures"}
+.venv/bin/python tools/check_page.py "$@" --self-test ${pictures:+--pictures "$pictures"}

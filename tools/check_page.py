@@ -4,12 +4,15 @@
 
 Fails where a page asks for anything but itself, writes to the console, has other figures than those named (one with a
 question mark may be missing), shows nothing or has a figure that does not, is wider than the screen but for what scrolls
-by itself, where words overlap, are cut off, leave their drawing or can hardly be told from what is behind them.
+by itself, where words overlap, are cut off, leave their drawing or can hardly be told from what is behind them. With
+`--self-test` a page is spoiled in each of these ways, and each must be seen.
 """
 
 import argparse
 import io
+import re
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -131,10 +134,10 @@ def colours_of(pixels):
     return np.unique(packed).size
 
 
-def look_at(browser, path, figures, width, pictures):
+def look_at(browser, path, figures, width, pictures=None, schemes=("light", "dark")):
     """What is wrong with a page at a width, by colour scheme."""
-    wrong = {"light": [], "dark": []}
-    scheme = "light"
+    wrong = {scheme: [] for scheme in schemes}
+    scheme = schemes[0]
     say = lambda line: wrong[scheme].append(line)
     context = browser.new_context(viewport={"width": WIDTHS[width], "height": 900}, color_scheme=scheme)
     page = context.new_page()
@@ -185,10 +188,50 @@ def without_scripts(browser, path, figures):
     return [f"{figure} is not there" for figure, box in boxes.items() if not box or min(box["width"], box["height"]) < 100]
 
 
+def self_test(browser, path, figures):
+    """Spoils a page in every way that is looked for. Fails where that is not seen; returns in how many."""
+    text = path.read_text()
+    figure = figures[0]
+    start = text.index("<svg", text.index(f'id="{figure}"'))
+    drawings = text[start : text.index("</figure>", start)]
+    first_text = drawings[drawings.index("<text") : drawings.index(">", drawings.index("<text"))]
+    before = lambda added: text.replace("</main>", f"{added}</main>")
+    words = '<p style="position:absolute;left:20px;top:300px;margin:0">words</p>'
+    spoiled = {
+        "asks for http": before('<img src="http://127.0.0.1:9/picture.png" alt="">'),
+        "console: spoiled": before("<script>console.error('spoiled')</script>"),
+        "script: ": before("<script>spoiled()</script>"),
+        f"there is no {figure}": text.replace(f'id="{figure}"', 'id="other"'),
+        "nobody asked for other": text.replace(f'id="{figure}"', 'id="other"'),
+        f"{figure} shows nothing": text.replace(drawings, re.sub(r"(<svg[^>]*>).*?(</svg>)", r"\1\2", drawings, flags=re.S)),
+        "the page shows nothing": text.replace("</style>", "body > * { visibility: hidden }</style>"),
+        "mean brightness": text.replace("</style>", "html, body { background: black !important }</style>"),
+        "the page is": before('<div style="width:2000px">words</div>'),
+        "is beside the screen": before('<div style="position:relative;left:200px">words</div>'),
+        "is cut off": before('<div style="width:30px;overflow:hidden;white-space:nowrap">many words</div>'),
+        "overlap": before(words + words),
+        "leaves its drawing": text.replace(drawings, drawings.replace(first_text, f'{first_text} transform="translate(-9999)"')),
+        "too small to read": text.replace("</style>", "svg text { font-size: 8px !important }</style>"),
+        "has a contrast of": text.replace("</style>", "p { color: #999 !important }</style>"),
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        page = Path(folder) / "spoiled.html"
+        for sign, changed in spoiled.items():
+            page.write_text(changed)
+            lines = look_at(browser, page, figures, "phone", schemes=("light",))["light"]
+            if changed == text or not any(sign in line for line in lines):
+                sys.exit(f"check_page: spoiled so that '{sign}' should be seen, and it says {lines}")
+        page.write_text(spoiled[f"there is no {figure}"])
+        if without_scripts(browser, page, figures) != [f"{figure} is not there"]:
+            sys.exit("check_page: a figure that is not there without JavaScript was not missed")
+    return len(spoiled) + 1
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pages", nargs="+", metavar="PAGE.html[=FIGURE,…]")
     parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="keep the screenshots here")
+    parser.add_argument("--self-test", action="store_true", help="spoil the first page too, and want it seen")
     arguments = parser.parse_args()
     if arguments.pictures:
         arguments.pictures.mkdir(parents=True, exist_ok=True)
@@ -206,6 +249,9 @@ def main():
             for line in without_scripts(browser, path, figures):
                 found.setdefault(f"{path.stem}: {line}", []).append("no JavaScript")
             print(f"check_page: {path.name} and its {len(figures)} figures looked at")
+        if arguments.self_test and not found:
+            path, _, figures = arguments.pages[0].partition("=")
+            print(f"check_page: {self_test(browser, Path(path), figures.split(','))} spoiled pages were seen through")
         browser.close()
     for line, where in found.items():
         print(f"check_page: {line} ({', '.join(where)})", file=sys.stderr)
