@@ -1,6 +1,7 @@
 #!/bin/sh
 # What Python says of our research: scikit-learn fits the exported features to the same optimum, the notebook runs from
-# exported features to a model, and its model file, in both forms, is one that the program trades alike.
+# exported features to a model, and its model file, in both forms, is one that the program trades alike. The notebook of a
+# run's profit runs on a real capture, where there is one, and on the synthetic market.
 #
 #   tools/ci-python.sh [FRAMES]
 #
@@ -48,3 +49,9 @@ cut -d, -f1-6 "$work/notebook.json.csv" >"$work/json.trades"
 cut -d, -f1-6 "$work/notebook.txt.csv" >"$work/txt.trades"
 cmp "$work/json.trades" "$work/txt.trades"
 echo "ci-python: the notebook's model made $(($(wc -l <"$work/json.trades") - 1)) trades, the same in both forms"
+
+RUN="$work/notebook.json.csv" MPLBACKEND=agg .venv/bin/python tools/run_notebook.py tools/simulation_analysis.ipynb
+if [ -f "$real" ]; then
+    "$PAPERTRADER" replay "$real" --model "$work/real.json" --threshold 0.6 --out "$work" --name real.run >"$work/real.run.report"
+    RUN="$work/real.run.csv" MPLBACKEND=agg .venv/bin/python tools/run_notebook.py tools/simulation_analysis.ipynb
+fi

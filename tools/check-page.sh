@@ -1,0 +1,107 @@
+#!/bin/sh
+# The report pages of real runs: every number computed anew with pandas, every figure looked at in headless Chromium.
+#
+#   tools/check-page.sh [PICTURES]
+#
+# Needs /usr/bin/chromium. The Python packages go into .venv at the root; PAPERTRADER may name a program that is already
+# built. Screenshots are kept in the folder PICTURES. A real capture in ../shared/data gets a page too.
+set -eu
+cd "$(dirname "$0")/.."
+
+pictures=${1:-}
+work=$(mktemp -d)
+pids=
+clean_up() {
+    for pid in $pids; do kill "$pid" 2>/dev/null || true; done
+    rm -rf "$work"
+}
+trap clean_up EXIT
+trap 'exit 1' INT TERM
+
+if [ -z "${PAPERTRADER:-}" ]; then
+    cargo build --quiet --bin papertrader
+    PAPERTRADER=target/debug/papertrader
+fi
+[ -x .venv/bin/python ] || python3 -m venv .venv
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement tools/requirements.txt
+
+model=models/synthetic.json
+capture=../shared/data/captures/btc-perp-a.l2.gz
+capture_model=../shared/data/models/20_update_log_classifier.txt
+# A level model that says the same of every book.
+{ echo 0.5; yes 0 | head -28; } >"$work/constant.txt"
+
+# A run, its files beginning with the first argument, of the capture in the second; what it prints goes to a file.
+replay() {
+    name=$1 market=$2
+    shift 2
+    "$PAPERTRADER" replay "$market" --out "$work" --name "$name" "$@" >"$work/$name.report" 2>&1 ||
+        { cat "$work/$name.report" >&2; exit 1; }
+}
+# The tables that a run's evaluations are computed from: the run, its capture, the features of its model.
+tables() {
+    "$PAPERTRADER" features "$2" --output "$work/$1.rows.csv" --features "$3" >"$work/$1.rows"
+    "$PAPERTRADER" features "$2" --output "$work/$1.book.csv" --features mid,spread_ticks,imbalance_1 >"$work/$1.book"
+}
+check() {
+    name=$1
+    shift
+    .venv/bin/python tools/check_report.py "$work/$name.csv" "$@"
+}
+
+"$PAPERTRADER" generate --output "$work/market.l2.zst" --frames 20000 >"$work/generate"
+# Three hours of a slow market.
+"$PAPERTRADER" generate --output "$work/slow.l2.zst" --frames 11000 --rate 1 >"$work/generate"
+
+# At a pace, so that latency has a course over several seconds; the others meanwhile.
+replay market "$work/market.l2.zst" --model "$model" --fee-bps 1 --speed 30x --probabilities "$work/market.probabilities" &
+pids="$pids $!"
+if [ -f "$capture" ] && [ -f "$capture_model" ]; then
+    replay real "$capture" --model "$capture_model" --speed 100x --probabilities "$work/real.probabilities" &
+    pids="$pids $!"
+else
+    echo "SKIPPED: no real capture in $capture"
+fi
+replay slow "$work/slow.l2.zst" --model "$model"
+replay empty "$work/market.l2.zst" --model "$model" --threshold 0.999999
+replay constant "$work/market.l2.zst" --model "$work/constant.txt"
+tables market "$work/market.l2.zst" "$(sed -n '/"features"/,/\]/s/^ *"\([a-z0-9_]*\)",\{0,1\}$/\1/p' "$model" | paste -sd, -)"
+[ ! -f "$capture" ] || tables real "$capture" seed
+for pid in $pids; do wait "$pid"; done
+pids=
+# Between the two highest probabilities of those that can be sold in time.
+threshold=$(head -19000 "$work/market.probabilities" | sort -k2,2gr | head -2 | awk '{ sum += $2 } END { printf "%.12g", sum / 2 }')
+replay one "$work/market.l2.zst" --model "$model" --threshold "$threshold"
+"$PAPERTRADER" profile "$work/market.l2.zst" --model "$model" --rates 2k --seconds 3 --out "$work" --name profile \
+    >"$work/profile.report" 2>&1
+"$PAPERTRADER" report --compare "$work/market.csv" "$work/slow.csv" "$work/constant.csv" --output "$work/compared.html" \
+    >"$work/compared.report" 2>&1
+[ "$(wc -l <"$work/one.csv")" -eq 2 ] || { echo "check-page: one.csv has not one trade" >&2; exit 1; }
+
+evaluated() { echo --rows "$work/$1.rows.csv" --book "$work/$1.book.csv" --probabilities "$work/$1.probabilities"; }
+# shellcheck disable=SC2046 # options, none with a space
+check market $(evaluated market) --self-test
+# shellcheck disable=SC2046
+[ ! -f "$work/real.csv" ] || check real $(evaluated real)
+for name in slow empty constant one profile.2000; do check "$name"; done
+.venv/bin/python tools/check_report.py "$work/market.csv" "$work/slow.csv" "$work/constant.csv" \
+    --comparison "$work/compared.html"
+
+# Those with a question mark may be missing: latency over time needs a run of more than a second.
+profit=fig-profit-sequence,fig-profit-time,fig-profit-distribution,fig-profit-tenths,fig-holding
+evaluations=fig-probability,fig-reliability,fig-roc,fig-threshold
+latency=fig-latency-percentiles,fig-latency-time
+brief='fig-latency-percentiles,fig-latency-time?'
+book=fig-mid,fig-spread,fig-imbalance
+features=fig-weights,fig-drift
+compared=profit,distribution,probability,reliability,roc,latency
+set -- \
+    "$work/market.html=$profit,$evaluations,$latency,$book,$features" \
+    "$work/slow.html=$profit,fig-profit-hours,$evaluations,$brief,$book,$features" \
+    "$work/empty.html=$evaluations,$brief,$book,$features" \
+    "$work/one.html=$profit,$evaluations,$brief,$book,$features" \
+    "$work/constant.html=$profit,$evaluations,$brief,$book,fig-weights" \
+    "$work/profile.2000.html=$profit,$latency,fig-weights" \
+    "$work/compared.html=$(echo "$compared" | sed 's/[^,]*/fig-compare-&/g')"
+[ ! -f "$work/real.html" ] || set -- "$@" "$work/real.html=$profit,$evaluations,$latency,$book,fig-weights"
+.venv/bin/python tools/check_page.py "$@" --self-test ${pictures:+--pictures "$pictures"}

@@ -1,0 +1,354 @@
+"""The numbers of RUN.json from their sources, by the formulas of simulations/README.md: `trades` from the trade log,
+`observed` from the evaluations and the features, `timing.stages` from the interval log.
+
+Nothing is taken from the program but those files, so that tools/check_report.py can compare.
+"""
+
+import numpy as np
+import pandas as pd
+from hdrh.histogram import HdrHistogram
+from hdrh.log import HistogramLogReader
+
+FEES_BPS = [0.0, 0.5, 1.0, 2.5, 10.0, 60.0]
+SHARES = {"min": 0.0, "p5": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95, "max": 1.0}
+REPLICATES, SEED = 1000, 1
+TRADES_MIN, BLOCKS_MIN = 30, 5
+CELLS_PER_BLOCK, CELLS_MAX = 10, 50_000
+HOUR_NS = 3_600_000_000_000
+BINS, TENTHS, BUCKETS, EVERY = 2000, 10, 2048, 16
+LOGIT_STEP, LOGIT_STEPS_MAX = 0.01, 4000
+# Range and precision of the program's histograms.
+LOWEST_NS, HIGHEST_NS, DIGITS = 1, 60_000_000_000, 3
+
+
+def over(part, whole):
+    return float(part / whole) if whole > 0 else None
+
+
+# -- trades
+
+
+def quantiles(values):
+    """Nearest rank: the ⌈share · n⌉-th smallest."""
+    if values.empty:
+        return None
+    ordered = np.sort(values.to_numpy(dtype=float))
+    ranks = {name: min(max(int(np.ceil(share * len(ordered))), 1), len(ordered)) for name, share in SHARES.items()}
+    return {name: float(ordered[rank - 1]) for name, rank in ranks.items()}
+
+
+def grouped(trades, key, groups):
+    """Number, winners and profit of the trades by group, empty groups included."""
+    table = trades.groupby(key).profit.agg(trades="size", winners=lambda profit: (profit > 0).sum(), profit="sum")
+    table = table.reindex(groups, fill_value=0)
+    return [
+        {"trades": int(row.trades), "winners": int(row.winners), "profit": float(row.profit)} for row in table.itertuples()
+    ]
+
+
+class Xoshiro:
+    """xoshiro256++ (Blackman and Vigna), its state filled by splitmix64."""
+
+    MASK = (1 << 64) - 1
+
+    def __init__(self, seed):
+        self.state = []
+        for _ in range(4):
+            seed = (seed + 0x9E3779B97F4A7C15) & self.MASK
+            mixed = ((seed ^ (seed >> 30)) * 0xBF58476D1CE4E5B9) & self.MASK
+            mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & self.MASK
+            self.state.append(mixed ^ (mixed >> 31))
+
+    def next(self):
+        a, b, c, d = self.state
+        rotated = lambda value, by: ((value << by) | (value >> (64 - by))) & self.MASK
+        result = (rotated((a + d) & self.MASK, 23) + a) & self.MASK
+        c, d, shifted = c ^ a, d ^ b, (b << 17) & self.MASK
+        b, a = b ^ c, a ^ d
+        self.state = [a, b, c ^ shifted, rotated(d, 45)]
+        return result
+
+
+def cells_of(times_ns, block_s, per_block):
+    """The cell of each time, a cell being the so-many-th part of a block; no hole is longer than a block."""
+    cell_ns = block_s * 1e9 / per_block
+    number = np.maximum.accumulate(((times_ns - times_ns[0]).astype(float) / cell_ns).astype(np.int64))
+    return np.concatenate([[0], np.cumsum(np.minimum(np.diff(number), per_block))])
+
+
+def interval(trades, fee_bps, held_s):
+    """95 % of the resamples of a moving-block bootstrap, gross and net."""
+    if trades.empty or not trades.sell_ts_recv_ns.is_monotonic_increasing:
+        return None
+    block_s = max(10.0, 10.0 * held_s["p50"])
+    per_block = CELLS_PER_BLOCK
+    cell = cells_of(trades.buy_ts_recv_ns.to_numpy(), block_s, per_block)
+    if cell[-1] + 1 > CELLS_MAX:
+        per_block = 2
+        cell = cells_of(trades.buy_ts_recv_ns.to_numpy(), block_s, per_block)
+    count = int(cell[-1]) + 1
+    sums = trades[["profit", "buy_amount", "sell_amount"]].groupby(cell).sum().reindex(range(count), fill_value=0.0)
+    profit, bought, sold = (sums[name].to_numpy() for name in sums)
+    blocks = count // per_block
+    found = {"blocks": blocks, "settings": {"block_s": block_s, "replicates": REPLICATES, "seed": SEED}}
+    if blocks < BLOCKS_MIN:
+        return found | {"gross_bps": None, "net_bps": None}
+    starts = max(count + 1 - per_block, 1)
+    resampled = []
+    for replicate in range(REPLICATES):
+        random = Xoshiro(SEED ^ (replicate << 32 | 0x0B007057))
+        edges = np.zeros(count + 1)
+        for _ in range(-(-count // per_block)):
+            start = (random.next() * starts) >> 64
+            edges[start] += 1
+            edges[min(start + per_block, count)] -= 1
+        times = np.cumsum(edges[:-1])
+        gross, spent, earned = times @ profit, times @ bought, times @ sold
+        if spent > 0:
+            resampled.append((1e4 * gross / spent, 1e4 * (gross - fee_bps / 1e4 * (spent + earned)) / spent))
+    if 2 * len(resampled) < REPLICATES:
+        return found | {"gross_bps": None, "net_bps": None}
+    ordered = np.sort(np.array(resampled), axis=0)
+    at = lambda share: ordered[min(max(int(np.ceil(share * len(ordered))), 1), len(ordered)) - 1]
+    low, high = at(0.025), at(0.975)
+    return found | {
+        name: {"low": float(low[column]), "high": float(high[column])} for column, name in enumerate(["gross_bps", "net_bps"])
+    }
+
+
+def finding(trades, sure):
+    if trades == 0:
+        return "no_trades"
+    if sure is None or sure["net_bps"] is None or trades < TRADES_MIN:
+        return "too_few"
+    if sure["net_bps"]["low"] > 0:
+        return "gain"
+    return "loss" if sure["net_bps"]["high"] < 0 else "undecided"
+
+
+def trade_numbers(trades, fee_bps):
+    """`trades` of RUN.json from the rows of RUN.csv."""
+    bought, sold, profit = (float(trades[name].sum()) for name in ["buy_amount", "sell_amount", "profit"])
+    winners = int((trades.profit > 0).sum())
+    bps = lambda amount: over(1e4 * amount, bought)
+    net = lambda fee: profit - fee / 1e4 * (bought + sold)
+    cumulative = trades.profit.cumsum()
+    held_updates = trades.sell_sequence_number - trades.buy_sequence_number
+    held_s = quantiles((trades.sell_ts_recv_ns - trades.buy_ts_recv_ns) / 1e9)
+    tenths, hours = [], []
+    if not trades.empty:
+        first, last = int(trades.buy_sequence_number.min()), int(trades.sell_sequence_number.max())
+        span = last - first + 1
+        tenth = (trades.sell_sequence_number - first) * 10 // span
+        tenths = [
+            {"from_sequence": first + -(-number * span // 10)} | row
+            for number, row in enumerate(grouped(trades, tenth, range(10)))
+        ]
+        since = trades.sell_ts_recv_ns - trades.buy_ts_recv_ns.min()
+        length = int(since.max() // HOUR_NS)
+        if 2 <= length <= 744 and trades.sell_ts_recv_ns.is_monotonic_increasing:
+            rows = grouped(trades, since.clip(lower=0) // HOUR_NS, range(length + 1))
+            hours = [{"hour": hour} | row for hour, row in enumerate(rows)]
+    sure = interval(trades, fee_bps, held_s)
+    return {
+        "trades": len(trades),
+        "winners": winners,
+        "win_rate": over(winners, len(trades)),
+        "bought": bought,
+        "sold": sold,
+        "gross_profit": profit,
+        "gross_bps": bps(profit),
+        "fee_bps": fee_bps,
+        "net_profit": net(fee_bps),
+        "net_bps": bps(net(fee_bps)),
+        "break_even_fee_bps": over(1e4 * profit, bought + sold),
+        "by_fee": [
+            {"fee_bps": fee, "profit": net(fee), "bps": bps(net(fee)) or 0.0} for fee in sorted({*FEES_BPS, fee_bps})
+        ],
+        "drawdown_max": float((cumulative.cummax().clip(lower=0) - cumulative).max()) if len(trades) else 0.0,
+        "profit_bps": quantiles(1e4 * trades.profit / trades.buy_amount),
+        "held_updates": quantiles(held_updates),
+        "held_s": held_s,
+        "sold_in_part": int((trades.unsold_volume > 0).sum()),
+        "interval": sure,
+        "finding": finding(len(trades), sure),
+        "tenths": tenths,
+        "hours": hours,
+    }
+
+
+# -- observed
+
+
+def signs(table, horizon):
+    """What the mid did `horizon` updates after each row, by sequence number: 1, 0, −1, or NaN where nobody knows."""
+    decimals = table.price_decimals
+    exact = (table.mid_ticks * 2).astype("int64") * 10 ** (decimals.max() - decimals)
+    later = pd.Series(exact.to_numpy(), index=table.sequence).reindex(table.sequence + horizon)
+    return pd.Series(np.sign(later.to_numpy() - exact.to_numpy()), index=table.sequence)
+
+
+def counts(sign):
+    return {
+        "up": int((sign > 0).sum()),
+        "down": int((sign < 0).sum()),
+        "tied": int((sign == 0).sum()),
+        "unknown": int(sign.isna().sum()),
+    }
+
+
+def scores(moved):
+    """Over the evaluations after which the mid moved."""
+    if moved.empty:
+        return dict.fromkeys(["auc", "log_loss", "brier", "accuracy", "base_rate", "ece"])
+    up = moved.sign > 0
+    ranks = moved.step.rank()
+    ups, downs = int(up.sum()), int((~up).sum())
+    auc = over(ranks[up].sum() - ups * (ups + 1) / 2, ups * downs)
+    loss = np.logaddexp(0.0, np.where(up, -moved.logit, moved.logit))
+    gaps = (moved.probability - up).groupby(moved.tenth).sum().abs()
+    return {
+        "auc": auc,
+        "log_loss": float(loss.mean()),
+        "brier": float(((moved.probability - up) ** 2).mean()),
+        "accuracy": float(((moved.probability >= 0.5) == up).mean()),
+        "base_rate": float(up.mean()),
+        "ece": float(gaps.sum() / len(moved)),
+    }
+
+
+def calibration(rows, book, probabilities, model, threshold, horizon):
+    """`rows`: the model's features by evaluation; `book`: the mid of every live frame; `probabilities`: of the run."""
+    if list(rows.sequence) != list(probabilities.index):
+        raise ValueError("the table of features has other evaluations than the run")
+    logit = rows[[feature["name"] for feature in model["features"]]].to_numpy() @ np.array(
+        [feature["coefficient"] for feature in model["features"]]
+    )
+    table = pd.DataFrame(
+        {"probability": probabilities, "logit": logit + model["intercept"], "sign": signs(book, horizon)},
+        index=probabilities.index,
+    )
+    # The probabilities of the run are those of the features.
+    apart = (table.probability - 1 / (1 + np.exp(-table.logit))).abs().max()
+    if not apart < 1e-9:
+        raise ValueError(f"the run's probabilities are not the model's of these features: {apart} apart")
+    table["bin"] = (table.probability * BINS).astype(int).clip(upper=BINS - 1)
+    table["tenth"] = (table.probability * TENTHS).astype(int).clip(upper=TENTHS - 1)
+    table["step"] = np.floor(table.logit / LOGIT_STEP).clip(-LOGIT_STEPS_MAX, LOGIT_STEPS_MAX - 1).astype(int)
+    moved = table[table.sign.notna() & (table.sign != 0)]
+    reached = table.probability >= threshold
+    reliability = []
+    for tenth in range(TENTHS):
+        part = moved[moved.tenth == tenth]
+        reliability.append(
+            {
+                "from": tenth / TENTHS,
+                "moved": len(part),
+                "mean_probability": float(part.probability.mean()) if len(part) else None,
+                "up_share": float((part.sign > 0).mean()) if len(part) else None,
+                "tied": int(((table.tenth == tenth) & (table.sign == 0)).sum()),
+            }
+        )
+    return {
+        "evaluations": len(table),
+        "not_a_number": 0,
+        "outcomes": counts(table.sign),
+        "at_or_above": counts(table.sign[reached]),
+        "below": counts(table.sign[~reached]),
+        "score": scores(moved),
+        "reliability": reliability,
+        "bin_count": BINS,
+        "bins": [[int(bin), *counts(sign).values()] for bin, sign in table.groupby("bin").sign],
+        "logit_bins": [
+            [int(step), int((sign > 0).sum()), int((sign < 0).sum())] for step, sign in moved.groupby("step").sign
+        ],
+    }
+
+
+def book_series(book):
+    """Buckets of equally many frames, at most 2,048: first, least, greatest, last and mean of each quantity."""
+    per_bucket = 1
+    while len(book) > BUCKETS * per_bucket:
+        per_bucket *= 2
+    unit = 10.0 ** book.price_decimals
+    quantities = {"mid": book.mid_ticks / unit, "spread": book.spread_ticks / unit, "imbalance": book.imbalance_1}
+    bucket = np.arange(len(book)) // per_bucket
+    first = book.groupby(bucket).first()
+    return {
+        "frames_per_bucket": per_bucket,
+        "sequence": [int(value) for value in first.sequence],
+        "ts_recv_ns": [int(value) for value in first.ts_recv_ns],
+        "frames": [int(value) for value in book.groupby(bucket).size()],
+    } | {
+        name: values.groupby(bucket).agg(["first", "min", "max", "last", "mean"]).to_numpy().tolist()
+        for name, values in quantities.items()
+    }
+
+
+def observed(run, rows, book, probabilities):
+    """`observed` of RUN.json, for a run whose book was live and two-sided from its first frame to its last."""
+    settings = run["settings"]
+    model, horizon = settings["model"], settings["horizon_updates"]
+    sampled = rows.iloc[::EVERY]
+    return {
+        "live_frames": len(book),
+        "one_sided_frames": 0,
+        "horizon_updates": horizon,
+        "calibration": calibration(rows, book, probabilities, model, settings["threshold"], horizon),
+        "features": {
+            "every": EVERY,
+            "rows": len(sampled),
+            "features": [
+                {
+                    "name": feature["name"],
+                    "mean": float(sampled[feature["name"]].mean()),
+                    "standard_deviation": float(sampled[feature["name"]].std(ddof=0)),
+                }
+                for feature in model["features"]
+            ],
+        },
+        "book": book_series(book),
+    }
+
+
+# -- timing.stages
+
+
+def stages(path, reported):
+    """The stages of RUN.json as the HdrHistogram library for Python reads them from RUN.hlog; a histogram does not keep
+    what was out of range, the stages' names, nor how fine a curve is drawn, so those are taken as `reported`."""
+    reader = HistogramLogReader(str(path), HdrHistogram(LOWEST_NS, HIGHEST_NS, DIGITS))
+    totals = {}
+    while (histogram := reader.get_next_interval_histogram()) is not None:
+        total = totals.setdefault(histogram.get_tag(), HdrHistogram(LOWEST_NS, HIGHEST_NS, DIGITS))
+        total.add(histogram)
+    found = []
+    for stage in reported:
+        total = totals.get(stage["stage"], HdrHistogram(LOWEST_NS, HIGHEST_NS, DIGITS))
+        # The library rounds a percentile to the nearest rank; ⌈share · n⌉ is asked for by its own.
+        count = total.get_total_count()
+        of_rank = lambda rank: total.get_value_at_percentile(100 * min(max(rank, 1), count) / count) if count else 0
+        at = lambda share: of_rank(np.ceil(share * count - 1e-9))
+
+        def step(share, reported_ns):
+            """A step of the curve; where it falls between two ranks, either is right."""
+            sides = [at(share), of_rank(np.ceil(share * count + 1e-9))]
+            return min(sides, key=lambda ns: abs(ns - reported_ns))
+
+        found.append(
+            {
+                "stage": stage["stage"],
+                "name": stage["name"],
+                "count": count,
+                "out_of_range": stage["out_of_range"],
+                "min_ns": total.get_min_value() if count else 0,
+                "p50_ns": at(0.5),
+                "p90_ns": at(0.9),
+                "p99_ns": at(0.99),
+                "p99_9_ns": at(0.999),
+                "p99_99_ns": at(0.9999),
+                "max_ns": total.get_max_value() if count else 0,
+                "curve": [[share, step(share, ns)] for share, ns in stage["curve"]],
+            }
+        )
+    return found
