@@ -95,7 +95,7 @@ fn serve(desk: &mut Desk, greets: bool, portion: u8, pieces: &[Piece<'_>]) {
     }
     for piece in pieces {
         match piece {
-            Piece::Pass { ms } => desk.pass(Duration::from_millis(u64::from(*ms))),
+            Piece::Pass { ms } => desk.pass(Duration::from_millis(u64::from(*ms) / 4)),
             Piece::HangUp => desk.hang_up(),
             _ => {
                 for part in bytes(piece).chunks(usize::from(portion) + 1) {

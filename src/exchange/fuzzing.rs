@@ -39,7 +39,7 @@ impl Desk {
     pub fn open() -> Self {
         let config = ExchangeConfig {
             products: ["BTC-USD", "ETH-USDC", "A", "B"].map(String::from).into(),
-            source: SourceConfig::Synthetic { seed: 7, pace: Pace::Rate { frames_per_s: 50.0 }, snapshot_levels: 20 },
+            source: SourceConfig::Synthetic { seed: 7, pace: Pace::Rate { frames_per_s: 2.0 }, snapshot_levels: 20 },
             limits: super::config::Limits { level2_streams_max: 3, ..Default::default() },
             ..ExchangeConfig::default()
         };
@@ -175,7 +175,7 @@ mod tests {
             let request = br#"{"type":"subscribe","channel":"level2","product_ids":["BTC-USD"]}"#;
             // Masked with zeros.
             assert!(desk.write(&[&[0x81, 0x80 | request.len() as u8, 0, 0, 0, 0], &request[..]].concat()));
-            desk.pass(Duration::from_secs(1));
+            desk.pass(Duration::from_secs(5));
             let (head, sent) = desk.answers().unwrap();
             assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
             let texts: Vec<serde_json::Value> = sent
@@ -187,7 +187,7 @@ mod tests {
                 .collect();
             assert_eq!(texts[0]["events"][0]["type"], "snapshot");
             assert_eq!(texts[1]["channel"], "subscriptions");
-            assert!(texts.len() > 2, "a second passed without a frame");
+            assert!(texts.len() > 2, "five seconds passed without a frame");
             desk.admit();
         }
         // An unmasked frame, and the end of it.
