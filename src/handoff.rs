@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::thread::{self, Thread};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Events in the ring: 1 MiB, some four thousand ordinary frames.
 pub const RING_EVENTS: usize = 1 << 16;
@@ -93,7 +93,7 @@ pub fn handoff(capacity: usize, wait: Wait) -> (FramePublisher, FrameTaker) {
     let (producer, consumer) = RingBuffer::new(capacity);
     let bell = Arc::new(Bell::default());
     (
-        FramePublisher { producer, wait, bell: Arc::clone(&bell), full_waits: 0 },
+        FramePublisher { producer, wait, bell: Arc::clone(&bell), full_waits: 0, full_waited: Duration::ZERO },
         FrameTaker { consumer, wait, bell, high_water: 0 },
     )
 }
@@ -105,6 +105,7 @@ pub struct FramePublisher {
     wait: Wait,
     bell: Arc<Bell>,
     full_waits: u64,
+    full_waited: Duration,
 }
 
 impl FramePublisher {
@@ -113,10 +114,22 @@ impl FramePublisher {
         self.full_waits
     }
 
+    /// How long they waited together.
+    pub fn full_waited(&self) -> Duration {
+        self.full_waited
+    }
+
     /// Waits until there is room for `events`.
     #[cold]
     fn wait_for_room(&mut self, events: usize) -> Result<(), EngineGone> {
         self.full_waits += 1;
+        let from = Instant::now();
+        let room = self.spin_for_room(events);
+        self.full_waited += from.elapsed();
+        room
+    }
+
+    fn spin_for_room(&self, events: usize) -> Result<(), EngineGone> {
         while self.producer.slots() < events {
             if self.producer.is_abandoned() {
                 return Err(EngineGone);
