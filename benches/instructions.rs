@@ -6,14 +6,14 @@
 mod common;
 
 use common::{Frames, Parsed, captures, synthetic};
-use papertrader::book::Book;
+use papertrader::book::{Book, Level};
 use papertrader::clock::Clock;
 use papertrader::engine::{Engine, Outputs};
 use papertrader::event::{Event, FrameHead, FrameKind};
 use papertrader::features::{FeatureSet, Row, SEED, Weights};
 use papertrader::feed::intake::{Arrival, EngineGone, Intake, Publish, ScaleRule};
 use papertrader::feed::level2::Parser;
-use papertrader::latency::{EngineStamps, Recorder, recorder};
+use papertrader::latency::{EngineStamps, Recorder, STAGES_EVERY, UNSTAMPED, recorder};
 use papertrader::model::{Model, ModelFile};
 use papertrader::simulator::SimulatorSettings;
 use papertrader::status::Status;
@@ -64,8 +64,11 @@ fn stage_book(book: &mut Book, levels: &[Event]) {
 
 #[inline(never)]
 fn stage_top_ten(book: &Book) {
-    book.bids().levels().take(10).for_each(|level| _ = black_box(level));
-    book.asks().levels().take(10).for_each(|level| _ = black_box(level));
+    let mut levels = [Level::default(); 10];
+    black_box(book.bids().top(&mut levels));
+    black_box(&levels);
+    black_box(book.asks().top(&mut levels));
+    black_box(&levels);
 }
 
 #[inline(never)]
@@ -166,7 +169,7 @@ fn behind_the_ring(scale: Scale, parsed: &[Parsed]) {
             ts_event_ns: 0,
             received: from,
             decoded: from + 40,
-            published: from + 1_000,
+            published: if (at as u64).is_multiple_of(STAGES_EVERY) { from + 1_000 } else { UNSTAMPED },
         };
         let stamps =
             EngineStamps { taken: from + 1_400, applied: from + 2_000, decided: Some((from + 2_500, from + 2_550)) };

@@ -7,6 +7,7 @@ use crate::event::{Event, FrameHead, HEAD_EVENTS};
 use crate::feed::intake::{EngineGone, Publish};
 use rtrb::{Consumer, Producer, RingBuffer};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 mod sync;
 mod wait;
@@ -24,7 +25,13 @@ pub fn handoff(capacity: usize, wait: Wait) -> (FramePublisher, FrameTaker) {
     let (producer, consumer) = RingBuffer::new(capacity);
     let bell = Arc::new(Bell::default());
     (
-        FramePublisher { producer, wait, bell: LastRing(Arc::clone(&bell)), full_waits: 0 },
+        FramePublisher {
+            producer,
+            wait,
+            bell: LastRing(Arc::clone(&bell)),
+            full_waits: 0,
+            full_waited: Duration::ZERO,
+        },
         FrameTaker { consumer, wait, bell, high_water: 0 },
     )
 }
@@ -37,6 +44,7 @@ pub struct FramePublisher {
     bell: LastRing,
     wait: Wait,
     full_waits: u64,
+    full_waited: Duration,
 }
 
 /// Rings the bell when it is dropped, so that an engine that sleeps learns at once that the feed has gone.
@@ -55,12 +63,19 @@ impl FramePublisher {
         self.full_waits
     }
 
+    /// How long they waited together.
+    pub fn full_waited(&self) -> Duration {
+        self.full_waited
+    }
+
     /// Waits until there is room for `events`.
     #[cold]
     fn wait_for_room(&mut self, events: usize) -> Result<(), EngineGone> {
         self.full_waits += 1;
+        let from = Instant::now();
         let producer = &self.producer;
         let there_is = for_room(self.wait, events, || producer.slots(), || producer.is_abandoned());
+        self.full_waited += from.elapsed();
         if there_is { Ok(()) } else { Err(EngineGone) }
     }
 

@@ -90,18 +90,6 @@ pub enum Bound {
 }
 
 impl Bound {
-    /// Judges by what the feed thread waited for. `elapsed` is the whole replay's time.
-    pub fn of(waited_for_file: Duration, ring_full_waits: u64, elapsed: Duration) -> Self {
-        // A tenth: the first blocks always come late.
-        if waited_for_file > elapsed / 10 {
-            Self::File
-        } else if ring_full_waits > 0 {
-            Self::Engine
-        } else {
-            Self::Feed
-        }
-    }
-
     /// For the report.
     pub fn text(self, fused: bool) -> &'static str {
         match self {
@@ -109,6 +97,33 @@ impl Bound {
             Self::Feed if fused => "parsing and the engine, on one thread",
             Self::Feed => "parsing",
             Self::Engine => "the engine",
+        }
+    }
+}
+
+/// What the feed thread, which stands between the two others, waited for, as shares of the replay's time.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Waits {
+    /// For the file to be read and decompressed.
+    pub file: f64,
+    /// For room in the ring to the engine.
+    pub engine: f64,
+}
+
+impl Waits {
+    /// Of a replay that took `elapsed`.
+    pub fn new(for_file: Duration, for_engine: Duration, elapsed: Duration) -> Self {
+        let share = |waited: Duration| waited.as_secs_f64() / elapsed.as_secs_f64().max(f64::MIN_POSITIVE);
+        Self { file: share(for_file), engine: share(for_engine) }
+    }
+
+    /// The slowest: what the feed thread waited for most, or the feed itself where that is less than a tenth of the time,
+    /// since the first blocks always come late.
+    pub fn bound(self) -> Bound {
+        match self {
+            Self { file, engine } if file.max(engine) <= 0.1 => Bound::Feed,
+            Self { file, engine } if file > engine => Bound::File,
+            _ => Bound::Engine,
         }
     }
 }
@@ -266,10 +281,15 @@ mod tests {
 
     #[test]
     fn the_slowest_thread_bounds_a_replay() {
-        let (long, short) = (Duration::from_secs(10), Duration::from_millis(20));
-        assert_eq!(Bound::of(Duration::from_secs(5), 7, long), Bound::File);
-        assert_eq!(Bound::of(short, 7, long), Bound::Engine);
-        assert_eq!(Bound::of(short, 0, long), Bound::Feed);
+        let bound = |file_ms, engine_ms| {
+            let [file, engine] = [file_ms, engine_ms].map(Duration::from_millis);
+            Waits::new(file, engine, Duration::from_secs(10)).bound()
+        };
+        assert_eq!(bound(5_000, 20), Bound::File);
+        assert_eq!(bound(2_000, 3_000), Bound::Engine);
+        assert_eq!(bound(20, 1_001), Bound::Engine);
+        assert_eq!(bound(999, 1_000), Bound::Feed);
+        assert_eq!(Waits::new(Duration::ZERO, Duration::ZERO, Duration::ZERO).bound(), Bound::Feed);
         assert_eq!(Bound::Feed.text(false), "parsing");
         assert_eq!(Bound::Feed.text(true), "parsing and the engine, on one thread");
     }

@@ -68,6 +68,8 @@ pub struct SessionReport<O> {
     pub written: Result<Written, WriteError>,
     /// Times that the feed found the ring full.
     pub ring_full_waits: u64,
+    /// How long it waited then, all together.
+    pub ring_full_waited: Duration,
     /// The cost of a stamp.
     pub stamp_floor_ns: u64,
 }
@@ -118,7 +120,7 @@ pub fn run<F: Feed>(
         // Says to the watching loop that the hot threads have ended: the sender goes with the feed thread.
         let (ended, has_ended) = crossbeam_channel::bounded::<()>(0);
 
-        let (feed, engine, ring_full_waits) = if settings.fused {
+        let (feed, engine, (ring_full_waits, ring_full_waited)) = if settings.fused {
             let fused = hot("fused").spawn_scoped(scope, move || {
                 let _ended = ended;
                 cores::pin(pins.feed())?;
@@ -128,7 +130,7 @@ pub fn run<F: Feed>(
             let fused = fused.expect(spawn_error);
             watch_until_ended(&has_ended, status, &mut watch);
             let (outcome, report) = join(fused)?;
-            (outcome, report, 0)
+            (outcome, report, (0, Duration::ZERO))
         } else {
             let (mut publisher, taker) = handoff(RING_EVENTS, wait);
             let engine = hot("engine").spawn_scoped(scope, move || {
@@ -139,15 +141,15 @@ pub fn run<F: Feed>(
                 let _ended = ended;
                 cores::pin(pins.feed())?;
                 let outcome = feed.run(&mut publisher, status);
-                Ok::<_, CoresError>((outcome, publisher.full_waits()))
+                Ok::<_, CoresError>((outcome, (publisher.full_waits(), publisher.full_waited())))
             });
             let (engine, feed) = (engine.expect(spawn_error), feed.expect(spawn_error));
             watch_until_ended(&has_ended, status, &mut watch);
-            let (outcome, full_waits) = join(feed)?;
-            (outcome, join(engine)?, full_waits)
+            let (outcome, full) = join(feed)?;
+            (outcome, join(engine)?, full)
         };
         let written = join(writer);
-        Ok(SessionReport { feed, engine, written, ring_full_waits, stamp_floor_ns })
+        Ok(SessionReport { feed, engine, written, ring_full_waits, ring_full_waited, stamp_floor_ns })
     })
 }
 

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Runs every benchmark on this machine but tools/bench-peers.sh and prints all tables, for benches/README.md.
+# Runs every benchmark on this machine but tools/bench-peers.sh and prints all tables, for benches/README.md. Some eight
+# minutes once everything is built.
 #
 #   tools/bench-all.sh [FEED_CORE,ENGINE_CORE]
 #
@@ -13,9 +14,12 @@ trap 'rm -rf "$out"' EXIT
 
 echo "## $(date -u '+%Y-%m-%d %H:%M UTC'), $(git describe --always --dirty 2>/dev/null || echo 'no repository'), $(rustc --version)"
 lscpu 2>/dev/null | sed -n 's/^\(Model name\|CPU(s)\|L1d cache\|L2 cache\|L3 cache\): */\1: /p'
-echo "load before: $(cut -d' ' -f1-3 /proc/loadavg)"
 
 cargo build --release --quiet
+cargo bench --quiet --no-run 2>/dev/null
+papertrader=${CARGO_TARGET_DIR:-target}/release/papertrader
+echo "load before: $(cut -d' ' -f1-3 /proc/loadavg)"
+
 for bench in parse book features path; do
     echo; echo "### cargo bench --bench $bench"
     cargo bench --quiet --bench "$bench"
@@ -23,7 +27,6 @@ done
 echo; echo "### CORES=$cores cargo bench --bench ring"
 if [ -n "$cores" ]; then CORES=$cores cargo bench --quiet --bench ring; else cargo bench --quiet --bench ring; fi
 
-papertrader=target/release/papertrader
 if [ -d "$data" ]; then
     model=$data/models/20_update_log_classifier.txt
     capture=$data/captures/btc-perp-a.l2.gz
@@ -32,24 +35,42 @@ else
     capture=$out/synthetic.l2
     "$papertrader" generate --output "$capture" >/dev/null
 fi
-pins=${cores:+--pin-cores $cores}
 
 echo; echo "### replay throughput: a capture of 500,000 frames, uncompressed"
 python3 tools/repeat_capture.py "$capture" 500000 "$out/repeated.l2"
-for threads in "$pins" "--fused"; do
+cat "$out/repeated.l2" >/dev/null
+for threads in "" ${cores:+"--pin-cores $cores"} "--fused" ${cores:+"--fused --pin-cores ${cores%%,*}"}; do
     for run in 1 2 3; do
         # shellcheck disable=SC2086  # arguments, or none
         "$papertrader" replay "$out/repeated.l2" --model "$model" --speed max --out "$out" --name replay $threads |
-            sed -n "s/^  ran for */replay ${threads:-two threads}, run $run: /p; s/^  bound by */  bound by /p"
+            sed -n "s/^  ran for */replay ${threads:-two threads}, run $run: /p; s/^  bound by */  bound by /p; s/^  feed waited */  feed waited /p"
     done
 done
 
+echo; echo "### start: a whole replay of a snapshot and 99 updates, the process's start and end included"
+head -n 100 "$out/repeated.l2" >"$out/start.l2"
+python3 - "$papertrader" replay "$out/start.l2" --model "$model" --out "$out" --name start <<'EOP'
+import subprocess
+import sys
+import time
+
+times_ms = []
+for _ in range(31):
+    started = time.perf_counter()
+    subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
+    times_ms.append(1e3 * (time.perf_counter() - started))
+times_ms.sort()
+print(f"31 runs: least {times_ms[0]:.1f} ms, median {times_ms[15]:.1f} ms")
+EOP
+
 echo; echo "### papertrader profile"
 # shellcheck disable=SC2086
-"$papertrader" profile "$capture" --model "$model" --out "$out" $pins || true
+"$papertrader" profile "$capture" --model "$model" --out "$out" ${cores:+--pin-cores $cores} || true
 # shellcheck disable=SC2086
 "$papertrader" profile "$capture" --model "$model" --out "$out" --rates 10k,100k --fused ${cores:+--pin-cores ${cores%%,*}} || true
 
-echo; echo "### instructions of the path"
-tools/count-instructions.sh
+if command -v valgrind >/dev/null; then
+    echo; echo "### instructions"
+    tools/count-instructions.sh
+fi
 echo; echo "load after: $(cut -d' ' -f1-3 /proc/loadavg)"

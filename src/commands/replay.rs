@@ -4,7 +4,7 @@ use super::{Interrupt, byte_bar, print, published, warn};
 use crate::cli::{ResultArgs, ThreadArgs, TradingArgs, TradingSettings};
 use crate::clock::Speed;
 use crate::failure::Failure;
-use crate::replay::{Bound, Replay};
+use crate::replay::{Replay, Waits};
 use crate::report::publish::publish;
 use crate::report::terminal::{Run, RunReport};
 use crate::session;
@@ -77,8 +77,10 @@ pub fn run(args: &ReplayArgs) -> Result<(), Failure> {
 
     let mut source = Vec::new();
     if args.speed == Speed::Max {
-        let bound = Bound::of(session.feed.waited_for_file, session.ring_full_waits, elapsed);
-        source.push(("bound by", bound.text(settings.session.fused).into()));
+        let waits = Waits::new(session.feed.waited_for_file, session.ring_full_waited, elapsed);
+        source.push(("bound by", waits.bound().text(settings.session.fused).into()));
+        let (file, engine) = (100.0 * waits.file, 100.0 * waits.engine);
+        source.push(("feed waited", format!("{file:.0} % of the time for the file, {engine:.0} % for the engine")));
     }
     let run = Run {
         title: format!("replay of {}", args.capture.display()),
