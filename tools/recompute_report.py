@@ -16,7 +16,7 @@ TRADES_MIN, BLOCKS_MIN = 30, 5
 CELLS_PER_BLOCK, CELLS_MAX = 10, 50_000
 HOUR_NS = 3_600_000_000_000
 BINS, TENTHS, BUCKETS, EVERY = 2000, 10, 2048, 16
-LOGIT_STEP, LOGIT_STEPS_MAX = 0.01, 4000
+ASINH_STEP, ASINH_STEPS_MAX = 0.002, 7_500
 # Range and precision of the program's histograms.
 LOWEST_NS, HIGHEST_NS, DIGITS = 1, 60_000_000_000, 3
 
@@ -234,7 +234,7 @@ def calibration(rows, book, probabilities, model, threshold, horizon):
         raise ValueError(f"the run's probabilities are not the model's of these features: {apart} apart")
     table["bin"] = (table.probability * BINS).astype(int).clip(upper=BINS - 1)
     table["tenth"] = (table.probability * TENTHS).astype(int).clip(upper=TENTHS - 1)
-    table["step"] = np.floor(table.logit / LOGIT_STEP).clip(-LOGIT_STEPS_MAX, LOGIT_STEPS_MAX - 1).astype(int)
+    table["step"] = np.floor(np.arcsinh(table.logit) / ASINH_STEP).clip(-ASINH_STEPS_MAX, ASINH_STEPS_MAX - 1).astype(int)
     moved = table[table.sign.notna() & (table.sign != 0)]
     reached = table.probability >= threshold
     reliability = []
