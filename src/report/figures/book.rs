@@ -5,7 +5,7 @@ use crate::report::chart::axis::extent;
 use crate::report::chart::{Axis, Figure, Ink, Mark, Panel, Size, Slot, thinned};
 use crate::report::material::Material;
 use crate::report::observe::{Extent, Series};
-use crate::report::trades::TradeTable;
+use crate::report::trades::{TradeTable, go_forward};
 
 /// Spreads that differ by more than this factor need a logarithm to be seen.
 const WIDE_SPREADS: f64 = 30.0;
@@ -34,7 +34,7 @@ struct Over<'a> {
 
 impl<'a> Over<'a> {
     fn new(book: &'a Series, table: &'a TradeTable) -> Self {
-        let timed = book.ts_recv_ns.is_sorted() && (table.is_empty() || table.is_in_time());
+        let timed = go_forward(&book.ts_recv_ns) && (table.is_empty() || table.is_in_time());
         Self { book, table, timed, start_ns: book.ts_recv_ns[0] }
     }
 

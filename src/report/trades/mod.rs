@@ -6,4 +6,4 @@ mod table;
 pub use numbers::{
     BlockInterval, FeeRow, Finding, Hour, Quantiles, TRADES_MIN, Tenth, TradeNumbers, drawdowns, profits_bps,
 };
-pub use table::{TradeTable, TradesError};
+pub use table::{TradeTable, TradesError, go_forward};

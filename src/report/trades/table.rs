@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 /// The columns that a trade log cannot be without.
 const NEEDED: [&str; 6] =
     ["buy_sequence_number", "sell_sequence_number", "buy_amount", "sell_amount", "volume", "profit"];
+/// How far receive times may go back, nanoseconds, and still be said to go forward.
+const BACK_NS_MAX: i64 = 1_000_000_000;
 /// How much of a bad cell is quoted.
 const QUOTED: usize = 40;
 
@@ -225,9 +227,9 @@ impl TradeTable {
         !self.sell_ts_recv_ns.is_empty() && !self.buy_ts_recv_ns.is_empty()
     }
 
-    /// Whether the receive times of the sales never go back, as they do where a recording begins again.
+    /// Whether the receive times of the sales go forward, as they do not where a recording begins again.
     pub fn is_in_time(&self) -> bool {
-        self.is_timed() && self.sell_ts_recv_ns.is_sorted()
+        self.is_timed() && go_forward(&self.sell_ts_recv_ns)
     }
 
     /// Appends a row, if all of it is good.
@@ -277,6 +279,16 @@ impl TradeTable {
     }
 }
 
+/// Whether no time lies further than [`BACK_NS_MAX`] before an earlier one: a wall clock that is adjusted, or read for each of
+/// two frames that arrived together, goes back a little.
+pub fn go_forward(times_ns: &[i64]) -> bool {
+    let mut latest = i64::MIN;
+    times_ns.iter().all(|&time_ns| {
+        latest = latest.max(time_ns);
+        latest.saturating_sub(time_ns) <= BACK_NS_MAX
+    })
+}
+
 /// A row is written with its line break: a file that ends with another byte was cut.
 fn ends_with_line_break(file: &mut File) -> io::Result<bool> {
     if file.seek(SeekFrom::End(0))? == 0 {
@@ -323,6 +335,12 @@ mod tests {
             let table = read(&format!("{HEADER}\n1,21,5,5.5,0.1,0.5\n{cut}")).unwrap();
             assert_eq!((table.len(), table.cut_line), (1, Some(3)), "{cut}");
         }
+    }
+
+    #[test]
+    fn a_clock_may_go_back_a_little() {
+        assert!(go_forward(&[]) && go_forward(&[5, 3, 1_000_000_003, 3, 2_000_000_000]));
+        assert!(!go_forward(&[5, 1_000_000_005, 4]) && !go_forward(&[i64::MAX, i64::MIN]));
     }
 
     #[test]
