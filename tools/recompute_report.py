@@ -76,9 +76,15 @@ def cells_of(times_ns, block_s, per_block):
     return np.concatenate([[0], np.cumsum(np.minimum(np.diff(number), per_block))])
 
 
+def is_in_time(trades):
+    """Whether no sale's receive time lies more than a second before an earlier one's."""
+    times_ns = trades.sell_ts_recv_ns
+    return not trades.empty and (times_ns.cummax() - times_ns).max() <= 1_000_000_000
+
+
 def interval(trades, fee_bps, held_s):
     """95 % of the resamples of a moving-block bootstrap, gross and net."""
-    if trades.empty or not trades.sell_ts_recv_ns.is_monotonic_increasing:
+    if not is_in_time(trades):
         return None
     block_s = max(10.0, 10.0 * held_s["p50"])
     per_block = CELLS_PER_BLOCK
@@ -146,7 +152,7 @@ def trade_numbers(trades, fee_bps):
         ]
         since = trades.sell_ts_recv_ns - trades.buy_ts_recv_ns.min()
         length = int(since.max() // HOUR_NS)
-        if 2 <= length <= 744 and trades.sell_ts_recv_ns.is_monotonic_increasing:
+        if 2 <= length <= 744 and is_in_time(trades):
             rows = grouped(trades, since.clip(lower=0) // HOUR_NS, range(length + 1))
             hours = [{"hour": hour} | row for hour, row in enumerate(rows)]
     sure = interval(trades, fee_bps, held_s)
