@@ -279,7 +279,7 @@ impl TradeTable {
     }
 }
 
-/// Whether no time lies further than [`BACK_NS_MAX`] before an earlier one: a wall clock that is adjusted, or read for each of
+/// Whether no time lies more than a second before an earlier one: a wall clock that is adjusted, or read for each of
 /// two frames that arrived together, goes back a little.
 pub fn go_forward(times_ns: &[i64]) -> bool {
     let mut latest = i64::MIN;
