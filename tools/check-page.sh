@@ -70,9 +70,11 @@ tables market "$work/market.l2.zst" "$(sed -n '/"features"/,/\]/s/^ *"\([a-z0-9_
 for pid in $pids; do wait "$pid"; done
 pids=
 # Between the two highest probabilities of those that can be sold in time.
-threshold=$(head -19000 "$work/market.probabilities" | sort -k2,2gr | head -2 | awk '{ sum += $2 } END { printf "%.12g", sum / 2 }')
+threshold=$(head -19000 "$work/market.probabilities" | sort -k2,2gr | head -2 |
+    awk '{ sum += $2 } END { printf "%.12g", sum / 2 }')
 replay one "$work/market.l2.zst" --model "$model" --threshold "$threshold"
-"$PAPERTRADER" profile "$work/market.l2.zst" --model "$model" --rates 2k --seconds 3 --out "$work" --name profile \
+# At the higher rate the market begins again: receive times go back, and there is no interval.
+"$PAPERTRADER" profile "$work/market.l2.zst" --model "$model" --rates 2k,10k --seconds 3 --out "$work" --name profile \
     >"$work/profile.report" 2>&1
 "$PAPERTRADER" report --compare "$work/market.csv" "$work/slow.csv" "$work/constant.csv" --output "$work/compared.html" \
     >"$work/compared.report" 2>&1
@@ -83,7 +85,7 @@ evaluated() { echo --rows "$work/$1.rows.csv" --book "$work/$1.book.csv" --proba
 check market $(evaluated market) --self-test
 # shellcheck disable=SC2046
 [ ! -f "$work/real.csv" ] || check real $(evaluated real)
-for name in slow empty constant one profile.2000; do check "$name"; done
+for name in slow empty constant one profile.2000 profile.10000; do check "$name"; done
 .venv/bin/python tools/check_report.py "$work/market.csv" "$work/slow.csv" "$work/constant.csv" \
     --comparison "$work/compared.html"
 

@@ -90,7 +90,8 @@ LOOK = r"""
 
   for (const drawing of document.querySelectorAll('svg')) {
     if (!isShown(drawing)) continue;
-    const frame = drawing.getBoundingClientRect(), texts = [...drawing.querySelectorAll('text')].filter(text => text.textContent.trim());
+    const frame = drawing.getBoundingClientRect();
+    const texts = [...drawing.querySelectorAll('text')].filter(text => text.textContent.trim());
     for (const text of texts) {
       const whole = text.getBoundingClientRect();
       const box = letters(whole);
@@ -210,7 +211,7 @@ def self_test(browser, path, figures):
         "is beside the screen": before('<div style="position:relative;left:200px">words</div>'),
         "is cut off": before('<div style="width:30px;overflow:hidden;white-space:nowrap">many words</div>'),
         "overlap": before(words + words),
-        "leaves its drawing": text.replace(drawings, drawings.replace(first_text, f'{first_text} transform="translate(-9999)"')),
+        "leaves its drawing": text.replace(drawings, drawings.replace(first_text, first_text + ' transform="translate(-9999)"')),
         "too small to read": text.replace("</style>", "svg text { font-size: 8px !important }</style>"),
         "has a contrast of": text.replace("</style>", "p { color: #999 !important }</style>"),
     }

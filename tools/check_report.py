@@ -100,8 +100,8 @@ def at_path(document, path):
     """The number at a `data-key`; a list's entry is named by its place or by its stage or fault."""
     for step in path.split("."):
         if isinstance(document, list):
-            named = [entry for entry in document if isinstance(entry, dict) and step in (entry.get("stage"), entry.get("fault"))]
-            document = document[int(step)] if step.isdigit() else named[0]
+            called = lambda entry: isinstance(entry, dict) and step in (entry.get("stage"), entry.get("fault"))
+            document = document[int(step)] if step.isdigit() else next(filter(called, document), None)
         else:
             document = document[step]
     return document

@@ -52,6 +52,7 @@ echo "ci-python: the notebook's model made $(($(wc -l <"$work/json.trades") - 1)
 
 RUN="$work/notebook.json.csv" MPLBACKEND=agg .venv/bin/python tools/run_notebook.py tools/simulation_analysis.ipynb
 if [ -f "$real" ]; then
-    "$PAPERTRADER" replay "$real" --model "$work/real.json" --threshold 0.6 --out "$work" --name real.run >"$work/real.run.report"
+    "$PAPERTRADER" replay "$real" --model "$work/real.json" --threshold 0.6 --out "$work" --name real.run \
+        >"$work/real.run.report"
     RUN="$work/real.run.csv" MPLBACKEND=agg .venv/bin/python tools/run_notebook.py tools/simulation_analysis.ipynb
 fi

@@ -16,7 +16,7 @@ TRADES_MIN, BLOCKS_MIN = 30, 5
 CELLS_PER_BLOCK, CELLS_MAX = 10, 50_000
 HOUR_NS = 3_600_000_000_000
 BINS, TENTHS, BUCKETS, EVERY = 2000, 10, 2048, 16
-LOGIT_STEP, LOGIT_STEPS_MAX = 0.01, 4000
+ASINH_STEP, ASINH_STEPS_MAX = 0.002, 7_500
 # Range and precision of the program's histograms.
 LOWEST_NS, HIGHEST_NS, DIGITS = 1, 60_000_000_000, 3
 
@@ -76,9 +76,15 @@ def cells_of(times_ns, block_s, per_block):
     return np.concatenate([[0], np.cumsum(np.minimum(np.diff(number), per_block))])
 
 
+def is_in_time(trades):
+    """Whether no sale's receive time lies more than a second before an earlier one's."""
+    times_ns = trades.sell_ts_recv_ns
+    return not trades.empty and (times_ns.cummax() - times_ns).max() <= 1_000_000_000
+
+
 def interval(trades, fee_bps, held_s):
     """95 % of the resamples of a moving-block bootstrap, gross and net."""
-    if trades.empty or not trades.sell_ts_recv_ns.is_monotonic_increasing:
+    if not is_in_time(trades):
         return None
     block_s = max(10.0, 10.0 * held_s["p50"])
     per_block = CELLS_PER_BLOCK
@@ -146,7 +152,7 @@ def trade_numbers(trades, fee_bps):
         ]
         since = trades.sell_ts_recv_ns - trades.buy_ts_recv_ns.min()
         length = int(since.max() // HOUR_NS)
-        if 2 <= length <= 744 and trades.sell_ts_recv_ns.is_monotonic_increasing:
+        if 2 <= length <= 744 and is_in_time(trades):
             rows = grouped(trades, since.clip(lower=0) // HOUR_NS, range(length + 1))
             hours = [{"hour": hour} | row for hour, row in enumerate(rows)]
     sure = interval(trades, fee_bps, held_s)
@@ -234,7 +240,7 @@ def calibration(rows, book, probabilities, model, threshold, horizon):
         raise ValueError(f"the run's probabilities are not the model's of these features: {apart} apart")
     table["bin"] = (table.probability * BINS).astype(int).clip(upper=BINS - 1)
     table["tenth"] = (table.probability * TENTHS).astype(int).clip(upper=TENTHS - 1)
-    table["step"] = np.floor(table.logit / LOGIT_STEP).clip(-LOGIT_STEPS_MAX, LOGIT_STEPS_MAX - 1).astype(int)
+    table["step"] = np.floor(np.arcsinh(table.logit) / ASINH_STEP).clip(-ASINH_STEPS_MAX, ASINH_STEPS_MAX - 1).astype(int)
     moved = table[table.sign.notna() & (table.sign != 0)]
     reached = table.probability >= threshold
     reliability = []
