@@ -260,8 +260,8 @@ pub struct Recorder {
 #[derive(Debug)]
 pub struct Tables {
     clock: Clock,
-    /// The table in hand, in nanoseconds.
-    times: Box<StageTable>,
+    /// The table in hand, in nanoseconds; made with the first one, so that a start does not wait for it.
+    times: Option<Box<StageTable>>,
     filled: Consumer<Box<SpanTable>>,
     empty: Producer<Box<SpanTable>>,
 }
@@ -276,7 +276,7 @@ pub fn recorder(clock: Clock, interval: Duration) -> (Recorder, Tables) {
     let mut table = Box::<SpanTable>::default();
     table.from = clock.stamp();
     let interval = clock.later(0, u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX));
-    let tables = Tables { clock: clock.clone(), times: Box::default(), filled: filled_out, empty };
+    let tables = Tables { clock: clock.clone(), times: None, filled: filled_out, empty };
     (Recorder { clock, table, filled, empty: empty_out, interval }, tables)
 }
 
@@ -347,12 +347,13 @@ impl Tables {
     /// Gives the next table, if there is one, to `use_table`.
     pub fn take(&mut self, use_table: impl FnOnce(&StageTable)) -> bool {
         let Ok(mut spans) = self.filled.pop() else { return false };
-        self.times.clear();
-        for (spans, times) in spans.stages.iter_mut().zip(&mut self.times.stages) {
+        let table = self.times.get_or_insert_default();
+        table.clear();
+        for (spans, times) in spans.stages.iter_mut().zip(&mut table.stages) {
             spans.drain(&self.clock, times);
         }
-        (self.times.from, self.times.to) = (spans.from, spans.to);
-        use_table(&self.times);
+        (table.from, table.to) = (spans.from, spans.to);
+        use_table(table);
         // The recorder may have ended.
         let _ = self.empty.push(spans);
         true

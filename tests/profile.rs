@@ -40,11 +40,17 @@ fn every_rate_is_run_and_written() {
         let summary: Value = serde_json::from_slice(&fs::read(folder.path().join("run.json")).unwrap()).unwrap();
         let rates = summary["rates"].as_array().unwrap();
         assert_eq!(rates.len(), 2);
-        for (run, (rate, frames)) in rates.iter().zip([(500, 100), (1_000, 200)]) {
+        for (run, (rate, frames)) in rates.iter().zip([(500, 100_u64), (1_000, 200)]) {
             assert_eq!((&run["rate"], &run["due"], &run["presented"]), (&rate.into(), &frames.into(), &frames.into()));
             for stage in ["decode", "parse", "handoff", "book", "features", "decide", "total"] {
                 let summary = &run["stages"][stage];
-                assert_eq!(summary["count"], frames, "{stage}");
+                let count = summary["count"].as_u64().unwrap();
+                if stage == "total" {
+                    assert_eq!(count, frames);
+                } else {
+                    // One in eight by sequence numbers, which begin again with the capture.
+                    assert!(count >= frames / 16 && count <= frames / 4, "{stage}: {count} of {frames}");
+                }
                 let values = ["min_ns", "p50_ns", "p90_ns", "p99_ns", "p99_9_ns", "p99_99_ns", "max_ns"]
                     .map(|name| summary[name].as_u64().unwrap());
                 assert!(values.is_sorted(), "{stage}: {values:?}");
@@ -58,6 +64,7 @@ fn every_rate_is_run_and_written() {
         assert_eq!(summary["threads"]["fused"], fused);
         assert_eq!(summary["floors"]["ping_pong_ns"].is_null(), fused);
         assert_eq!(summary["knee"]["rate"], 1_000);
+        assert_eq!(summary["stages_every"], 8);
     }
 }
 

@@ -37,6 +37,8 @@ impl Maps {
 fn assert_same(book: &Book, maps: &Maps) {
     assert_eq!(book.bids().levels().collect::<Vec<_>>(), maps.bids());
     assert_eq!(book.asks().levels().collect::<Vec<_>>(), maps.asks());
+    assert_top(book.bids(), &maps.bids());
+    assert_top(book.asks(), &maps.asks());
     assert_eq!(book.bids().best(), maps.bids().first().copied());
     assert_eq!(book.asks().best(), maps.asks().first().copied());
     let crossed = match (maps.bids.last_key_value(), maps.asks.first_key_value()) {
@@ -44,6 +46,14 @@ fn assert_same(book: &Book, maps: &Maps) {
         _ => false,
     };
     assert_eq!(book.is_crossed_or_locked(), crossed);
+}
+
+fn assert_top<D: ladder::Direction>(ladder: &Ladder<D>, levels: &[Level]) {
+    for asked in [0, 1, 10, levels.len(), levels.len() + 1] {
+        let mut top = vec![Level::default(); asked];
+        assert_eq!(ladder.top(&mut top), asked.min(levels.len()));
+        assert_eq!(top[..asked.min(levels.len())], levels[..asked.min(levels.len())]);
+    }
 }
 
 fn snapshot(book: &mut Book, maps: &mut Maps, levels: &[Event]) {

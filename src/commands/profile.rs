@@ -5,7 +5,7 @@ use crate::cli::{ThreadArgs, TradingArgs, TradingSettings, parse_duration};
 use crate::clock::{Clock, Speed, wall_ns};
 use crate::cores::Pins;
 use crate::failure::Failure;
-use crate::latency::{Stage, StageTable, StageTimes};
+use crate::latency::{STAGES_EVERY, Stage, StageTable, StageTimes};
 use crate::profile::{Feeder, Frames, Noise, NoiseMeter, ping_pong_ns};
 use crate::replay::Replay;
 use crate::report::publish::publish;
@@ -169,6 +169,7 @@ pub fn run(args: &ProfileArgs) -> Result<(), Failure> {
     println!("  {} frames of {} behind a snapshot, in memory", Grouped(frames.len() as u64 - 1), frames.product);
     let threads = if session.fused { "one thread (fused)" } else { "two threads" };
     println!("  {threads}, {}, wait {}", cores(session.pins), session.wait.name());
+    println!("  the stages of every {STAGES_EVERY}th frame are stamped, received → decided of all");
     println!("  floors: a stamp costs {stamp_ns} ns");
     if let Some(hop_ns) = ping_pong_ns {
         println!("          a cache line takes {hop_ns:.0} ns from one thread to the other");
@@ -248,6 +249,7 @@ pub fn run(args: &ProfileArgs) -> Result<(), Failure> {
         "threads": { "fused": session.fused, "feed_core": session.pins.feed(), "engine_core": session.pins.engine(),
             "wait": session.wait.name() },
         "seconds": args.seconds.as_secs_f64(),
+        "stages_every": STAGES_EVERY,
         "floors": { "stamp_ns": stamp_ns, "ping_pong_ns": ping_pong_ns },
         "knee": { "p99_us_max": args.knee_p99_us, "rate": knee },
         "rates": runs.iter().map(AtRate::json).collect::<Vec<_>>(),

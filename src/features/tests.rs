@@ -124,13 +124,18 @@ fn snap(levels: usize) -> impl Strategy<Value = Snap> {
 
 /// Books of which some repeat their predecessor, so that the mid also stands still.
 fn snaps() -> impl Strategy<Value = Vec<Snap>> {
-    prop::collection::vec((snap(12), prop::bool::weighted(0.4)), 8..24).prop_map(|drawn| {
+    // Either side stays as it was in many frames.
+    let stays = || prop::bool::weighted(0.5);
+    prop::collection::vec((snap(12), stays(), stays()), 8..24).prop_map(|drawn| {
         let mut snaps: Vec<Snap> = Vec::new();
         let mut now_ns = 0;
-        for (mut snap, repeat) in drawn {
+        for (mut snap, bids_stay, asks_stay) in drawn {
             now_ns += snap.ts_recv_ns;
-            if let Some(last) = snaps.last().filter(|_| repeat) {
-                snap = last.clone();
+            if let Some(last) = snaps.last().filter(|_| bids_stay) {
+                snap.bids = last.bids.clone();
+            }
+            if let Some(last) = snaps.last().filter(|_| asks_stay) {
+                snap.asks = last.asks.clone();
             }
             snap.ts_recv_ns = now_ns;
             snaps.push(snap);
@@ -160,6 +165,24 @@ proptest! {
             row.values(SEED.len()).iter().map(|value| value.to_bits()).collect::<Vec<_>>()
         });
         prop_assert_eq!(&rows[0], &rows[1]);
+    }
+
+    #[test]
+    fn what_is_kept_has_the_bits_of_what_is_computed_anew(snaps in snaps(), finer_from in 0..20_usize, thin_at in 0..20_usize) {
+        let bits = |set: &mut FeatureSet, book: &Book| {
+            let mut row = Row::default();
+            set.update(book, 0, &mut row).map(|()| row.values(SEED.len()).iter().map(|v| v.to_bits()).collect::<Vec<_>>())
+        };
+        let mut set = FeatureSet::new(&SEED);
+        for (at, snap) in snaps.iter().enumerate() {
+            let mut snap = snap.clone();
+            if at == thin_at {
+                snap.asks.truncate(3);
+            }
+            let scale = if at < finer_from { SCALE } else { Scale { price_decimals: 4, size_decimals: 5 } };
+            let book = book_of(&snap, scale);
+            prop_assert_eq!(bits(&mut set, &book), bits(&mut FeatureSet::new(&SEED), &book));
+        }
     }
 
     #[test]

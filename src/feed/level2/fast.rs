@@ -17,22 +17,17 @@
 //! time in 64-bit integers (SWAR); the conversion is D. Lemire's, "Quickly parsing eight digits", 2018. A level is read from
 //! a window of fixed size, within which the compiler knows all offsets to be in bounds.
 
-use crate::clock::parse_utc_ns;
-use crate::event::{Event, FrameKind};
-use crate::units::{Scale, Side, parse_count};
+mod decimal;
+mod minute;
 
-/// A level is read from so many bytes. Offsets into them that depend on the text are masked, which changes none that occur
-/// and tells the compiler that they are in bounds.
-const WINDOW: usize = OFFSET_MAX + OPENING_TAIL + 1;
-type Window = [u8; WINDOW];
-const OFFSET_MAX: usize = 127;
+use crate::event::{Event, FrameKind};
+use crate::units::{Scale, Side};
+use decimal::{BY_WORDS_MAX, Counts, EACH, OFFSET_MAX, WINDOW, Window, chunk, whole_number, word};
+use minute::Minute;
 
 /// Lengths of a level's time: `1970-01-01T00:00:00Z` up to nine digits of fraction.
 const TIME_MIN: usize = 20;
 const TIME_MAX: usize = 30;
-/// The longest number that is read, its quote included.
-const NUMBER_MAX: usize = 40;
-
 const CHANNEL: &[u8; 20] = br#"{"channel":"l2_data""#;
 const CLIENT: &[u8; 15] = br#","client_id":"""#;
 const TIMESTAMP: &[u8; 14] = br#","timestamp":""#;
@@ -52,10 +47,11 @@ const _: () = assert!(BID[SIDE_AT] & 1 == 0 && ASK[SIDE_AT] & 1 == 1);
 /// compared besides: together they cover it.
 const OPENING_HEAD: usize = 64;
 const OPENING_TAIL: usize = 16;
+const _: () = assert!(WINDOW >= OPENING_HEAD);
 const _: () = assert!(BID.len() + TIME_MIN + PRICE.len() >= OPENING_HEAD && PRICE.len() >= OPENING_TAIL);
 const _: () = assert!(ASK.len() + TIME_MAX + PRICE.len() <= OPENING_HEAD + OPENING_TAIL);
-/// The longest number that is read by words: eight digits on both sides of the point.
-const BY_WORDS_MAX: usize = 17;
+/// Only the end of the longest level lies behind the mask of offsets, by two bytes at the most. What is found in its place is
+/// the level's beginning, which is no end, and the slow way reads the level.
 const _: () = assert!(ASK.len() + TIME_MAX + PRICE.len() + 2 * BY_WORDS_MAX + QUANTITY.len() <= OFFSET_MAX + 2);
 const PRICE_END: &[u8; OPENING_TAIL] = br#","price_level":""#;
 
@@ -286,18 +282,6 @@ fn is_quantity(window: &Window, at: usize) -> bool {
     *chunk::<16, _>(window, at) == QUANTITY[..16] && *chunk::<2, _>(window, at + 16) == QUANTITY[16..]
 }
 
-/// Eight bytes as an integer, the first lowest.
-#[inline(always)]
-fn word<const W: usize>(bytes: &[u8; W], at: usize) -> u64 {
-    u64::from_le_bytes(*chunk(bytes, at))
-}
-
-#[inline(always)]
-fn chunk<const N: usize, const W: usize>(bytes: &[u8; W], at: usize) -> &[u8; N] {
-    let at = at & OFFSET_MAX;
-    bytes[at..at + N].first_chunk().expect("the slice has N bytes")
-}
-
 /// Whether the first bytes all lie between `-` and `Z`: letters, digits and marks of a time, and nothing that a JSON string
 /// holds only escaped.
 #[inline]
@@ -314,182 +298,13 @@ fn is_time(text: &[u8; 32], bytes: usize) -> bool {
     outside & (EACH * 0x80) == 0
 }
 
-const EACH: u64 = u64::from_le_bytes([1; 8]);
-
-/// How decimal texts become counts at a scale.
-#[derive(Debug)]
-struct Counts {
-    decimals: u8,
-    /// `10^decimals`.
-    unit: u64,
-    /// The longest whole part that is read by words; 0 at scales beyond them.
-    whole_bytes_max: usize,
-    /// The bytes of a fraction's word that are finer than the scale.
-    finer: u64,
-    /// Moves the scale's digits of a fraction's word to its end.
-    shift: u32,
-}
-
-impl Counts {
-    #[inline]
-    fn of(decimals: u8) -> Self {
-        let by_words = decimals <= 8;
-        Self {
-            decimals,
-            unit: POWERS_OF_TEN[usize::from(decimals.min(8))],
-            whole_bytes_max: if by_words { 8 } else { 0 },
-            finer: u64::MAX.checked_shl(8 * u32::from(decimals)).unwrap_or(0),
-            shift: 64_u32.saturating_sub(8 * u32::from(decimals)),
-        }
-    }
-
-    /// Reads the number at `at`, of at most eight digits before and behind the point. Gives its count and its length; the
-    /// caller finds out whether a quote stands behind it.
-    #[inline(always)]
-    fn read(&self, window: &Window, at: usize) -> Option<(u64, usize)> {
-        let (values, others) = digits(word(window, at));
-        let whole_bytes = others.trailing_zeros() as usize / 8;
-        if whole_bytes.wrapping_sub(1) >= self.whole_bytes_max {
-            return None;
-        }
-        if window[(at + whole_bytes) & OFFSET_MAX] != b'.' {
-            return Some((number(values << (64 - 8 * whole_bytes)) * self.unit, whole_bytes));
-        }
-        // The end of the fraction, if it lies in the same word.
-        let others = others & others.wrapping_sub(1);
-        let bytes = others.trailing_zeros() as usize / 8;
-        let missing = (usize::from(self.decimals) + whole_bytes + 1).wrapping_sub(bytes);
-        if others != 0 && bytes > whole_bytes + 1 && missing < POWERS_OF_TEN.len() {
-            // Without the point.
-            let whole = u64::MAX >> (64 - 8 * whole_bytes);
-            let joined = values & whole | (values >> 8) & !whole;
-            return Some((number(joined << (72 - 8 * bytes)) * POWERS_OF_TEN[missing], bytes));
-        }
-        let whole = number(values << (64 - 8 * whole_bytes));
-        let (values, others) = digits(word(window, at + whole_bytes + 1));
-        let fraction_bytes = others.trailing_zeros() as usize / 8;
-        if fraction_bytes == 0 {
-            return None;
-        }
-        // What follows the digits is cleared.
-        let others_bits = 64 - 8 * fraction_bytes;
-        let digits = values << others_bits >> others_bits;
-        if digits & self.finer != 0 {
-            return None;
-        }
-        // At scale 0 the digits are all zeros and the shift, by the whole width, does not matter.
-        Some((whole * self.unit + number(digits.wrapping_shl(self.shift)), whole_bytes + 1 + fraction_bytes))
-    }
-
-    /// Reads a number of any length at the beginning of `text`. Gives what begins with the quote behind it.
-    fn read_plainly<'a>(&self, text: &'a [u8]) -> Option<(u64, &'a [u8])> {
-        let bytes = text.iter().take(NUMBER_MAX).position(|&byte| byte == b'"')?;
-        let (number, rest) = text.split_at(bytes);
-        Some((parse_count(number, self.decimals).ok()?, rest))
-    }
-}
-
-const POWERS_OF_TEN: [u64; 9] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
-
-/// The values of a word's bytes as digits, and the high bits of the bytes that are none. Behind the first such byte both are
-/// anything.
-#[inline(always)]
-fn digits(text: u64) -> (u64, u64) {
-    let values = text ^ (EACH * u64::from(b'0'));
-    // A byte's high bit is set when its value is above 9. A carry from one such byte spoils only those behind it.
-    (values, (values.wrapping_add(EACH * (0x80 - 10)) | values) & (EACH * 0x80))
-}
-
-/// The number that eight bytes of digits, the most significant lowest, stand for.
-#[inline(always)]
-fn number(digits: u64) -> u64 {
-    const PAIRS: u64 = 0x0000_00ff_0000_00ff;
-    let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8);
-    let (even, odd) = (pairs & PAIRS, (pairs >> 16) & PAIRS);
-    even.wrapping_mul(100 + (1_000_000 << 32)).wrapping_add(odd.wrapping_mul(1 + (10_000 << 32))) >> 32
-}
-
-/// Reads a JSON number without sign, fraction and exponent from the beginning.
-#[inline]
-fn whole_number(text: &[u8]) -> Option<(u64, &[u8])> {
-    let (values, others) = digits(u64::from_le_bytes(*text.first_chunk()?));
-    let bytes = others.trailing_zeros() as usize / 8;
-    if bytes == 8 {
-        return long_whole_number(text);
-    }
-    if bytes == 0 || (text[0] == b'0' && bytes > 1) {
-        return None;
-    }
-    Some((number(values << (64 - 8 * bytes)), &text[bytes..]))
-}
-
-#[cold]
-fn long_whole_number(text: &[u8]) -> Option<(u64, &[u8])> {
-    let bytes = text.iter().take(20).position(|byte| !byte.is_ascii_digit())?;
-    let (digits, rest) = text.split_at(bytes);
-    // At most 19 digits.
-    let number = digits.iter().fold(0, |number, digit| 10 * number + u64::from(digit - b'0'));
-    (digits[0] != b'0').then_some((number, rest))
-}
-
-/// Reads time stamps of which most lie in the same minute as the one before.
-#[derive(Debug)]
-struct Minute {
-    /// `2024-08-08T23:54:`; at first what no string holds.
-    text: [u8; 17],
-    /// Its beginning, Unix nanoseconds.
-    start_ns: i64,
-}
-
-impl Default for Minute {
-    fn default() -> Self {
-        Self { text: [b'"'; 17], start_ns: 0 }
-    }
-}
-
-impl Minute {
-    /// Reads the stamp at the beginning of `text`, which a quote ends. Gives what begins with that quote.
-    #[inline]
-    fn read<'a>(&mut self, text: &'a [u8]) -> Option<(i64, &'a [u8])> {
-        let usual = text.get(TIME_MAX) == Some(&b'"');
-        let bytes = if usual { TIME_MAX } else { text.iter().take(TIME_MAX).position(|&byte| byte == b'"')? };
-        let (stamp, rest) = text.split_at_checked(bytes)?;
-        Some((self.parse_utc_ns(stamp)?, rest))
-    }
-
-    /// As [`parse_utc_ns`], which reads the stamps of other shapes.
-    #[inline]
-    fn parse_utc_ns(&mut self, text: &[u8]) -> Option<i64> {
-        let (Some(minute), 30) = (text.first_chunk::<17>(), text.len()) else { return parse_utc_ns(text) };
-        if *minute != self.text {
-            self.start_ns = minute_start_ns(minute)?;
-            self.text = *minute;
-        }
-        let pair = |at: usize| text[at].is_ascii_digit() && text[at + 1].is_ascii_digit();
-        let (values, others) = digits(u64::from_le_bytes(*text[20..].first_chunk()?));
-        let last = text[28].wrapping_sub(b'0');
-        let good = pair(17) && text[17] < b'6' && text[19] == b'.' && others == 0 && last < 10 && text[29] == b'Z';
-        let seconds = i64::from(text[17].wrapping_sub(b'0')) * 10 + i64::from(text[18].wrapping_sub(b'0'));
-        // Below 10^9.
-        let fraction_ns = number(values) as i64 * 10 + i64::from(last);
-        self.start_ns.checked_add(seconds * 1_000_000_000 + fraction_ns).filter(|_| good)
-    }
-}
-
-#[cold]
-fn minute_start_ns(minute: &[u8; 17]) -> Option<i64> {
-    let mut whole = *b"YYYY-MM-DDTHH:MM:00Z";
-    whole[..17].copy_from_slice(minute);
-    parse_utc_ns(&whole)
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::{BookPart, Message, Parser};
     use super::*;
     use crate::exchange::market::LevelUpdate;
     use crate::exchange::message::{L2Kind, l2_data};
-    use crate::units::{DECIMALS_MAX, NumberError};
+    use crate::units::DECIMALS_MAX;
     use proptest::prelude::*;
 
     const PRODUCT: &str = "BTC-USD";
@@ -640,27 +455,6 @@ mod tests {
     }
 
     #[test]
-    fn a_minute_remembered_is_the_minute_of_the_text() {
-        let mut minute = Minute::default();
-        for text in [
-            "2024-08-08T23:54:16.618936965Z",
-            "2024-08-08T23:54:59.999999999Z",
-            "2024-08-08T23:54:60.999999999Z",
-            "2024-08-08T23:55:00.000000000Z",
-            "2024-08-08T23:55:00Z",
-            "2024-08-08T23:61:00.000000000Z",
-            "2024-08-08T23:61:00.000000001Z",
-            "2024-08-08T23:55:01.00000000xZ",
-            "2024-08-08T23:55:01.000x00000Z",
-            "2262-04-11T23:47:16.854775807Z",
-            "2262-04-11T23:47:16.854775808Z",
-            "9999-04-11T23:47:16.854775808Z",
-        ] {
-            assert_eq!(minute.parse_utc_ns(text.as_bytes()), parse_utc_ns(text.as_bytes()), "{text}");
-        }
-    }
-
-    #[test]
     fn a_product_that_json_would_escape_is_left_to_the_general_way() {
         for product in ["A\"B", "A\\B", "A\nB"] {
             let message = frame("update", "", &[]).replace(PRODUCT, product);
@@ -738,24 +532,6 @@ mod tests {
             let mut parser = Parser::new(PRODUCT);
             parser.parse(usual_frames()[(which + 1) % 5].as_bytes(), SCALE, &mut Vec::new()).unwrap();
             both_by(&mut parser, &message, Scale { price_decimals: decimals, size_decimals: decimals });
-        }
-
-        #[test]
-        fn counts_are_those_of_the_plain_reading(
-            text in "[0-9]{0,12}(\\.[0-9]{0,12})?[0-9.x-]?", decimals in 0..=DECIMALS_MAX,
-        ) {
-            let mut window = [0; WINDOW];
-            window[..text.len()].copy_from_slice(text.as_bytes());
-            window[text.len()] = b'"';
-            let plain: Result<u64, NumberError> = parse_count(text.as_bytes(), decimals);
-            let counts = Counts::of(decimals);
-            // Who reads by words looks for the quote behind.
-            let by_words = counts.read(&window, 0).filter(|&(_, bytes)| window[bytes] == b'"');
-            prop_assert!(by_words.is_none_or(|read| plain == Ok(read.0) && read.1 == text.len()));
-            let short = text.split('.').all(|digits| digits.len() <= 8) && !text.ends_with('.');
-            prop_assert!(by_words.is_some() || plain.is_err() || decimals > 8 || !short);
-            let plainly = counts.read_plainly(&window).map(|(count, rest)| (count, window.len() - rest.len()));
-            prop_assert_eq!(plainly, plain.ok().map(|count| (count, text.len())));
         }
     }
 }
