@@ -10,8 +10,8 @@ use std::thread;
 pub const OBSERVATION_RING: usize = 1 << 16;
 /// Of so many evaluations one gives its features.
 pub const ROW_EVERY: u32 = 16;
-/// Feature values on their way to the writer thread.
-const ROW_RING: usize = 64 * FEATURES_MAX;
+/// Feature values on their way to the writer thread: some forty thousand frames of a model of 28 features.
+const ROW_RING: usize = 1 << 16;
 
 /// One evaluation of the model.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -18,7 +18,7 @@ use std::thread;
 use std::time::Duration;
 
 /// Trades on their way to the writer thread.
-const TRADE_RING: usize = 1 << 12;
+const TRADE_RING: usize = 1 << 14;
 /// The interval of the latency log.
 const LATENCY_INTERVAL: Duration = Duration::from_secs(1);
 /// How often the caller gets to look.

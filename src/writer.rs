@@ -21,6 +21,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// How long the writer sleeps when there is nothing to write.
 const IDLE: Duration = Duration::from_millis(5);
+/// How long it sleeps when there was something: a replay fills no ring meanwhile, and takes no core from the hot threads.
+const BREATH: Duration = Duration::from_micros(500);
 /// How long a written row may stay in the process's memory; a row is promised on disk within a second.
 const FLUSH_AFTER: Duration = Duration::from_millis(250);
 
@@ -287,9 +289,7 @@ fn run(
             if engine_gone {
                 break;
             }
-            if idle {
-                thread::sleep(IDLE);
-            }
+            thread::sleep(if idle { IDLE } else { BREATH });
         }
     }
     note(hlog.flush().map_err(&hlog_error));

@@ -87,8 +87,25 @@ pub enum Cut {
 /// Whole lines, each with its line break except perhaps the last of the file.
 #[derive(Default)]
 struct Block {
+    /// Its first `len` bytes are the lines. What lies behind them is left from before: clearing it for every read would
+    /// cost as much as a good part of the reading.
     bytes: Vec<u8>,
+    len: usize,
     end: Option<End>,
+}
+
+impl Block {
+    fn lines(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+
+    /// So many bytes of room behind the lines.
+    fn room(&mut self, bytes: usize) -> &mut [u8] {
+        if self.bytes.len() < self.len + bytes {
+            self.bytes.resize(self.len + bytes, 0);
+        }
+        &mut self.bytes[self.len..self.len + bytes]
+    }
 }
 
 /// What follows a block when it is the last.
@@ -109,42 +126,42 @@ impl BlockSource {
     /// Fills `block`. A block with an `end` is the last.
     fn fill(&mut self, block: &mut Block) {
         block.end = None;
-        let bytes = &mut block.bytes;
-        bytes.clear();
-        bytes.append(&mut self.carry);
+        block.len = 0;
+        block.room(self.carry.len()).copy_from_slice(&self.carry);
+        block.len = self.carry.len();
+        self.carry.clear();
         // Where the last line begins: all before it are whole.
         let mut line_start = 0;
         loop {
-            let before = bytes.len();
-            bytes.resize(before + READ_BYTES, 0);
-            let read = self.input.read(&mut bytes[before..]);
-            bytes.truncate(before + *read.as_ref().unwrap_or(&0));
-            match read {
+            let before = block.len;
+            match self.input.read(block.room(READ_BYTES)) {
                 Ok(0) => {
                     block.end = Some(End::File);
                     return;
                 }
-                Ok(_) => {
+                Ok(read) => {
+                    block.len += read;
                     // Only the line that was begun before can have become too long.
-                    let fresh = &bytes[before..];
+                    let fresh = &block.lines()[before..];
                     let first_break = memchr::memchr(b'\n', fresh);
-                    if first_break.map_or(bytes.len(), |first| before + first) - line_start > LINE_BYTES_MAX {
-                        bytes.truncate(line_start);
+                    let last_break = first_break.and_then(|_| memchr::memrchr(b'\n', fresh));
+                    if first_break.map_or(block.len, |first| before + first) - line_start > LINE_BYTES_MAX {
+                        block.len = line_start;
                         block.end = Some(End::LineTooLong);
                         return;
                     }
-                    if let Some(last) = first_break.and_then(|_| memchr::memrchr(b'\n', fresh)) {
+                    if let Some(last) = last_break {
                         line_start = before + last + 1;
                     }
-                    if bytes.len() >= BLOCK_BYTES && line_start > 0 {
-                        self.carry.extend_from_slice(&bytes[line_start..]);
-                        bytes.truncate(line_start);
+                    if block.len >= BLOCK_BYTES && line_start > 0 {
+                        self.carry.extend_from_slice(&block.lines()[line_start..]);
+                        block.len = line_start;
                         return;
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
-                    bytes.truncate(line_start);
+                    block.len = line_start;
                     let cut = error.kind() == io::ErrorKind::UnexpectedEof;
                     block.end = Some(if cut { End::Cut } else { End::Failed(error) });
                     return;
@@ -307,10 +324,10 @@ impl CaptureReader {
     /// # Errors
     /// See [`CaptureError`]. After an error there are no more lines; all lines before it were good.
     pub fn next_line(&mut self) -> Result<Option<Line<'_>>, CaptureError> {
-        if self.taken == self.block.bytes.len() && !self.next_block()? {
+        if self.taken == self.block.len && !self.next_block()? {
             return Ok(None);
         }
-        let rest = &self.block.bytes[self.taken..];
+        let rest = &self.block.bytes[self.taken..self.block.len];
         let (line, terminated) = match memchr::memchr(b'\n', rest) {
             Some(at) => (&rest[..at], true),
             None => (rest, false),
@@ -335,7 +352,7 @@ impl CaptureReader {
             }
             Err(reason) => {
                 // Nothing more, whatever is asked.
-                self.taken = self.block.bytes.len();
+                self.taken = self.block.len;
                 self.block.end = Some(End::File);
                 let (path, line) = (self.path.clone(), self.lines);
                 Err(if line == 1 {
@@ -394,7 +411,7 @@ impl CaptureReader {
                     self.block = block.unwrap_or(Block { end: Some(End::File), ..Block::default() });
                 }
             }
-            if !self.block.bytes.is_empty() {
+            if self.block.len > 0 {
                 return Ok(true);
             }
         }
