@@ -253,7 +253,7 @@ mod tests {
 
     #[test]
     fn intervals_of_shares_are_those_of_wilson() {
-        // statsmodels.stats.proportion.proportion_confint(5, 10, method="wilson"), and of 0 in 5.
+        // By hand: 0.5 ± 1.96 · √(0.025 + 1.96² ÷ 400) ÷ (1 + 1.96² ÷ 10), and 0 to 1.96² ÷ (5 + 1.96²).
         for (share, count, low, high) in [(0.5, 10.0, 0.236_593, 0.763_407), (0.0, 5.0, 0.0, 0.434_482)] {
             let interval = wilson(share, count);
             assert!((interval.0 - low).abs() < 1e-6 && (interval.1 - high).abs() < 1e-6, "{interval:?}");
