@@ -229,6 +229,16 @@ impl Axis {
         Self { range, ticks, title: title.into() }
     }
 
+    /// With a word at its end, instead of labels that would touch it.
+    #[must_use]
+    pub fn ending_with(mut self, word: &str, narrow: bool) -> Self {
+        let (low, high) = self.range;
+        let room = (high - low) * if narrow { 0.16 } else { 0.06 };
+        self.ticks.retain(|&(at, _)| at < high - room);
+        self.ticks.push((high, word.into()));
+        self
+    }
+
     /// Names at whole numbers from 0, the first at the low end.
     pub fn names(title: impl Into<String>, names: impl IntoIterator<Item = String>) -> Self {
         let ticks: Vec<(f64, String)> = names.into_iter().enumerate().map(|(at, name)| (at as f64, name)).collect();
@@ -261,6 +271,10 @@ mod tests {
         assert_eq!(labels(&Axis::nanoseconds("", (1.2, 3.4))), ["10 ns", "100 ns", "1 µs", "10 µs"]);
         assert_eq!(labels(&Axis::powers("", (-1.0, 3.0))), ["0.1", "1", "10", "100", "1,000"]);
         assert_eq!(labels(&Axis::nines("", 3.2, false)), ["0 %", "50 %", "90 %", "99 %", "99.9 %"]);
+        assert_eq!(
+            labels(&Axis::nines("", 3.1, false).ending_with("max", false)),
+            ["0 %", "50 %", "90 %", "99 %", "max"]
+        );
         assert_eq!(labels(&Axis::whole("", (0.0, 2.0), 8)), ["0", "1", "2"]);
     }
 

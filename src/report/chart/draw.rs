@@ -14,8 +14,8 @@ const UNITS: i32 = 4;
 const FONT: f64 = 12.0;
 /// Plotters draws words smaller than it is told by this factor.
 const FONT_FACTOR: f64 = 1.24;
-/// The mean width of a character, as a share of the font's size; digits of common fonts are this wide.
-const CHARACTER: f64 = 0.58;
+/// Room between two labels of an x axis.
+const APART: f64 = 8.0;
 /// Colours that stand for roles until the text is made.
 const SENTINEL: u8 = 0xF1;
 
@@ -105,19 +105,47 @@ pub fn svg(panels: &[Panel], size: Size) -> String {
     fit_for_a_page(&text, size)
 }
 
+/// How wide words are at the most, CSS pixels. What font they will be seen in is not known: DejaVu Sans is the widest that is
+/// common.
+fn text_width(text: &str) -> f64 {
+    let width_em = |character| match character {
+        '%' | 'm' | 'w' | 'M' | 'W' => 1.0,
+        '−' | '+' | 'µ' | '=' => 0.84,
+        '.' | ',' | ' ' | ':' | 'l' | 'i' | 'j' => 0.36,
+        '0'..='9' => 0.64,
+        _ => 0.66,
+    };
+    text.chars().map(width_em).sum::<f64>() * FONT
+}
+
 /// Room for the labels of a panel's y axis, CSS pixels.
 fn label_width(panel: &Panel) -> f64 {
-    let longest = panel.y.ticks.iter().map(|(_, label)| label.chars().count()).max().unwrap_or(0);
-    longest as f64 * FONT * CHARACTER + 2.0 * TICK + 2.0
+    let longest = panel.y.ticks.iter().map(|(_, label)| text_width(label)).fold(0.0, f64::max);
+    longest + 2.0 * TICK + 2.0
 }
 
 /// Room at the right of a panel `width` CSS pixels wide, for the half of its last label that reaches over the end.
 fn room_beside(panel: &Panel, width: f64) -> f64 {
     let Axis { range, ticks, .. } = &panel.x;
     let Some((at, label)) = ticks.last() else { return BESIDE };
-    let half = label.chars().count() as f64 * FONT * CHARACTER / 2.0;
     let to_the_end = (range.1 - at) / (range.1 - range.0) * width;
-    BESIDE.max(half + 4.0 - to_the_end)
+    BESIDE.max(text_width(label) / 2.0 + 4.0 - to_the_end)
+}
+
+/// An x axis `width` CSS pixels wide whose labels are apart: each, each second, each third, whatever there is room for, 0 among
+/// them if it was.
+fn with_room(axis: &Axis, width: f64) -> Axis {
+    let Axis { range, ticks, title } = axis;
+    let per_pixel = (range.1 - range.0) / width;
+    let zero = ticks.iter().position(|&(at, _)| at == 0.0).unwrap_or(0);
+    let each = |step: usize| ticks.iter().skip(zero % step).step_by(step);
+    let is_apart = |step: &usize| {
+        each(*step).zip(each(*step).skip(1)).all(|((at, label), (next, next_label))| {
+            (next - at) / per_pixel >= (text_width(label) + text_width(next_label)) / 2.0 + APART
+        })
+    };
+    let step = (1..ticks.len()).find(is_apart).unwrap_or(ticks.len().max(1));
+    Axis { range: *range, ticks: each(step).cloned().collect(), title: title.clone() }
 }
 
 fn words(ink: Ink) -> TextStyle<'static> {
@@ -133,10 +161,13 @@ fn draw_panel<'a>(
 ) -> Result<(), DrawingAreaErrorKind<<SVGBackend<'a> as DrawingBackend>::ErrorType>> {
     let (width, height) = area.dim_in_pixel();
     let Panel { x, y, marks, .. } = panel;
+    let x = with_room(x, f64::from(width) / f64::from(UNITS) - left - right);
     let anchored = |horizontal, vertical| words(Ink::Muted).pos(Pos::new(horizontal, vertical));
-    area.draw(&Text::new(y.title.clone(), (0, units(2.0)), anchored(HPos::Left, VPos::Top)))?;
     let corner = (width as i32 - units(right), height as i32 - units(5.0));
-    area.draw(&Text::new(x.title.clone(), corner, anchored(HPos::Right, VPos::Bottom)))?;
+    let titles = [(y, (0, units(2.0)), HPos::Left, VPos::Top), (&x, corner, HPos::Right, VPos::Bottom)];
+    for (axis, place, horizontal, vertical) in titles.into_iter().filter(|(axis, ..)| !axis.title.is_empty()) {
+        area.draw(&Text::new(axis.title.clone(), place, anchored(horizontal, vertical)))?;
+    }
 
     let mut chart: Chart<'a, '_> = ChartBuilder::on(area)
         .margin_top(units(ABOVE))
@@ -224,4 +255,29 @@ fn fit_for_a_page(text: &str, size: Size) -> String {
         out = out.replace(default, "");
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_of_an_x_axis_have_room() {
+        let labels = |data, count, width| -> Vec<String> {
+            let axis = with_room(&Axis::exact("", data, count), width);
+            axis.ticks.into_iter().map(|(_, label)| label).collect()
+        };
+        assert_eq!(labels((-0.12, 0.11), 6, 400.0), ["−0.10", "−0.05", "0.00", "0.05", "0.10"]);
+        assert_eq!(labels((-0.12, 0.11), 6, 180.0), ["−0.10", "0.00", "0.10"]);
+        assert_eq!(labels((-0.17, 0.11), 6, 180.0), ["−0.10", "0.00", "0.10"], "0 stays");
+        assert_eq!(labels((0.0, 1.0), 10, 1.0), ["0.0"]);
+        assert!(labels((0.1, 0.2), 0, 100.0).len() <= 2);
+    }
+
+    #[test]
+    fn wide_characters_are_wide() {
+        for (text, em) in [("", 0.0), ("100 %", 3.28), ("−0.10", 3.12), ("10 ms", 3.30)] {
+            assert!((text_width(text) - em * FONT).abs() < 1e-9, "{text} {}", text_width(text) / FONT);
+        }
+    }
 }

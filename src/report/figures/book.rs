@@ -122,7 +122,7 @@ fn mid(run: &Over<'_>) -> Slot {
         .legend(Ink::Up, "purchase")
         .legend(Ink::Down, "sale")
         .caption(
-            "At the mid of the book that was traded on. Of marks that would lie on one another the first is shown.",
+            "Marks stand just below or above the mid of the book that was traded on. Of those that would lie on one another the first is shown.",
         )
         .slot()
 }
@@ -134,7 +134,10 @@ fn spread(run: &Over<'_>) -> Slot {
         let title = "best ask − best bid, quote currency";
         let y = if low > 0.0 && high > WIDE_SPREADS * low {
             band.iter_mut().chain(&mut mean).for_each(|(_, y)| *y = y.log10());
-            Axis::powers(format!("{title}, logarithmic"), (low.log10(), high.log10()))
+            let mut y = Axis::powers(format!("{title}, logarithmic"), (low.log10(), high.log10()));
+            // A spread that is mostly the least there is would lie on the axis.
+            y.range.0 -= 0.5;
+            y
         } else {
             Axis::linear(title, (low.min(0.0), high), 5)
         };
@@ -156,7 +159,7 @@ fn imbalance(run: &Over<'_>) -> Slot {
         let zero = Mark::Rule((axis.range.0, 0.0), (axis.range.1, 0.0), Ink::Muted);
         vec![Panel {
             x: axis,
-            y: Axis::exact("(bid − ask) ÷ (bid + ask), 1", (-1.0, 1.0), 5),
+            y: Axis::exact("(bid − ask) ÷ (bid + ask)", (-1.0, 1.0), 5),
             weight: 1.0,
             marks: vec![Mark::Area(band, Ink::Series(2), 0.25), Mark::Line(mean, Ink::Series(2), 1.5), zero],
         }]

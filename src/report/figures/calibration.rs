@@ -1,13 +1,17 @@
 //! Every evaluation against what the mid did.
 
 use super::NOT_OBSERVED;
-use crate::report::chart::axis::fixed;
+use crate::report::chart::axis::{extent, fixed};
 use crate::report::chart::{Axis, Figure, Ink, Mark, Panel, Slot, thinned};
 use crate::report::material::Material;
-use crate::report::observe::{Calibration, Outcomes};
+use crate::report::observe::{BinRow, Calibration, Outcomes, outcomes_of};
 
 /// The most bars of a histogram.
 const BARS: u64 = 100;
+/// The least extent of a histogram's axis.
+const RANGE_MIN: f64 = 0.1;
+/// Where logarithmic bars begin: one evaluation is seen.
+const FLOOR: f64 = -0.15;
 
 pub fn figures(material: &Material) -> Vec<Slot> {
     let Some((run, observed)) = material.run.as_ref().and_then(|run| Some((run, run.observed.as_ref()?))) else {
@@ -25,43 +29,98 @@ pub fn figures(material: &Material) -> Vec<Slot> {
     ]
 }
 
-fn histogram(calibration: &Calibration, threshold: f64) -> Slot {
-    let count = calibration.bin_count as f64;
-    let at_threshold = (threshold * count) as u64;
-    let first = calibration.bins.first().map_or(0, |bin| bin[0]).min(at_threshold);
-    let last = calibration.bins.last().map_or(0, |bin| bin[0]).max(at_threshold);
-    let figure = Figure::half("fig-probability", "Probabilities", 340, |size| {
-        let most_bars = if size.is_narrow() { BARS / 2 } else { BARS };
-        let together = (last - first + 1).div_ceil(most_bars).max(1);
-        let bars = (last - first) / together + 1;
-        let mut sums = vec![Outcomes::default(); bars as usize];
-        for bin in &calibration.bins {
+/// Bins in groups of equally many, from the first to the last that has an evaluation or the threshold, and some about them if
+/// these are few.
+struct Histogram {
+    /// Where each group begins, and the end of the last.
+    edges: Vec<f64>,
+    sums: Vec<Outcomes>,
+}
+
+impl Histogram {
+    fn of(bin_count: usize, bins: &[BinRow], threshold: f64, bars: u64) -> Self {
+        let count = bin_count as u64;
+        let at_threshold = ((threshold * count as f64) as u64).min(count - 1);
+        let mut first = bins.first().map_or(0, |bin| bin[0]).min(at_threshold);
+        let mut last = bins.last().map_or(0, |bin| bin[0]).max(at_threshold);
+        let least = (RANGE_MIN * count as f64) as u64;
+        let lacking = least.saturating_sub(last - first + 1);
+        first = first.saturating_sub(lacking.div_ceil(2));
+        last = (last + lacking.div_ceil(2)).min(count - 1);
+        let together = (last - first + 1).div_ceil(bars).max(1);
+        let mut sums = vec![Outcomes::default(); ((last - first) / together + 1) as usize];
+        for bin in bins {
             let sum = &mut sums[((bin[0] - first) / together) as usize];
-            *sum = sum.plus(crate::report::observe::outcomes_of(bin));
+            *sum = sum.plus(outcomes_of(bin));
         }
-        let place = |bar: usize| (first + bar as u64 * together) as f64 / count;
-        let width = together as f64 / count;
-        let layer = |below: fn(&Outcomes) -> u64, own: fn(&Outcomes) -> u64| {
-            let shown = sums.iter().enumerate().filter(move |(_, sum)| own(sum) > 0);
-            let corner = shown.map(move |(bar, sum)| {
-                let (from, to) = (below(sum) as f64, (below(sum) + own(sum)) as f64);
-                [(place(bar), from), (place(bar) + width * 0.94, to)]
-            });
-            corner.collect::<Vec<_>>()
+        let edges = (0..=sums.len() as u64).map(|bar| (first + bar * together) as f64 / count as f64).collect();
+        Self { edges, sums }
+    }
+
+    fn most(&self) -> f64 {
+        self.sums.iter().map(Outcomes::total).max().unwrap_or(0) as f64
+    }
+
+    /// Whether few bars tower over the others, which can then be seen on a logarithmic axis only.
+    fn is_uneven(&self) -> bool {
+        let shown = self.sums.iter().map(Outcomes::total).filter(|&total| total > 0);
+        let tall = shown.clone().filter(|&total| total as f64 >= self.most() / 20.0).count();
+        4 * tall < shown.count()
+    }
+
+    /// The outcomes on one another.
+    fn stacked(&self) -> Vec<Mark> {
+        let layer = |below: fn(&Outcomes) -> u64, own: fn(&Outcomes) -> u64, ink| {
+            let shown = self.sums.iter().enumerate().filter(|(_, sum)| own(sum) > 0);
+            let bar = |(bar, sum): (usize, &Outcomes)| {
+                let (from, to) = (self.edges[bar], self.edges[bar + 1]);
+                [(from, below(sum) as f64), (from + (to - from) * 0.94, (below(sum) + own(sum)) as f64)]
+            };
+            Mark::Bars(shown.map(bar).collect(), ink, 0.9)
         };
-        let most = sums.iter().map(Outcomes::total).max().map_or(0.0, |most| most as f64);
-        let range = (place(0), place(sums.len()));
-        vec![Panel {
-            x: Axis::exact("probability", range, size.x_labels()),
-            y: Axis::from_zero("evaluations", most, 5),
-            weight: 1.0,
-            marks: vec![
-                Mark::Bars(layer(|_| 0, |sum| sum.up), Ink::Up, 0.9),
-                Mark::Bars(layer(|sum| sum.up, |sum| sum.down), Ink::Down, 0.9),
-                Mark::Bars(layer(|sum| sum.up + sum.down, |sum| sum.tied + sum.unknown), Ink::Tied, 0.9),
-                Mark::Rule((threshold, 0.0), (threshold, most), Ink::Text),
-            ],
-        }]
+        vec![
+            layer(|_| 0, |sum| sum.up, Ink::Up),
+            layer(|sum| sum.up, |sum| sum.down, Ink::Down),
+            layer(|sum| sum.up + sum.down, |sum| sum.tied + sum.unknown, Ink::Tied),
+        ]
+    }
+
+    /// A line for each outcome, log10: heights on one another would mean nothing there.
+    fn outlined(&self) -> Vec<Mark> {
+        let line = |own: fn(&Outcomes) -> u64, ink| {
+            let height = |sum| (own(sum) as f64).log10().max(FLOOR);
+            let steps = self.sums.iter().enumerate();
+            let corners = steps.flat_map(|(bar, sum)| [bar, bar + 1].map(|edge| (self.edges[edge], height(sum))));
+            Mark::Line(corners.collect(), ink, 1.5)
+        };
+        vec![
+            line(|sum| sum.tied + sum.unknown, Ink::Tied),
+            line(|sum| sum.down, Ink::Down),
+            line(|sum| sum.up, Ink::Up),
+        ]
+    }
+}
+
+fn histogram(calibration: &Calibration, threshold: f64) -> Slot {
+    let of = |bars| Histogram::of(calibration.bin_count, &calibration.bins, threshold, bars);
+    let is_uneven = of(BARS / 2).is_uneven();
+    let figure = Figure::half("fig-probability", "Probabilities", 340, |size| {
+        let narrower = if size.is_narrow() { 2 } else { 1 };
+        let bars = if is_uneven { BARS / 2 } else { BARS };
+        let histogram = of(bars / narrower);
+        let most = histogram.most();
+        let (y, mut marks) = if is_uneven {
+            let most = most.log10();
+            let mut y = Axis::powers("evaluations, logarithmic", (0.0, most));
+            y.range = (FLOOR, most * 1.05);
+            y.ticks.retain(|&(at, _)| at <= y.range.1);
+            (y, histogram.outlined())
+        } else {
+            (Axis::from_zero("evaluations", most, 5), histogram.stacked())
+        };
+        marks.push(Mark::Rule((threshold, y.range.0), (threshold, y.range.1), Ink::Text));
+        let range = extent(histogram.edges.iter().copied());
+        vec![Panel { x: Axis::linear("probability", range, size.x_labels()), y, weight: 1.0, marks }]
     });
     figure
         .legend(Ink::Up, "mid rose")
@@ -78,22 +137,26 @@ fn threshold(calibration: &Calibration, threshold: f64) -> Slot {
         let known = side.up + side.down + side.tied;
         if known > 0 { part as f64 / known as f64 } else { 0.0 }
     };
+    let right = [calibration.below.down, calibration.at_or_above.up];
     let figure = Figure::half("fig-threshold", "On each side of the threshold", 340, |size| {
         let mut marks = Vec::new();
-        for (row, side) in sides.iter().enumerate() {
+        for (row, (side, right)) in sides.iter().zip(right).enumerate() {
             let row = row as f64;
             let mut from = 0.0;
             for (part, ink) in [(side.up, Ink::Up), (side.tied, Ink::Tied), (side.down, Ink::Down)] {
                 let width = share(side, part);
                 if part > 0 {
-                    marks.push(Mark::Bars(vec![[(from, row - 0.32), (from + width, row + 0.32)]], ink, 0.9));
-                }
-                if width > 0.12 {
-                    let label = format!("{} %", fixed(100.0 * width, 1));
-                    marks.push(Mark::Words((from, row), label, Ink::Text, true));
+                    marks.push(Mark::Bars(vec![[(from, row - 0.26), (from + width, row + 0.26)]], ink, 0.9));
                 }
                 from += width;
             }
+            let known = side.up + side.down + side.tied;
+            let words = if known > 0 {
+                format!("right {} % of {}", fixed(100.0 * share(side, right), 1), fixed(known as f64, 0))
+            } else {
+                "none".into()
+            };
+            marks.push(Mark::Words((0.0, row + 0.38), words, Ink::Text, true));
         }
         vec![Panel {
             x: Axis::share(
@@ -101,7 +164,7 @@ fn threshold(calibration: &Calibration, threshold: f64) -> Slot {
                 (0.0, 1.0),
                 if size.is_narrow() { 4 } else { 6 },
             ),
-            y: Axis::names(format!("probability {threshold}"), names.clone()),
+            y: Axis::names(format!("threshold {threshold}"), names.clone()),
             weight: 1.0,
             marks,
         }]
@@ -114,6 +177,15 @@ fn threshold(calibration: &Calibration, threshold: f64) -> Slot {
         .slot()
 }
 
+/// The 95 % interval of a share of `count` trials, by Wilson's score.
+fn wilson(share: f64, count: f64) -> (f64, f64) {
+    const Z: f64 = 1.959_963_985;
+    let centre = share + Z * Z / (2.0 * count);
+    let half = Z * (share * (1.0 - share) / count + Z * Z / (4.0 * count * count)).sqrt();
+    let whole = 1.0 + Z * Z / count;
+    (((centre - half) / whole).max(0.0), ((centre + half) / whole).min(1.0))
+}
+
 fn reliability(calibration: &Calibration) -> Slot {
     let rows: Vec<_> = calibration.reliability.iter().filter(|row| row.moved > 0).collect();
     let most = rows.iter().map(|row| row.moved).max().unwrap_or(0) as f64;
@@ -124,6 +196,10 @@ fn reliability(calibration: &Calibration) -> Slot {
         let points: Vec<(f64, f64)> =
             rows.iter().filter_map(|row| Some((row.mean_probability?, row.up_share?))).collect();
         let discs = rows.iter().zip(&points).map(|(row, &(x, y))| (x, y, 2.5 + 6.0 * (row.moved as f64 / most).sqrt()));
+        let whiskers = rows.iter().zip(&points).map(|(row, &(x, y))| {
+            let (low, high) = wilson(y, row.moved as f64);
+            Mark::Line(vec![(x, low), (x, high)], Ink::Series(0), 1.0)
+        });
         let bars = rows.iter().map(|row| [(row.from + 0.005, 0.0), (row.from + 0.095, row.moved as f64)]);
         let labels = size.x_labels().min(6);
         vec![
@@ -131,11 +207,13 @@ fn reliability(calibration: &Calibration) -> Slot {
                 x: Axis::exact("", (0.0, 1.0), labels),
                 y: Axis::share("share of rises among the moves", (0.0, 1.0), 5),
                 weight: 2.4,
-                marks: vec![
-                    Mark::Rule((0.0, 0.0), (1.0, 1.0), Ink::Muted),
-                    Mark::Line(points.clone(), Ink::Series(0), 1.2),
-                    Mark::Discs(discs.collect(), Ink::Series(0), 0.9),
-                ],
+                marks: std::iter::once(Mark::Rule((0.0, 0.0), (1.0, 1.0), Ink::Muted))
+                    .chain(whiskers)
+                    .chain([
+                        Mark::Line(points.clone(), Ink::Series(0), 1.2),
+                        Mark::Discs(discs.collect(), Ink::Series(0), 0.9),
+                    ])
+                    .collect(),
             },
             Panel {
                 x: Axis::exact("mean probability, by tenths", (0.0, 1.0), labels),
@@ -146,7 +224,7 @@ fn reliability(calibration: &Calibration) -> Slot {
         ]
     });
     figure
-        .caption("A model that means what it says lies on the dashed line. The area of a mark goes with its evaluations. Ties are left out.")
+        .caption("A model that means what it says lies on the dashed line. Vertical lines are 95\u{a0}% intervals (Wilson), counts are below. Ties are left out.")
         .slot()
 }
 
@@ -167,4 +245,44 @@ fn roc(calibration: &Calibration) -> Slot {
     })
     .caption(format!("The area under the curve is {auc:.4}; 0.5 is no better than a coin. Ties are left out."))
     .slot()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn intervals_of_shares_are_those_of_wilson() {
+        // By hand: 0.5 ± 1.96 · √(0.025 + 1.96² ÷ 400) ÷ (1 + 1.96² ÷ 10), and 0 to 1.96² ÷ (5 + 1.96²).
+        for (share, count, low, high) in [(0.5, 10.0, 0.236_593, 0.763_407), (0.0, 5.0, 0.0, 0.434_482)] {
+            let interval = wilson(share, count);
+            assert!((interval.0 - low).abs() < 1e-6 && (interval.1 - high).abs() < 1e-6, "{interval:?}");
+        }
+    }
+
+    #[test]
+    fn a_histogram_holds_everything_and_its_threshold() {
+        for (bins, threshold) in [
+            (vec![[622, 3, 4, 5, 6]], 0.6),
+            (vec![[0, 1, 0, 0, 0], [999, 1, 0, 0, 0]], 1.0),
+            (vec![[999, 1, 2, 3, 0]], 0.999_999),
+            (vec![[0, 1, 2, 3, 0]], 0.0),
+        ] {
+            for bars in [1, 7, 25, 100] {
+                let histogram = Histogram::of(1_000, &bins, threshold, bars);
+                let all: u64 = histogram.sums.iter().map(Outcomes::total).sum();
+                assert_eq!(all, bins.iter().map(|bin| bin[1..].iter().sum::<u64>()).sum::<u64>());
+                let (from, to) = (histogram.edges[0], histogram.edges[histogram.sums.len()]);
+                assert!(from <= threshold && threshold <= to + 1e-9 && histogram.sums.len() <= bars as usize);
+            }
+        }
+    }
+
+    #[test]
+    fn towers_need_a_logarithm() {
+        let uneven = |bins: &[[u64; 5]]| Histogram::of(1_000, bins, 0.5, 50).is_uneven();
+        let low: Vec<_> = (1..50).map(|bin| [bin * 20, 3, 0, 0, 0]).collect();
+        assert!(!uneven(&low) && !uneven(&low[..1]));
+        assert!(uneven(&[&[[0, 1_000, 0, 0, 0]], &low[..]].concat()));
+    }
 }

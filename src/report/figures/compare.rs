@@ -51,10 +51,12 @@ fn profit(runs: &[Material]) -> Slot {
         let line = |(number, run): (usize, &Material)| {
             let count = run.table.len() as f64;
             let sums = run.table.profit.iter().enumerate().scan(0.0, |sum, (at, profit)| {
+                let before = *sum;
                 *sum += profit;
-                Some(((at + 1) as f64 / count, 1e4 * *sum / run.numbers.bought))
+                let x = (at + 1) as f64 / count;
+                Some([before, *sum].map(|sum| (x, 1e4 * sum / run.numbers.bought)))
             });
-            (number, thinned(std::iter::once((0.0, 0.0)).chain(sums), (0.0, 1.0), places))
+            (number, thinned(std::iter::once((0.0, 0.0)).chain(sums.flatten()), (0.0, 1.0), places))
         };
         with_trades.map(line).collect()
     };

@@ -48,7 +48,8 @@ fn percentiles(material: &Material) -> Slot {
             Mark::Line(curve.clone(), ink_of(stages[number]), if is_total { 4.5 } else { 1.5 })
         });
         vec![Panel {
-            x: Axis::nines("share of frames at or below", greatest, size.is_narrow()),
+            x: Axis::nines("share of frames at or below", greatest, size.is_narrow())
+                .ending_with("max", size.is_narrow()),
             y: Axis::nanoseconds("latency", extent(points().map(|&(_, y)| y))),
             weight: 1.0,
             marks: marks.collect(),

@@ -8,7 +8,7 @@ use crate::report::figures::compare::figures;
 use crate::report::material::Material;
 use std::fmt::{self, Write};
 
-/// A table: its name, and its rows by path.
+/// A table: its name, and its rows by path; the path of an interval has `low` and `high` below it.
 type Rows = &'static [(&'static str, &'static str, Shown)];
 
 const PROFIT: Rows = &[
@@ -17,12 +17,10 @@ const PROFIT: Rows = &[
     ("bought, quote", "trades.bought", Shown::Money),
     ("gross profit, quote", "trades.gross_profit", Shown::Profit),
     ("gross profit per trade, bp", "trades.gross_bps", Shown::Signed(3)),
-    ("… 95 % from", "trades.interval.gross_bps.low", Shown::Signed(3)),
-    ("… 95 % to", "trades.interval.gross_bps.high", Shown::Signed(3)),
+    ("… 95 % interval", "trades.interval.gross_bps", Shown::Signed(3)),
     ("fee, bp per side", "trades.fee_bps", Shown::Plain),
     ("net profit per trade, bp", "trades.net_bps", Shown::Signed(3)),
-    ("… 95 % from", "trades.interval.net_bps.low", Shown::Signed(3)),
-    ("… 95 % to", "trades.interval.net_bps.high", Shown::Signed(3)),
+    ("… 95 % interval", "trades.interval.net_bps", Shown::Signed(3)),
     ("break-even fee, bp per side", "trades.break_even_fee_bps", Shown::Fixed(3)),
     ("deepest drawdown, gross, quote", "trades.drawdown_max", Shown::Money),
     ("profit per trade, median, bp", "trades.profit_bps.p50", Shown::Signed(3)),
@@ -82,7 +80,13 @@ fn table(out: &mut String, title: &str, rows: Rows, runs: &[Material], documents
     for (name, path, shown) in rows {
         write!(out, "<tr><th>{name}</th>")?;
         for (number, document) in documents.iter().enumerate() {
-            out.push_str(&document.cell(path, *shown, &format!(" data-run=\"{number}\"")));
+            let run = format!(" data-run=\"{number}\"");
+            if path.starts_with("trades.interval.") {
+                let [low, high] = ["low", "high"].map(|end| document.span_with(&format!("{path}.{end}"), *shown, &run));
+                write!(out, "<td class=\"n\">{low} to {high}</td>")?;
+            } else {
+                out.push_str(&document.cell(path, *shown, &run));
+            }
         }
         writeln!(out, "</tr>")?;
     }

@@ -125,8 +125,13 @@ impl Document {
 
     /// A number in a sentence.
     pub fn span(&self, path: &str, shown: Shown) -> String {
+        self.span_with(path, shown, "")
+    }
+
+    /// The same; `more` are further attributes.
+    pub fn span_with(&self, path: &str, shown: Shown, more: &str) -> String {
         let text = self.number(path).map_or_else(|| "–".into(), |value| shown.text(value));
-        format!("<span {}>{text}</span>", self.attributes(path))
+        format!("<span {}{more}>{text}</span>", self.attributes(path))
     }
 
     /// A number in a table; `more` are further attributes.

@@ -43,10 +43,15 @@ fn remarks<'a>(out: &mut String, remarks: impl IntoIterator<Item = &'a String>) 
 /// Figures side by side where there is room.
 fn write_slots(out: &mut String, slots: &[Slot]) -> fmt::Result {
     writeln!(out, "<div class=\"figures\">")?;
+    let mut room_beside = false;
     for slot in slots {
+        // What is missing takes the place beside half a figure.
+        let beside = if room_beside { " half" } else { "" };
+        room_beside = !room_beside && matches!(slot, Slot::Drawn(figure) if figure.half);
         match slot {
             Slot::Missing(title, why) => {
-                writeln!(out, "<p class=\"missing\"><strong>{}.</strong> {}</p>", escaped(title), escaped(why))?;
+                let (title, why) = (escaped(title), escaped(why));
+                writeln!(out, "<p class=\"missing{beside}\"><strong>{title}.</strong> {why}</p>")?;
             }
             Slot::Drawn(figure) => {
                 let class = if figure.half { " class=\"half\"" } else { "" };

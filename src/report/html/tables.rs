@@ -175,6 +175,17 @@ pub fn stages(out: &mut String, material: &Material, document: &Document) -> fmt
     Ok(())
 }
 
+/// A counter's name in words, those of the terminal.
+fn counter_name(field: &str) -> String {
+    match field {
+        "other_products_frames" => "other products' frames".into(),
+        "none_book_too_thin" => "not evaluated: book too thin".into(),
+        "none_warming_up" => "not evaluated: warming up".into(),
+        "full_ring_waits" => "full-ring waits".into(),
+        _ => field.replace('_', " "),
+    }
+}
+
 /// Everything that was counted.
 pub fn counters(out: &mut String, material: &Material, document: &Document) -> fmt::Result {
     let Some(run) = &material.run else { return Ok(()) };
@@ -234,7 +245,7 @@ pub fn counters(out: &mut String, material: &Material, document: &Document) -> f
         writeln!(out, "<div><h3>{title}</h3><div class=\"scroll\"><table><tbody>")?;
         for name in names {
             let cell = document.cell(&format!("{path}.{name}"), Shown::Count, "");
-            writeln!(out, "<tr><th>{}</th>{cell}</tr>", name.replace('_', " "))?;
+            writeln!(out, "<tr><th>{}</th>{cell}</tr>", counter_name(name))?;
         }
         let faults: &[FaultCount] = match path {
             "counters.feed" => &run.counters.feed.faults_by_kind,
@@ -263,7 +274,14 @@ pub fn settings(out: &mut String, material: &Material) -> fmt::Result {
     let alias = run.run.streamed_as.as_ref().map(|alias| format!(" (streamed as {alias})")).unwrap_or_default();
     let features = settings.model.features.len();
     let threads = if timing.fused { "one thread" } else { "two threads" };
-    let core = |core: Option<usize>| core.map_or_else(|| "any".into(), |core| core.to_string());
+    let core = |thread: &str, core: Option<usize>| match core {
+        Some(core) => format!("{thread} on core {core}"),
+        None => format!("{thread} not pinned"),
+    };
+    let cores = match (timing.feed_core, timing.engine_core) {
+        (None, None) => "not pinned".into(),
+        (feed, engine) => format!("{}, {}", core("feed", feed), core("engine", engine)),
+    };
     let mut rows = vec![
         ("product", format!("{}{alias}, tick {}, lot {}", run.run.product, run.run.tick, run.run.lot)),
         ("model", format!("{}, {features} feature{}", settings.model.path, if features == 1 { "" } else { "s" })),
@@ -278,15 +296,7 @@ pub fn settings(out: &mut String, material: &Material) -> fmt::Result {
                 settings.fee_bps
             ),
         ),
-        (
-            "threads",
-            format!(
-                "{threads}, feed on core {}, engine on core {}, wait {}",
-                core(timing.feed_core),
-                core(timing.engine_core),
-                timing.wait
-            ),
-        ),
+        ("threads", format!("{threads}, {cores}, wait {}", timing.wait)),
         (
             "ran for",
             format!(

@@ -17,7 +17,7 @@ pub fn finding(numbers: &TradeNumbers) -> String {
     let bps = |value: f64| format!("{} bp", Shown::Signed(3).text(value));
     let interval = |Interval { low, high }: Interval| format!("{} to {}", Shown::Signed(3).text(low), bps(high));
     let sure = numbers.interval.and_then(|interval| interval.net_bps).map(interval).unwrap_or_default();
-    let mean = format!("the mean trade made {}", bps(net));
+    let mean = format!("{} made {}", if numbers.trades == 1 { "it" } else { "the mean trade" }, bps(net));
     match numbers.finding {
         Finding::NoTrades => "No trade was closed.".into(),
         Finding::TooFew => {
@@ -27,14 +27,16 @@ pub fn finding(numbers: &TradeNumbers) -> String {
                 );
             };
             let trades = fixed(numbers.trades as f64, 0);
-            let plural = |count: usize| if count == 1 { "" } else { "s" };
+            let plural = if numbers.trades == 1 { "" } else { "s" };
+            let block_s = fixed(interval.settings.block_s, 0);
+            let blocks = match interval.blocks {
+                0 => format!("less than one block of {block_s} s"),
+                1 => format!("1 whole block of {block_s} s"),
+                more => format!("{more} whole blocks of {block_s} s"),
+            };
             format!(
-                "Not enough trades to tell: {trades} trade{} in {} whole block{} of {} s, where at least {TRADES_MIN} trades and \
-                 {BLOCKS_MIN} blocks are needed. {fee} {mean}.",
-                plural(numbers.trades as usize),
-                interval.blocks,
-                plural(interval.blocks),
-                fixed(interval.settings.block_s, 0)
+                "Not enough trades to tell: {trades} trade{plural} in {blocks}, where at least {TRADES_MIN} trades and \
+                 {BLOCKS_MIN} blocks are needed. {fee} {mean}."
             )
         }
         Finding::Gain => format!("{fee} a gain: {mean}; the 95\u{a0}% interval of the mean, {sure}, lies above zero."),
@@ -89,7 +91,7 @@ pub fn write(out: &mut String, material: &Material, document: &Document) -> fmt:
         let path = |end| format!("trades.interval.{which}.{end}");
         document.get(&path("low")).is_some().then(|| {
             let span = |end| document.span(&path(end), Shown::Signed(3));
-            format!("95\u{a0}%: {} to {}", span("low"), span("high"))
+            format!("95\u{a0}%: {} to\u{a0}{}", span("low"), span("high"))
         })
     };
     let no_interval = "no interval";
