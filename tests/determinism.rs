@@ -12,7 +12,7 @@ const REPLAYS: usize = 20;
 /// Everything of a report that does not depend on when or how fast it ran.
 fn numbers(report: &str) -> String {
     let timeless = |line: &&str| {
-        let timed = ["threads", "bound by", "ran for", "full-ring waits", "writer waits"];
+        let timed = ["threads", "bound by", "feed waited", "ran for", "full-ring waits", "writer waits"];
         !timed.iter().any(|name| line.trim_start().starts_with(name))
     };
     let (before_latency, _) = report.split_once("\nlatency").expect("a latency table");
