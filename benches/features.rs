@@ -8,7 +8,7 @@ mod common;
 use common::{Arm, Parsed, Work, captures, compare};
 use papertrader::book::{Book, Level};
 use papertrader::event::FrameKind;
-use papertrader::features::{FeatureSet, Row, SEED, Weights, ln};
+use papertrader::features::{FeatureSet, Row, SEED, Weights};
 use papertrader::units::Scale;
 use std::hint::black_box;
 
@@ -71,20 +71,6 @@ fn plain(book: &Book, weights: &[f64; 28]) -> f64 {
     row.iter().zip(weights).map(|(value, weight)| value * weight).sum()
 }
 
-/// What the features take logarithms of after every frame: five sizes of each side and both averages, by four.
-fn arguments(scale: Scale, frames: &[Parsed]) -> Vec<[f64; ln::LANES]> {
-    let mut features = FeatureSet::new(&SEED);
-    let (mut row, mut numbers) = (Row::default(), Vec::new());
-    run(scale, frames, |book| {
-        if features.update(book, 0, &mut row).is_ok() {
-            let values = row.values(SEED.len());
-            numbers.extend(values[13..23].iter().map(|ln| ln.exp()).chain([values[24], values[25]]));
-        }
-        0.0
-    });
-    numbers.as_chunks().0.to_vec()
-}
-
 fn main() {
     let weights = weights();
     for capture in captures() {
@@ -115,24 +101,5 @@ fn main() {
         let [ours_ns, plain_ns] =
             [times_ns[0], times_ns[1]].map(|time_ns| (time_ns - book_ns[0]) / frames.len() as f64);
         println!("  without the book: {ours_ns:.1} ns a frame, plain {plain_ns:.1}, {:.2}x\n", plain_ns / ours_ns);
-
-        let arguments = arguments(scale, &frames);
-        compare(
-            &format!("features, {}: logarithms, {} a frame", capture.name, arguments.len() * ln::LANES / frames.len()),
-            Work { frames: frames.len(), levels: arguments.len() * ln::LANES, bytes: 0 },
-            &mut [
-                Arm::new("packed", || {
-                    arguments.iter().fold(0, |sum: u64, &numbers| {
-                        let mut lanes = [numbers];
-                        ln::ln(&mut lanes);
-                        lanes[0].iter().fold(sum, |sum, &value| sum.wrapping_add(steps(value)))
-                    })
-                }),
-                Arm::new("f64::ln", || {
-                    arguments.as_flattened().iter().fold(0, |sum: u64, number| sum.wrapping_add(steps(number.ln())))
-                }),
-            ],
-        );
-        println!();
     }
 }
