@@ -87,6 +87,9 @@ impl Default for Openings {
         let mut openings = Self { bid: [0; OPENING_HEAD], ask: [0; OPENING_HEAD], time_bytes: TIME_MAX };
         openings.bid[..BID.len()].copy_from_slice(BID);
         openings.ask[..ASK.len()].copy_from_slice(ASK);
+        // Some time, for what equals an opening needs no further check.
+        let is_time = openings.set_time(b"1970-01-01T00:00:00.000000000Z  ", TIME_MAX);
+        debug_assert!(is_time);
         openings
     }
 }
@@ -532,6 +535,23 @@ mod tests {
             let mut parser = Parser::new(PRODUCT);
             parser.parse(usual_frames()[(which + 1) % 5].as_bytes(), SCALE, &mut Vec::new()).unwrap();
             both_by(&mut parser, &message, Scale { price_decimals: decimals, size_decimals: decimals });
+        }
+    }
+
+    /// A reader that had seen no message yet took these for a time, since it remembered what it took no string to hold.
+    #[test]
+    fn what_was_remembered_at_first_stood_in_a_message() {
+        let level = r#"{"side":"bid","event_time":"1970-01-01T00:00:00.000000000Z","price_level":"61804.70","new_quantity":"1"}"#;
+        let good = format!(
+            r#"{{"channel":"l2_data","client_id":"","timestamp":"1970-01-01T00:00:16.618936965Z","sequence_num":17,"events":[{{"type":"update","product_id":"{PRODUCT}","updates":[{}]}}]}}"#,
+            [level; 4].join(",")
+        );
+        assert!(both(good.as_bytes(), SCALE).is_some());
+        let stamp = good.replace("1970-01-01T00:00:16", r#"""""""""""""""""""16"#);
+        assert_eq!(both(stamp.as_bytes(), SCALE), None);
+        for nothing in ["\0", "\"", " "] {
+            let opening = &level[28..64];
+            assert_eq!(both(good.replace(opening, &nothing.repeat(opening.len())).as_bytes(), SCALE), None);
         }
     }
 }

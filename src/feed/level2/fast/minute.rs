@@ -7,7 +7,7 @@ use crate::clock::parse_utc_ns;
 /// Reads time stamps of which most lie in the same minute as the one before.
 #[derive(Debug)]
 pub struct Minute {
-    /// `2024-08-08T23:54:`; at first what no string holds.
+    /// `2024-08-08T23:54:`. Never anything else, so that what equals it needs no further check.
     text: [u8; 17],
     /// Its beginning, Unix nanoseconds.
     start_ns: i64,
@@ -15,7 +15,7 @@ pub struct Minute {
 
 impl Default for Minute {
     fn default() -> Self {
-        Self { text: [b'"'; 17], start_ns: 0 }
+        Self { text: *b"1970-01-01T00:00:", start_ns: 0 }
     }
 }
 
@@ -63,6 +63,7 @@ mod tests {
     fn a_minute_remembered_is_the_minute_of_the_text() {
         let mut minute = Minute::default();
         for text in [
+            "1970-01-01T00:00:01.000000002Z",
             "2024-08-08T23:54:16.618936965Z",
             "2024-08-08T23:54:59.999999999Z",
             "2024-08-08T23:54:60.999999999Z",
