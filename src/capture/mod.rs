@@ -4,10 +4,12 @@
 //! whose frame is an object that begins with the key `papertrader` is a [`Control`] line of the recorder: a connection
 //! opened or lost, a hole in the recording, or a frame that cannot stand on a line as it is.
 
+mod blocks;
 mod reader;
 mod writer;
 
-pub use reader::{CaptureReader, Cut, Item, Line, Progress};
+pub use blocks::Progress;
+pub use reader::{CaptureReader, Cut, Item, Line};
 pub use writer::{CaptureWriter, Compression};
 
 use data_encoding::BASE64;
