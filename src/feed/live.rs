@@ -4,6 +4,7 @@ use super::auth::Credentials;
 use super::backoff::Backoff;
 use super::intake::{Arrival, EngineGone, FaultNote, Intake, IntakeCounts, Publish, ScaleRule, Taken};
 use super::subscription;
+use super::vitals::{Patience, Vitals};
 use super::wire::{Connector, Received, Wire, WireError};
 use crate::clock::{Clock, wall_ns};
 use crate::event::Fault;
@@ -26,30 +27,6 @@ const SLEEP_MAX: Duration = Duration::from_millis(50);
 const CLOSE_MAX: Duration = Duration::from_millis(500);
 /// Messages between two looks at what is overdue while there is always another message.
 const MESSAGES_PER_LOOK: u32 = 256;
-
-/// How long the session waits before it gives a connection up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Patience {
-    /// From the subscription to the snapshot, and to its acknowledgement.
-    pub snapshot: Duration,
-    /// From heartbeat to heartbeat; the venue sends one a second.
-    pub heartbeat: Duration,
-    /// Without any byte.
-    pub bytes: Duration,
-    /// Without a frame of the product although heartbeats come.
-    pub stale_after: Duration,
-}
-
-impl Default for Patience {
-    fn default() -> Self {
-        Self {
-            snapshot: Duration::from_secs(10),
-            heartbeat: Duration::from_secs(5),
-            bytes: Duration::from_secs(10),
-            stale_after: Duration::from_secs(30),
-        }
-    }
-}
 
 /// What a live feed is told.
 #[derive(Debug)]
@@ -132,43 +109,6 @@ impl From<WireError> for End {
             _ => Fault::Disconnected,
         };
         Self::Fault(fault, error.to_string())
-    }
-}
-
-/// What has come over the connection in hand, and when, in stamps.
-struct Vitals {
-    subscribed: u64,
-    acknowledged: bool,
-    heartbeat: u64,
-    frame: u64,
-}
-
-impl Vitals {
-    fn new(now: u64) -> Self {
-        Self { subscribed: now, acknowledged: false, heartbeat: now, frame: now }
-    }
-
-    /// What is overdue, if anything is; `bytes` is the stamp of the last byte.
-    fn overdue(&self, patience: &Patience, clock: &Clock, synced: bool, bytes: u64) -> Option<(Fault, String)> {
-        let now = clock.stamp();
-        let late = |since: u64, limit: Duration| Duration::from_nanos(clock.between_ns(since, now)) > limit;
-        if late(bytes, patience.bytes) {
-            return Some((Fault::NoBytes, format!("no bytes for {:?}", patience.bytes)));
-        }
-        if late(self.heartbeat, patience.heartbeat) {
-            return Some((Fault::NoHeartbeat, format!("no heartbeat for {:?}", patience.heartbeat)));
-        }
-        if !synced && late(self.subscribed, patience.snapshot) {
-            return Some((Fault::NoSnapshot, format!("no snapshot {:?} after subscribing", patience.snapshot)));
-        }
-        if !self.acknowledged && late(self.subscribed, patience.snapshot) {
-            let text = format!("no acknowledgement {:?} after subscribing", patience.snapshot);
-            return Some((Fault::SubscriptionRefused, text));
-        }
-        if synced && late(self.frame, patience.stale_after) {
-            return Some((Fault::StaleProduct, format!("no frame of the product for {:?}", patience.stale_after)));
-        }
-        None
     }
 }
 

@@ -7,4 +7,5 @@ pub mod level2;
 pub mod live;
 pub mod sequence;
 pub mod subscription;
+pub mod vitals;
 pub mod wire;

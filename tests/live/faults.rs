@@ -6,7 +6,8 @@ use papertrader::event::Fault;
 use papertrader::exchange::faults::FaultKind;
 use papertrader::exchange::{ExchangeConfig, Pace, RunningExchange, SourceConfig};
 use papertrader::feed::intake::ScaleRule;
-use papertrader::feed::live::{LiveOutcome, LiveSettings, Patience};
+use papertrader::feed::live::{LiveOutcome, LiveSettings};
+use papertrader::feed::vitals::Patience;
 use papertrader::handoff::Wait;
 use std::time::Duration;
 

@@ -3,7 +3,8 @@
 use crate::support::PRODUCT;
 use papertrader::feed::backoff::Backoff;
 use papertrader::feed::intake::ScaleRule;
-use papertrader::feed::live::{LiveSettings, Patience};
+use papertrader::feed::live::LiveSettings;
+use papertrader::feed::vitals::Patience;
 use papertrader::feed::wire::{Connector, WireConfig};
 use papertrader::handoff::Wait;
 use serde_json::{Value, json};
