@@ -15,7 +15,7 @@ use papertrader::exchange::market::{MarketConfig, SyntheticMarket};
 use papertrader::exchange::message::{self, L2Kind};
 use papertrader::features::SEED;
 use papertrader::feed::intake::{Arrival, EngineGone, Intake, Publish, ScaleRule};
-use papertrader::latency::{Tables, recorder};
+use papertrader::latency::{Tables, UNMEASURED, recorder};
 use papertrader::model::{Model, ModelFile, logit_of, probability};
 use papertrader::observation::Observation;
 use papertrader::simulator::{SimulatorSettings, Trade};
@@ -29,7 +29,7 @@ use std::time::{Duration, Instant};
 use twin::Twin;
 
 /// Rounds. Of each arm the least time, which other programs disturb the least, and the median are told.
-const ROUNDS: usize = 15;
+const ROUNDS: usize = 16;
 /// Frames of the synthetic market.
 const SYNTHETIC_FRAMES: u64 = 20_000;
 /// Frames when nothing is measured.
@@ -139,6 +139,14 @@ impl Fused {
             black_box(self.intake.take(frame, &arrival, &mut self.engine).expect("a fused engine does not end"));
         }
     }
+
+    /// The same without a stamp, and so without a latency recorded.
+    fn run_unstamped(&mut self, input: &Input) {
+        for (ts_recv_ns, frame) in input.frames() {
+            let arrival = Arrival { ts_recv_ns, received: UNMEASURED, decoded: UNMEASURED };
+            black_box(self.intake.take(frame, &arrival, &mut self.engine).expect("a fused engine does not end"));
+        }
+    }
 }
 
 fn new_twin(input: &Input, model: &Model) -> Twin {
@@ -216,37 +224,34 @@ impl Parse {
 #[derive(Clone, Copy)]
 struct Round {
     fused: Duration,
+    unstamped: Duration,
     parse: Duration,
     twin: Duration,
 }
 
-fn round(input: &Input, model: &Model, fused_first: bool) -> Round {
-    let (mut fused, mut parse, mut twin) = (Fused::new(input, model, false), Parse::new(input), new_twin(input, model));
-    let run_fused = |fused: &mut Fused| {
+/// Runs every arm once, beginning with another one in each round.
+fn round(input: &Input, model: &Model, number: usize) -> Round {
+    let (mut fused, mut unstamped) = (Fused::new(input, model, false), Fused::new(input, model, false));
+    let (mut parse, mut twin) = (Parse::new(input), new_twin(input, model));
+    let mut times = [Duration::ZERO; 4];
+    for turn in 0..times.len() {
+        let arm = (number + turn) % times.len();
         let started = Instant::now();
-        fused.run(input);
-        started.elapsed()
-    };
-    let run_twin = |twin: &mut Twin| {
-        let started = Instant::now();
-        for (_, frame) in input.frames() {
-            black_box(twin.take(frame));
+        match arm {
+            0 => fused.run(input),
+            1 => unstamped.run_unstamped(input),
+            2 => parse.run(input),
+            _ => input.frames().for_each(|(_, frame)| {
+                black_box(twin.take(frame));
+            }),
         }
-        started.elapsed()
-    };
-    let (by_fused, by_twin) = if fused_first {
-        let time = run_fused(&mut fused);
-        (time, run_twin(&mut twin))
-    } else {
-        let time = run_twin(&mut twin);
-        (run_fused(&mut fused), time)
-    };
-    let started = Instant::now();
-    parse.run(input);
-    let times = Round { fused: by_fused, parse: started.elapsed(), twin: by_twin };
-    let totals = fused.engine.finish().totals;
-    assert_eq!(totals.trades, twin.trades().len() as u64);
-    times
+        times[arm] = started.elapsed();
+    }
+    for fused in [fused, unstamped] {
+        assert_eq!(fused.engine.finish().totals.trades, twin.trades().len() as u64);
+    }
+    let [fused, unstamped, parse, twin] = times;
+    Round { fused, unstamped, parse, twin }
 }
 
 /// The least, the median and the most.
@@ -258,7 +263,7 @@ fn spread(values: impl Iterator<Item = f64>) -> [f64; 3] {
 
 fn measure(input: &Input, model: &Model) {
     let (evaluations, trades) = compare(input, model);
-    let rounds: Vec<Round> = (0..ROUNDS).map(|at| round(input, model, at % 2 == 0)).collect();
+    let rounds: Vec<Round> = (0..ROUNDS).map(|number| round(input, model, number)).collect();
     let levels = {
         let mut fused = Fused::new(input, model, false);
         fused.run(input);
@@ -277,12 +282,16 @@ fn measure(input: &Input, model: &Model) {
         least_ns
     };
     let fused = arm("fused path", |round| round.fused);
+    arm("without stamps", |round| round.unstamped);
     arm("its intake alone", |round| round.parse);
     let twin = arm("obvious twin", |round| round.twin);
     let ratios = rounds.iter().map(|round| round.twin.as_secs_f64() / round.fused.as_secs_f64());
     let [least, median, most] = spread(ratios);
     println!("  twin / fused: {:.2} by the least times, {median:.2} by the median of the rounds' ratios", twin / fused);
     println!("                ({least:.2} to {most:.2})");
+    let stamps = rounds.iter().map(|round| round.fused.as_secs_f64() / round.unstamped.as_secs_f64() - 1.0);
+    let [_, stamps, _] = spread(stamps);
+    println!("  stamps and their recording: {:.1} % by the median of the rounds' ratios", 100.0 * stamps);
     println!("  the same {evaluations} probabilities within {TOLERANCE:e}, and the same {trades} trades\n");
 }
 
@@ -328,7 +337,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         } else {
             input.frames.truncate(TEST_FRAMES);
             let (evaluations, trades) = compare(&input, &model);
-            round(&input, &model, true);
+            round(&input, &model, 0);
             println!("{}: the same {evaluations} probabilities and {trades} trades; not measured", input.name);
         }
     }

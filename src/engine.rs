@@ -258,7 +258,7 @@ impl Engine {
                 self.simulator.buy(self.moment(head), logit, &self.book);
             }
         }
-        let decided = self.recorder.clock().stamp();
+        let decided = self.recorder.decision_stamp(head);
         self.counts.inferences += 1;
         self.status.inferred(logit);
         self.observe(head, Some(Evaluation { logit, decided }));

@@ -7,7 +7,7 @@ use super::level2::{BookPart, Channel, LevelError, Malformed, Message, Parser};
 use super::sequence::Sequence;
 use crate::clock::Clock;
 use crate::event::{Event, Fault, FaultCounts, FrameHead, FrameKind};
-use crate::latency::{STAGES_EVERY, UNSTAMPED};
+use crate::latency::{STAGES_EVERY, UNMEASURED, UNSTAMPED};
 use crate::units::{Decimal, Scale};
 
 /// Room for a frame's levels that is there from the start; larger frames, as snapshots are, enlarge it.
@@ -341,6 +341,7 @@ impl Intake {
         arrival: &Arrival,
         engine: &mut impl Publish,
     ) -> Result<(), EngineGone> {
+        let stages_stamped = sequence_num.is_multiple_of(STAGES_EVERY) && arrival.received != UNMEASURED;
         let head = FrameHead {
             kind,
             // At most FRAME_LEVELS_MAX.
@@ -351,7 +352,7 @@ impl Intake {
             ts_event_ns,
             received: arrival.received,
             decoded: arrival.decoded,
-            published: if sequence_num.is_multiple_of(STAGES_EVERY) { self.clock.stamp() } else { UNSTAMPED },
+            published: if stages_stamped { self.clock.stamp() } else { UNSTAMPED },
         };
         engine.publish(&head, &self.levels)
     }
