@@ -15,6 +15,7 @@
 // Words that everything uses.
 pub mod clock;
 pub mod event;
+pub(crate) mod swar;
 pub mod units;
 
 // From the wire to the ring.

@@ -94,6 +94,7 @@ pub(super) enum End {
 /// The file's bytes as blocks of whole lines.
 pub(super) struct BlockSource {
     input: Box<dyn Read + Send>,
+    is_plain: bool,
     carry: Vec<u8>,
 }
 
@@ -106,16 +107,17 @@ impl BlockSource {
             return Ok(None);
         }
         let counted = Counted { inner: io::Cursor::new(magic.clone()).chain(input), progress };
-        let input: Box<dyn Read + Send> = if magic.starts_with(GZIP_MAGIC) {
+        let (is_gzip, is_zstd) = (magic.starts_with(GZIP_MAGIC), magic == ZSTD_MAGIC);
+        let input: Box<dyn Read + Send> = if is_gzip {
             Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::with_capacity(READ_BYTES, counted)))
-        } else if magic == ZSTD_MAGIC {
+        } else if is_zstd {
             let mut decoder = zstd::Decoder::new(counted)?;
             decoder.window_log_max(ZSTD_WINDOW_LOG_MAX)?;
             Box::new(decoder)
         } else {
             Box::new(counted)
         };
-        Ok(Some(Self { input, carry: Vec::new() }))
+        Ok(Some(Self { input, is_plain: !is_gzip && !is_zstd, carry: Vec::new() }))
     }
 
     /// Fills `block`. A block with an `end` is the last.
@@ -173,6 +175,11 @@ pub(super) enum Blocks {
 }
 
 impl Blocks {
+    /// Whether the file is not compressed. Only before it is read ahead.
+    pub fn is_plain(&self) -> bool {
+        matches!(self, Self::Inline(source) if source.is_plain)
+    }
+
     /// Moves reading and decompressing to a thread of its own, which ends by itself with its last block or when nobody takes
     /// its blocks any more.
     pub fn ahead(self) -> io::Result<Self> {

@@ -2,6 +2,8 @@
 
 use super::blocks::{Block, BlockSource, Blocks, End, Progress};
 use super::{CaptureError, Control, LineError};
+use crate::swar;
+use crate::units::{COUNT_MAX, parse_count};
 use data_encoding::BASE64;
 use std::fs::File;
 use std::io::{self, Read};
@@ -112,6 +114,11 @@ impl CaptureReader {
     pub fn read_ahead(mut self) -> Result<Self, CaptureError> {
         self.blocks = self.blocks.ahead().map_err(|source| CaptureError::Open { path: self.path.clone(), source })?;
         Ok(self)
+    }
+
+    /// Whether the file is not compressed.
+    pub fn is_plain(&self) -> bool {
+        self.blocks.is_plain()
     }
 
     /// How far the file has been read.
@@ -247,7 +254,8 @@ enum Parsed<'a> {
 fn parse_line<'a>(line: &'a [u8], decoded: &mut Vec<u8>) -> Result<(i64, Parsed<'a>), LineError> {
     let space = memchr::memchr(b' ', line).ok_or(LineError::NoTime)?;
     let (time, frame) = (&line[..space], &line[space + 1..]);
-    let ts_recv_ns = crate::units::parse_count(time, 0).map_err(|_| LineError::NoTime)?;
+    let usual = swar::whole(time).filter(|&count| count <= COUNT_MAX);
+    let ts_recv_ns = usual.map_or_else(|| parse_count(time, 0), Ok).map_err(|_| LineError::NoTime)?;
     // COUNT_MAX is i64::MAX.
     let ts_recv_ns = ts_recv_ns as i64;
     if frame.is_empty() {

@@ -14,15 +14,15 @@
 //!
 //! A level begins with its side and its time, and nearly all levels of a message have the same time: what stands before the
 //! price is compared, sixty-four bytes at once, with what stood there in the level before. Digits are converted eight at a
-//! time in 64-bit integers (SWAR); the conversion is D. Lemire's, "Quickly parsing eight digits", 2018. A level is read from
-//! a window of fixed size, within which the compiler knows all offsets to be in bounds.
+//! time. A level is read from a window of fixed size, within which the compiler knows all offsets to be in bounds.
 
 mod decimal;
 mod minute;
 
 use crate::event::{Event, FrameKind};
+use crate::swar::EACH;
 use crate::units::{Scale, Side};
-use decimal::{BY_WORDS_MAX, Counts, EACH, OFFSET_MAX, WINDOW, Window, chunk, whole_number, word};
+use decimal::{BY_WORDS_MAX, Counts, OFFSET_MAX, WINDOW, Window, chunk, whole_number, word};
 use minute::Minute;
 
 /// Lengths of a level's time: `1970-01-01T00:00:00Z` up to nine digits of fraction.
@@ -80,11 +80,14 @@ struct Openings {
     ask: [u8; OPENING_HEAD],
     /// The time's length, from [`TIME_MIN`] to [`TIME_MAX`].
     time_bytes: usize,
+    /// Of any value: what differs is read again.
+    likely: Likely,
 }
 
 impl Default for Openings {
     fn default() -> Self {
-        let mut openings = Self { bid: [0; OPENING_HEAD], ask: [0; OPENING_HEAD], time_bytes: TIME_MAX };
+        let mut openings =
+            Self { bid: [0; OPENING_HEAD], ask: [0; OPENING_HEAD], time_bytes: TIME_MAX, likely: Likely::default() };
         openings.bid[..BID.len()].copy_from_slice(BID);
         openings.ask[..ASK.len()].copy_from_slice(ASK);
         // Some time, for what equals an opening needs no further check.
@@ -92,6 +95,26 @@ impl Default for Openings {
         debug_assert!(is_time);
         openings
     }
+}
+
+/// What the last level was like, as the next one most likely is.
+///
+/// Where a level ends depends on its side and on the lengths of its numbers, each of which is known only once what stands before
+/// it has been read. Compared with these, the first two are matters of prediction, and the processor reads on meanwhile: a level
+/// took 24.2 ns where it waited for all three and takes 20.2 (a spot book's, whose prices are of one length; 18.9 and 17.9 of a
+/// perpetual's). Sizes have lengths of their own: compared too, they took 28.
+#[derive(Clone, Copy, Debug, Default)]
+struct Likely {
+    is_ask: bool,
+    price_bytes: usize,
+}
+
+/// Why a level was not read.
+enum Unlikely {
+    /// It is otherwise than was likely, namely so.
+    Is(Likely),
+    /// It has to be read in the slow way.
+    Unusual,
 }
 
 /// Reads messages of the usual layout for one product.
@@ -189,10 +212,17 @@ impl Openings {
         counts: &[Counts; 2],
         levels: &mut Vec<Event>,
     ) -> Option<(usize, bool)> {
+        let mut likely = self.likely;
         while let Some(window) = text.get(at..).and_then(<[u8]>::first_chunk) {
-            let (level, bytes, separator) = match self.read_level(window, counts) {
-                Some(level) => level,
-                None => self.read_level_slowly(&text[at..], counts)?,
+            let (level, bytes, separator) = match self.read_level(window, counts, likely) {
+                Ok(level) => level,
+                // Twice at the most.
+                Err(Unlikely::Is(other)) => {
+                    likely = other;
+                    self.likely = other;
+                    continue;
+                }
+                Err(Unlikely::Unusual) => self.read_level_slowly(&text[at..], counts)?,
             };
             levels.push(level);
             prefetch(text, at + PREFETCH_BYTES);
@@ -204,32 +234,45 @@ impl Openings {
         Some((at, false))
     }
 
-    /// Reads the level at the window's start. Gives its length, the separator behind it included, and that separator. `None`
-    /// where it has another time than the level before, or numbers that [`Counts::read`] does not take.
+    /// Reads the level at the window's start. Gives its length, the separator behind it included, and that separator.
+    ///
+    /// # Errors
+    /// It is not as was likely, or it has another time than the level before, or numbers that [`Counts::read`] does not take.
     #[inline(always)]
-    fn read_level(&self, window: &Window, [price, size]: &[Counts; 2]) -> Option<(Event, usize, u8)> {
+    fn read_level(
+        &self,
+        window: &Window,
+        [price, size]: &[Counts; 2],
+        likely: Likely,
+    ) -> Result<(Event, usize, u8), Unlikely> {
         let is_ask = window[SIDE_AT] & 1 != 0;
-        let (opening, before_time) = if is_ask { (&self.ask, ASK.len()) } else { (&self.bid, BID.len()) };
+        if is_ask != likely.is_ask {
+            return Err(Unlikely::Is(Likely { is_ask, ..likely }));
+        }
+        let (opening, before_time) = if likely.is_ask { (&self.ask, ASK.len()) } else { (&self.bid, BID.len()) };
         let at = before_time + self.time_bytes + PRICE.len();
         let same = *chunk::<32, _>(window, 0) == opening[..32]
             && *chunk::<32, _>(window, 32) == opening[32..]
             && *chunk::<OPENING_TAIL, _>(window, at - OPENING_TAIL) == *PRICE_END;
         if !same {
-            return None;
+            return Err(Unlikely::Unusual);
         }
-        let (price_ticks, bytes) = price.read(window, at)?;
-        let at = at + bytes;
+        let (price_ticks, price_bytes) = price.read(window, at).ok_or(Unlikely::Unusual)?;
+        if price_bytes != likely.price_bytes {
+            return Err(Unlikely::Is(Likely { price_bytes, ..likely }));
+        }
+        let at = at + likely.price_bytes;
         if price_ticks == 0 || !is_quantity(window, at) {
-            return None;
+            return Err(Unlikely::Unusual);
         }
         let at = at + QUANTITY.len();
-        let (size_lots, bytes) = size.read(window, at)?;
-        let at = at + bytes;
+        let (size_lots, size_bytes) = size.read(window, at).ok_or(Unlikely::Unusual)?;
+        let at = at + size_bytes;
         if *chunk::<2, _>(window, at) != *br#""}"# {
-            return None;
+            return Err(Unlikely::Unusual);
         }
-        let side = if is_ask { Side::Ask } else { Side::Bid };
-        Some((Event::level(side, price_ticks, size_lots), at + 3, window[(at & OFFSET_MAX) + 2]))
+        let side = if likely.is_ask { Side::Ask } else { Side::Bid };
+        Ok((Event::level(side, price_ticks, size_lots), at + 3, window[(at & OFFSET_MAX) + 2]))
     }
 
     /// The same for any time and any number, and remembers the time.

@@ -1,5 +1,6 @@
 //! Decimals from words of eight bytes.
 
+use crate::swar::{digits, number};
 use crate::units::parse_count;
 
 /// A level is read from so many bytes: sixteen behind any offset. Offsets that depend on the text are masked, which tells the
@@ -24,9 +25,6 @@ pub fn chunk<const N: usize, const W: usize>(bytes: &[u8; W], at: usize) -> &[u8
     let at = at & OFFSET_MAX;
     bytes[at..at + N].first_chunk().expect("the slice has N bytes")
 }
-
-/// A byte in each of a word's eight places.
-pub const EACH: u64 = u64::from_le_bytes([1; 8]);
 
 /// How decimal texts become counts at a scale.
 #[derive(Debug)]
@@ -102,24 +100,6 @@ impl Counts {
 }
 
 const POWERS_OF_TEN: [u64; 9] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
-
-/// The values of a word's bytes as digits, and the high bits of the bytes that are none. Behind the first such byte both are
-/// anything.
-#[inline(always)]
-pub fn digits(text: u64) -> (u64, u64) {
-    let values = text ^ (EACH * u64::from(b'0'));
-    // A byte's high bit is set when its value is above 9. A carry from one such byte spoils only those behind it.
-    (values, (values.wrapping_add(EACH * (0x80 - 10)) | values) & (EACH * 0x80))
-}
-
-/// The number that eight bytes of digits, the most significant lowest, stand for.
-#[inline(always)]
-pub fn number(digits: u64) -> u64 {
-    const PAIRS: u64 = 0x0000_00ff_0000_00ff;
-    let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8);
-    let (even, odd) = (pairs & PAIRS, (pairs >> 16) & PAIRS);
-    even.wrapping_mul(100 + (1_000_000 << 32)).wrapping_add(odd.wrapping_mul(1 + (10_000 << 32))) >> 32
-}
 
 /// Reads a JSON number without sign, fraction and exponent from the beginning.
 #[inline]
