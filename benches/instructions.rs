@@ -6,11 +6,11 @@
 mod common;
 
 use common::{Frames, Parsed, captures, synthetic};
-use papertrader::book::{Book, Level};
+use papertrader::book::Book;
 use papertrader::clock::Clock;
 use papertrader::engine::{Engine, Outputs};
 use papertrader::event::{Event, FrameHead, FrameKind};
-use papertrader::features::{FeatureSet, Row, SEED, Weights};
+use papertrader::features::{FeatureSet, SEED, Weights};
 use papertrader::feed::intake::{Arrival, EngineGone, Intake, Publish, ScaleRule};
 use papertrader::feed::level2::Parser;
 use papertrader::latency::{EngineStamps, Recorder, STAGES_EVERY, UNSTAMPED, recorder};
@@ -63,22 +63,13 @@ fn stage_book(book: &mut Book, levels: &[Event]) {
 }
 
 #[inline(never)]
-fn stage_top_ten(book: &Book) {
-    let mut levels = [Level::default(); 10];
-    black_box(book.bids().top(&mut levels));
-    black_box(&levels);
-    black_box(book.asks().top(&mut levels));
-    black_box(&levels);
+fn stage_features(features: &mut FeatureSet, book: &Book) -> bool {
+    black_box(features.update(book, 0)).expect("a book of ordinary size")
 }
 
 #[inline(never)]
-fn stage_features(features: &mut FeatureSet, book: &Book, row: &mut Row) {
-    black_box(features.update(book, 0, row)).expect("a book of ordinary size");
-}
-
-#[inline(never)]
-fn stage_logit(weights: &Weights, row: &Row) {
-    black_box(weights.dot(row));
+fn stage_logit(features: &FeatureSet, weights: &Weights) {
+    black_box(features.dot(weights));
 }
 
 #[inline(never)]
@@ -144,21 +135,21 @@ fn main() {
 
 /// Book, features, logit and the recording of latencies, frame by frame.
 fn behind_the_ring(scale: Scale, parsed: &[Parsed]) {
-    let (mut book, mut features, mut row) = (Book::default(), FeatureSet::new(&SEED), Row::default());
-    let weights = Weights::new(&[0.5; 28]);
+    let (mut book, mut features) = (Book::default(), FeatureSet::new(&SEED));
+    let weights = Weights::new(&SEED, &[0.5; 28]);
     let (mut recorder, _tables) = recorder(Clock::new(), Duration::from_secs(3600));
     for (at, (kind, levels)) in parsed.iter().enumerate() {
         if *kind == FrameKind::Snapshot {
             book.begin_snapshot(scale);
             book.stage(levels);
             book.end_snapshot().expect("a book of ordinary size");
-            features.update(&book, 0, &mut row).expect("a book of ordinary size");
+            features.update(&book, 0).expect("a book of ordinary size");
             continue;
         }
         stage_book(&mut book, levels);
-        stage_top_ten(&book);
-        stage_features(&mut features, &book, &mut row);
-        stage_logit(&weights, &row);
+        if stage_features(&mut features, &book) {
+            stage_logit(&features, &weights);
+        }
         let from = at as u64 * 100_000;
         let head = FrameHead {
             kind: *kind,

@@ -2,7 +2,7 @@
 
 use crate::book::{Book, BookState};
 use crate::event::{Event, FaultCounts, FrameHead, FrameKind};
-use crate::features::{FeatureSet, NoFeatures, Row};
+use crate::features::{FeatureSet, NoFeatures};
 use crate::feed::intake::{EngineGone, Publish};
 use crate::handoff::{FrameTaker, Wait, for_room};
 use crate::latency::{EngineStamps, Recorder};
@@ -92,8 +92,9 @@ enum Treatment {
 pub struct Engine {
     book: Book,
     features: FeatureSet,
-    row: Row,
     model: Model,
+    /// The model's, for the features as they last were.
+    logit: f64,
     simulator: Simulator,
     recorder: Recorder,
     outputs: Outputs,
@@ -119,8 +120,8 @@ impl Engine {
         Self {
             book: Book::default(),
             features: FeatureSet::new(&model.features),
-            row: Row::default(),
             model,
+            logit: f64::NAN,
             simulator: Simulator::new(settings),
             recorder,
             outputs,
@@ -238,8 +239,8 @@ impl Engine {
     fn decide(&mut self, head: &FrameHead) -> Option<(u64, u64)> {
         let crossed = self.book.is_crossed_or_locked();
         self.counts.crossed_or_locked += u64::from(crossed);
-        match self.features.update(&self.book, head.ts_recv_ns, &mut self.row) {
-            Ok(()) => {}
+        let changed = match self.features.update(&self.book, head.ts_recv_ns) {
+            Ok(changed) => changed,
             Err(reason) => {
                 match reason {
                     NoFeatures::Thin => self.counts.thin += 1,
@@ -248,9 +249,12 @@ impl Engine {
                 self.observe(head, None);
                 return None;
             }
-        }
+        };
         let featured = self.recorder.stage_stamp(head);
-        let logit = self.model.logit(&self.row);
+        if changed {
+            self.logit = self.model.logit(&self.features);
+        }
+        let logit = self.logit;
         if self.simulator.wants(logit) {
             if crossed {
                 self.counts.purchases_withheld += 1;
@@ -263,7 +267,7 @@ impl Engine {
         self.status.inferred(logit);
         self.observe(head, Some(Evaluation { logit, decided }));
         if let Some(rows) = &mut self.outputs.rows {
-            rows.evaluated(&self.row, &mut self.counts.writer_waits);
+            rows.evaluated(&self.features, &mut self.counts.writer_waits);
         }
         Some((featured, decided))
     }

@@ -1,6 +1,6 @@
 //! Model files, and the logit that a model gives a row of features.
 
-use crate::features::{FEATURES_MAX, Feature, FeatureError, Row, SEED, Weights};
+use crate::features::{FEATURES_MAX, Feature, FeatureError, FeatureSet, SEED, Weights};
 use crate::small_file;
 use serde::{Deserialize, Serialize};
 use std::io;
@@ -258,8 +258,8 @@ impl Model {
         }
         Ok(Self {
             path: path.into(),
+            weights: Weights::new(&features, &coefficients),
             features,
-            weights: Weights::new(&coefficients),
             coefficients,
             intercept,
             mean: file.mean.clone(),
@@ -269,10 +269,10 @@ impl Model {
         })
     }
 
-    /// The log-odds that the mid will be higher, given a row of this model's features.
+    /// The log-odds that the mid will be higher, given this model's features as they last were.
     #[inline]
-    pub fn logit(&self, row: &Row) -> f64 {
-        self.intercept + self.weights.dot(row)
+    pub fn logit(&self, features: &FeatureSet) -> f64 {
+        self.intercept + features.dot(&self.weights)
     }
 }
 
@@ -296,7 +296,6 @@ mod tests {
     use super::*;
     use crate::book::Book;
     use crate::event::Event;
-    use crate::features::FeatureSet;
     use crate::units::{Scale, Side};
     use std::fs;
 
@@ -333,10 +332,10 @@ mod tests {
         book.begin_snapshot(Scale { price_decimals: 0, size_decimals: 0 });
         book.stage(&[Event::level(Side::Bid, 103, 1), Event::level(Side::Ask, 104, 9)]);
         book.end_snapshot().unwrap();
-        let mut row = Row::default();
-        FeatureSet::new(&model.features).update(&book, 0, &mut row).unwrap();
+        let mut features = FeatureSet::new(&model.features);
+        features.update(&book, 0).unwrap();
         let by_hand = 0.5 + 3.0 * (103.0 - 100.0) / 2.0 - 2.0 * (9.0 - 1.0) / 4.0;
-        assert!((model.logit(&row) - by_hand).abs() < 1e-12);
+        assert!((model.logit(&features) - by_hand).abs() < 1e-12);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What the engine hands the writer thread of every live frame, for reports: a fixed-size record by one push.
 
 use crate::book::Level;
-use crate::features::{FEATURES_MAX, Row};
+use crate::features::{FEATURES_MAX, FeatureSet};
 use crate::units::Scale;
 use rtrb::{Consumer, Producer, RingBuffer};
 use std::thread;
@@ -63,21 +63,21 @@ pub fn row_ring(width: usize) -> (RowSender, Consumer<f64>) {
 }
 
 impl RowSender {
-    /// Hands over the row of every [`ROW_EVERY`]th evaluation; waits when the ring is full, and counts the wait.
+    /// Hands over the features of every [`ROW_EVERY`]th evaluation; waits when the ring is full, and counts the wait.
     #[inline]
-    pub fn evaluated(&mut self, row: &Row, waits: &mut u64) {
+    pub fn evaluated(&mut self, features: &FeatureSet, waits: &mut u64) {
         self.until_next -= 1;
         if self.until_next == 0 {
             self.until_next = ROW_EVERY;
-            self.send(row, waits);
+            self.send(features, waits);
         }
     }
 
-    fn send(&mut self, row: &Row, waits: &mut u64) {
+    fn send(&mut self, features: &FeatureSet, waits: &mut u64) {
         let mut waited = false;
         loop {
             if let Ok(room) = self.ring.write_chunk_uninit(self.width) {
-                room.fill_from_iter(row.values(self.width).iter().copied());
+                room.fill_from_iter(features.values());
                 return;
             }
             // A writer that has gone has reported why, and the run is ending.
@@ -94,13 +94,15 @@ impl RowSender {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::features::SEED;
 
     #[test]
     fn every_sixteenth_row_goes_whole() {
         let (mut sender, mut rows) = row_ring(3);
+        let features = FeatureSet::new(&SEED[..3]);
         let mut waits = 0;
         for _ in 0..=2 * ROW_EVERY {
-            sender.evaluated(&Row::default(), &mut waits);
+            sender.evaluated(&features, &mut waits);
         }
         let mut values = 0;
         while rows.pop().is_ok() {
@@ -109,6 +111,6 @@ mod tests {
         assert_eq!((values, waits), (9, 0));
         drop(rows);
         // A full ring without a reader does not hold the engine.
-        (0..ROW_EVERY * ROW_RING as u32).for_each(|_| sender.evaluated(&Row::default(), &mut waits));
+        (0..ROW_EVERY * ROW_RING as u32).for_each(|_| sender.evaluated(&features, &mut waits));
     }
 }

@@ -1,7 +1,7 @@
 //! Books under comparison: ours, and the obvious one of two ordered maps.
 
 use super::{Arm, Parsed, mix, mix_level};
-use papertrader::book::{Book, Level};
+use papertrader::book::{Book, Level, TOP_LEVELS};
 use papertrader::event::FrameKind;
 use papertrader::units::{Scale, Side};
 use std::collections::BTreeMap;
@@ -24,6 +24,8 @@ pub trait Depth {
     /// Reads the [`TOP`] best levels of both sides and gives their checksum.
     fn top_sum(&self) -> u64;
 }
+
+const _: () = assert!(TOP <= TOP_LEVELS);
 
 /// The checksum of prices in ticks and sizes in lots, best first. It begins anew with every frame, so that no frame's work
 /// waits for the checksum of the one before.
@@ -103,7 +105,7 @@ impl Depth for Ours {
 
     fn top_sum(&self) -> u64 {
         let pair = |level: Level| (level.price_ticks, level.size_lots);
-        levels_sum(self.book.bids().levels().map(pair), self.book.asks().levels().map(pair))
+        levels_sum(self.book.bids().top().levels().map(pair), self.book.asks().top().levels().map(pair))
     }
 }
 

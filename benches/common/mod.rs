@@ -121,7 +121,7 @@ pub fn synthetic() -> Frames {
 /// One way to do the work: runs all of it, and gives a checksum and the time in nanoseconds.
 pub struct Arm<'a> {
     pub name: &'a str,
-    run: Box<dyn FnMut() -> (u64, f64) + 'a>,
+    pub run: Box<dyn FnMut() -> (u64, f64) + 'a>,
 }
 
 impl<'a> Arm<'a> {

@@ -56,12 +56,18 @@ impl Bitmap {
         self.slots.get(word).copied().unwrap_or(0)
     }
 
+    /// The words behind `word` in its group of 64 that have slots, as bits, the group's first lowest.
+    #[inline]
+    pub fn later_words(&self, word: usize) -> u64 {
+        // Shifting by the whole width would be no shift: the bits above `word` are those left after clearing up to it.
+        self.words.get(word / 64).map_or(0, |words| words & (u64::MAX << (word % 64)) & !(1 << (word % 64)))
+    }
+
     /// The first word after `word`, which is one of them, that has slots.
     #[inline]
     pub fn next_word_after(&self, word: usize) -> Option<usize> {
         let group = word / 64;
-        // Shifting by the whole width would be no shift: the bits above `word` are those left after clearing up to it.
-        let words_after = self.words[group] & (u64::MAX << (word % 64)) & !(1 << (word % 64));
+        let words_after = self.later_words(word);
         if words_after != 0 {
             return Some(group * 64 + words_after.trailing_zeros() as usize);
         }

@@ -6,7 +6,9 @@
 
 use super::bitmap::{Bitmap, SLOTS};
 use crate::units::COUNT_MAX;
+use std::hint::select_unpredictable;
 use std::marker::PhantomData;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Where the window puts the best level when it moves: a quarter is left for better prices.
 const BEST_SLOT: usize = SLOTS / 4;
@@ -66,6 +68,11 @@ pub struct Level {
     pub size_lots: u64,
 }
 
+/// The best levels lie close together where their slots take less than so many: two and a half words of the bitmap. Frames of
+/// a book whose ten best lie within 75 ticks took 84 ns if they were taken for close together and 90 if not, those of one whose
+/// ten best lie within 330 ticks 290 and 278 (medians; 11 and 36 levels a frame, AMD EPYC of family 25).
+const DENSE_SLOTS: usize = 160;
+
 /// A level outside the window.
 #[derive(Clone, Copy, Debug)]
 struct Far {
@@ -81,6 +88,69 @@ pub struct TooManyLevels;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CountOverflow;
 
+/// Levels of a side that are kept at hand.
+pub const TOP_LEVELS: usize = 10;
+/// Room for them in whole vectors of four numbers.
+pub const TOP_ROOM: usize = TOP_LEVELS.next_multiple_of(4);
+
+/// The [`TOP_LEVELS`] best levels of a side after a frame. Prices and sizes lie apart, for who computes with all of them.
+#[derive(Clone, Debug)]
+pub struct Top {
+    price_ticks: [u64; TOP_ROOM],
+    size_lots: [u64; TOP_ROOM],
+    len: usize,
+    version: u64,
+}
+
+impl Top {
+    fn new() -> Self {
+        /// Changes that a ladder has numbers for; beyond them it takes those of the next ladder.
+        const CHANGES: u64 = 1 << 40;
+        static LADDERS: AtomicU64 = AtomicU64::new(0);
+        // Relaxed: nothing else is read on the strength of the number.
+        let version = LADDERS.fetch_add(1, Ordering::Relaxed).wrapping_mul(CHANGES);
+        Self { price_ticks: [0; TOP_ROOM], size_lots: [0; TOP_ROOM], len: 0, version }
+    }
+
+    /// How many there are: [`TOP_LEVELS`], or as many as the side has.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether the side has no level.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Prices in ticks, the best first; behind the last level zeros.
+    #[inline]
+    pub fn price_ticks(&self) -> &[u64; TOP_ROOM] {
+        &self.price_ticks
+    }
+
+    /// Sizes in lots; behind the last level zeros.
+    #[inline]
+    pub fn size_lots(&self) -> &[u64; TOP_ROOM] {
+        &self.size_lots
+    }
+
+    /// A number that is another one whenever a level is, and that of no other ladder of the process: who has seen it knows
+    /// the levels.
+    #[inline]
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The levels, the best first.
+    #[inline]
+    pub fn levels(&self) -> impl ExactSizeIterator<Item = Level> + '_ {
+        let pairs = self.price_ticks.iter().zip(&self.size_lots).take(self.len);
+        pairs.map(|(&price_ticks, &size_lots)| Level { price_ticks, size_lots })
+    }
+}
+
 /// One side of the book, best level first.
 #[derive(Debug)]
 pub struct Ladder<D> {
@@ -90,8 +160,14 @@ pub struct Ladder<D> {
     occupied: Bitmap,
     /// The key of slot 0.
     base: i64,
-    /// The first occupied slot, [`SLOTS`] when there is none.
+    /// The first occupied slot, [`SLOTS`] when there is none. Within a frame no occupied slot lies before it.
     best_slot: usize,
+    /// The best levels as they were when the last frame was settled.
+    top: Top,
+    /// The slot of the last of them; the last of all where the window has fewer.
+    top_slot_max: usize,
+    /// Whether any of them may have changed since.
+    top_changed: bool,
     /// The levels outside the window, keys falling: the best, where most changes are, is last. During a snapshot every
     /// level in order of arrival.
     far: Vec<Far>,
@@ -111,6 +187,9 @@ impl<D: Direction> Default for Ladder<D> {
             occupied: Bitmap::default(),
             base: 0,
             best_slot: SLOTS,
+            top: Top::new(),
+            top_slot_max: SLOTS,
+            top_changed: false,
             far: Vec::new(),
             better_than_window: false,
             recentres: 0,
@@ -133,15 +212,18 @@ impl<D: Direction> Ladder<D> {
     pub fn set(&mut self, price_ticks: u64, size_lots: u64) {
         let key = D::key(price_ticks);
         let slot = self.slot(key);
-        let Some(size) = self.window.get_mut(slot) else { return self.set_far(key, size_lots) };
-        *size = size_lots;
+        if slot >= SLOTS {
+            return self.set_far(key, size_lots);
+        }
+        // Whether one of the best levels changes, without a decision: which level does is anybody's guess. Of the others no size
+        // is loaded, which would come from memory.
+        let near = slot.min(self.top_slot_max) % SLOTS;
+        self.top_changed |= (slot <= self.top_slot_max) & (self.window[near] != size_lots);
+        self.window[slot] = size_lots;
         // Two alternatives were slower by a fifth (66 → 82 ns a frame of eleven levels): all bitmap words set without branches,
         // which chains every level's stores to the loads of the next, and no insertion where there was a level already.
         if size_lots == 0 {
             self.occupied.remove(slot);
-            if slot == self.best_slot {
-                self.best_slot = self.occupied.next_from(slot).unwrap_or(SLOTS);
-            }
         } else {
             self.occupied.insert(slot);
             self.best_slot = self.best_slot.min(slot);
@@ -162,18 +244,28 @@ impl<D: Direction> Ladder<D> {
             (false, _) => {}
         }
         self.better_than_window |= key < self.base;
+        // Where the window has too few, far levels are among the best.
+        self.top_changed |= self.top_slot_max == SLOTS;
     }
 
-    /// Brings the best level back into the window after a frame's changes.
+    /// Brings the best level back into the window after a frame's changes, and the best levels up to date.
     ///
     /// # Errors
     /// Too many levels lie outside the window.
     #[inline]
     pub fn settle(&mut self) -> Result<(), TooManyLevels> {
+        if self.top_changed | self.better_than_window {
+            self.settle_top();
+        }
+        if self.far.len() > FAR_LEVELS_MAX { Err(TooManyLevels) } else { Ok(()) }
+    }
+
+    fn settle_top(&mut self) {
+        self.best_slot = self.occupied.next_from(self.best_slot).unwrap_or(SLOTS);
         if self.best_slot > BEST_SLOT_MAX || self.better_than_window {
             self.move_window();
         }
-        if self.far.len() > FAR_LEVELS_MAX { Err(TooManyLevels) } else { Ok(()) }
+        self.read_top();
     }
 
     #[cold]
@@ -232,6 +324,7 @@ impl<D: Direction> Ladder<D> {
         self.best_slot = SLOTS;
         self.far.clear();
         self.better_than_window = false;
+        self.read_top();
     }
 
     /// Takes a level of a snapshot, after [`Ladder::clear`] and before [`Ladder::end_snapshot`]. A later level at the same
@@ -256,6 +349,7 @@ impl<D: Direction> Ladder<D> {
         self.far.retain(|far| far.size_lots != 0);
         self.far.reserve(self.far.len() + FAR_LEVELS_SPARE);
         self.fill_window_from_far();
+        self.read_top();
         if self.far.len() > FAR_LEVELS_MAX { Err(TooManyLevels) } else { Ok(()) }
     }
 
@@ -273,47 +367,79 @@ impl<D: Direction> Ladder<D> {
             far.size_lots = times(far.size_lots, lots_times)?;
         }
         self.fill_window_from_far();
+        self.read_top();
         Ok(())
     }
 
     /// The best level.
     #[inline]
     pub fn best(&self) -> Option<Level> {
-        let size_lots = *self.window.get(self.best_slot)?;
-        Some(Level { price_ticks: D::price_ticks(self.base + self.best_slot as i64), size_lots })
+        let Top { price_ticks: [price_ticks, ..], size_lots: [size_lots, ..], .. } = self.top;
+        (size_lots != 0).then_some(Level { price_ticks, size_lots })
     }
 
-    /// Reads the best levels, as many as `top` holds or as there are; gives how many. The same as from [`Ladder::levels`], by
-    /// fewer instructions.
+    /// The best levels.
     #[inline]
-    pub fn top(&self, top: &mut [Level]) -> usize {
-        let mut word = self.best_slot / 64;
-        let mut bits = self.occupied.word(word);
-        let mut filled = 0;
-        while let Some(place) = top.get_mut(filled) {
+    pub fn top(&self) -> &Top {
+        &self.top
+    }
+
+    /// Reads the best levels anew; the same as from [`Ladder::levels`], by fewer instructions.
+    fn read_top(&mut self) {
+        if self.top_slot_max.wrapping_sub(self.best_slot) < DENSE_SLOTS {
+            self.read_top_by::<false>();
+        } else {
+            self.read_top_by::<true>();
+        }
+    }
+
+    /// The same for levels that lie close together or far apart. Of those that lie far apart it cannot be foreseen which word of
+    /// the bitmap holds another one, and the word after it is read in any case instead.
+    #[inline(always)]
+    fn read_top_by<const SPARSE: bool>(&mut self) {
+        let Self { window, occupied, top, base, best_slot, .. } = self;
+        top.version += 1;
+        self.top_changed = false;
+        let mut word = *best_slot / 64;
+        let mut bits = occupied.word(word);
+        let mut later = occupied.later_words(word);
+        let mut slot = 0;
+        for at in 0..TOP_LEVELS {
             if bits == 0 {
-                let next = if word < SLOTS / 64 { self.occupied.next_word_after(word) } else { None };
-                let Some(next) = next else { return self.top_of_far(top, filled) };
+                let next = if word < SLOTS / 64 { occupied.next_word_after(word) } else { None };
+                let Some(next) = next else { return self.read_top_of_far(at) };
                 word = next;
-                bits = self.occupied.word(word);
+                (bits, later) = (occupied.word(word), occupied.later_words(word));
             }
-            let slot = word * 64 + bits.trailing_zeros() as usize;
+            slot = word * 64 + bits.trailing_zeros() as usize;
+            top.price_ticks[at] = D::price_ticks(*base + slot as i64);
+            top.size_lots[at] = window[slot % SLOTS];
             // Clears the lowest bit.
             bits &= bits - 1;
-            let price_ticks = D::price_ticks(self.base + slot as i64);
-            *place = Level { price_ticks, size_lots: self.window[slot % SLOTS] };
-            filled += 1;
+            if !SPARSE {
+                continue;
+            }
+            // Where there is none in this group of words, the decision above is made.
+            let ends = (bits == 0) & (later != 0);
+            let next = word / 64 * 64 + later.trailing_zeros() as usize % 64;
+            bits = select_unpredictable(ends, occupied.word(next), bits);
+            word = select_unpredictable(ends, next, word);
+            later = select_unpredictable(ends, later & later.wrapping_sub(1), later);
         }
-        filled
+        top.len = TOP_LEVELS;
+        self.top_slot_max = slot;
     }
 
-    /// Goes on with the levels outside the window.
+    /// Goes on with the levels outside the window, where it had `filled` only.
     #[cold]
-    fn top_of_far(&self, top: &mut [Level], filled: usize) -> usize {
-        for (place, far) in top[filled..].iter_mut().zip(self.far.iter().rev()) {
-            *place = Level { price_ticks: D::price_ticks(far.key), size_lots: far.size_lots };
+    fn read_top_of_far(&mut self, filled: usize) {
+        let Self { top, far, .. } = self;
+        self.top_slot_max = SLOTS;
+        top.len = TOP_LEVELS.min(filled + far.len());
+        let mut far = far.iter().rev().map(|far| (D::price_ticks(far.key), far.size_lots));
+        for at in filled..TOP_LEVELS {
+            (top.price_ticks[at], top.size_lots[at]) = far.next().unwrap_or((0, 0));
         }
-        top.len().min(filled + self.far.len())
     }
 
     /// All levels, best first.

@@ -5,7 +5,7 @@
 pub mod bitmap;
 pub mod ladder;
 
-pub use ladder::{Asks, Bids, Ladder, Level};
+pub use ladder::{Asks, Bids, Ladder, Level, TOP_LEVELS, TOP_ROOM, Top};
 
 use crate::event::{Event, Fault};
 use crate::units::{Scale, Side};

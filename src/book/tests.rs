@@ -49,10 +49,12 @@ fn assert_same(book: &Book, maps: &Maps) {
 }
 
 fn assert_top<D: ladder::Direction>(ladder: &Ladder<D>, levels: &[Level]) {
-    for asked in [0, 1, 10, levels.len(), levels.len() + 1] {
-        let mut top = vec![Level::default(); asked];
-        assert_eq!(ladder.top(&mut top), asked.min(levels.len()));
-        assert_eq!(top[..asked.min(levels.len())], levels[..asked.min(levels.len())]);
+    let top = ladder.top();
+    let expected = &levels[..levels.len().min(TOP_LEVELS)];
+    assert_eq!(top.levels().collect::<Vec<_>>(), expected);
+    assert_eq!((top.len(), top.is_empty()), (expected.len(), expected.is_empty()));
+    for at in top.len()..TOP_ROOM {
+        assert_eq!((top.price_ticks()[at], top.size_lots()[at]), (0, 0));
     }
 }
 

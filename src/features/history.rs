@@ -1,7 +1,7 @@
 //! What features remember from update to update, in integers: ticks, lots, nanoseconds.
 
 use super::{DEPTH_MAX, Feature};
-use crate::book::Level;
+use crate::book::{Level, Top};
 use crate::units::Scale;
 
 /// The top of one side as it was.
@@ -109,10 +109,10 @@ impl History {
         }
     }
 
-    /// Takes the levels after an update into account. The slices hold as many levels as the features look at. Returns
-    /// whether there is history enough for all features.
+    /// Takes the best levels after an update into account, of which there are as many as the features look at. Returns whether
+    /// there is history enough for all features.
     #[inline]
-    pub fn update(&mut self, bids: &[Level], asks: &[Level], ts_recv_ns: i64) -> bool {
+    pub fn update(&mut self, bids: &Top, asks: &Top, ts_recv_ns: i64) -> bool {
         let first = self.updates.is_none();
         let updates = self.updates.map_or(0, |updates| updates.saturating_add(1));
         self.updates = Some(updates);
@@ -120,11 +120,23 @@ impl History {
         self.ts_recv_ns = ts_recv_ns;
         if self.uses_mid {
             // Below 2^64 together: each price is below 2^63; real ones are below 2^62 and their sum is exact.
-            let mid = bids[0].price_ticks.saturating_add(asks[0].price_ticks).min(i64::MAX as u64) as i64;
+            let mid = bids.price_ticks()[0].saturating_add(asks.price_ticks()[0]).min(i64::MAX as u64) as i64;
             self.updates_since_mid_change =
                 if first || mid != self.mids.back(0) { 0 } else { self.updates_since_mid_change + 1 };
             self.mids.push(mid);
         }
+        if !self.flows.is_empty() {
+            self.update_flows(bids, asks, first);
+        }
+        updates >= self.needed
+    }
+
+    fn update_flows(&mut self, bids: &Top, asks: &Top, first: bool) {
+        let mut now = [Side::default(); 2];
+        for (side, top) in now.iter_mut().zip([bids, asks]) {
+            side.iter_mut().zip(top.levels()).for_each(|(place, level)| *place = level);
+        }
+        let [bids, asks] = now;
         for flow in &mut self.flows {
             let levels = usize::from(flow.levels);
             let total = if first {
@@ -138,11 +150,7 @@ impl History {
             };
             flow.totals.push(total);
         }
-        if !self.flows.is_empty() {
-            self.bids[..bids.len()].copy_from_slice(bids);
-            self.asks[..asks.len()].copy_from_slice(asks);
-        }
-        updates >= self.needed
+        (self.bids, self.asks) = (bids, asks);
     }
 
     #[inline]

@@ -2,76 +2,23 @@
 
 mod catalogue;
 mod history;
+mod lanes;
+mod logarithm;
+mod plan;
+mod weights;
 
 pub use catalogue::{CATALOGUE, DEPTH_MAX, Family, Feature, FeatureError, HISTORY_MAX, SEED};
+pub use weights::Weights;
 
-use crate::book::ladder::Direction;
-use crate::book::{Book, Ladder, Level};
+use crate::book::{Book, TOP_ROOM, Top};
 use crate::units::Scale;
 use history::History;
+use lanes::{Divisor, Four, LANES, Lanes, Processor};
+use logarithm::ln;
+use plan::{Numbers, Place, Plan};
 
 /// The most features that a model may use.
 pub const FEATURES_MAX: usize = 128;
-
-/// Values per vector step of the dot product; rows are padded to a multiple of it.
-const LANES: usize = 8;
-const _: () = assert!(FEATURES_MAX.is_multiple_of(LANES), "padded rows fit");
-
-/// Logarithms that are computed again together when one of their arguments has changed. By the standard library: packed in
-/// vector registers, as FreeBSD's `e_log.c` without its branches, they took 1.07 to 1.15 times as long.
-const LN_BATCH: usize = 4;
-
-/// One frame's features on the stack, in the model's order, zeros behind them.
-#[derive(Clone, Debug)]
-#[repr(C, align(64))]
-pub struct Row([f64; FEATURES_MAX]);
-
-impl Default for Row {
-    fn default() -> Self {
-        Self([0.0; FEATURES_MAX])
-    }
-}
-
-impl Row {
-    /// The first `count` values.
-    #[inline]
-    pub fn values(&self, count: usize) -> &[f64] {
-        &self.0[..count]
-    }
-}
-
-/// Coefficients of a model, padded as a [`Row`] is.
-#[derive(Clone, Debug)]
-pub struct Weights {
-    padded: Vec<f64>,
-}
-
-impl Weights {
-    /// Weights for a row's first values, at most [`FEATURES_MAX`].
-    pub fn new(coefficients: &[f64]) -> Self {
-        assert!(coefficients.len() <= FEATURES_MAX, "a model uses at most {FEATURES_MAX} features");
-        let mut padded = coefficients.to_vec();
-        padded.resize(coefficients.len().next_multiple_of(LANES), 0.0);
-        Self { padded }
-    }
-
-    /// Σ weight·value.
-    ///
-    /// Eight sums run side by side, so that the compiler keeps them in vector registers: in the release build's assembly
-    /// (`cargo rustc --release --lib -- --emit asm`) the loop body is `mulpd`/`addpd` on two doubles at a time for
-    /// plain x86-64. The order of the additions is fixed, so that the result is the same on every machine.
-    #[inline]
-    pub fn dot(&self, row: &Row) -> f64 {
-        let mut sums = [0.0; LANES];
-        for (weights, values) in self.padded.chunks_exact(LANES).zip(row.0.chunks_exact(LANES)) {
-            for lane in 0..LANES {
-                sums[lane] += weights[lane] * values[lane];
-            }
-        }
-        let [a, b, c, d, e, f, g, h] = sums;
-        ((a + e) + (c + g)) + ((b + f) + (d + h))
-    }
-}
 
 /// Why a frame has no features.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,147 +29,39 @@ pub enum NoFeatures {
     WarmingUp,
 }
 
-/// Levels of a side that are looked at.
-const DEPTH: usize = DEPTH_MAX as usize;
-
 const BID: usize = 0;
 const ASK: usize = 1;
 
-/// Where the numbers lie from which a row is gathered: prices and sizes by level, of bids and of asks; what is computed from
-/// them; logarithms of any of these.
-const PRICES: [usize; 2] = [0, DEPTH];
-const SIZES: [usize; 2] = [2 * DEPTH, 3 * DEPTH];
-const COMPUTED: usize = 4 * DEPTH;
-const LOGARITHMS: usize = COMPUTED + FEATURES_MAX;
-/// The number one, whose logarithm stands in for arguments that a batch lacks, and behind it zero.
-const ONE: usize = LOGARITHMS + FEATURES_MAX;
-const ZERO: usize = ONE + 1;
-/// A power of two, so that masked places are in bounds.
-const NUMBERS: usize = 512;
-const _: () = assert!(ZERO < NUMBERS && NUMBERS.is_power_of_two());
-
-/// A place among the numbers.
-type Place = u16;
-
 /// Computes a list of features after each frame.
 ///
-/// The list is compiled once into what its frames need: how many prices and sizes, the few numbers with formulas of their
-/// own, the arguments of one batch of logarithms, and the places from which the row is gathered.
+/// The list is compiled once into what its frames need. A frame that changes none of the best levels changes no feature but
+/// those that look back.
 #[derive(Debug)]
 pub struct FeatureSet {
     features: Vec<Feature>,
-    /// Whether prices and sizes of all levels and their sums are computed, or the best level's alone.
-    all_levels: bool,
-    /// Features with formulas of their own, in the order of their places from [`COMPUTED`] on.
-    computed: Vec<Feature>,
-    /// Arguments of logarithms, in the order of their places from [`LOGARITHMS`] on.
-    ln_of: Vec<[Place; LN_BATCH]>,
-    /// The place of each of the row's values, zeros behind.
-    row_from: Vec<[Place; LANES]>,
-    numbers: Box<[f64; NUMBERS]>,
-    /// The arguments of which `numbers` holds the logarithms, four at a time.
-    ln_known: Vec<[f64; LN_BATCH]>,
-    sides: [Side; 2],
-    /// The scale at which the numbers of both sides were computed, if they are those of the levels.
-    computed_at: Option<Scale>,
+    plan: Plan,
+    processor: Processor,
+    numbers: Box<Numbers>,
+    /// Of which levels the numbers are, by [`Top::version`], and at which scale.
+    known: Option<([u64; 2], Scale)>,
+    /// Ticks and lots per unit at the scale in force.
+    per_unit: [Divisor; 2],
     history: History,
-}
-
-/// The top of one side of the book after the last frame.
-#[derive(Debug, Default)]
-struct Side {
-    /// Levels that are looked at.
-    depth: usize,
-    levels: [Level; DEPTH],
-    /// Over levels 1..=i+1, in units and not in ticks and lots, whose roundings would depend on the scale in force.
-    size_sums: [f64; DEPTH],
-    value_sums: [f64; DEPTH],
-}
-
-impl Side {
-    /// Takes over the levels. Whether any has changed; `None` where there are too few.
-    #[inline]
-    fn follow<D: Direction>(&mut self, ladder: &Ladder<D>) -> Option<bool> {
-        let mut levels = [Level::default(); DEPTH];
-        let (now, before) = (&mut levels[..self.depth], &mut self.levels[..self.depth]);
-        if ladder.top(now) < now.len() {
-            return None;
-        }
-        let changed = now != before;
-        if changed {
-            before.copy_from_slice(now);
-        }
-        Some(changed)
-    }
-
-    fn levels(&self) -> &[Level] {
-        &self.levels[..self.depth]
-    }
-}
-
-/// The place of a 1-based level.
-#[inline]
-fn at(level: u8) -> usize {
-    usize::from(level) - 1
-}
-
-/// Finds or adds an entry; its place counted from `from` on.
-fn place_of<T: PartialEq>(list: &mut Vec<T>, from: usize, entry: T) -> usize {
-    let known = list.iter().position(|other| *other == entry);
-    from + known.unwrap_or_else(|| {
-        list.push(entry);
-        list.len() - 1
-    })
-}
-
-/// A list in chunks of `N`, the last filled up.
-fn in_chunks<const N: usize>(places: &[Place], filling: Place) -> Vec<[Place; N]> {
-    places.chunks(N).map(|chunk| std::array::from_fn(|at| chunk.get(at).copied().unwrap_or(filling))).collect()
 }
 
 impl FeatureSet {
     /// Prepares the computation of `features`, at most [`FEATURES_MAX`], in this order.
     pub fn new(features: &[Feature]) -> Self {
         assert!(features.len() <= FEATURES_MAX, "a model uses at most {FEATURES_MAX} features");
-        let deepest = |depth: fn(Feature) -> u8| features.iter().map(|&f| usize::from(depth(f))).max().unwrap_or(0);
-        let (mut computed, mut ln_of) = (Vec::new(), Vec::new());
-        let mut row_from = Vec::new();
-        for &feature in features {
-            let mut compute = |feature| place_of(&mut computed, COMPUTED, feature);
-            let (place, is_ln) = match feature {
-                Feature::BidPrice(n) => (PRICES[BID] + at(n), false),
-                Feature::AskPrice(n) => (PRICES[ASK] + at(n), false),
-                Feature::BidSize(n) => (SIZES[BID] + at(n), false),
-                Feature::AskSize(n) => (SIZES[ASK] + at(n), false),
-                Feature::LnBidSize(n) => (SIZES[BID] + at(n), true),
-                Feature::LnAskSize(n) => (SIZES[ASK] + at(n), true),
-                Feature::LnBidVwap(n) => (compute(Feature::BidVwap(n)), true),
-                Feature::LnAskVwap(n) => (compute(Feature::AskVwap(n)), true),
-                other => (compute(other), false),
-            };
-            let place = if is_ln { place_of(&mut ln_of, LOGARITHMS, place as Place) } else { place };
-            row_from.push(place as Place);
-        }
-        let ln_of: Vec<_> = in_chunks(&ln_of, ONE as Place);
-        let mut numbers = Box::new([0.0; NUMBERS]);
-        numbers[ONE] = 1.0;
+        let mut numbers = Box::<Numbers>::default();
+        numbers[plan::ONE] = 1.0;
         Self {
             features: features.to_vec(),
-            sides: [
-                Side { depth: deepest(|feature| feature.depth().0), ..Side::default() },
-                Side { depth: deepest(|feature| feature.depth().1), ..Side::default() },
-            ],
-            all_levels: features.iter().any(|feature| {
-                let (bids, asks) = feature.depth();
-                bids.max(asks) > 1 && !matches!(feature, Feature::Ofi { .. })
-            }),
-            computed,
-            // No argument equals what is no number.
-            ln_known: vec![[f64::NAN; LN_BATCH]; ln_of.len()],
-            ln_of,
-            row_from: in_chunks(&row_from, ZERO as Place),
+            plan: Plan::new(features),
+            processor: Processor::new(),
             numbers,
-            computed_at: None,
+            known: None,
+            per_unit: [Divisor::new(1.0); 2],
             history: History::new(features),
         }
     }
@@ -230,6 +69,24 @@ impl FeatureSet {
     /// The features, in order.
     pub fn features(&self) -> &[Feature] {
         &self.features
+    }
+
+    /// Their values, in order, after the last update that had any.
+    pub fn values(&self) -> impl ExactSizeIterator<Item = f64> + '_ {
+        self.plan.row_from.iter().map(|&place| self.numbers[place])
+    }
+
+    /// Σ weight·value, the weights being those of the same features.
+    #[inline]
+    pub fn dot(&self, weights: &Weights) -> f64 {
+        match self.processor {
+            Processor::Any => weights.dot(lanes::Plain, &self.numbers),
+            #[cfg(target_arch = "x86_64")]
+            Processor::V3(v3) => v3.vectorize(
+                #[inline(always)]
+                || weights.dot(v3, &self.numbers),
+            ),
+        }
     }
 
     /// Forgets what was before: the book has been replaced or lost.
@@ -242,111 +99,144 @@ impl FeatureSet {
         self.history.refine(from, to);
     }
 
-    /// Takes the book after a frame received at `ts_recv_ns` into account and computes its features into `row`.
+    /// Takes the book after a frame received at `ts_recv_ns` into account. Says whether any feature may have changed.
     ///
     /// # Errors
-    /// Why there are none after this frame; `row` is then undefined.
+    /// Why there are no features after this frame.
     #[inline]
-    pub fn update(&mut self, book: &Book, ts_recv_ns: i64, row: &mut Row) -> Result<(), NoFeatures> {
-        let [bids, asks] = &mut self.sides;
-        let (Some(bids_changed), Some(asks_changed)) = (bids.follow(book.bids()), asks.follow(book.asks())) else {
+    pub fn update(&mut self, book: &Book, ts_recv_ns: i64) -> Result<bool, NoFeatures> {
+        let tops = [book.bids().top(), book.asks().top()];
+        let [bids, asks] = tops;
+        if bids.len() < self.plan.depths[BID] || asks.len() < self.plan.depths[ASK] {
             self.history.reset();
-            self.computed_at = None;
             return Err(NoFeatures::Thin);
-        };
-        let warm = self.history.update(bids.levels(), asks.levels(), ts_recv_ns);
-        if !warm {
-            self.computed_at = None;
+        }
+        if !self.history.update(bids, asks, ts_recv_ns) {
             return Err(NoFeatures::WarmingUp);
         }
-        let anew = self.computed_at.replace(book.scale()) != Some(book.scale());
-        self.compute(book.scale(), [bids_changed || anew, asks_changed || anew]);
-        let numbers = &*self.numbers;
-        let (chunks, _) = row.0.as_chunks_mut();
-        for (values, places) in chunks.iter_mut().zip(&self.row_from) {
-            *values = places.map(|place| numbers[usize::from(place) % NUMBERS]);
+        let now = Some((tops.map(Top::version), book.scale()));
+        if self.known == now && !self.plan.looks_back {
+            return Ok(false);
         }
-        Ok(())
+        if self.known.is_none_or(|(_, scale)| scale != book.scale()) {
+            self.per_unit = [book.scale().ticks_per_unit(), book.scale().lots_per_unit()].map(Divisor::new);
+        }
+        self.known = now;
+        self.compute(tops);
+        Ok(true)
     }
 
-    /// Computes prices, sizes and their sums of a side whose levels have changed.
-    fn compute_side(&mut self, which: usize, ticks_per_unit: f64, lots_per_unit: f64) {
-        let side = &mut self.sides[which];
-        let numbers = &mut *self.numbers;
-        // Counts are below 2^63: as signed numbers they convert by one instruction.
-        let price = |level: Level| level.price_ticks as i64 as f64 / ticks_per_unit;
-        let size = |level: Level| level.size_lots as i64 as f64 / lots_per_unit;
-        if !self.all_levels {
-            let [best, ..] = side.levels;
-            (numbers[PRICES[which]], numbers[SIZES[which]]) = (price(best), size(best));
-            (side.size_sums[0], side.value_sums[0]) = (size(best), price(best) * size(best));
-            return;
-        }
-        // All levels, in loops of fixed length. Those that nobody looks at are zeros, as their sums are to nobody's harm.
-        let (prices, sizes) = (side.levels.map(price), side.levels.map(size));
-        *numbers[PRICES[which]..].first_chunk_mut().expect("there is room") = prices;
-        *numbers[SIZES[which]..].first_chunk_mut().expect("there is room") = sizes;
-        let (mut size_sum, mut value_sum) = (0.0, 0.0);
-        for at in 0..DEPTH {
-            size_sum += sizes[at];
-            value_sum += prices[at] * sizes[at];
-            (side.size_sums[at], side.value_sums[at]) = (size_sum, value_sum);
+    fn compute(&mut self, tops: [&Top; 2]) {
+        match self.processor {
+            Processor::Any => self.compute_by(lanes::Plain, tops),
+            #[cfg(target_arch = "x86_64")]
+            Processor::V3(v3) => v3.vectorize(
+                #[inline(always)]
+                || self.compute_by(v3, tops),
+            ),
         }
     }
 
-    /// Computes all numbers that the row is gathered from; those of a side alone if it has changed.
-    #[inline]
-    fn compute(&mut self, scale: Scale, changed: [bool; 2]) {
-        let (ticks_per_unit, lots_per_unit) = (scale.ticks_per_unit(), scale.lots_per_unit());
+    #[inline(always)]
+    fn compute_by<L: Lanes>(&mut self, lanes: L, tops: [&Top; 2]) {
+        let Self { plan, numbers, per_unit: [ticks_per_unit, lots_per_unit], history, .. } = self;
+        let [bids, asks] = tops;
+        let prices = [
+            Four::in_units(lanes, vectors(bids.price_ticks()), *ticks_per_unit),
+            Four::in_units(lanes, vectors(asks.price_ticks()), *ticks_per_unit),
+        ];
+        let sizes = [
+            Four::in_units(lanes, vectors(bids.size_lots()), *lots_per_unit),
+            Four::in_units(lanes, vectors(asks.size_lots()), *lots_per_unit),
+        ];
+        // Sums of units and not of ticks and lots: roundings of those would depend on the scale in force.
+        let values = [products(&prices[BID], &sizes[BID]), products(&prices[ASK], &sizes[ASK])];
         for side in [BID, ASK] {
-            if changed[side] {
-                self.compute_side(side, ticks_per_unit, lots_per_unit);
+            put(numbers, plan::PRICES[side], &prices[side]);
+            put(numbers, plan::SIZES[side], &sizes[side]);
+        }
+        for sum in &plan.sums {
+            let [a, b, c] = sum.shares;
+            let shares = [Four::of(lanes, a), Four::of(lanes, b), Four::of(lanes, c)];
+            let size_sum = total(&products(&sizes[sum.side], &shares));
+            numbers[sum.sizes] = size_sum;
+            if let Some(place) = sum.vwap {
+                numbers[place] = total(&products(&values[sum.side], &shares)) / size_sum;
             }
         }
-        let numbers = &mut *self.numbers;
-        let sides = &self.sides;
-        let ticks = |side: usize| sides[side].levels[0].price_ticks as i64 as f64;
-        let vwap = |side: usize, depth: u8| sides[side].value_sums[at(depth)] / sides[side].size_sums[at(depth)];
-        let [bid_price, ask_price] = PRICES.map(|place| numbers[place]);
-        let [bid_size, ask_size] = SIZES.map(|place| numbers[place]);
-        for (number, feature) in numbers[COMPUTED..LOGARITHMS].iter_mut().zip(&self.computed) {
-            *number = match *feature {
-                Feature::BidMinusAsk => bid_price - ask_price,
-                Feature::Imbalance(n) => {
-                    let [bid_size, ask_size] = [BID, ASK].map(|side| sides[side].size_sums[at(n)]);
-                    (bid_size - ask_size) / (bid_size + ask_size)
-                }
-                Feature::BidVwap(n) => vwap(BID, n),
-                Feature::AskVwap(n) => vwap(ASK, n),
-                Feature::Mid => (bid_price + ask_price) / 2.0,
-                // Microprice and mid are close: their difference is formed before anything is rounded.
-                Feature::MicropriceMinusMid => {
-                    let half_spread = (ask_price - bid_price) / 2.0;
-                    half_spread * (bid_size - ask_size) / (bid_size + ask_size)
-                }
-                // A crossed book's spread is negative.
-                Feature::SpreadTicks => ticks(ASK) - ticks(BID),
-                Feature::MidReturn(k) => self.history.mid_return(k),
-                Feature::Ofi { levels, updates } => self.history.ofi_lots(levels, updates) as f64 / lots_per_unit,
-                Feature::UpdatesSinceMidChange => self.history.updates_since_mid_change() as f64,
-                Feature::SecondsSinceUpdate => self.history.since_update_ns() as f64 / 1e9,
-                Feature::BidPrice(_)
-                | Feature::AskPrice(_)
-                | Feature::BidSize(_)
-                | Feature::AskSize(_)
-                | Feature::LnBidSize(_)
-                | Feature::LnAskSize(_)
-                | Feature::LnBidVwap(_)
-                | Feature::LnAskVwap(_) => unreachable!("prices, sizes and logarithms have places of their own"),
-            };
+        // Before the logarithms: a vector is loaded from its four numbers only once they have left the store buffer.
+        for &(feature, place) in &plan.computed {
+            numbers[place] = of_both_sides(feature, tops, lots_per_unit.divisor(), numbers, history);
         }
-        for (at, (places, known)) in self.ln_of.iter().zip(&mut self.ln_known).enumerate() {
-            let lanes = places.map(|place| numbers[usize::from(place) % NUMBERS]);
-            if lanes != *known {
-                *known = lanes;
-                *numbers[LOGARITHMS + at * LN_BATCH..].first_chunk_mut().expect("there is room") = lanes.map(f64::ln);
-            }
+        for (batch, places) in plan.ln_of.iter().enumerate() {
+            let of = Four::of(lanes, places.map(|place| numbers[place]));
+            put(numbers, plan::LOGARITHMS + batch * LANES, &[ln(lanes, of)]);
         }
+    }
+}
+
+/// Vectors of a side's best levels.
+const VECTORS: usize = TOP_ROOM / LANES;
+const _: () = assert!(VECTORS == 3, "sums add up three vectors");
+
+fn vectors(counts: &[u64; TOP_ROOM]) -> &[[u64; LANES]; VECTORS] {
+    counts.as_chunks().0.first_chunk().expect("the room is whole vectors")
+}
+
+#[inline(always)]
+fn products<L: Lanes>(a: &[Four<L>; VECTORS], b: &[Four<L>; VECTORS]) -> [Four<L>; VECTORS] {
+    [a[0] * b[0], a[1] * b[1], a[2] * b[2]]
+}
+
+#[inline(always)]
+fn total<L: Lanes>([a, b, c]: &[Four<L>; VECTORS]) -> f64 {
+    (*a + *b + *c).sum()
+}
+
+/// Writes vectors from a place on.
+#[inline(always)]
+fn put<L: Lanes, const N: usize>(numbers: &mut Numbers, place: usize, vectors: &[Four<L>; N]) {
+    for (room, vector) in numbers.vectors_from(place).iter_mut().zip(vectors) {
+        *room = vector.array();
+    }
+}
+
+/// A number that both sides make, or history.
+#[inline(always)]
+fn of_both_sides(feature: Feature, tops: [&Top; 2], lots_per_unit: f64, numbers: &Numbers, history: &History) -> f64 {
+    let [bid_price, ask_price] = plan::PRICES.map(|place| numbers[place as Place]);
+    let [bid_size, ask_size] = plan::SIZES.map(|place| numbers[place as Place]);
+    match feature {
+        Feature::BidMinusAsk => bid_price - ask_price,
+        Feature::Imbalance(n) => {
+            let [bid_size, ask_size] = [BID, ASK].map(|side| numbers[plan::size_sum(side, n)]);
+            (bid_size - ask_size) / (bid_size + ask_size)
+        }
+        Feature::Mid => (bid_price + ask_price) / 2.0,
+        // Microprice and mid are close: their difference is formed before anything is rounded.
+        Feature::MicropriceMinusMid => {
+            let half_spread = (ask_price - bid_price) / 2.0;
+            half_spread * (bid_size - ask_size) / (bid_size + ask_size)
+        }
+        // A crossed book's spread is negative. Counts are below 2^63.
+        Feature::SpreadTicks => {
+            let [bid, ask] = tops.map(|top| top.price_ticks()[0] as i64 as f64);
+            ask - bid
+        }
+        Feature::MidReturn(k) => history.mid_return(k),
+        Feature::Ofi { levels, updates } => history.ofi_lots(levels, updates) as f64 / lots_per_unit,
+        Feature::UpdatesSinceMidChange => history.updates_since_mid_change() as f64,
+        Feature::SecondsSinceUpdate => history.since_update_ns() as f64 / 1e9,
+        Feature::BidPrice(_)
+        | Feature::AskPrice(_)
+        | Feature::BidSize(_)
+        | Feature::AskSize(_)
+        | Feature::BidVwap(_)
+        | Feature::AskVwap(_)
+        | Feature::LnBidSize(_)
+        | Feature::LnAskSize(_)
+        | Feature::LnBidVwap(_)
+        | Feature::LnAskVwap(_) => unreachable!("the numbers of one side have places of their own"),
     }
 }
 

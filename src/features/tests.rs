@@ -69,6 +69,11 @@ fn plain(feature: Feature, books: &[Snap]) -> f64 {
     }
 }
 
+/// The place of a 1-based level behind the first.
+fn at(level: u8) -> usize {
+    usize::from(level) - 1
+}
+
 fn everything() -> Vec<Feature> {
     let mut features = SEED.to_vec();
     features.extend((1..=DEPTH_MAX).map(Feature::Imbalance));
@@ -160,9 +165,9 @@ proptest! {
             size_decimals: SCALE.size_decimals + finer_size,
         };
         let rows = [SCALE, finer].map(|scale| {
-            let mut row = Row::default();
-            FeatureSet::new(&SEED).update(&book_of(&snap, scale), 0, &mut row).unwrap();
-            row.values(SEED.len()).iter().map(|value| value.to_bits()).collect::<Vec<_>>()
+            let mut set = FeatureSet::new(&SEED);
+            set.update(&book_of(&snap, scale), 0).unwrap();
+            set.values().map(f64::to_bits).collect::<Vec<_>>()
         });
         prop_assert_eq!(&rows[0], &rows[1]);
     }
@@ -170,8 +175,7 @@ proptest! {
     #[test]
     fn what_is_kept_has_the_bits_of_what_is_computed_anew(snaps in snaps(), finer_from in 0..20_usize, thin_at in 0..20_usize) {
         let bits = |set: &mut FeatureSet, book: &Book| {
-            let mut row = Row::default();
-            set.update(book, 0, &mut row).map(|()| row.values(SEED.len()).iter().map(|v| v.to_bits()).collect::<Vec<_>>())
+            set.update(book, 0).map(|_| set.values().map(f64::to_bits).collect::<Vec<_>>())
         };
         let mut set = FeatureSet::new(&SEED);
         for (at, snap) in snaps.iter().enumerate() {
@@ -189,7 +193,6 @@ proptest! {
     fn agree_with_plain_formulas(snaps in snaps(), refine_at in 0..20_usize) {
         let features = everything();
         let mut set = FeatureSet::new(&features);
-        let mut row = Row::default();
         let mut scale = SCALE;
         for at in 0..snaps.len() {
             if at == refine_at {
@@ -197,13 +200,13 @@ proptest! {
                 set.refine(scale, finer);
                 scale = finer;
             }
-            let outcome = set.update(&book_of(&snaps[at], scale), snaps[at].ts_recv_ns, &mut row);
+            let outcome = set.update(&book_of(&snaps[at], scale), snaps[at].ts_recv_ns);
             if at < 7 {
                 prop_assert_eq!(outcome, Err(NoFeatures::WarmingUp));
                 continue;
             }
-            prop_assert_eq!(outcome, Ok(()));
-            for (&feature, &value) in features.iter().zip(row.values(features.len())) {
+            prop_assert_eq!(outcome, Ok(true));
+            for (&feature, value) in features.iter().zip(set.values()) {
                 let mut expected = plain(feature, &snaps[..=at]);
                 if feature == Feature::SpreadTicks && scale != SCALE {
                     expected *= 100.0;
@@ -214,15 +217,69 @@ proptest! {
     }
 
     #[test]
-    fn a_dot_product_of_any_length_is_the_plain_sum(pairs in prop::collection::vec((-1e6..1e6, -1e6..1e6), 0..=FEATURES_MAX)) {
-        let (weights, values): (Vec<f64>, Vec<f64>) = pairs.into_iter().unzip();
-        let mut row = Row([f64::NAN; FEATURES_MAX]);
-        row.0[..weights.len().next_multiple_of(LANES)].fill(0.0);
-        row.0[..values.len()].copy_from_slice(&values);
-        let plain: f64 = weights.iter().zip(&values).map(|(w, v)| w * v).sum();
-        let magnitude: f64 = weights.iter().zip(&values).map(|(w, v)| (w * v).abs()).sum();
-        prop_assert!((Weights::new(&weights).dot(&row) - plain).abs() <= 1e-13 * magnitude);
+    fn a_dot_product_is_the_plain_sum(
+        snaps in snaps(), drawn in prop::collection::vec((any::<prop::sample::Index>(), -1e3..1e3), 1..=FEATURES_MAX),
+    ) {
+        let everything = everything();
+        // Any features in any order, some of them twice.
+        let (features, weights): (Vec<_>, Vec<f64>) =
+            drawn.into_iter().map(|(index, weight)| (everything[index.index(everything.len())], weight)).unzip();
+        let placed = Weights::new(&features, &weights);
+        let mut set = FeatureSet::new(&features);
+        for snap in &snaps {
+            if set.update(&book_of(snap, SCALE), snap.ts_recv_ns).is_err() {
+                continue;
+            }
+            let products = || set.values().zip(&weights).map(|(value, weight)| value * weight);
+            let (plain, magnitude) = (products().sum::<f64>(), products().map(f64::abs).sum::<f64>());
+            prop_assert!((set.dot(&placed) - plain).abs() <= 1e-13 * magnitude);
+        }
     }
+
+    #[test]
+    fn every_processor_gives_the_same_bits(snaps in snaps(), finer_from in 0..20_usize) {
+        let features = everything();
+        let weights = Weights::new(&features, &vec![0.25; features.len()]);
+        let (mut set, mut plain) = (FeatureSet::new(&features), FeatureSet::new(&features));
+        plain.processor = Processor::Any;
+        for (at, snap) in snaps.iter().enumerate() {
+            let scale = if at < finer_from { SCALE } else { Scale { price_decimals: 4, size_decimals: 14 } };
+            let book = book_of(snap, scale);
+            prop_assert_eq!(set.update(&book, snap.ts_recv_ns), plain.update(&book, snap.ts_recv_ns));
+            let bits = |set: &FeatureSet| set.values().chain([set.dot(&weights)]).map(f64::to_bits).collect::<Vec<_>>();
+            prop_assert_eq!(bits(&set), bits(&plain));
+        }
+    }
+}
+
+#[test]
+fn a_frame_that_changes_none_of_the_best_levels_changes_nothing() {
+    let level = |side, price, size| Event::level(side, price, size);
+    let mut book = Book::default();
+    book.begin_snapshot(SCALE);
+    for n in 0..20 {
+        book.stage(&[level(Side::Bid, 1_000 - n, 5 + n), level(Side::Ask, 1_001 + n, 5)]);
+    }
+    book.end_snapshot().unwrap();
+    let (mut set, mut looks_back) = (FeatureSet::new(&SEED), FeatureSet::new(&[Feature::UpdatesSinceMidChange]));
+    assert_eq!(set.update(&book, 0), Ok(true));
+    assert_eq!(set.update(&book, 1), Ok(false));
+    let mut after = |levels: &[Event]| {
+        book.apply(levels);
+        book.end_update().unwrap();
+        assert_eq!(looks_back.update(&book, 2), Ok(true));
+        let (before, changed) = (set.values().collect::<Vec<_>>(), set.update(&book, 2).unwrap());
+        assert_eq!(changed, set.values().collect::<Vec<_>>() != before);
+        let mut anew = FeatureSet::new(&SEED);
+        anew.update(&book, 2).unwrap();
+        assert!(set.values().eq(anew.values()));
+        changed
+    };
+    assert!(!after(&[level(Side::Bid, 990, 0), level(Side::Ask, 1_015, 7), level(Side::Bid, 995, 10)]));
+    assert!(after(&[level(Side::Bid, 991, 1)]));
+    assert!(after(&[level(Side::Bid, 991, 0)]));
+    assert!(!after(&[level(Side::Bid, 985, 9)]));
+    assert!(after(&[level(Side::Ask, 1_001, 0)]));
 }
 
 #[test]
@@ -232,22 +289,21 @@ fn thin_books_and_young_ones_have_no_features() {
         asks: (0..levels).map(|n| (1001 + n, 5)).collect(),
         ts_recv_ns: 0,
     };
-    let mut row = Row::default();
     let mut set = FeatureSet::new(&[Feature::BidSize(3), Feature::MidReturn(2)]);
-    let mut update = |levels| set.update(&book_of(&snap(levels), SCALE), 0, &mut row);
+    let mut update = |levels| set.update(&book_of(&snap(levels), SCALE), 0);
     assert_eq!(update(3), Err(NoFeatures::WarmingUp));
     assert_eq!(update(3), Err(NoFeatures::WarmingUp));
-    assert_eq!(update(3), Ok(()));
+    assert_eq!(update(3), Ok(true));
     assert_eq!(update(2), Err(NoFeatures::Thin));
     // A thin book breaks the history.
     assert_eq!(update(3), Err(NoFeatures::WarmingUp));
     assert_eq!(update(3), Err(NoFeatures::WarmingUp));
-    assert_eq!(update(3), Ok(()));
+    assert_eq!(update(3), Ok(true));
     set.reset();
-    assert_eq!(set.update(&book_of(&snap(3), SCALE), 0, &mut row), Err(NoFeatures::WarmingUp));
+    assert_eq!(set.update(&book_of(&snap(3), SCALE), 0), Err(NoFeatures::WarmingUp));
     // Only the sides that are looked at count.
     let one_sided = Snap { asks: Vec::new(), ..snap(3) };
-    assert_eq!(FeatureSet::new(&[Feature::BidSize(3)]).update(&book_of(&one_sided, SCALE), 0, &mut row), Ok(()));
+    assert_eq!(FeatureSet::new(&[Feature::BidSize(3)]).update(&book_of(&one_sided, SCALE), 0), Ok(true));
 }
 
 #[test]

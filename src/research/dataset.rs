@@ -4,7 +4,7 @@ use super::follow::Follower;
 use super::labels::{Change, DoubleMid};
 use crate::book::Book;
 use crate::event::{Event, FrameHead};
-use crate::features::{FeatureSet, NoFeatures, Row};
+use crate::features::{FeatureSet, NoFeatures};
 use crate::feed::intake::{EngineGone, Publish};
 use crate::units::Scale;
 use serde::Serialize;
@@ -30,13 +30,12 @@ pub trait Observer {
 #[derive(Debug)]
 pub struct FeatureRows {
     features: FeatureSet,
-    row: Row,
 }
 
 impl FeatureRows {
     /// Rows of these features.
     pub fn new(features: FeatureSet) -> Self {
-        Self { features, row: Row::default() }
+        Self { features }
     }
 }
 
@@ -54,8 +53,8 @@ impl Observer for FeatureRows {
     }
 
     fn observe(&mut self, book: &Book, ts_recv_ns: i64, values: &mut [f64]) -> Result<(), NoFeatures> {
-        self.features.update(book, ts_recv_ns, &mut self.row)?;
-        values.copy_from_slice(self.row.values(values.len()));
+        self.features.update(book, ts_recv_ns)?;
+        values.iter_mut().zip(self.features.values()).for_each(|(place, value)| *place = value);
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ use super::labels::{DoubleMid, Ties};
 use super::source::{CaptureFacts, RowShape, Source, Watch};
 use super::source_error::SourceError;
 use crate::book::Book;
-use crate::features::{FeatureSet, NoFeatures, Row};
+use crate::features::{FeatureSet, NoFeatures};
 use crate::model::{Model, logit_of};
 use crate::simulator::SimulatorSettings;
 use crate::units::Scale;
@@ -62,7 +62,6 @@ impl Rules {
 struct LogitRows<'a> {
     contestants: &'a [Contestant],
     sets: Vec<Option<FeatureSet>>,
-    row: Row,
 }
 
 impl<'a> LogitRows<'a> {
@@ -71,7 +70,7 @@ impl<'a> LogitRows<'a> {
             By::Model(model) => Some(FeatureSet::new(&model.features)),
             By::Constant(_) => None,
         });
-        Self { contestants, sets: sets.collect(), row: Row::default() }
+        Self { contestants, sets: sets.collect() }
     }
 }
 
@@ -95,10 +94,10 @@ impl Observer for LogitRows<'_> {
         for ((contestant, set), logit) in self.contestants.iter().zip(&mut self.sets).zip(logits) {
             match (&contestant.by, set) {
                 (By::Model(model), Some(set)) => {
-                    seen = seen.and(set.update(book, ts_recv_ns, &mut self.row));
-                    *logit = model.logit(&self.row);
+                    seen = seen.and(set.update(book, ts_recv_ns).map(|_| ()));
+                    *logit = model.logit(set);
                     let (own, rest) = features.split_at_mut(model.features.len());
-                    own.copy_from_slice(self.row.values(own.len()));
+                    own.iter_mut().zip(set.values()).for_each(|(place, value)| *place = value);
                     features = rest;
                 }
                 (By::Constant(probability), _) => *logit = logit_of(*probability),
