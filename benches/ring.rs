@@ -1,5 +1,5 @@
 //! From one thread to another: frames of eleven levels through the ring, there and back, beside the raw ping-pong of a cache
-//! line between the same cores, which no hand-over can beat.
+//! line between the same cores, which no hand-over can beat; then one after another, as a replay sends them.
 //!
 //! `CORES=A,B` pins the two threads; without it they go where the system puts them, and the figures mean little.
 
@@ -17,12 +17,10 @@ use std::time::Instant;
 
 const LEVELS: usize = 11;
 const FRAMES: u64 = 20_000;
+const STREAMED: u64 = 300_000;
 
-/// A frame's way through a ring, nanoseconds: half a round trip.
-fn ring_hop_ns(cores: (Option<usize>, Option<usize>), wait: Wait, levels: &[Event]) -> f64 {
-    let (mut there, mut at_other) = handoff(RING_EVENTS, wait);
-    let (mut back, mut at_home) = handoff(RING_EVENTS, wait);
-    let head = FrameHead {
+fn head(levels: &[Event]) -> FrameHead {
+    FrameHead {
         kind: FrameKind::Update,
         levels: levels.len() as u32,
         scale: Scale::default(),
@@ -32,7 +30,14 @@ fn ring_hop_ns(cores: (Option<usize>, Option<usize>), wait: Wait, levels: &[Even
         received: 0,
         decoded: 0,
         published: 0,
-    };
+    }
+}
+
+/// A frame's way through a ring, nanoseconds: half a round trip.
+fn ring_hop_ns(cores: (Option<usize>, Option<usize>), wait: Wait, levels: &[Event]) -> f64 {
+    let (mut there, mut at_other) = handoff(RING_EVENTS, wait);
+    let (mut back, mut at_home) = handoff(RING_EVENTS, wait);
+    let head = head(levels);
     thread::scope(|scope| {
         scope.spawn(move || {
             cores::pin(cores.1).expect("the core is there");
@@ -59,6 +64,34 @@ fn ring_hop_ns(cores: (Option<usize>, Option<usize>), wait: Wait, levels: &[Even
     })
 }
 
+/// A frame's share of a stream from one thread to the other, nanoseconds.
+fn stream_ns(cores: (Option<usize>, Option<usize>), wait: Wait, levels: &[Event]) -> f64 {
+    let (mut there, mut at_other) = handoff(RING_EVENTS, wait);
+    let head = head(levels);
+    thread::scope(|scope| {
+        let taking = scope.spawn(move || {
+            cores::pin(cores.1).expect("the core is there");
+            let mut sum = 0;
+            while let Some(head) = at_other.next_head() {
+                at_other
+                    .take_levels(&head, |levels| sum += levels.iter().map(|level| level.price_ticks()).sum::<u64>());
+            }
+            sum
+        });
+        let giving = scope.spawn(move || {
+            cores::pin(cores.0).expect("the core is there");
+            let started = Instant::now();
+            for _ in 0..STREAMED {
+                there.publish(&head, levels).expect("the other end is there");
+            }
+            started
+        });
+        let started = giving.join().expect("the thread only publishes");
+        assert_eq!(taking.join().expect("the thread only adds"), STREAMED * levels.len() as u64);
+        started.elapsed().as_nanos() as f64 / STREAMED as f64
+    })
+}
+
 fn main() {
     let named = std::env::var("CORES").ok().map(|text| {
         let cores: Vec<usize> = text.split(',').filter_map(|core| core.trim().parse().ok()).collect();
@@ -70,11 +103,12 @@ fn main() {
     };
     let levels = vec![Event::level(Side::Bid, 1, 1); LEVELS];
     let rounds = rounds();
-    let (mut raw, mut one, mut eleven) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut raw, mut one, mut eleven, mut streamed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for _ in 0..rounds {
         raw.push(ping_pong_ns(cores).expect("the cores are there"));
         one.push(ring_hop_ns(cores, wait, &levels[..0]));
         eleven.push(ring_hop_ns(cores, wait, &levels));
+        streamed.push(stream_ns(cores, wait, &levels));
     }
     let ratio = |hops: &[f64]| median(hops.iter().zip(&raw).map(|(hop, raw)| hop / raw).collect());
     println!("ring: {FRAMES} frames there and back, {rounds} rounds, medians; cores {cores:?}, wait {}", wait.name());
@@ -82,4 +116,5 @@ fn main() {
     println!("  {:<32} {:>8.1} {:>7.2}x", "cache line, raw", median(raw.clone()), 1.0);
     println!("  {:<32} {:>8.1} {:>7.2}x", "ring, a frame's head alone", median(one.clone()), ratio(&one));
     println!("  {:<32} {:>8.1} {:>7.2}x", "ring, a frame of eleven levels", median(eleven.clone()), ratio(&eleven));
+    println!("  {:<32} {:>8.1}", "the same, one after another", median(streamed));
 }

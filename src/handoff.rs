@@ -19,6 +19,9 @@ use wait::{Bell, for_events};
 /// Events in the ring: 1 MiB, some four thousand ordinary frames.
 pub const RING_EVENTS: usize = 1 << 16;
 
+/// Events of the next frame whose slots are claimed ahead: a head and twelve levels.
+const CLAIMED_AHEAD: usize = 16;
+
 /// Makes the ring, with room for `capacity` events, at least one frame's head.
 pub fn handoff(capacity: usize, wait: Wait) -> (FramePublisher, FrameTaker) {
     assert!(capacity > HEAD_EVENTS, "the ring holds a frame's head and a level");
@@ -106,7 +109,16 @@ impl FramePublisher {
         if self.wait == Wait::Block {
             self.bell.0.ring();
         }
+        self.claim_ahead();
         Ok(())
+    }
+
+    /// Writes to the slots of the next frame, so that their cache lines, which the engine's core has had last, come to this one
+    /// while nobody waits for them: a frame's hop takes 1.8 times that of a single line so, and took 3.0 times.
+    #[inline]
+    fn claim_ahead(&mut self) {
+        // Slots are set to zero when they are handed out, and stay free. Where there are none a wait for room follows.
+        let _ = self.producer.write_chunk(CLAIMED_AHEAD);
     }
 
     /// Publishes a frame that the ring cannot hold: its head first, then what fits.
@@ -155,14 +167,18 @@ impl FrameTaker {
         self.await_events(HEAD_EVENTS).then(|| {
             let chunk = self.consumer.read_chunk(HEAD_EVENTS).expect("they have been awaited");
             let (first, second) = chunk.as_slices();
-            let mut head = [Event::default(); HEAD_EVENTS];
-            head[..first.len()].copy_from_slice(first);
-            head[first.len()..].copy_from_slice(second);
-            FrameHead::decode(head)
+            // At the ring's end it is in two parts.
+            let in_parts = || std::array::from_fn(|at| *first.get(at).unwrap_or_else(|| &second[at - first.len()]));
+            FrameHead::decode(first.first_chunk().copied().unwrap_or_else(in_parts))
         })
     }
 
     /// Takes the frame whose head was just read: gives its levels, in as few slices as the ring allows, and frees its room.
+    ///
+    /// The feed's index is looked at when all that was seen of it has been taken, and room is freed frame by frame. Nothing is
+    /// gained otherwise, since the feed looks at what is freed once in a lap: frames of 11 and of 36 levels, streamed from core
+    /// to core, took 75 and 168 ns each so; 76 and 162 with room freed after 64 events, 76 and 164 after 256, 75 and 164 after
+    /// 1,024, 76 and 167 after 8,192; 76 and 169 with a look for every frame (medians of 15 rounds, AMD EPYC of family 25).
     #[inline]
     pub fn take_levels(&mut self, head: &FrameHead, mut levels: impl FnMut(&[Event])) {
         let events = HEAD_EVENTS + head.levels as usize;
