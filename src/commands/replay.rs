@@ -55,8 +55,10 @@ pub fn parse_speed(text: &str) -> Result<Speed, String> {
 pub fn run(args: &ReplayArgs) -> Result<(), Failure> {
     let mut settings = TradingSettings::new(&args.trading, &args.threads)?;
     settings.session.observe = !args.results.no_report;
-    let replay = Replay::open(&args.capture, args.product.as_deref(), args.trading.scale_rule(), args.speed);
+    let (hot_threads, rule) = (if settings.session.fused { 1 } else { 2 }, args.trading.scale_rule());
+    let replay = Replay::open_beside(hot_threads, &args.capture, args.product.as_deref(), rule, args.speed);
     let replay = replay.map_err(Failure::input)?;
+    let reads_ahead = replay.reads_ahead();
     let files = args.results.files(replay.product())?;
     let interrupt = Interrupt::watch()?;
     let status = Arc::new(Status::default());
@@ -78,7 +80,7 @@ pub fn run(args: &ReplayArgs) -> Result<(), Failure> {
     let mut source = Vec::new();
     if args.speed == Speed::Max {
         let waits = Waits::new(session.feed.waited_for_file, session.ring_full_waited, elapsed);
-        source.push(("bound by", waits.bound().text(settings.session.fused).into()));
+        source.push(("bound by", waits.bound().text(settings.session.fused, reads_ahead).into()));
         let (file, engine) = (100.0 * waits.file, 100.0 * waits.engine);
         source.push(("feed waited", format!("{file:.0} % of the time for the file, {engine:.0} % for the engine")));
     }
