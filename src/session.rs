@@ -148,6 +148,7 @@ pub fn run<F: Feed>(
             let (outcome, full) = join(feed)?;
             (outcome, join(engine)?, full)
         };
+        writer.thread().unpark();
         let written = join(writer);
         Ok(SessionReport { feed, engine, written, ring_full_waits, ring_full_waited, stamp_floor_ns })
     })

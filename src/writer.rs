@@ -19,10 +19,14 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-/// How long the writer sleeps when there is nothing to write.
-const IDLE: Duration = Duration::from_millis(5);
-/// How long it sleeps when there was something: a replay fills no ring meanwhile, and takes no core from the hot threads.
-const BREATH: Duration = Duration::from_micros(500);
+/// The shortest and the longest rest between two rounds. Where there are no more cores than hot threads, each round takes one
+/// of them for some tens of microseconds.
+const REST_MIN: Duration = Duration::from_micros(500);
+const REST_MAX: Duration = Duration::from_millis(10);
+/// A ring that is found fuller than this shortens the rest, and rings that are all emptier than the other prolong it, as shares
+/// of their room: what waits is still in the caches, and a burst sixty times as fast still has room.
+const FULL: f64 = 1.0 / 16.0;
+const EMPTY: f64 = 1.0 / 64.0;
 /// How long a written row may stay in the process's memory; a row is promised on disk within a second.
 const FLUSH_AFTER: Duration = Duration::from_millis(250);
 
@@ -213,7 +217,28 @@ pub fn prepare(
     Ok(move || run(&files, outputs, hlog, inputs, &clock, &status))
 }
 
-/// Writes until the engine has gone and everything it sent is written. After a fault it goes on taking, so that the
+/// How long to rest after a round, by what was found.
+#[derive(Debug)]
+struct Rest(Duration);
+
+impl Rest {
+    /// `fullest` is the share of its room that the fullest ring had filled.
+    fn after(&mut self, fullest: f64) -> Duration {
+        if fullest > FULL {
+            self.0 = (self.0 / 2).max(REST_MIN);
+        } else if fullest < EMPTY {
+            self.0 = (self.0 * 2).min(REST_MAX);
+        }
+        self.0
+    }
+}
+
+/// The share of its room that a ring has filled.
+fn filled<T>(ring: &Consumer<T>) -> f64 {
+    ring.slots() as f64 / ring.buffer().capacity() as f64
+}
+
+/// Writes until the engine has gone and everything it sent is written; who knows that it has gone unparks the thread. After a fault it goes on taking, so that the
 /// engine never waits for it, and stops the run.
 fn run(
     files: &RunFiles,
@@ -242,12 +267,17 @@ fn run(
             .begin_log_with(&mut hlog, &mut serializer)
             .map_err(&hlog_error)?;
         let mut flushed = Instant::now();
+        let mut rest = Rest(REST_MIN);
         loop {
             // Looked at first: what was sent before the engine went is then taken below.
             let engine_gone = inputs.trades.is_abandoned();
-            let mut idle = true;
+            let fullest = [
+                filled(&inputs.trades),
+                inputs.observations.as_ref().map_or(0.0, filled),
+                inputs.rows.as_ref().map_or(0.0, filled),
+            ];
+            let fullest = fullest.into_iter().fold(0.0, f64::max);
             while let Ok(trade) = inputs.trades.pop() {
-                idle = false;
                 written.trades += 1;
                 note(outputs.trades.write(&trade).map_err(WriteError::at(&files.csv)));
             }
@@ -255,7 +285,6 @@ fn run(
                 // One reading of both clocks a round: they drift apart by less than a nanosecond within it.
                 let now = (clock.stamp(), wall_ns());
                 while let Ok(frame) = ring.pop() {
-                    idle = false;
                     note(outputs.observation(&frame, clock, now));
                     if let Some(collector) = &mut inputs.collector {
                         collector.frame(&frame);
@@ -264,12 +293,10 @@ fn run(
             }
             if let (Some(ring), Some(collector)) = (&mut inputs.rows, &mut inputs.collector) {
                 while let Ok(row) = ring.read_chunk(collector.row_width()) {
-                    idle = false;
                     collector.row(row.into_iter());
                 }
             }
             while inputs.tables.take(|table| {
-                idle = false;
                 written.latency.add(table);
                 let total = &written.latency.stage(Stage::Total).histogram;
                 status.latency(total.value_at_quantile(0.5), total.value_at_quantile(0.99));
@@ -289,7 +316,7 @@ fn run(
             if engine_gone {
                 break;
             }
-            thread::sleep(if idle { IDLE } else { BREATH });
+            thread::park_timeout(rest.after(fullest));
         }
     }
     note(hlog.flush().map_err(&hlog_error));
@@ -339,6 +366,21 @@ fn write_percentiles(output: &mut impl Write, histogram: &Histogram<u64>) -> io:
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_writer_rests_long_while_little_comes_and_shortly_while_much_does() {
+        let mut rest = Rest(REST_MIN);
+        let mut settled = |fullest| (0..20).map(|_| rest.after(fullest)).last().unwrap();
+        assert_eq!(settled(0.0), REST_MAX);
+        assert_eq!(settled(0.03), REST_MAX);
+        assert_eq!(settled(0.9), REST_MIN);
+        assert_eq!(settled(0.03), REST_MIN);
+        let (mut ring, filling) = rtrb::RingBuffer::new(4);
+        ring.push(()).unwrap();
+        assert_eq!(filled(&filling), 0.25);
+        // Rows are promised on disk within a second.
+        assert!(FLUSH_AFTER + REST_MAX < Duration::from_millis(500));
+    }
 
     #[test]
     fn percentiles_are_written_as_the_plotter_reads_them() {
