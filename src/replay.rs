@@ -310,6 +310,51 @@ impl Feed for Replay {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::{Event, FrameHead};
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use std::io::Write;
+
+    #[derive(Default)]
+    struct Frames(Vec<(u64, Vec<Event>)>);
+
+    impl Publish for Frames {
+        fn publish(&mut self, head: &FrameHead, levels: &[Event]) -> Result<(), EngineGone> {
+            self.0.push((head.sequence_num, levels.to_vec()));
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn where_no_core_is_left_the_feed_reads_a_plain_file_and_nothing_else_differs() {
+        let folder = tempfile::tempdir().unwrap();
+        let (plain, gzip) = (folder.path().join("m.l2"), folder.path().join("m.l2.gz"));
+        let text: String = (0..3_000)
+            .map(|number| {
+                let kind = if number == 0 { "snapshot" } else { "update" };
+                let level = format!(r#"{{"side":"bid","event_time":"","price_level":"1","new_quantity":"{number}"}}"#);
+                format!(
+                    r#"{number} {{"channel":"l2_data","sequence_num":{number},"events":[{{"type":"{kind}","product_id":"P","updates":[{level}]}}]}}"#
+                ) + "\n"
+            })
+            .collect();
+        fs::write(&plain, &text).unwrap();
+        let mut encoder = GzEncoder::new(fs::File::create(&gzip).unwrap(), Compression::fast());
+        encoder.write_all(text.as_bytes()).unwrap();
+        encoder.finish().unwrap();
+        let frames = |path: &Path, hot_threads: usize, reads_ahead: bool| {
+            let replay = Replay::open_beside(hot_threads, path, None, ScaleRule::default(), Speed::Max).unwrap();
+            assert_eq!(replay.reads_ahead(), reads_ahead, "{} beside {hot_threads}", path.display());
+            let mut frames = Frames::default();
+            let outcome = replay.run(&mut frames, &Status::default());
+            assert_eq!((outcome.lines, outcome.error.is_none(), outcome.stopped), (3_000, true, false));
+            frames.0
+        };
+        let ahead = frames(&plain, 0, true);
+        assert_eq!(ahead.len(), 3_000);
+        assert!(frames(&plain, usize::MAX, false) == ahead);
+        assert!(frames(&gzip, usize::MAX, true) == ahead);
+    }
 
     #[test]
     fn the_slowest_thread_bounds_a_replay() {

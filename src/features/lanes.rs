@@ -178,7 +178,7 @@ impl Lanes for Plain {
     fn take_apart(self, numbers: [f64; LANES]) -> [[f64; LANES]; 2] {
         let bits = numbers.map(|number| number.to_bits() + (ONE - ROOT_HALF));
         [
-            bits.map(|bits| f64::from_bits(EXACT_BITS | bits >> 52) - EXPONENT_OFFSET),
+            bits.map(|bits| f64::from_bits(EXACT_BITS | (bits >> 52)) - EXPONENT_OFFSET),
             bits.map(|bits| f64::from_bits((bits & MANTISSA) + ROOT_HALF)),
         ]
     }
@@ -219,10 +219,10 @@ impl Lanes for V3 {
     /// By two multiplications: N. Brisebarre, J.-M. Muller and S. K. Raina, "Accelerating correctly rounded floating-point
     /// division when the divisor is known in advance", IEEE Transactions on Computers 53 (2004), method 2.
     ///
-    /// What the last operation rounds is off by less than 2^-52 units in the last place of the quotient of a count and 10^k.
-    /// Between a quotient and the nearest middle of two doubles, a number of 54 bits, lies at least 1 / (2 · 5^k) of a unit,
-    /// since count − middle · 10^k is a whole multiple of the middle's last bit and, a count having no 54 bits, not zero. For
-    /// k up to 21 that is more.
+    /// Let u be a unit in the last place of the quotient of a count below 2^53 and 10^k. What the last operation rounds is off by
+    /// less than 2^-52 · u. A middle of two doubles is an odd multiple of u/2, a number of 54 bits. Count − middle · 10^k is a
+    /// multiple of 2^k · u/2, which is at most 1 since the quotient is at least 2^52 · u, and it is not zero, since a count has no
+    /// 54 bits: quotient and middle are at least u / (2 · 5^k) apart. For k up to 21 that is more than 2^-52 · u.
     #[inline(always)]
     fn counts_in_units(self, counts: [u64; LANES], per_unit: Divisor) -> pulp::f64x4 {
         let bits = self.or_u64x4(pulp::cast(counts), self.splat_u64x4(EXACT_BITS));
@@ -268,7 +268,6 @@ pub mod tests {
     use proptest::prelude::*;
 
     /// Runs a test by every way that this processor has.
-    #[macro_export]
     macro_rules! by_every_way {
         ($lanes:ident => $test:expr) => {{
             let $lanes = $crate::features::lanes::Plain;
@@ -281,6 +280,8 @@ pub mod tests {
             }
         }};
     }
+
+    pub(crate) use by_every_way;
 
     fn assert_divides<L: Lanes>(lanes: L, counts: [u64; LANES], decimals: u32) {
         let divisor = 10_u64.pow(decimals) as f64;
@@ -296,7 +297,8 @@ pub mod tests {
             for bit in 0..63 {
                 // Multiples of the divisor and what lies about powers of two and about middles of two quotients.
                 let power = 1_u64 << bit;
-                let middle = (u128::from(divisor) * ((1 << 53) + 1) >> (63 - bit).min(60)) as u64 & (i64::MAX as u64);
+                let middle = (u128::from(divisor) * ((1 << 53) + 1)) >> (63 - bit).min(60);
+                let middle = middle as u64 & (i64::MAX as u64);
                 for count in [power, power / divisor * divisor, middle] {
                     let about = [count.saturating_sub(1), count, count + 1, count ^ 3];
                     by_every_way!(lanes => assert_divides(lanes, about, decimals));

@@ -39,9 +39,9 @@ pub fn ln<L: Lanes>(lanes: L, numbers: Four<L>) -> Four<L> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::lanes::tests::by_every_way;
     use super::super::lanes::{LANES, Plain};
     use super::*;
-    use crate::by_every_way;
     use proptest::prelude::*;
 
     fn assert_close(numbers: [f64; LANES]) {

@@ -73,7 +73,7 @@ impl FeatureSet {
 
     /// Their values, in order, after the last update that had any.
     pub fn values(&self) -> impl ExactSizeIterator<Item = f64> + '_ {
-        self.plan.row_from.iter().map(|&place| self.numbers[place])
+        self.plan.places.iter().map(|&place| self.numbers[place])
     }
 
     /// Σ weight·value, the weights being those of the same features.

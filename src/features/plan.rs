@@ -1,4 +1,4 @@
-//! What a list of features needs computed, and where each number lies from which a row is gathered.
+//! What a list of features needs computed, and where each number lies.
 
 use super::lanes::LANES;
 use super::{ASK, BID, DEPTH_MAX, FEATURES_MAX, Feature};
@@ -105,7 +105,7 @@ pub struct Plan {
     /// Arguments of logarithms, whose own places follow each other from [`LOGARITHMS`] on.
     pub ln_of: Vec<[Place; LANES]>,
     /// The place of each feature.
-    pub row_from: Vec<Place>,
+    pub places: Vec<Place>,
     /// Whether features depend on what was before, and not on the best levels alone.
     pub looks_back: bool,
 }
@@ -114,13 +114,13 @@ impl Plan {
     pub fn new(features: &[Feature]) -> Self {
         let deepest = |depth: fn(Feature) -> u8| features.iter().map(|&f| usize::from(depth(f))).max().unwrap_or(0);
         let mut building = Building::default();
-        let row_from: Vec<Place> = features.iter().map(|&feature| building.place(feature) as Place).collect();
+        let places: Vec<Place> = features.iter().map(|&feature| building.place(feature) as Place).collect();
         Self {
             depths: [deepest(|feature| feature.depth().0), deepest(|feature| feature.depth().1)],
             sums: building.sums,
             computed: building.computed,
             ln_of: in_vectors(&building.ln_of, ONE),
-            row_from,
+            places,
             looks_back: features.iter().any(|&feature| looks_back(feature)),
         }
     }

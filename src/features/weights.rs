@@ -28,7 +28,7 @@ impl Weights {
         assert_eq!(features.len(), coefficients.len(), "a coefficient for each feature");
         let mut by_place = Numbers::default();
         let mut weighs = Numbers::default();
-        for (&place, &coefficient) in Plan::new(features).row_from.iter().zip(coefficients) {
+        for (&place, &coefficient) in Plan::new(features).places.iter().zip(coefficients) {
             // The same feature may be named twice.
             by_place[place] += coefficient;
             weighs[place] = 1.0;
