@@ -238,8 +238,8 @@ fn filled<T>(ring: &Consumer<T>) -> f64 {
     ring.slots() as f64 / ring.buffer().capacity() as f64
 }
 
-/// Writes until the engine has gone and everything it sent is written; who knows that it has gone unparks the thread. After a fault it goes on taking, so that the
-/// engine never waits for it, and stops the run.
+/// Writes until the engine has gone and everything it sent is written; who knows that it has gone unparks the thread. After a
+/// fault it goes on taking, so that the engine never waits for it, and stops the run.
 fn run(
     files: &RunFiles,
     mut outputs: Outputs,

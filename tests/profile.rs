@@ -3,6 +3,7 @@
 mod common;
 
 use common::{fail, papertrader, succeed};
+use papertrader::latency::STAGES_EVERY;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -48,8 +49,9 @@ fn every_rate_is_run_and_written() {
                 if stage == "total" {
                     assert_eq!(count, frames);
                 } else {
-                    // One in eight by sequence numbers, which begin again with the capture.
-                    assert!(count >= frames / 16 && count <= frames / 4, "{stage}: {count} of {frames}");
+                    // By sequence numbers, which begin again with the capture.
+                    let expected = frames / STAGES_EVERY;
+                    assert!(count >= expected / 2 && count <= expected * 2, "{stage}: {count} of {frames}");
                 }
                 let values = ["min_ns", "p50_ns", "p90_ns", "p99_ns", "p99_9_ns", "p99_99_ns", "max_ns"]
                     .map(|name| summary[name].as_u64().unwrap());
@@ -64,7 +66,7 @@ fn every_rate_is_run_and_written() {
         assert_eq!(summary["threads"]["fused"], fused);
         assert_eq!(summary["floors"]["ping_pong_ns"].is_null(), fused);
         assert_eq!(summary["knee"]["rate"], 1_000);
-        assert_eq!(summary["stages_every"], 8);
+        assert_eq!(summary["stages_every"], STAGES_EVERY);
     }
 }
 
