@@ -5,10 +5,11 @@
 //! best level, if there is one, is in the window.
 
 use super::bitmap::{Bitmap, SLOTS};
+use super::direction::Direction;
+use super::top::{Level, TOP_LEVELS, Top};
 use crate::units::COUNT_MAX;
 use std::hint::select_unpredictable;
 use std::marker::PhantomData;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Where the window puts the best level when it moves: a quarter is left for better prices.
 const BEST_SLOT: usize = SLOTS / 4;
@@ -19,54 +20,6 @@ const BEST_SLOT_MAX: usize = SLOTS / 2;
 pub const FAR_LEVELS_MAX: usize = 1 << 20;
 /// Far levels for which there is room beyond those of the snapshot without asking the allocator.
 const FAR_LEVELS_SPARE: usize = 1 << 15;
-
-/// The direction in which a side's prices get worse.
-pub trait Direction {
-    /// Maps a price to a key: the better the price, the smaller the key. Its own inverse up to the sign.
-    fn key(price_ticks: u64) -> i64;
-    /// The price of a key.
-    fn price_ticks(key: i64) -> u64;
-}
-
-/// Buyers: the highest price is the best.
-#[derive(Debug)]
-pub enum Bids {}
-
-/// Sellers: the lowest price is the best.
-#[derive(Debug)]
-pub enum Asks {}
-
-// Prices are at most COUNT_MAX = i64::MAX, so that neither the cast nor the negation overflows.
-impl Direction for Bids {
-    #[inline]
-    fn key(price_ticks: u64) -> i64 {
-        -(price_ticks as i64)
-    }
-    #[inline]
-    fn price_ticks(key: i64) -> u64 {
-        key.wrapping_neg() as u64
-    }
-}
-
-impl Direction for Asks {
-    #[inline]
-    fn key(price_ticks: u64) -> i64 {
-        price_ticks as i64
-    }
-    #[inline]
-    fn price_ticks(key: i64) -> u64 {
-        key as u64
-    }
-}
-
-/// A price with what is offered there.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Level {
-    /// In ticks; at least 1.
-    pub price_ticks: u64,
-    /// In lots; never 0 in a book.
-    pub size_lots: u64,
-}
 
 /// The best levels lie close together where their slots take less than so many: two and a half words of the bitmap. Frames of
 /// a book whose ten best lie within 75 ticks took 84 ns if they were taken for close together and 90 if not, those of one whose
@@ -87,69 +40,6 @@ pub struct TooManyLevels;
 /// A count that does not fit into 63 bits at a finer scale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CountOverflow;
-
-/// Levels of a side that are kept at hand.
-pub const TOP_LEVELS: usize = 10;
-/// Room for them in whole vectors of four numbers.
-pub const TOP_ROOM: usize = TOP_LEVELS.next_multiple_of(4);
-
-/// The [`TOP_LEVELS`] best levels of a side after a frame. Prices and sizes lie apart, for who computes with all of them.
-#[derive(Clone, Debug)]
-pub struct Top {
-    price_ticks: [u64; TOP_ROOM],
-    size_lots: [u64; TOP_ROOM],
-    len: usize,
-    version: u64,
-}
-
-impl Top {
-    fn new() -> Self {
-        /// Changes that a ladder has numbers for; beyond them it takes those of the next ladder.
-        const CHANGES: u64 = 1 << 40;
-        static LADDERS: AtomicU64 = AtomicU64::new(0);
-        // Relaxed: nothing else is read on the strength of the number.
-        let version = LADDERS.fetch_add(1, Ordering::Relaxed).wrapping_mul(CHANGES);
-        Self { price_ticks: [0; TOP_ROOM], size_lots: [0; TOP_ROOM], len: 0, version }
-    }
-
-    /// How many there are: [`TOP_LEVELS`], or as many as the side has.
-    #[inline]
-    pub fn len(&self) -> usize {
-        self.len
-    }
-
-    /// Whether the side has no level.
-    #[inline]
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
-    /// Prices in ticks, the best first; behind the last level zeros.
-    #[inline]
-    pub fn price_ticks(&self) -> &[u64; TOP_ROOM] {
-        &self.price_ticks
-    }
-
-    /// Sizes in lots; behind the last level zeros.
-    #[inline]
-    pub fn size_lots(&self) -> &[u64; TOP_ROOM] {
-        &self.size_lots
-    }
-
-    /// A number that is another one whenever a level is, and that of no other ladder of the process: who has seen it knows
-    /// the levels.
-    #[inline]
-    pub fn version(&self) -> u64 {
-        self.version
-    }
-
-    /// The levels, the best first.
-    #[inline]
-    pub fn levels(&self) -> impl ExactSizeIterator<Item = Level> + '_ {
-        let pairs = self.price_ticks.iter().zip(&self.size_lots).take(self.len);
-        pairs.map(|(&price_ticks, &size_lots)| Level { price_ticks, size_lots })
-    }
-}
 
 /// One side of the book, best level first.
 #[derive(Debug)]

@@ -3,9 +3,13 @@
 //! After every frame it equals a pair of ordered maps fed the same frames, whatever the prices are.
 
 pub mod bitmap;
+pub mod direction;
 pub mod ladder;
+pub mod top;
 
-pub use ladder::{Asks, Bids, Ladder, Level, TOP_LEVELS, TOP_ROOM, Top};
+pub use direction::{Asks, Bids};
+pub use ladder::Ladder;
+pub use top::{Level, TOP_LEVELS, TOP_ROOM, Top};
 
 use crate::event::{Event, Fault};
 use crate::units::{Scale, Side};

@@ -48,7 +48,7 @@ fn assert_same(book: &Book, maps: &Maps) {
     assert_eq!(book.is_crossed_or_locked(), crossed);
 }
 
-fn assert_top<D: ladder::Direction>(ladder: &Ladder<D>, levels: &[Level]) {
+fn assert_top<D: direction::Direction>(ladder: &Ladder<D>, levels: &[Level]) {
     let top = ladder.top();
     let expected = &levels[..levels.len().min(TOP_LEVELS)];
     assert_eq!(top.levels().collect::<Vec<_>>(), expected);
