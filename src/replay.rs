@@ -178,7 +178,7 @@ impl Replay {
 
     /// The same for a run on so many hot threads. If they leave no core to a thread that reads ahead, the feed reads a file
     /// that is not compressed for itself: another thread would only fetch what the feed fetches once more, from that thread's
-    /// caches. 500,000 frames of 1,348 bytes took 409 ms so and 291 ms without it, on two cores.
+    /// caches. On two cores 500,000 frames of 1,348 bytes took 1.09 and 1.20 times as long with it, in two runs of 21 pairs.
     ///
     /// # Errors
     /// The file cannot be read, is no capture, or does not hold the product.
