@@ -156,7 +156,10 @@ impl Sampler {
         self.frames_per_bucket *= 2;
     }
 
-    pub fn finish(self) -> Series {
+    pub fn finish(mut self) -> Series {
+        if self.full.len() == BUCKETS && self.current.is_some() {
+            self.merge();
+        }
         let buckets: Vec<Bucket> = self.full.into_iter().chain(self.current).collect();
         Series {
             frames_per_bucket: self.frames_per_bucket,

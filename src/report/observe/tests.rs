@@ -81,6 +81,17 @@ fn welford_agrees_with_two_passes() {
     assert!((feature.standard_deviation.unwrap() - variance.sqrt()).abs() < 1e-9);
 }
 
+/// A bucket that was not full yet came out as one more than there may be.
+#[test]
+fn a_bucket_begun_behind_a_full_row_was_one_too_many() {
+    for (count, buckets) in [(BUCKETS, BUCKETS), (2 * BUCKETS, BUCKETS), (2 * BUCKETS + 1, BUCKETS / 2 + 1)] {
+        let mut collector = collector(1);
+        (0..count as u64).for_each(|n| collector.frame(&frame(n, 1, 1_000, None)));
+        let book = collector.finish().book;
+        assert_eq!((book.mid.len(), book.frames.iter().sum::<u64>()), (buckets, count as u64));
+    }
+}
+
 proptest! {
     /// Against every pair of frames, and the area under the curve against the exact ranking.
     #[test]
