@@ -176,9 +176,10 @@ impl FrameTaker {
     /// Takes the frame whose head was just read: gives its levels, in as few slices as the ring allows, and frees its room.
     ///
     /// The feed's index is looked at when all that was seen of it has been taken, and room is freed frame by frame. Nothing is
-    /// gained otherwise, since the feed looks at what is freed once in a lap: frames of 11 and of 36 levels, streamed from core
-    /// to core, took 75 and 168 ns each so; 76 and 162 with room freed after 64 events, 76 and 164 after 256, 75 and 164 after
-    /// 1,024, 76 and 167 after 8,192; 76 and 169 with a look for every frame (medians of 15 rounds, AMD EPYC of family 25).
+    /// gained otherwise, since the feed looks at what is freed once in a lap. Frames of 11 and of 36 levels, streamed from core to
+    /// core, took 75 to 76 and 162 to 169 ns each so; 76 and 162 to 163 with room freed after 64 events, 75 to 76 and 157 to 170
+    /// after 256, 75 to 76 and 160 to 168 after 1,024, 76 to 91 and 165 to 170 after 8,192; 75 to 76 and 169 to 170 with a look
+    /// for every frame (medians of 15 rounds, twice, AMD EPYC of family 25).
     #[inline]
     pub fn take_levels(&mut self, head: &FrameHead, mut levels: impl FnMut(&[Event])) {
         let events = HEAD_EVENTS + head.levels as usize;

@@ -218,6 +218,28 @@ fn none_on_the_captures() {
     }
 }
 
+/// As a replay on few cores reads a plain capture on its feed thread.
+#[test]
+fn none_while_a_plain_capture_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("market.l2");
+    let mut text = Vec::new();
+    for number in 0..20_000_usize {
+        // Lines of all lengths up to some kilobytes, in no order.
+        let length = 50 + number * 7_919 % 5_003;
+        text.extend_from_slice(format!("{number} {{\"x\":\"{}\"}}\n", "y".repeat(length)).as_bytes());
+    }
+    std::fs::write(&path, &text).unwrap();
+    let mut reader = CaptureReader::open(&path).unwrap();
+    reader.next_line().unwrap();
+    count_from_now();
+    let mut lines = 1;
+    while reader.next_line().unwrap().is_some() {
+        lines += 1;
+    }
+    assert_eq!((lines, counted()), (20_000, 0));
+}
+
 #[test]
 fn the_counter_counts() {
     count_from_now();

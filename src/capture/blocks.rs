@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Bytes asked of the decompressor at a time.
+/// Bytes asked of the file, or of its decompressor, at a time.
 const READ_BYTES: usize = 64 << 10;
 /// A block is handed over once it holds this many bytes of whole lines.
 const BLOCK_BYTES: usize = 256 << 10;
@@ -117,13 +117,17 @@ impl BlockSource {
         } else {
             Box::new(counted)
         };
-        Ok(Some(Self { input, is_plain: !is_gzip && !is_zstd, carry: Vec::new() }))
+        Ok(Some(Self { input, is_plain: !is_gzip && !is_zstd, carry: Vec::with_capacity(READ_BYTES) }))
     }
 
     /// Fills `block`. A block with an `end` is the last.
     fn fill(&mut self, block: &mut Block) {
         block.end = None;
         block.len = 0;
+        if block.bytes.capacity() == 0 {
+            // For any block but one of a longer line: a feed that reads for itself allocates no more.
+            block.bytes.reserve(BLOCK_BYTES + READ_BYTES);
+        }
         block.room(self.carry.len()).copy_from_slice(&self.carry);
         block.len = self.carry.len();
         self.carry.clear();
