@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Runs the fuzz targets of fuzz/, each for so many seconds, and prints what they did. Exit 1 after a crash.
 #
-#   tools/fuzz.sh SECONDS [TARGET…]
+#   [FUZZ_SEED=N] tools/fuzz.sh SECONDS [TARGET…]
 #
+# Without a seed every run takes another way; with one, runs differ by the machine's speed alone.
 # Inputs begin with fuzz/seeds (tools/fuzz_seeds.py makes them) and grow in fuzz/corpus; what crashes lies in
 # fuzz/artifacts. The toolchain is the stable one: RUSTC_BOOTSTRAP opens the flags that cargo-fuzz needs.
 set -euo pipefail
@@ -27,7 +28,7 @@ for target in "${targets[@]}"; do
     mkdir -p "$corpus" "$artifacts"
     log=$artifacts/log
     crashed=0
-    "$bin/$target" "$corpus" "fuzz/seeds/$target" -max_total_time="$seconds" -rss_limit_mb=$rss_mb \
+    "$bin/$target" "$corpus" "fuzz/seeds/$target" -seed="${FUZZ_SEED:-0}" -max_total_time="$seconds" -rss_limit_mb=$rss_mb \
         -timeout=$input_seconds -artifact_prefix="$artifacts/" -print_final_stats=1 >"$log" 2>&1 || crashed=1
     stat() { sed -n "s/^stat::$1: *//p" "$log"; }
     last=$(grep -E '^#[0-9]+' "$log" | tail -1)
@@ -36,7 +37,8 @@ for target in "${targets[@]}"; do
         "$(stat average_exec_per_sec)" "$(field cov)" "$(field ft)" "$(field corp)" $crashed
     if [ $crashed -ne 0 ]; then
         code=1
-        grep -vE '^(#[0-9]|INFO|stat::)' "$log" | tail -40 >&2
+        # What went wrong and on which input; the log has the stack.
+        { sed -n '/panicked at/,/^stack backtrace/p' "$log"; grep -E 'ERROR:|^SUMMARY|Test unit written|^Base64' "$log" || true; } >&2
     fi
 done
 exit $code

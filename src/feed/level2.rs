@@ -188,6 +188,9 @@ impl Parser {
         json.deserialize_map(EnvelopeVisitor(&mut sink))
             .and_then(|()| json.end())
             .map_err(|error| Malformed::Json { offset: error.offset() })?;
+        if let Some(offset) = general::bad_escape(message.as_bytes()) {
+            return Err(Malformed::Json { offset });
+        }
         let Sink { envelope, kind, error, needs, .. } = sink;
         let book = match (envelope.channel, error, kind) {
             (Channel::Level2, Some(error), _) => BookPart::Impossible(error),

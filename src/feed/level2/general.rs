@@ -127,6 +127,23 @@ fn quote(text: &str) -> Box<str> {
     quoted.into()
 }
 
+/// Where the first `\u` without four hexadecimal digits stands in a text that is JSON otherwise: the JSON parser does not look
+/// at them in values that are passed over.
+pub(super) fn bad_escape(json: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    while let Some(found) = memchr::memchr(b'\\', &json[at..]) {
+        let escape = at + found;
+        at = escape + 2;
+        if json.get(escape + 1) == Some(&b'u') {
+            if !json.get(at..at + 4).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)) {
+                return Some(escape);
+            }
+            at += 4;
+        }
+    }
+    None
+}
+
 /// A visitor that can stand for a value of any type.
 macro_rules! seed {
     ($visitor:ty, $value:ty $(, $($generics:tt)*)?) => {

@@ -1,6 +1,7 @@
 use super::*;
 use crate::units::Side;
 use proptest::prelude::*;
+use serde::de::IgnoredAny;
 
 const SCALE: Scale = Scale { price_decimals: 2, size_decimals: 8 };
 
@@ -269,6 +270,45 @@ fn what_is_no_message_object_is_malformed() {
     assert!(error.to_string().starts_with("not a JSON object, from byte "), "{error}");
 }
 
+/// Escapes of no character, numbers of any size and values of any depth are JSON by its grammar (RFC 8259), whoever can hold
+/// them; the rest is none.
+#[test]
+fn what_is_passed_over_is_json_still() {
+    let deep = |open: &str, close: &str| format!("{}1{}", open.repeat(500), close.repeat(500));
+    let values = [
+        (true, r#""\ud800""#.into()),
+        (true, r#""\\u12G4""#.into()),
+        (true, r#""\\\u1234""#.into()),
+        (true, "1e999".into()),
+        (true, "9".repeat(400)),
+        (true, deep("[", "]")),
+        (true, deep(r#"{"a":"#, "}")),
+        (false, r#""\u12G4""#.into()),
+        (false, r#""\u123""#.into()),
+        (false, r#""\\\u123""#.into()),
+        (false, r#""\u""#.into()),
+        (false, r#""\q""#.into()),
+        (false, "\"\u{1}\"".into()),
+        (false, "01".into()),
+        (false, "-".into()),
+        (false, "1.".into()),
+        (false, "[1,]".into()),
+        (false, "[1 2]".into()),
+        (false, "[}".into()),
+        (false, r#"{"b" 1}"#.into()),
+        (false, r#"{"b":1,}"#.into()),
+        (false, "truex".into()),
+    ];
+    for (is_json, value) in values {
+        for text in [format!(r#"{{"a":{value}}}"#), format!(r#"{{"a":[{{"b":{value}}}],"c":1}}"#)] {
+            assert_eq!(serde_json::from_str::<IgnoredAny>(&text).is_ok(), is_json, "{text}");
+            assert_eq!(parse_at(&text, SCALE).0.is_ok(), is_json, "{text}");
+        }
+    }
+    let error = parse_at(r#"{"a":"\\","b":"\u12G4"}"#, SCALE).0.unwrap_err();
+    assert_eq!(error, Malformed::Json { offset: 15 });
+}
+
 /// The obvious parser of a well-formed update, by typed structures.
 mod twin {
     use serde::Deserialize;
@@ -340,7 +380,7 @@ proptest! {
         let parsed = Parser::new("BTC-USD").parse(&bytes, SCALE, &mut levels);
         // Whatever passes is valid JSON to an independent reader as well.
         if parsed.is_ok() {
-            prop_assert!(serde_json::from_slice::<serde_json::Value>(&bytes).is_ok());
+            prop_assert!(serde_json::from_slice::<IgnoredAny>(&bytes).is_ok());
         }
     }
 }
