@@ -233,14 +233,11 @@ impl Floor {
         }
     }
 
-    /// Sends the frames that fall due until a time of the caller's choice, as many as fit into a turn.
+    /// Sends the frames that fall due until a time of the caller's choice, as many as fit into a turn. False once all are
+    /// sent.
     #[cfg(any(test, fuzzing))]
-    pub fn send_frames_until(&mut self, now: Instant) {
-        for _ in 0..FRAMES_PER_TURN {
-            if !self.send_next_frame(now) {
-                break;
-            }
-        }
+    pub fn send_frames_until(&mut self, now: Instant) -> bool {
+        (0..FRAMES_PER_TURN).all(|_| self.send_next_frame(now))
     }
 
     /// Sends the next frame to all whom it concerns, if it is due.

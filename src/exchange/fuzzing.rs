@@ -12,6 +12,9 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
+/// How old a market becomes. Its books grow with time, and what a client is answered grows with them.
+const MARKET_LIFE: Duration = Duration::from_secs(3600);
+
 /// What the client received after the websocket handshake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sent {
@@ -26,6 +29,8 @@ pub struct Desk {
     floor: Floor,
     poll: mio::Poll,
     client: UnixStream,
+    opened: Instant,
+    /// Goes on by [`Desk::pass`] alone.
     now: Instant,
     received: Vec<u8>,
 }
@@ -46,16 +51,22 @@ impl Desk {
         let floor = Floor::open(config).expect("a synthetic market opens");
         let poll = mio::Poll::new().expect("a readiness queue");
         let (client, _) = UnixStream::pair().expect("a pair of sockets");
-        let mut desk = Self { floor, poll, client, now: Instant::now(), received: Vec::new() };
+        let now = Instant::now();
+        let mut desk = Self { floor, poll, client, opened: now, now, received: Vec::new() };
         desk.admit();
         desk
     }
 
-    /// Lets go of the client and admits another, to the same market: opening one takes longer than most clients stay.
+    /// Lets go of the client and admits another, to the same market unless it is old: opening one takes longer than most
+    /// clients stay.
     ///
     /// # Panics
     /// As [`Desk::open`].
     pub fn admit(&mut self) {
+        if self.now > self.opened + MARKET_LIFE {
+            *self = Self::open();
+            return;
+        }
         for slot in 0..self.floor.clients.len() {
             self.floor.remove(slot, self.poll.registry());
         }
@@ -65,7 +76,8 @@ impl Desk {
         }
         // A stream like any other: nothing that is done to it from here on asks for TCP.
         let socket = mio::net::TcpStream::from_std(OwnedFd::from(server).into());
-        let transport = Transport::new(socket, None, 1 << 20).expect("no TLS, no error");
+        let transport =
+            Transport::new(socket, None, self.floor.config.limits.outbox_bytes_max).expect("no TLS, no error");
         let slot = self.floor.free_slot().expect("an empty floor has room");
         self.floor.clients[slot] = Some(Client::new(Connection::new(transport, false, self.now)));
         self.client = client;
@@ -98,6 +110,7 @@ impl Desk {
         self.turn();
     }
 
+    /// Goes on until nothing is due and neither end has anything left to read: a snapshot can be more than a socket holds.
     fn turn(&mut self) {
         loop {
             if let Some(Some(client)) = self.floor.clients.first_mut() {
@@ -106,21 +119,23 @@ impl Desk {
             }
             self.floor.read(0, self.now);
             self.floor.on_timers(self.now);
-            self.floor.send_frames_until(self.now);
+            let more_due = self.floor.send_frames_until(self.now);
             self.floor.reap(self.poll.registry());
             let unread = self.floor.clients[0].as_ref().is_some_and(|client| client.connection.is_readable);
-            self.take();
-            if !unread {
+            let received = self.take();
+            if !(more_due || unread || received) {
                 break;
             }
         }
     }
 
-    fn take(&mut self) {
+    /// Reads what has come as the client, if anything.
+    fn take(&mut self) -> bool {
         let mut buffer = [0; 16 << 10];
+        let before = self.received.len();
         loop {
             match self.client.read(&mut buffer) {
-                Ok(0) | Err(_) => return,
+                Ok(0) | Err(_) => return self.received.len() > before,
                 Ok(count) => self.received.extend_from_slice(&buffer[..count]),
             }
         }
@@ -163,35 +178,63 @@ impl Desk {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::{Value, json};
+
+    const HANDSHAKE: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
+    /// A request as one frame, masked with zeros.
+    fn request(kind: &str, products: &[&str]) -> Vec<u8> {
+        let text = json!({"type": kind, "channel": "level2", "product_ids": products}).to_string();
+        [&[0x81, 0x80 | text.len() as u8, 0, 0, 0, 0], text.as_bytes()].concat()
+    }
+
+    fn messages(desk: &Desk) -> Vec<Value> {
+        let (head, sent) = desk.answers().unwrap();
+        assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+        let text = |sent: &Sent| match sent {
+            Sent::Text(text) => serde_json::from_slice(text).unwrap(),
+            other => panic!("{other:?}"),
+        };
+        sent.iter().map(text).collect()
+    }
 
     /// What the fuzz target asserts of any input, for one that is known.
     #[test]
     fn a_client_without_a_socket_of_its_own_is_served() {
         let mut desk = Desk::open();
         for _ in 0..2 {
-            let handshake = b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-                Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-            assert!(desk.write(handshake));
-            let request = br#"{"type":"subscribe","channel":"level2","product_ids":["BTC-USD"]}"#;
-            // Masked with zeros.
-            assert!(desk.write(&[&[0x81, 0x80 | request.len() as u8, 0, 0, 0, 0], &request[..]].concat()));
+            assert!(desk.write(HANDSHAKE));
+            assert!(desk.write(&request("subscribe", &["BTC-USD"])));
             desk.pass(Duration::from_secs(5));
-            let (head, sent) = desk.answers().unwrap();
-            assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
-            let texts: Vec<serde_json::Value> = sent
-                .iter()
-                .map(|sent| match sent {
-                    Sent::Text(text) => serde_json::from_slice(text).unwrap(),
-                    other => panic!("{other:?}"),
-                })
-                .collect();
-            assert_eq!(texts[0]["events"][0]["type"], "snapshot");
-            assert_eq!(texts[1]["channel"], "subscriptions");
-            assert!(texts.len() > 2, "five seconds passed without a frame");
+            let messages = messages(&desk);
+            assert_eq!(messages[0]["events"][0]["type"], "snapshot");
+            assert_eq!(messages[1]["channel"], "subscriptions");
+            assert!(messages.len() > 2, "five seconds passed without a frame");
             desk.admit();
         }
         // An unmasked frame, and the end of it.
         desk.write(b"GET / HTTP/1.1\r\n\r\n");
         assert!(!desk.write(b"x"));
+    }
+
+    /// The desk read once and let the rest lie, so that half a frame seemed to be all that the exchange had sent.
+    #[test]
+    fn more_than_a_socket_holds_is_received_whole() {
+        let mut desk = Desk::open();
+        desk.pass(MARKET_LIFE);
+        desk.admit();
+        assert!(desk.write(HANDSHAKE));
+        let products = ["BTC-USD", "A", "B"];
+        let asked = [request("subscribe", &products), request("unsubscribe", &products)].concat();
+        assert!(desk.write(&asked.repeat(8)));
+        assert!(desk.received.len() > 1 << 20, "{} bytes", desk.received.len());
+        let messages = messages(&desk);
+        let snapshots = messages.iter().filter(|message| message["events"][0]["type"] == "snapshot");
+        assert_eq!(snapshots.count(), 3 * 8);
+        assert_eq!(messages.last().unwrap()["channel"], "subscriptions");
+        desk.pass(Duration::from_secs(1));
+        desk.admit();
+        assert_eq!(desk.now, desk.opened, "a market grew old");
     }
 }
