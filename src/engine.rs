@@ -1,7 +1,7 @@
 //! The engine thread: book, features, model, simulator, frame by frame.
 
-use crate::book::{Book, BookState};
-use crate::event::{Event, FaultCounts, FrameHead, FrameKind};
+use crate::book::{Book, BookState, Follower};
+use crate::event::{Event, Fault, FaultCounts, FrameHead, FrameKind};
 use crate::features::{FeatureSet, NoFeatures};
 use crate::feed::intake::{EngineGone, Publish};
 use crate::handoff::{FrameTaker, Wait, for_room};
@@ -79,18 +79,10 @@ pub struct EngineReport {
     pub ring_high_water_events: usize,
 }
 
-/// How the frame in hand is treated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Treatment {
-    Stage,
-    Apply,
-    PassOver,
-}
-
 /// The whole path behind the ring.
 #[derive(Debug)]
 pub struct Engine {
-    book: Book,
+    follower: Follower,
     features: FeatureSet,
     model: Model,
     /// The model's, for the features as they last were.
@@ -100,9 +92,6 @@ pub struct Engine {
     outputs: Outputs,
     status: Arc<Status>,
     counts: EngineCounts,
-    treatment: Treatment,
-    /// Frames of the book since the first snapshot, that one included.
-    since_snapshot: u64,
     /// Whether the book was live before the frame in hand.
     was_live: bool,
     taken: u64,
@@ -118,7 +107,7 @@ impl Engine {
         status: Arc<Status>,
     ) -> Self {
         Self {
-            book: Book::default(),
+            follower: Follower::default(),
             features: FeatureSet::new(&model.features),
             model,
             logit: f64::NAN,
@@ -127,8 +116,6 @@ impl Engine {
             outputs,
             status,
             counts: EngineCounts::default(),
-            treatment: Treatment::PassOver,
-            since_snapshot: 0,
             was_live: false,
             taken: 0,
         }
@@ -138,108 +125,87 @@ impl Engine {
     pub fn run(mut self, mut frames: FrameTaker) -> EngineReport {
         while let Some(head) = frames.next_head() {
             self.begin(&head);
-            frames.take_levels(&head, |levels| self.levels(levels));
+            frames.take_levels(&head, |levels| self.follower.levels(levels));
             self.end(&head);
         }
         EngineReport { ring_high_water_events: frames.high_water(), ..self.finish() }
     }
 
     /// The frame's place in the simulation. Only for frames since the first snapshot, which have been counted.
+    #[inline]
     fn moment(&self, head: &FrameHead) -> Moment {
-        Moment { sequence: self.since_snapshot - 1, venue_sequence_num: head.sequence_num, ts_recv_ns: head.ts_recv_ns }
+        let sequence = self.follower.sequence().expect("a book that is traded on has had a snapshot");
+        Moment { sequence, venue_sequence_num: head.sequence_num, ts_recv_ns: head.ts_recv_ns }
     }
 
     #[inline]
     fn sell_due(&mut self, head: &FrameHead) {
         let moment = self.moment(head);
-        let Self { simulator, book, outputs, counts, .. } = self;
-        simulator.sell_due(moment, book, |trade| push(&mut outputs.trades, trade, &mut counts.writer_waits));
+        let Self { simulator, follower, outputs, counts, .. } = self;
+        simulator.sell_due(moment, follower.book(), |trade| push(&mut outputs.trades, trade, &mut counts.writer_waits));
     }
 
     /// Before the frame's levels: what is due is sold into the book as it was.
     #[inline]
     fn begin(&mut self, head: &FrameHead) {
         self.taken = self.recorder.stage_stamp(head);
+        self.follower.count(head);
+        self.was_live = self.follower.is_live();
         if head.kind.is_book_frame() {
             self.counts.frames += 1;
-            // The first snapshot begins the count.
-            self.since_snapshot += u64::from(self.since_snapshot > 0 || head.kind == FrameKind::Snapshot);
-            self.was_live = self.book.state() == BookState::Live;
             if self.was_live {
                 self.sell_due(head);
             }
         }
-        self.treatment = match head.kind {
-            FrameKind::Update if self.book.state() == BookState::Live => {
-                if head.scale == self.book.scale() || self.refine(head.scale) {
-                    Treatment::Apply
-                } else {
-                    Treatment::PassOver
-                }
-            }
-            FrameKind::Update => {
-                self.counts.ignored += 1;
-                Treatment::PassOver
-            }
+        match head.kind {
+            FrameKind::Update => self.counts.ignored += u64::from(!self.was_live),
             FrameKind::Snapshot => {
                 self.counts.snapshots += 1;
                 self.features.reset();
-                self.book.begin_snapshot(head.scale);
-                Treatment::Stage
             }
-            FrameKind::Connected => {
-                self.counts.connections += 1;
-                self.book.await_snapshot();
-                Treatment::PassOver
-            }
-            FrameKind::Invalid(_) => {
-                self.book.invalidate();
-                Treatment::PassOver
-            }
-        };
-    }
-
-    /// Levels of the frame in hand.
-    #[inline]
-    fn levels(&mut self, levels: &[Event]) {
-        match self.treatment {
-            Treatment::Apply => self.book.apply(levels),
-            Treatment::Stage => self.book.stage(levels),
-            Treatment::PassOver => {}
+            FrameKind::Connected => self.counts.connections += 1,
+            FrameKind::Invalid(_) => {}
+        }
+        match self.follower.begin(head) {
+            Ok(None) => {}
+            Ok(Some(before)) => self.features.refine(before, head.scale),
+            Err(fault) => self.found(fault),
         }
     }
 
     /// After the frame's levels: features, model, decision.
     #[inline]
     fn end(&mut self, head: &FrameHead) {
-        let settled = match self.treatment {
-            Treatment::Apply => self.book.end_update(),
-            Treatment::Stage => self.book.end_snapshot(),
-            Treatment::PassOver => Ok(()),
-        };
-        if let Err(fault) = settled {
-            self.counts.faults.count(fault);
-            self.status.engine_found(fault);
+        if let Err(fault) = self.follower.end() {
+            self.found(fault);
         }
         let applied = self.recorder.stage_stamp(head);
         if head.kind.is_book_frame() {
-            if !self.was_live && self.book.state() == BookState::Live {
+            let is_live = self.follower.is_live();
+            if !self.was_live && is_live {
                 // What fell due without a live book is sold into the first one.
                 self.sell_due(head);
             }
-            self.counts.frames_by_state[self.book.state() as usize] += 1;
-            let decided = if self.book.state() == BookState::Live { self.decide(head) } else { None };
+            self.counts.frames_by_state[self.book().state() as usize] += 1;
+            let decided = if is_live { self.decide(head) } else { None };
             self.recorder.record(head, &EngineStamps { taken: self.taken, applied, decided });
         }
-        self.status.publish(&self.book, &self.simulator, self.counts.frames);
+        self.status.publish(self.follower.book(), &self.simulator, self.counts.frames);
+    }
+
+    /// The book itself found a fault.
+    #[cold]
+    fn found(&mut self, fault: Fault) {
+        self.counts.faults.count(fault);
+        self.status.engine_found(fault);
     }
 
     /// Evaluates the model and buys if it says so. Gives the stamps of the features and of the decision.
     #[inline]
     fn decide(&mut self, head: &FrameHead) -> Option<(u64, u64)> {
-        let crossed = self.book.is_crossed_or_locked();
+        let crossed = self.book().is_crossed_or_locked();
         self.counts.crossed_or_locked += u64::from(crossed);
-        let changed = match self.features.update(&self.book, head.ts_recv_ns) {
+        let changed = match self.features.update(self.follower.book(), head.ts_recv_ns) {
             Ok(changed) => changed,
             Err(reason) => {
                 match reason {
@@ -259,7 +225,7 @@ impl Engine {
             if crossed {
                 self.counts.purchases_withheld += 1;
             } else {
-                self.simulator.buy(self.moment(head), logit, &self.book);
+                self.simulator.buy(self.moment(head), logit, self.follower.book());
             }
         }
         let decided = self.recorder.decision_stamp(head);
@@ -275,12 +241,13 @@ impl Engine {
     /// Tells the writer thread of a live frame. After the last stamp: it is no part of the latency.
     #[inline]
     fn observe(&mut self, head: &FrameHead, evaluation: Option<Evaluation>) {
+        let Moment { sequence, venue_sequence_num, ts_recv_ns } = self.moment(head);
         if let Some(observations) = &mut self.outputs.observations {
-            let book = &self.book;
+            let book = self.follower.book();
             let observation = Observation {
-                sequence: self.since_snapshot - 1,
-                venue_sequence_num: head.sequence_num,
-                ts_recv_ns: head.ts_recv_ns,
+                sequence,
+                venue_sequence_num,
+                ts_recv_ns,
                 stretch: self.counts.snapshots,
                 bid: book.bids().best().unwrap_or_default(),
                 ask: book.asks().best().unwrap_or_default(),
@@ -291,24 +258,13 @@ impl Engine {
         }
     }
 
-    /// Follows the feed to a finer scale. False when the book does not fit it and is invalid now.
-    #[cold]
-    fn refine(&mut self, scale: Scale) -> bool {
-        self.features.refine(self.book.scale(), scale);
-        let refined = self.book.refine(scale);
-        if let Err(fault) = refined {
-            self.counts.faults.count(fault);
-            self.status.engine_found(fault);
-        }
-        refined.is_ok()
-    }
-
     /// Ends the engine: hands over the last latencies, lets the writer thread end, and reports.
     pub fn finish(self) -> EngineReport {
-        let Self { book, simulator, recorder, outputs, counts, .. } = self;
+        let Self { follower, simulator, recorder, outputs, counts, .. } = self;
+        let book = follower.book();
         recorder.finish();
         drop(outputs);
-        let (cost, worth) = simulator.mark(&book);
+        let (cost, worth) = simulator.mark(book);
         EngineReport {
             totals: simulator.totals(),
             empty_asks: simulator.empty_asks(),
@@ -325,7 +281,7 @@ impl Engine {
 
     /// The book, for tests that compare it.
     pub fn book(&self) -> &Book {
-        &self.book
+        self.follower.book()
     }
 }
 
@@ -334,7 +290,7 @@ impl Publish for Engine {
     #[inline]
     fn publish(&mut self, head: &FrameHead, levels: &[Event]) -> Result<(), EngineGone> {
         self.begin(head);
-        self.levels(levels);
+        self.follower.levels(levels);
         self.end(head);
         Ok(())
     }

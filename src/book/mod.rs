@@ -4,10 +4,12 @@
 
 pub mod bitmap;
 pub mod direction;
+pub mod follower;
 pub mod ladder;
 pub mod top;
 
 pub use direction::{Asks, Bids};
+pub use follower::Follower;
 pub use ladder::Ladder;
 pub use top::{Level, TOP_LEVELS, TOP_ROOM, Top};
 

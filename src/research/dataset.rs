@@ -1,9 +1,8 @@
 //! Rows of values after each frame of the book, each with what the mid did over the horizon.
 
-use super::follow::Follower;
 use super::labels::{Change, DoubleMid};
-use crate::book::Book;
-use crate::event::{Event, FrameHead};
+use crate::book::{Book, Follower};
+use crate::event::{Event, FrameHead, FrameKind};
 use crate::features::{FeatureSet, NoFeatures};
 use crate::feed::intake::{EngineGone, Publish};
 use crate::units::Scale;
@@ -153,6 +152,7 @@ pub struct Collector<'a, O> {
     evaluated: u64,
     mid: Option<DoubleMid>,
     counts: RowCounts,
+    faults: u64,
     failed: Option<SinkError>,
 }
 
@@ -182,8 +182,14 @@ impl<'a, O: Observer> Collector<'a, O> {
             evaluated: 0,
             mid: None,
             counts: RowCounts::default(),
+            faults: 0,
             failed: None,
         }
+    }
+
+    /// Faults that the book itself found.
+    pub fn faults(&self) -> u64 {
+        self.faults
     }
 
     /// Ends the capture: rows whose horizon has not come go out without label.
@@ -192,7 +198,6 @@ impl<'a, O: Observer> Collector<'a, O> {
     /// The sink's.
     pub fn finish(mut self) -> Result<RowCounts, SinkError> {
         self.flush();
-        self.counts.frames = self.follower.frames();
         match self.failed {
             Some(error) => Err(error),
             None => Ok(self.counts),
@@ -266,19 +271,28 @@ impl<'a, O: Observer> Collector<'a, O> {
 
 impl<O: Observer> Publish for Collector<'_, O> {
     fn publish(&mut self, head: &FrameHead, levels: &[Event]) -> Result<(), EngineGone> {
-        let step = self.follower.take(head, levels);
-        if step.anew {
+        self.follower.count(head);
+        let begun = self.follower.begin(head);
+        self.follower.levels(levels);
+        let ended = self.follower.end();
+        self.counts.frames += u64::from(head.kind.is_book_frame());
+        self.faults += u64::from(begun.is_err()) + u64::from(ended.is_err());
+
+        // Whether what is remembered of the book from before is void.
+        let is_anew = head.kind != FrameKind::Update;
+        if is_anew {
             self.observer.reset();
         }
-        if let Some(from) = step.refined_from {
-            self.observer.refine(from, self.follower.book().scale());
+        if let Ok(Some(before)) = begun {
+            self.observer.refine(before, head.scale);
         }
-        if step.anew || !step.live {
+        let is_live = self.follower.is_live();
+        if is_anew || !is_live {
             self.flush();
             self.at = 0;
             self.mid = None;
         }
-        if let (true, Some(sequence)) = (step.live, step.sequence) {
+        if let (true, Some(sequence)) = (is_live, self.follower.sequence()) {
             self.live_frame(head, sequence);
             self.at += 1;
             self.counts.longest_live = self.counts.longest_live.max(self.at);

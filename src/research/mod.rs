@@ -10,7 +10,6 @@ pub mod evaluation;
 pub mod export;
 pub mod feature_list;
 pub mod fit;
-pub mod follow;
 pub mod labels;
 pub mod metrics;
 pub mod output;

@@ -137,8 +137,12 @@ impl CaptureFacts {
     /// What the user should know about the file.
     pub fn warnings(&self) -> impl Iterator<Item = String> {
         let path = self.path.display();
-        let faults = (self.faults > 0)
-            .then(|| format!("{path}: the book became unreliable {} times; no label reaches across", self.faults));
+        let times = match self.faults {
+            0 => None,
+            1 => Some("1 time".to_owned()),
+            many => Some(format!("{many} times")),
+        };
+        let faults = times.map(|times| format!("{path}: the book became unreliable {times}; no label reaches across"));
         faults.into_iter().chain(self.cut.clone())
     }
 }
@@ -272,10 +276,11 @@ impl Source {
             };
             let outcome = replay.run(&mut tee, &status);
             let Tee { first: collector, span, .. } = tee;
+            let faults = outcome.counts.faults.total() + collector.faults();
             let counts = collector.finish().map_err(SourceError::Sink)?;
             done(number, second);
             bytes_before += progress.bytes_total();
-            let fact = self.facts(path, outcome, counts, span.unwrap_or_default())?;
+            let fact = self.facts(path, outcome, counts, faults, span.unwrap_or_default())?;
             for before in &facts {
                 check_pair(before, &fact, self.overlap_allowed)?;
             }
@@ -289,6 +294,7 @@ impl Source {
         path: &Path,
         outcome: ReplayOutcome,
         counts: RowCounts,
+        faults: u64,
         (first_ts_recv_ns, last_ts_recv_ns): (i64, i64),
     ) -> Result<CaptureFacts, SourceError> {
         if let Some(error) = outcome.error {
@@ -304,7 +310,7 @@ impl Source {
             first_ts_recv_ns,
             last_ts_recv_ns,
             price_decimals,
-            faults: outcome.counts.faults.total(),
+            faults,
             cut: outcome.cut.map(|cut| cut.to_string()),
             counts,
         })

@@ -159,7 +159,9 @@ fn no_label_reaches_across_a_gap() {
     let table = folder.path().join("t.csv");
     let mut features = papertrader();
     features.arg("features").arg(&holed).args(["--features", "imbalance_1", "-o"]).arg(&table);
-    succeed(&mut features);
+    let unreliable = "the book became unreliable 1 time; no label reaches across";
+    let said = features.output().unwrap();
+    assert!(String::from_utf8_lossy(&said.stderr).contains(unreliable), "{said:?}");
     let (_, cells) = csv_table(&table);
     // Frames 0 to 200, then 250 to 399; of both stretches the last 20 have no label.
     assert_eq!(cells.len(), 201 + 150);
@@ -167,6 +169,19 @@ fn no_label_reaches_across_a_gap() {
         cells.iter().filter(|row| row.last().unwrap().is_empty()).map(|row| row[2].as_str()).collect();
     let expected: Vec<String> = (181..201).chain(380..400).map(|number: u32| number.to_string()).collect();
     assert_eq!(unlabelled, expected);
+
+    // A book whose numbers do not fit the finer scale of another one is lost as well: 9.1e18 units of size.
+    let unfit = folder.path().join("unfit.l2");
+    let mut unfitting: Vec<String> = lines[..40].iter().map(ToString::to_string).collect();
+    unfitting[29] = unfitting[29].replacen(r#""new_quantity":""#, r#""new_quantity":"910000000000000000"#, 1);
+    unfitting[30] = unfitting[30].replacen(r#""new_quantity":""#, r#""new_quantity":"0.01"#, 1);
+    fs::write(&unfit, unfitting.join("\n") + "\n").unwrap();
+    let mut features = papertrader();
+    features.arg("features").arg(&unfit).args(["--features", "imbalance_1", "--force", "-o"]).arg(&table);
+    let said = features.output().unwrap();
+    assert!(String::from_utf8_lossy(&said.stderr).contains(unreliable), "{said:?}");
+    let (_, cells) = csv_table(&table);
+    assert_eq!(cells.len(), 30);
 
     // What comes before the first snapshot is not counted, as in the simulation.
     let late = folder.path().join("late.l2");
