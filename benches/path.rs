@@ -29,7 +29,7 @@ use std::time::{Duration, Instant};
 use twin::Twin;
 
 /// Rounds. Of each arm the least time, which other programs disturb the least, and the median are told.
-const ROUNDS: usize = 16;
+const ROUNDS: usize = 48;
 /// Frames of the synthetic market.
 const SYNTHETIC_FRAMES: u64 = 20_000;
 /// Frames when nothing is measured.
@@ -132,18 +132,13 @@ impl Fused {
         }
     }
 
-    fn run(&mut self, input: &Input) {
+    /// Takes the input; without a stamp, and so without a latency recorded, unless they are `measured`. One machine code for
+    /// both, so that they do not differ by where it lies.
+    #[inline(never)]
+    fn run(&mut self, input: &Input, measured: bool) {
         for (ts_recv_ns, frame) in input.frames() {
-            let stamp = self.clock.stamp();
+            let stamp = if measured { self.clock.stamp() } else { UNMEASURED };
             let arrival = Arrival { ts_recv_ns, received: stamp, decoded: stamp };
-            black_box(self.intake.take(frame, &arrival, &mut self.engine).expect("a fused engine does not end"));
-        }
-    }
-
-    /// The same without a stamp, and so without a latency recorded.
-    fn run_unstamped(&mut self, input: &Input) {
-        for (ts_recv_ns, frame) in input.frames() {
-            let arrival = Arrival { ts_recv_ns, received: UNMEASURED, decoded: UNMEASURED };
             black_box(self.intake.take(frame, &arrival, &mut self.engine).expect("a fused engine does not end"));
         }
     }
@@ -163,7 +158,7 @@ fn new_twin(input: &Input, model: &Model) -> Twin {
 /// Runs both and compares every probability, every decision and every trade. Gives the counts of evaluations and trades.
 fn compare(input: &Input, model: &Model) -> (usize, usize) {
     let mut fused = Fused::new(input, model, true);
-    fused.run(input);
+    fused.run(input, true);
     assert_eq!(fused.intake.counts().faults.total(), 0, "a good capture");
     let mut twin = new_twin(input, model);
     let mut observations = fused.observations.take().expect("it has been asked for");
@@ -229,17 +224,19 @@ struct Round {
     twin: Duration,
 }
 
-/// Runs every arm once, beginning with another one in each round.
+/// Runs every arm once: beginning with another one in each round, forwards and backwards, and with the path's two instances
+/// in changing roles.
 fn round(input: &Input, model: &Model, number: usize) -> Round {
-    let (mut fused, mut unstamped) = (Fused::new(input, model, false), Fused::new(input, model, false));
+    let mut paths = [Fused::new(input, model, false), Fused::new(input, model, false)];
     let (mut parse, mut twin) = (Parse::new(input), new_twin(input, model));
     let mut times = [Duration::ZERO; 4];
     for turn in 0..times.len() {
+        let backwards = number / times.len() % 2 == 1;
+        let turn = if backwards { times.len() - 1 - turn } else { turn };
         let arm = (number + turn) % times.len();
         let started = Instant::now();
         match arm {
-            0 => fused.run(input),
-            1 => unstamped.run_unstamped(input),
+            0 | 1 => paths[(number + arm) % 2].run(input, arm == 0),
             2 => parse.run(input),
             _ => input.frames().for_each(|(_, frame)| {
                 black_box(twin.take(frame));
@@ -247,8 +244,8 @@ fn round(input: &Input, model: &Model, number: usize) -> Round {
         }
         times[arm] = started.elapsed();
     }
-    for fused in [fused, unstamped] {
-        assert_eq!(fused.engine.finish().totals.trades, twin.trades().len() as u64);
+    for path in paths {
+        assert_eq!(path.engine.finish().totals.trades, twin.trades().len() as u64);
     }
     let [fused, unstamped, parse, twin] = times;
     Round { fused, unstamped, parse, twin }
@@ -266,7 +263,7 @@ fn measure(input: &Input, model: &Model) {
     let rounds: Vec<Round> = (0..ROUNDS).map(|number| round(input, model, number)).collect();
     let levels = {
         let mut fused = Fused::new(input, model, false);
-        fused.run(input);
+        fused.run(input, true);
         fused.intake.counts().levels
     };
     let frames = input.frames.len();

@@ -1,6 +1,6 @@
 //! Where the time goes between the wire and the decision.
 //!
-//! The engine counts each frame's way, and every [`STAGES_EVERY`]th frame's stages, by spans of raw clock counts; once an
+//! The engine counts each frame's way, and the stages of one frame in [`STAGES_EVERY`], by spans of raw clock counts; once an
 //! interval it swaps its tables for empty ones through a pair of rings, and a thread that is not hot turns them into
 //! histograms of nanoseconds, sums them up and writes them out.
 
@@ -18,7 +18,7 @@ const SETS: usize = 3;
 
 /// Frames whose sequence number is a multiple of it are stamped at every stage, the others when they are received and when
 /// the decision is made: a stamp costs some ten nanoseconds, and six a frame would be a tenth of the path.
-pub const STAGES_EVERY: u64 = 16;
+pub const STAGES_EVERY: u64 = 32;
 /// In place of a stamp that is not taken; in place of a frame's publish stamp: its stages are not stamped.
 pub const UNSTAMPED: u64 = 0;
 
@@ -386,7 +386,8 @@ mod tests {
         let clock = Clock::new();
         let (mut recorder, mut tables) = recorder(clock.clone(), Duration::ZERO);
         let mut sum = StageTable::default();
-        for frame in 0..400_u64 {
+        let frames = 25 * STAGES_EVERY;
+        for frame in 0..frames {
             let at = |n: u64| frame * 1_000_000 + n * 1_000;
             let stamps =
                 EngineStamps { taken: at(3), applied: at(4), decided: (frame % 10 != 0).then(|| (at(5), at(6))) };
@@ -398,7 +399,7 @@ mod tests {
         }
         recorder.finish();
         while tables.take(|table| sum.add(table)) {}
-        for (stage, count) in Stage::ALL.into_iter().zip([25, 25, 25, 25, 20, 20, 360]) {
+        for (stage, count) in Stage::ALL.into_iter().zip([25, 25, 25, 25, 20, 20, frames - frames / 10]) {
             assert_eq!(sum.stage(stage).count(), count, "{stage:?}");
         }
         let whole_ns = clock.between_ns(0, 6_000);

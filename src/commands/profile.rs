@@ -169,7 +169,7 @@ pub fn run(args: &ProfileArgs) -> Result<(), Failure> {
     println!("  {} frames of {} behind a snapshot, in memory", Grouped(frames.len() as u64 - 1), frames.product);
     let threads = if session.fused { "one thread (fused)" } else { "two threads" };
     println!("  {threads}, {}, wait {}", cores(session.pins), session.wait.name());
-    println!("  the stages of every {STAGES_EVERY}th frame are stamped, received → decided of all");
+    println!("  the stages of one frame in {STAGES_EVERY} are stamped, received → decided of all");
     println!("  floors: a stamp costs {stamp_ns} ns");
     if let Some(hop_ns) = ping_pong_ns {
         println!("          a cache line takes {hop_ns:.0} ns from one thread to the other");

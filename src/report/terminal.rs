@@ -214,7 +214,7 @@ impl<'a> RunReport<'a> {
 
     fn latencies(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Some(table) = self.latency else { return Ok(()) };
-        writeln!(f, "\nlatency, ns; the stages of every {STAGES_EVERY}th frame, received → decided of all")?;
+        writeln!(f, "\nlatency, ns; the stages of one frame in {STAGES_EVERY}, received → decided of all")?;
         StageLines(table).fmt(f)?;
         let out_of_range: u64 = Stage::ALL.iter().map(|&stage| table.stage(stage).out_of_range).sum();
         line(f, "a stamp costs", format_args!("{} ns", self.stamp_floor_ns))?;
