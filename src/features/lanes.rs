@@ -56,6 +56,8 @@ pub trait Lanes: Copy {
     fn subtract(self, a: Self::Doubles, b: Self::Doubles) -> Self::Doubles;
     fn multiply(self, a: Self::Doubles, b: Self::Doubles) -> Self::Doubles;
     fn divide(self, a: Self::Doubles, b: Self::Doubles) -> Self::Doubles;
+    /// a · b + c, rounded once.
+    fn multiply_add(self, a: Self::Doubles, b: Self::Doubles, c: Self::Doubles) -> Self::Doubles;
     /// Counts below [`EXACT`] divided, correctly rounded.
     fn counts_in_units(self, counts: [u64; LANES], per_unit: Divisor) -> Self::Doubles;
     /// Takes positive normal numbers apart: exponents of two, and mantissas from √½ to √2.
@@ -87,6 +89,12 @@ impl<L: Lanes> Four<L> {
     pub fn take_apart(self) -> [Self; 2] {
         let [exponents, mantissas] = self.0.take_apart(self.1);
         [Self(self.0, exponents), Self(self.0, mantissas)]
+    }
+
+    /// `self` · factor + summand, rounded once.
+    #[inline(always)]
+    pub fn mul_add(self, factor: Self, summand: Self) -> Self {
+        Self(self.0, self.0.multiply_add(self.1, factor.1, summand.1))
     }
 
     /// The sum of all four.
@@ -171,6 +179,10 @@ impl Lanes for Plain {
         each(a, b, |a, b| a / b)
     }
     #[inline(always)]
+    fn multiply_add(self, a: [f64; LANES], b: [f64; LANES], c: [f64; LANES]) -> [f64; LANES] {
+        std::array::from_fn(|lane| a[lane].mul_add(b[lane], c[lane]))
+    }
+    #[inline(always)]
     fn counts_in_units(self, counts: [u64; LANES], per_unit: Divisor) -> [f64; LANES] {
         counts.map(|count| (f64::from_bits(EXACT_BITS | count) - EXACT as f64) / per_unit.divisor)
     }
@@ -214,6 +226,10 @@ impl Lanes for V3 {
     #[inline(always)]
     fn divide(self, a: pulp::f64x4, b: pulp::f64x4) -> pulp::f64x4 {
         self.div_f64x4(a, b)
+    }
+    #[inline(always)]
+    fn multiply_add(self, a: pulp::f64x4, b: pulp::f64x4, c: pulp::f64x4) -> pulp::f64x4 {
+        self.mul_add_f64x4(a, b, c)
     }
 
     /// By two multiplications: N. Brisebarre, J.-M. Muller and S. K. Raina, "Accelerating correctly rounded floating-point
