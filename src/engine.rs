@@ -121,6 +121,12 @@ impl Engine {
         }
     }
 
+    /// Touches the book's memory on the thread that will use it, so that no frame waits for the system to give it. Before the
+    /// first frame.
+    pub fn fault_in(&mut self) {
+        self.follower.fault_in();
+    }
+
     /// The hot loop: takes frames until the feed has gone.
     pub fn run(mut self, mut frames: FrameTaker) -> EngineReport {
         while let Some(head) = frames.next_head() {

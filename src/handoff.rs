@@ -71,6 +71,12 @@ impl FramePublisher {
         self.full_waited
     }
 
+    /// Touches the whole ring, so that no frame waits for the system to give it memory. Before the first frame.
+    pub fn fault_in(&mut self) {
+        // Slots are set to zero when they are handed out, and stay free.
+        let _ = self.producer.write_chunk(self.producer.buffer().capacity());
+    }
+
     /// Waits until there is room for `events`.
     #[cold]
     fn wait_for_room(&mut self, events: usize) -> Result<(), EngineGone> {
@@ -254,6 +260,7 @@ mod tests {
         let (mut publisher, mut taker) = handoff(capacity, wait);
         thread::scope(|scope| {
             scope.spawn(move || {
+                publisher.fault_in();
                 let mut n = 0;
                 for (sequence_num, &size) in sizes.iter().enumerate() {
                     let levels: Vec<Event> = (n..n + size as u64).map(level).collect();

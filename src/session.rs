@@ -112,6 +112,8 @@ pub fn run<F: Feed>(
     let outputs = Outputs { trades, observations, rows };
     let mut engine = Engine::new(model.clone(), settings.simulator, recorder, outputs, Arc::clone(status));
     let (pins, wait) = (settings.pins, settings.wait);
+    // Threads that spin are to lose no time later; others start the sooner.
+    let faults_in = wait == Wait::Spin;
 
     thread::scope(|scope| {
         let spawn_error = "the system can start a thread";
@@ -124,6 +126,9 @@ pub fn run<F: Feed>(
             let fused = hot("fused").spawn_scoped(scope, move || {
                 let _ended = ended;
                 cores::pin(pins.feed())?;
+                if faults_in {
+                    engine.fault_in();
+                }
                 let outcome = feed.run(&mut engine, status);
                 Ok::<_, CoresError>((outcome, engine.finish()))
             });
@@ -135,11 +140,17 @@ pub fn run<F: Feed>(
             let (mut publisher, taker) = handoff(RING_EVENTS, wait);
             let engine = hot("engine").spawn_scoped(scope, move || {
                 cores::pin(pins.engine())?;
+                if faults_in {
+                    engine.fault_in();
+                }
                 Ok::<_, CoresError>(engine.run(taker))
             });
             let feed = hot("feed").spawn_scoped(scope, move || {
                 let _ended = ended;
                 cores::pin(pins.feed())?;
+                if faults_in {
+                    publisher.fault_in();
+                }
                 let outcome = feed.run(&mut publisher, status);
                 Ok::<_, CoresError>((outcome, (publisher.full_waits(), publisher.full_waited())))
             });

@@ -3,7 +3,7 @@
 mod common;
 
 use common::shared_data;
-use papertrader::book::{Book, Level};
+use papertrader::book::{Book, Level, TOP_LEVELS};
 use papertrader::capture::{CaptureReader, Item};
 use papertrader::clock::Clock;
 use papertrader::event::{Event, FrameHead, FrameKind};
@@ -69,6 +69,9 @@ impl Publish for Both {
         let asks: Vec<Level> = self.asks.iter().take(depth).map(level).collect();
         assert_eq!(self.book.bids().levels().take(depth).collect::<Vec<_>>(), bids, "frame {}", self.frames);
         assert_eq!(self.book.asks().levels().take(depth).collect::<Vec<_>>(), asks, "frame {}", self.frames);
+        let (best_bids, best_asks) = (&bids[..bids.len().min(TOP_LEVELS)], &asks[..asks.len().min(TOP_LEVELS)]);
+        assert_eq!(self.book.bids().top().levels().collect::<Vec<_>>(), best_bids, "frame {}", self.frames);
+        assert_eq!(self.book.asks().top().levels().collect::<Vec<_>>(), best_asks, "frame {}", self.frames);
         self.frames += 1;
         Ok(())
     }

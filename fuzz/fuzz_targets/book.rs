@@ -3,7 +3,7 @@
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use papertrader::book::{Book, BookState, Level};
+use papertrader::book::{Book, BookState, Level, TOP_LEVELS};
 use papertrader::event::{Event, Fault};
 use papertrader::units::{COUNT_MAX, Scale, Side};
 use std::cell::RefCell;
@@ -50,7 +50,7 @@ const STEP: i64 = 1 << 13;
 fn event(change: &Change, centre: i64) -> Event {
     let ticks = match change.place {
         Place::Near(by) => centre + i64::from(by),
-        Place::Edge(eighths, by) => centre + STEP * i64::from(eighths) + i64::from(by),
+        Place::Edge(steps, by) => centre + STEP * i64::from(steps) + i64::from(by),
         Place::Far(by) => centre.saturating_add(i64::from(by)),
         Place::Any(ticks) => (ticks % COUNT_MAX) as i64,
         Place::Least => 1,
@@ -98,6 +98,8 @@ fn check(book: &Book, maps: &Maps) {
     let level = |(&price_ticks, &size_lots): (&u64, &u64)| Level { price_ticks, size_lots };
     assert!(book.bids().levels().eq(maps.bids.iter().rev().map(level)), "bids differ");
     assert!(book.asks().levels().eq(maps.asks.iter().map(level)), "asks differ");
+    assert!(book.bids().top().levels().eq(book.bids().levels().take(TOP_LEVELS)), "the best bids differ");
+    assert!(book.asks().top().levels().eq(book.asks().levels().take(TOP_LEVELS)), "the best asks differ");
     let (bid, ask) = (maps.bids.iter().next_back().map(level), maps.asks.iter().next().map(level));
     assert_eq!((book.bids().best(), book.asks().best()), (bid, ask));
     let crossed = bid.zip(ask).is_some_and(|(bid, ask)| bid.price_ticks >= ask.price_ticks);
@@ -105,7 +107,7 @@ fn check(book: &Book, maps: &Maps) {
 }
 
 thread_local! {
-    /// Its megabyte is not made anew each time; a snapshot replaces whatever is in it.
+    /// Its megabytes are not made anew each time; a snapshot replaces whatever is in it.
     static BOOK: RefCell<Book> = RefCell::default();
 }
 

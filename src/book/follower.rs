@@ -33,6 +33,11 @@ impl Follower {
         &self.book
     }
 
+    /// See [`Book::fault_in`].
+    pub fn fault_in(&mut self) {
+        self.book.fault_in();
+    }
+
     /// Whether the book is live.
     #[inline]
     pub fn is_live(&self) -> bool {

@@ -8,7 +8,7 @@ use super::bitmap::{Bitmap, SLOTS};
 use super::direction::Direction;
 use super::top::{Level, TOP_LEVELS, Top};
 use crate::units::COUNT_MAX;
-use std::hint::select_unpredictable;
+use std::hint::{black_box, select_unpredictable};
 use std::marker::PhantomData;
 
 /// Where the window puts the best level when it moves: a quarter is left for better prices.
@@ -18,6 +18,9 @@ const BEST_SLOT_MAX: usize = SLOTS / 2;
 
 /// Levels that a side keeps outside its window. The venue's largest books have some ten thousand.
 pub const FAR_LEVELS_MAX: usize = 1 << 20;
+/// Far levels that a frame may shift to keep them in order before it leaves the order to its end: sixteen megabytes, a few
+/// milliseconds. Real frames shift some hundred; a hostile one could shift all for each of its million levels.
+const FAR_SHIFTS_MAX: usize = 1 << 20;
 /// Far levels for which there is room beyond those of the snapshot without asking the allocator.
 const FAR_LEVELS_SPARE: usize = 1 << 15;
 
@@ -25,6 +28,9 @@ const FAR_LEVELS_SPARE: usize = 1 << 15;
 /// a book whose ten best lie within 75 ticks took 84 ns if they were taken for close together and 90 if not, those of one whose
 /// ten best lie within 330 ticks 290 and 278 (medians; 11 and 36 levels a frame, AMD EPYC of family 25).
 const DENSE_SLOTS: usize = 160;
+
+/// The system gives memory in pieces of at least so many slots.
+const PAGE_SLOTS: usize = 4096 / size_of::<u64>();
 
 /// A level outside the window.
 #[derive(Clone, Copy, Debug)]
@@ -59,8 +65,11 @@ pub struct Ladder<D> {
     /// Whether any of them may have changed since.
     top_changed: bool,
     /// The levels outside the window, keys falling: the best, where most changes are, is last. During a snapshot every
-    /// level in order of arrival.
+    /// level in order of arrival. Within a frame that has used up its shifts, its changes in order of arrival behind them.
     far: Vec<Far>,
+    /// Far levels shifted by the frame in hand, one more for each that it changes; [`FAR_SHIFTS_MAX`] and more when they are
+    /// used up.
+    far_shifts: usize,
     /// Whether a level with a better key than the window's was seen since the window moved.
     better_than_window: bool,
     /// Times that the window moved.
@@ -81,6 +90,7 @@ impl<D: Direction> Default for Ladder<D> {
             top_slot_max: SLOTS,
             top_changed: false,
             far: Vec::new(),
+            far_shifts: 0,
             better_than_window: false,
             recentres: 0,
             direction: PhantomData,
@@ -89,6 +99,12 @@ impl<D: Direction> Default for Ladder<D> {
 }
 
 impl<D: Direction> Ladder<D> {
+    /// Has the system give memory to the window, which is empty yet, now and not when a level first comes into each of its pages.
+    pub fn fault_in(&mut self) {
+        assert_eq!(self.best_slot, SLOTS, "nothing is overwritten");
+        self.window.chunks_mut(PAGE_SLOTS).for_each(|page| page[0] = black_box(0));
+    }
+
     /// The slot of a key, at least [`SLOTS`] when it lies outside the window.
     #[inline]
     fn slot(&self, key: i64) -> usize {
@@ -122,20 +138,23 @@ impl<D: Direction> Ladder<D> {
 
     #[cold]
     fn set_far(&mut self, key: i64, size_lots: u64) {
+        self.better_than_window |= key < self.base;
+        // Where the window has too few, far levels are among the best.
+        self.top_changed |= self.top_slot_max == SLOTS;
+        if self.far_shifts >= FAR_SHIFTS_MAX {
+            return self.far.push(Far { key, size_lots });
+        }
         let place = self.far.partition_point(|far| far.key > key);
+        self.far_shifts += 1 + self.far.len() - place;
         let present = self.far.get(place).is_some_and(|far| far.key == key);
         match (present, size_lots != 0) {
             (true, true) => self.far[place].size_lots = size_lots,
             (true, false) => {
                 self.far.remove(place);
             }
-            // One more than the bound is enough for `settle` to see it.
-            (false, true) if self.far.len() <= FAR_LEVELS_MAX => self.far.insert(place, Far { key, size_lots }),
-            (false, _) => {}
+            (false, true) => self.far.insert(place, Far { key, size_lots }),
+            (false, false) => {}
         }
-        self.better_than_window |= key < self.base;
-        // Where the window has too few, far levels are among the best.
-        self.top_changed |= self.top_slot_max == SLOTS;
     }
 
     /// Brings the best level back into the window after a frame's changes, and the best levels up to date.
@@ -144,10 +163,34 @@ impl<D: Direction> Ladder<D> {
     /// Too many levels lie outside the window.
     #[inline]
     pub fn settle(&mut self) -> Result<(), TooManyLevels> {
+        if self.far_shifts > 0 {
+            self.settle_far();
+        }
         if self.top_changed | self.better_than_window {
             self.settle_top();
         }
         if self.far.len() > FAR_LEVELS_MAX { Err(TooManyLevels) } else { Ok(()) }
+    }
+
+    #[cold]
+    fn settle_far(&mut self) {
+        if self.far_shifts >= FAR_SHIFTS_MAX {
+            self.sort_far();
+        }
+        self.far_shifts = 0;
+    }
+
+    /// Puts far levels that lie in order of arrival in their order. A later one at the same price wins; a size of 0 removes.
+    fn sort_far(&mut self) {
+        self.far.sort_by_key(|far| std::cmp::Reverse(far.key));
+        self.far.dedup_by(|later, kept| {
+            let same = later.key == kept.key;
+            if same {
+                kept.size_lots = later.size_lots;
+            }
+            same
+        });
+        self.far.retain(|far| far.size_lots != 0);
     }
 
     fn settle_top(&mut self) {
@@ -213,6 +256,7 @@ impl<D: Direction> Ladder<D> {
         self.occupied.clear();
         self.best_slot = SLOTS;
         self.far.clear();
+        self.far_shifts = 0;
         self.better_than_window = false;
         self.read_top();
     }
@@ -228,15 +272,7 @@ impl<D: Direction> Ladder<D> {
     /// # Errors
     /// Too many levels lie outside the window.
     pub fn end_snapshot(&mut self) -> Result<(), TooManyLevels> {
-        self.far.sort_by_key(|far| std::cmp::Reverse(far.key));
-        self.far.dedup_by(|later, kept| {
-            let same = later.key == kept.key;
-            if same {
-                kept.size_lots = later.size_lots;
-            }
-            same
-        });
-        self.far.retain(|far| far.size_lots != 0);
+        self.sort_far();
         self.far.reserve(self.far.len() + FAR_LEVELS_SPARE);
         self.fill_window_from_far();
         self.read_top();

@@ -109,6 +109,14 @@ impl Book {
         self.best().is_some_and(|(bid, ask)| bid.price_ticks >= ask.price_ticks)
     }
 
+    /// Has the system give memory to the windows now and not level by level: for threads that must not wait. Before the first
+    /// snapshot.
+    pub fn fault_in(&mut self) {
+        assert_eq!(self.state, BookState::Empty, "before the first snapshot");
+        self.bids.fault_in();
+        self.asks.fault_in();
+    }
+
     /// Forgets the book and waits for a snapshot.
     pub fn await_snapshot(&mut self) {
         self.clear(BookState::Syncing);

@@ -71,9 +71,16 @@ fn snapshot(book: &mut Book, maps: &mut Maps, levels: &[Event]) {
 }
 
 fn update(book: &mut Book, maps: &mut Maps, levels: &[Event]) {
+    let tops = |book: &Book| {
+        [book.bids().top(), book.asks().top()].map(|top| (top.version(), top.levels().collect::<Vec<_>>()))
+    };
+    let before = tops(book);
     book.apply(levels);
     book.end_update().unwrap();
     maps.apply(levels);
+    for ((old_version, old), (version, new)) in before.into_iter().zip(tops(book)) {
+        assert!(old_version != version || old == new, "an old version of new levels");
+    }
 }
 
 /// Prices around a centre: close, at the window's edges, beyond it, and as absurd as real books hold them.
@@ -115,8 +122,13 @@ fn frames() -> impl Strategy<Value = Vec<(bool, Vec<Event>)>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
     #[test]
-    fn equals_ordered_maps_after_every_frame(first in prop::collection::vec(level(6_183_017), 0..200), frames in frames()) {
+    fn equals_ordered_maps_after_every_frame(
+        first in prop::collection::vec(level(6_183_017), 0..200), frames in frames(), faults_in: bool,
+    ) {
         let (mut book, mut maps) = (Book::default(), Maps::default());
+        if faults_in {
+            book.fault_in();
+        }
         snapshot(&mut book, &mut maps, &first);
         assert_same(&book, &maps);
         for (is_snapshot, levels) in frames {
@@ -216,10 +228,48 @@ fn too_many_far_levels_invalidate() {
     assert_eq!(book.state(), BookState::Invalid);
     assert_eq!(book.asks().levels().next(), None);
 
+    // What a frame adds and takes away again does not count, what it adds besides does.
+    let [first, second] = [1, 2].map(|n| u64::from(u32::MAX) + n);
+    for (added, fits) in [(&[first][..], true), (&[first, second], false)] {
+        book.begin_snapshot(Scale::default());
+        book.stage(&far(FAR_LEVELS_MAX));
+        book.end_snapshot().unwrap();
+        added.iter().for_each(|&price| book.apply(&[Event::level(Side::Ask, price, 1)]));
+        book.apply(&[Event::level(Side::Ask, first, 0)]);
+        assert_eq!(book.end_update(), if fits { Ok(()) } else { Err(Fault::TooManyLevels) });
+    }
+
     book.begin_snapshot(Scale::default());
     book.stage(&far(FAR_LEVELS_MAX + 1));
     assert_eq!(book.end_snapshot(), Err(Fault::TooManyLevels));
     assert_eq!(book.state(), BookState::Invalid);
+}
+
+/// Each level worse than all before, which kept in order would shift them all: with a million of them for a quarter of an hour.
+#[test]
+fn a_frame_of_far_levels_in_the_worst_order_is_applied_and_exact() {
+    let (mut book, mut maps) = (Book::default(), Maps::default());
+    snapshot(&mut book, &mut maps, &[Event::level(Side::Bid, 1 << 40, 5), Event::level(Side::Ask, (1 << 40) + 1, 5)]);
+    let sides = |n: u64, size_lots: u64| {
+        let away = 2 * SLOTS as u64 + n;
+        [Event::level(Side::Bid, (1 << 40) - away, size_lots), Event::level(Side::Ask, (1 << 40) + away, size_lots)]
+    };
+    // Sizes change and levels go in the same frame, some come back, and a better price is among what comes late.
+    let mut levels: Vec<Event> = (0..200_000).flat_map(|n| sides(n, n + 1)).collect();
+    levels.extend((0..200_000).step_by(3).flat_map(|n| sides(n, 0)));
+    levels.extend((0..200_000).step_by(5).flat_map(|n| sides(n, 7)));
+    levels.extend([Event::level(Side::Bid, (1 << 40) + SLOTS as u64, 3), Event::level(Side::Ask, 1 << 20, 4)]);
+    update(&mut book, &mut maps, &levels);
+    assert_same(&book, &maps);
+    // The next frame begins in order.
+    update(&mut book, &mut maps, &sides(1_000_000, 1));
+    assert_same(&book, &maps);
+    update(
+        &mut book,
+        &mut maps,
+        &[Event::level(Side::Bid, (1 << 40) + SLOTS as u64, 0), Event::level(Side::Ask, 1 << 20, 0)],
+    );
+    assert_same(&book, &maps);
 }
 
 #[test]

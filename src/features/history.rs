@@ -98,10 +98,10 @@ impl History {
         let times = |from: u8, to: u8| 10_i64.checked_pow(u32::from(to.saturating_sub(from))).unwrap_or(i64::MAX);
         let ticks_times = times(from.price_decimals, to.price_decimals);
         let lots_times = times(from.size_decimals, to.size_decimals);
-        // The book has refused counts that overflow; sums of them saturate.
+        // The book has refused counts that overflow. Twice a mid saturates; totals wrap, as they do when they are summed.
         self.mids.values.iter_mut().for_each(|mid| *mid = mid.saturating_mul(ticks_times));
         for total in self.flows.iter_mut().flat_map(|flow| &mut flow.totals.values) {
-            *total = total.saturating_mul(lots_times);
+            *total = total.wrapping_mul(lots_times);
         }
         for level in self.bids.iter_mut().chain(&mut self.asks) {
             level.price_ticks = level.price_ticks.saturating_mul(ticks_times.unsigned_abs());
@@ -143,7 +143,9 @@ impl History {
                 0
             } else {
                 let change: i64 = (0..levels)
-                    .map(|at| inflow(self.bids[at], bids[at], u64::ge) - inflow(self.asks[at], asks[at], u64::le))
+                    .map(|at| {
+                        inflow(self.bids[at], bids[at], u64::ge).wrapping_sub(inflow(self.asks[at], asks[at], u64::le))
+                    })
                     .fold(0, i64::wrapping_add);
                 // Sums wrap and differences of sums are exact as long as the flow itself fits.
                 flow.totals.back(0).wrapping_add(change)

@@ -105,7 +105,15 @@ impl FeatureSet {
     /// Why there are no features after this frame.
     #[inline]
     pub fn update(&mut self, book: &Book, ts_recv_ns: i64) -> Result<bool, NoFeatures> {
-        let tops = [book.bids().top(), book.asks().top()];
+        self.update_from([book.bids().top(), book.asks().top()], book.scale(), ts_recv_ns)
+    }
+
+    /// The same from what is looked at of a book: the best bids and asks, and the scale.
+    ///
+    /// # Errors
+    /// As [`FeatureSet::update`].
+    #[inline]
+    pub fn update_from(&mut self, tops: [&Top; 2], scale: Scale, ts_recv_ns: i64) -> Result<bool, NoFeatures> {
         let [bids, asks] = tops;
         if bids.len() < self.plan.depths[BID] || asks.len() < self.plan.depths[ASK] {
             self.history.reset();
@@ -114,12 +122,12 @@ impl FeatureSet {
         if !self.history.update(bids, asks, ts_recv_ns) {
             return Err(NoFeatures::WarmingUp);
         }
-        let now = Some((tops.map(Top::version), book.scale()));
+        let now = Some((tops.map(Top::version), scale));
         if self.known == now && !self.plan.looks_back {
             return Ok(false);
         }
-        if self.known.is_none_or(|(_, scale)| scale != book.scale()) {
-            self.per_unit = [book.scale().ticks_per_unit(), book.scale().lots_per_unit()].map(Divisor::new);
+        if self.known.is_none_or(|(_, known)| known != scale) {
+            self.per_unit = [scale.ticks_per_unit(), scale.lots_per_unit()].map(Divisor::new);
         }
         self.known = now;
         self.compute(tops);

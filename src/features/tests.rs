@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::event::Event;
-use crate::units::Side;
+use crate::units::{COUNT_MAX, Side};
 use proptest::prelude::*;
 
 const SCALE: Scale = Scale { price_decimals: 2, size_decimals: 3 };
@@ -103,6 +103,19 @@ fn book_of(snap: &Snap, scale: Scale) -> Book {
     book
 }
 
+/// What makes one side of a book another.
+fn changes(side: Side, from: &[(u64, u64)], to: &[(u64, u64)], scale: Scale) -> Vec<Event> {
+    let price = |ticks: u64| ticks * 10_u64.pow(u32::from(scale.price_decimals - SCALE.price_decimals));
+    let size = |lots: u64| lots * 10_u64.pow(u32::from(scale.size_decimals - SCALE.size_decimals));
+    let gone = from.iter().filter(|old| to.iter().all(|new| new.0 != old.0)).map(|old| (old.0, 0));
+    let come = to.iter().copied().filter(|new| !from.contains(new));
+    gone.chain(come).map(|(ticks, lots)| Event::level(side, price(ticks), size(lots))).collect()
+}
+
+fn size_of_any_kind() -> impl Strategy<Value = u64> {
+    prop_oneof![Just(COUNT_MAX), 1..10_u64, 1..=COUNT_MAX]
+}
+
 /// A side of `levels` levels from the best price outwards.
 fn side(levels: usize, best: u64, down: bool) -> impl Strategy<Value = Vec<(u64, u64)>> {
     prop::collection::vec((1..40_u64, 1..5_000_000_u64), levels).prop_map(move |steps| {
@@ -174,19 +187,72 @@ proptest! {
 
     #[test]
     fn what_is_kept_has_the_bits_of_what_is_computed_anew(snaps in snaps(), finer_from in 0..20_usize, thin_at in 0..20_usize) {
-        let bits = |set: &mut FeatureSet, book: &Book| {
-            set.update(book, 0).map(|_| set.values().map(f64::to_bits).collect::<Vec<_>>())
-        };
         let mut set = FeatureSet::new(&SEED);
+        let mut book = book_of(&snaps[0], SCALE);
+        let mut scale = SCALE;
+        let mut before = snaps[0].clone();
+        // What `set` computed for the frame before, if anything.
+        let mut computed: Option<Snap> = None;
         for (at, snap) in snaps.iter().enumerate() {
             let mut snap = snap.clone();
             if at == thin_at {
                 snap.asks.truncate(3);
             }
-            let scale = if at < finer_from { SCALE } else { Scale { price_decimals: 4, size_decimals: 5 } };
-            let book = book_of(&snap, scale);
-            prop_assert_eq!(bits(&mut set, &book), bits(&mut FeatureSet::new(&SEED), &book));
+            if at == finer_from {
+                let finer = Scale { price_decimals: 4, size_decimals: 5 };
+                book.refine(finer).unwrap();
+                set.refine(scale, finer);
+                scale = finer;
+                computed = None;
+            }
+            book.apply(&changes(Side::Bid, &before.bids, &snap.bids, scale));
+            book.apply(&changes(Side::Ask, &before.asks, &snap.asks, scale));
+            book.end_update().unwrap();
+            before = snap.clone();
+            let outcome = set.update(&book, 0);
+            let mut anew = FeatureSet::new(&SEED);
+            prop_assert_eq!(outcome.is_ok(), anew.update(&book_of(&snap, scale), 0).is_ok());
+            let last = computed.take();
+            if let Ok(changed) = outcome {
+                // Ten levels a side are looked at.
+                let top = |snap: &Snap| [snap.bids[..10].to_vec(), snap.asks[..10].to_vec()];
+                prop_assert_eq!(changed, last.as_ref().map(top) != Some(top(&snap)));
+                prop_assert_eq!(set.values().map(f64::to_bits).collect::<Vec<_>>(), anew.values().map(f64::to_bits).collect::<Vec<_>>());
+                computed = Some(snap);
+            }
         }
+    }
+
+    /// Sizes up to the largest that a book holds: sums of flows pass 64 bits and wrap.
+    #[test]
+    fn order_flow_of_any_sizes_is_the_sum_modulo_two_to_the_64(
+        steps in prop::collection::vec((1..4_u64, 4..7_u64, size_of_any_kind(), size_of_any_kind()), 4..12),
+        times in 0..3_u8,
+    ) {
+        let features = [Feature::Ofi { levels: 1, updates: 3 }];
+        let mut history = History::new(&features);
+        let mut set = FeatureSet::new(&features);
+        let mut flow = vec![0_i128];
+        for (at, &(bid, ask, bid_size, ask_size)) in steps.iter().enumerate() {
+            let snap = Snap { bids: vec![(bid, bid_size)], asks: vec![(ask, ask_size)], ts_recv_ns: 0 };
+            let book = book_of(&snap, SCALE);
+            let ready = history.update(book.bids().top(), book.asks().top(), 0);
+            prop_assert_eq!(set.update(&book, 0).is_ok(), ready);
+            if at > 0 {
+                let (old_bid, old_ask, old_bid_size, old_ask_size) = steps[at - 1];
+                let size = |counts: bool, lots: u64| if counts { i128::from(lots) } else { 0 };
+                let bids = size(bid >= old_bid, bid_size) - size(bid <= old_bid, old_bid_size);
+                let asks = size(ask <= old_ask, ask_size) - size(ask >= old_ask, old_ask_size);
+                flow.push(flow[at - 1] + bids - asks);
+            }
+            if ready {
+                prop_assert_eq!(history.ofi_lots(1, 3), (flow[at] - flow[at - 3]) as i64);
+            }
+        }
+        let last = steps.len() - 1;
+        history.refine(SCALE, Scale { size_decimals: SCALE.size_decimals + times, ..SCALE });
+        let expected = (flow[last] - flow[last - 3]) * 10_i128.pow(u32::from(times));
+        prop_assert_eq!(history.ofi_lots(1, 3), expected as i64);
     }
 
     #[test]
