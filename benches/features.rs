@@ -1,14 +1,16 @@
-//! The original's 28 features and the logit after every frame: a compiled feature set beside plain scalar code on the same
-//! book, which is the catalogue's formulas one after another. Both take the ten best levels that the book keeps at hand. The
-//! book is timed besides and taken off: frames must follow each other, since the feature set computes what a frame has changed.
+//! The original's 28 features and the logit after every frame: a compiled feature set beside plain scalar code, which is the
+//! catalogue's formulas one after another. Both take the ten best levels of both sides as the book kept them after each frame.
 
 mod common;
 
 use common::{Arm, Parsed, Work, captures, compare};
-use papertrader::book::{Book, Level};
+use papertrader::book::{Book, Level, Top};
 use papertrader::features::{FeatureSet, SEED, Weights};
 use papertrader::units::Scale;
 use std::hint::black_box;
+
+/// Frames whose best levels are brought into the caches at a time, where the book has them.
+const BLOCK_FRAMES: usize = 256;
 
 /// The arms' logits differ in their last bits: they are compared in steps of a millionth.
 const STEPS_PER_UNIT: f64 = 1e6;
@@ -21,32 +23,46 @@ fn weights() -> [f64; 28] {
     std::array::from_fn(|at| if at == 23 { 2.0 } else { 1e-7 * (at + 1) as f64 })
 }
 
-/// An arm that runs `evaluate` on the book after every frame behind the snapshot and sums up what it gives. The book stays from
-/// round to round; the snapshot that begins it anew is not timed.
-fn arm<'a>(name: &'a str, scale: Scale, frames: &'a [Parsed], mut evaluate: impl FnMut(&Book) -> f64 + 'a) -> Arm<'a> {
-    let (snapshot, updates) = (&frames[0].1, &frames[1..]);
-    let prepare = move |book: &mut Book| {
-        book.begin_snapshot(scale);
-        book.stage(snapshot);
-        book.end_snapshot().expect("a book of ordinary size");
+/// The best levels of both sides after each frame, the snapshot included.
+fn tops(scale: Scale, frames: &[Parsed]) -> Vec<[Top; 2]> {
+    let mut book = Book::default();
+    book.begin_snapshot(scale);
+    book.stage(&frames[0].1);
+    book.end_snapshot().expect("a book of ordinary size");
+    let mut tops = vec![[book.bids().top().clone(), book.asks().top().clone()]];
+    for (_, levels) in &frames[1..] {
+        book.apply(levels);
+        book.end_update().expect("a book of ordinary size");
+        tops.push([book.bids().top().clone(), book.asks().top().clone()]);
+    }
+    tops
+}
+
+/// An arm that runs `evaluate` on what every frame behind the snapshot left, and sums up what it gives.
+fn arm<'a, E: FnMut([&Top; 2]) -> f64 + 'a>(name: &'a str, tops: &'a [[Top; 2]], evaluate: E) -> Arm<'a> {
+    let (snapshot, updates) = (&tops[0], &tops[1..]);
+    let block = |at: usize| &updates[at * BLOCK_FRAMES..updates.len().min((at + 1) * BLOCK_FRAMES)];
+    let prepare = move |evaluate: &mut E, at: usize| {
+        if at == 0 {
+            // Whatever is kept is kept of this.
+            black_box(evaluate(snapshot.each_ref()));
+        }
+        black_box(
+            block(at).iter().flatten().map(|top| top.price_ticks()[0] ^ top.size_lots()[9]).fold(0, |a, b| a ^ b),
+        );
     };
-    Arm::prepared(name, Book::default(), prepare, move |book| {
-        updates.iter().fold(0, |sum, (_, levels)| {
-            book.apply(levels);
-            book.end_update().expect("a book of ordinary size");
-            sum.wrapping_add(steps(evaluate(black_box(book))))
-        })
+    Arm::in_blocks(name, evaluate, updates.len().div_ceil(BLOCK_FRAMES), prepare, move |evaluate: &mut E, at| {
+        block(at).iter().fold(0, |sum, tops| sum.wrapping_add(steps(evaluate(black_box(tops.each_ref())))))
     })
 }
 
 /// The formulas of the catalogue, one after another.
-fn plain(book: &Book, weights: &[f64; 28]) -> f64 {
-    let scale = book.scale();
+fn plain([best_bids, best_asks]: [&Top; 2], scale: Scale, weights: &[f64; 28]) -> f64 {
     let price = |level: &Level| level.price_ticks as f64 / scale.ticks_per_unit();
     let size = |level: &Level| level.size_lots as f64 / scale.lots_per_unit();
     let (mut bids, mut asks) = ([Level::default(); 10], [Level::default(); 10]);
-    bids.iter_mut().zip(book.bids().top().levels()).for_each(|(place, level)| *place = level);
-    asks.iter_mut().zip(book.asks().top().levels()).for_each(|(place, level)| *place = level);
+    bids.iter_mut().zip(best_bids.levels()).for_each(|(place, level)| *place = level);
+    asks.iter_mut().zip(best_asks.levels()).for_each(|(place, level)| *place = level);
     let vwap = |levels: &[Level; 10]| {
         levels.iter().map(|level| price(level) * size(level)).sum::<f64>() / levels.iter().map(size).sum::<f64>()
     };
@@ -76,34 +92,23 @@ fn main() {
     for capture in captures() {
         let (scale, frames) = capture.parsed();
         let work = Work::of_updates(&frames);
+        let tops = tops(scale, &frames);
         let placed = Weights::new(&SEED, &weights);
         let (mut features, mut logit) = (FeatureSet::new(&SEED), 0.0);
         // As the engine does it.
-        let ours = move |book: &Book| {
-            if features.update(book, 0).expect("a book of ordinary size") {
+        let ours = move |tops: [&Top; 2]| {
+            if features.update_from(tops, scale, 0).expect("a book of ordinary size") {
                 logit = features.dot(&placed);
             }
             logit
         };
-        // What the plain code gives after each frame, for the arm that only keeps the book.
-        let mut logits = Vec::new();
-        (arm("", scale, &frames, |book| {
-            logits.push(plain(book, &weights));
-            0.0
-        })
-        .run)();
-        let mut known = logits.iter().cycle();
-        let times_ns = compare(
-            &format!("features, {}: a frame's book, 28 features and logit", capture.name),
+        compare(
+            &format!("features, {}: 28 features and logit", capture.name),
             work,
             &mut [
-                arm("papertrader", scale, &frames, ours),
-                arm("plain scalar code", scale, &frames, |book| plain(book, &weights)),
-                arm("the book alone", scale, &frames, move |_| *known.next().expect("it begins again")),
+                arm("papertrader", &tops, ours),
+                arm("plain scalar code", &tops, |tops| plain(tops, scale, &weights)),
             ],
         );
-        let [ours_ns, plain_ns] =
-            [times_ns[0], times_ns[1]].map(|time_ns| (time_ns - times_ns[2]) / work.frames as f64);
-        println!("  without the book: {ours_ns:.1} ns a frame, plain {plain_ns:.1}, {:.2}x\n", plain_ns / ours_ns);
     }
 }

@@ -5,37 +5,25 @@
 
 mod common;
 
-use common::{Frames, Parsed, captures, synthetic};
+use common::{Frames, Nobody, Parsed, captures, stand_in_model, synthetic};
 use papertrader::book::Book;
 use papertrader::clock::Clock;
 use papertrader::engine::{Engine, Outputs};
 use papertrader::event::{Event, FrameHead, FrameKind};
 use papertrader::features::{FeatureSet, SEED, Weights};
-use papertrader::feed::intake::{Arrival, EngineGone, Intake, Publish, ScaleRule};
+use papertrader::feed::intake::{Arrival, Intake, Publish, ScaleRule};
 use papertrader::feed::level2::Parser;
 use papertrader::latency::{EngineStamps, Recorder, STAGES_EVERY, UNSTAMPED, recorder};
-use papertrader::model::{Model, ModelFile};
 use papertrader::simulator::SimulatorSettings;
 use papertrader::status::Status;
 use papertrader::units::Scale;
 use rtrb::RingBuffer;
 use std::hint::black_box;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Frames that are counted, behind the snapshot.
 const FRAMES: usize = 3_000;
-
-/// Takes frames and does nothing.
-struct Nobody;
-
-impl Publish for Nobody {
-    fn publish(&mut self, head: &FrameHead, levels: &[Event]) -> Result<(), EngineGone> {
-        black_box((head, levels));
-        Ok(())
-    }
-}
 
 fn take(intake: &mut Intake, clock: &Clock, engine: &mut impl Publish, (ts_recv_ns, frame): &(i64, Vec<u8>)) {
     let stamp = clock.stamp();
@@ -82,21 +70,6 @@ fn stage_whole_path(intake: &mut Intake, clock: &Clock, engine: &mut Engine, fra
     frames.iter().for_each(|frame| take(intake, clock, engine, frame));
 }
 
-/// A model of the original's features without its file: the imbalance at the best and a little of all else.
-fn model() -> Model {
-    let file = ModelFile {
-        features: SEED.iter().map(ToString::to_string).collect(),
-        intercept: 0.0,
-        coefficients: SEED.iter().map(|f| if f.to_string() == "imbalance_1" { 2.0 } else { 1e-7 }).collect(),
-        mean: None,
-        scale: None,
-        horizon_updates: None,
-        threshold: None,
-        provenance: None,
-    };
-    Model::from_file(Path::new("stand-in"), &file).expect("a good model")
-}
-
 fn main() {
     let name = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
     let capture = match name.as_deref() {
@@ -126,7 +99,7 @@ fn main() {
     let (trades, _trades) = RingBuffer::new(FRAMES);
     let settings = SimulatorSettings { threshold_logit: 0.5, lag_updates: 20, buy_amount: 5.0 };
     let outputs = Outputs { trades, observations: None, rows: None };
-    let mut engine = Engine::new(model(), settings, recorder, outputs, Arc::new(Status::default()));
+    let mut engine = Engine::new(stand_in_model(), settings, recorder, outputs, Arc::new(Status::default()));
     let mut intake = Intake::new(&capture.product, ScaleRule::default(), clock.clone());
     take(&mut intake, &clock, &mut engine, snapshot);
     stage_whole_path(&mut intake, &clock, &mut engine, updates);

@@ -1,37 +1,29 @@
 //! The whole path, from a frame's bytes in memory to the decision, beside its obvious twin on the same frames.
 //!
 //! `cargo bench --bench path` measures; without `--bench`, as under `cargo test --benches`, or with `--test`, one round over
-//! a few frames shows that both still agree. The path runs fused, as `papertrader replay --fused` runs it behind the
-//! capture reader: sequence check, parse, book, features, model, simulator, with all stamps taken and all latencies
-//! recorded. Both arms take turns round by round, and every round begins with an empty book.
+//! a few frames shows that both still agree. The path runs fused, as `papertrader replay --fused --no-report` runs it behind
+//! the capture reader: sequence check, parse, book, features, model, simulator, with its stamps and with latencies recorded. The
+//! arms take turns round by round, and every round begins with an empty book.
 
+mod common;
 mod twin;
 
-use papertrader::capture::{CaptureReader, Item};
+use common::{Frames, Nobody, captures, median, rounds, shared_data, spread, stand_in_model, synthetic};
 use papertrader::clock::Clock;
 use papertrader::engine::{Engine, Outputs};
-use papertrader::event::{Event, FrameHead};
-use papertrader::exchange::market::{MarketConfig, SyntheticMarket};
-use papertrader::exchange::message::{self, L2Kind};
-use papertrader::features::SEED;
-use papertrader::feed::intake::{Arrival, EngineGone, Intake, Publish, ScaleRule};
+use papertrader::feed::intake::{Arrival, Intake, ScaleRule};
 use papertrader::latency::{Tables, UNMEASURED, recorder};
-use papertrader::model::{Model, ModelFile, logit_of, probability};
+use papertrader::model::{Model, logit_of, probability};
 use papertrader::observation::Observation;
 use papertrader::simulator::{SimulatorSettings, Trade};
 use papertrader::status::Status;
 use rtrb::{Consumer, RingBuffer};
 use std::error::Error;
 use std::hint::black_box;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use twin::Twin;
 
-/// Rounds. Of each arm the least time, which other programs disturb the least, and the median are told.
-const ROUNDS: usize = 48;
-/// Frames of the synthetic market.
-const SYNTHETIC_FRAMES: u64 = 20_000;
 /// Frames when nothing is measured.
 const TEST_FRAMES: usize = 2_000;
 /// The original's defaults.
@@ -51,13 +43,14 @@ struct Input {
 }
 
 impl Input {
-    fn new(name: &str, product: &str) -> Self {
-        Self { name: name.into(), product: product.into(), bytes: Vec::new(), frames: Vec::new() }
-    }
-
-    fn push(&mut self, ts_recv_ns: i64, frame: &[u8]) {
-        self.bytes.extend_from_slice(frame);
-        self.frames.push((ts_recv_ns, self.bytes.len()));
+    fn of(market: &Frames) -> Self {
+        let mut input =
+            Self { name: market.name.clone(), product: market.product.clone(), bytes: Vec::new(), frames: Vec::new() };
+        for (ts_recv_ns, frame) in &market.frames {
+            input.bytes.extend_from_slice(frame);
+            input.frames.push((*ts_recv_ns, input.bytes.len()));
+        }
+        input
     }
 
     fn frames(&self) -> impl Iterator<Item = (i64, &[u8])> {
@@ -67,35 +60,6 @@ impl Input {
             start = end;
             (ts_recv_ns, frame)
         })
-    }
-
-    fn capture(path: &Path, product: &str) -> Result<Self, Box<dyn Error>> {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let mut input = Self::new(name.split('.').next().unwrap_or_default(), product);
-        let mut reader = CaptureReader::open(path)?;
-        while let Some(line) = reader.next_line()? {
-            if let Item::Frame(frame) = line.item {
-                input.push(line.ts_recv_ns, frame);
-            }
-        }
-        Ok(input)
-    }
-
-    fn synthetic() -> Self {
-        let config = MarketConfig::default();
-        let mut input = Self::new("synthetic market", &config.product);
-        let mut market = SyntheticMarket::new(&config);
-        let (mut levels, mut frame) = (Vec::new(), Vec::new());
-        market.snapshot(&mut levels);
-        let (mut time_ns, mut kind) = (market.now_ns(), L2Kind::Snapshot);
-        for sequence_num in 0..SYNTHETIC_FRAMES {
-            if sequence_num > 0 {
-                (time_ns, kind) = (market.next_frame(&mut levels), L2Kind::Update);
-            }
-            message::l2_data(&mut frame, kind, &config.product, sequence_num, time_ns, config.scale, &levels);
-            input.push(time_ns, &frame);
-        }
-        input
     }
 }
 
@@ -190,16 +154,6 @@ struct Parse {
     intake: Intake,
 }
 
-/// Takes frames and does nothing.
-struct Nobody;
-
-impl Publish for Nobody {
-    fn publish(&mut self, head: &FrameHead, levels: &[Event]) -> Result<(), EngineGone> {
-        black_box((head, levels));
-        Ok(())
-    }
-}
-
 impl Parse {
     fn new(input: &Input) -> Self {
         let clock = Clock::new();
@@ -251,16 +205,9 @@ fn round(input: &Input, model: &Model, number: usize) -> Round {
     Round { fused, unstamped, parse, twin }
 }
 
-/// The least, the median and the most.
-fn spread(values: impl Iterator<Item = f64>) -> [f64; 3] {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    [values[0], values[values.len() / 2], values[values.len() - 1]]
-}
-
 fn measure(input: &Input, model: &Model) {
     let (evaluations, trades) = compare(input, model);
-    let rounds: Vec<Round> = (0..ROUNDS).map(|number| round(input, model, number)).collect();
+    let rounds: Vec<Round> = (0..rounds()).map(|number| round(input, model, number)).collect();
     let levels = {
         let mut fused = Fused::new(input, model, false);
         fused.run(input, true);
@@ -268,10 +215,10 @@ fn measure(input: &Input, model: &Model) {
     };
     let frames = input.frames.len();
     println!("{}: {frames} frames, {levels} level updates, {} features", input.name, model.features.len());
-    println!("  {:<24} {:>20} {:>10}", format!("{ROUNDS} rounds"), "ns/frame", "ns/level");
+    println!("  {:<24} {:>20} {:>10}", format!("{} rounds", rounds.len()), "ns/frame", "ns/level");
     println!("  {:<24} {:>9} {:>10} {:>10} {:>10}", "", "least", "median", "least", "median");
     let arm = |name: &str, time: fn(&Round) -> Duration| {
-        let [least_ns, median_ns, _] = spread(rounds.iter().map(|round| time(round).as_nanos() as f64));
+        let [least_ns, median_ns, _] = spread(rounds.iter().map(|round| time(round).as_nanos() as f64).collect());
         let (frames, levels) = (frames as f64, levels as f64);
         let [least, median] = [least_ns, median_ns].map(|time_ns| time_ns / frames);
         let [least_level, median_level] = [least_ns, median_ns].map(|time_ns| time_ns / levels);
@@ -283,52 +230,27 @@ fn measure(input: &Input, model: &Model) {
     arm("its intake alone", |round| round.parse);
     let twin = arm("obvious twin", |round| round.twin);
     let ratios = rounds.iter().map(|round| round.twin.as_secs_f64() / round.fused.as_secs_f64());
-    let [least, median, most] = spread(ratios);
-    println!("  twin / fused: {:.2} by the least times, {median:.2} by the median of the rounds' ratios", twin / fused);
+    let [least, middle, most] = spread(ratios.collect());
+    println!("  twin / fused: {:.2} by the least times, {middle:.2} by the median of the rounds' ratios", twin / fused);
     println!("                ({least:.2} to {most:.2})");
     let stamps = rounds.iter().map(|round| round.fused.as_secs_f64() / round.unstamped.as_secs_f64() - 1.0);
-    let [_, stamps, _] = spread(stamps);
+    let stamps = median(stamps.collect());
     println!("  stamps and their recording: {:.1} % by the median of the rounds' ratios", 100.0 * stamps);
     println!("  the same {evaluations} probabilities within {TOLERANCE:e}, and the same {trades} trades\n");
-}
-
-/// A model of the original's features without its file: the imbalance at the best and a little of all else.
-fn stand_in_model() -> Result<Model, Box<dyn Error>> {
-    let coefficients = SEED.iter().map(|feature| match feature.to_string().as_str() {
-        "imbalance_1" => 2.0,
-        name if name.starts_with("ln_") && name.contains("size") => 0.01,
-        _ => 1e-7,
-    });
-    let file = ModelFile {
-        features: SEED.iter().map(ToString::to_string).collect(),
-        intercept: 0.0,
-        coefficients: coefficients.collect(),
-        mean: None,
-        scale: None,
-        horizon_updates: None,
-        threshold: None,
-        provenance: None,
-    };
-    Ok(Model::from_file(Path::new("stand-in"), &file)?)
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().collect();
     let measures = arguments.iter().any(|a| a == "--bench") && arguments.iter().all(|a| a != "--test");
-    let data: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
-    let mut markets = Vec::new();
-    if data.is_dir() {
-        let model = Model::read(&data.join("models/20_update_log_classifier.txt"))?;
-        for (name, product) in [("btc-perp-a", "BTC-PERP"), ("btc-spot-a", "BTC-USDT")] {
-            markets.push((Input::capture(&data.join(format!("captures/{name}.l2.gz")), product)?, model.clone()));
-        }
-    } else {
-        println!("no real captures in {}: the synthetic market stands in\n", data.display());
+    let original = shared_data().map(|data| data.join("models/20_update_log_classifier.txt"));
+    let original = original.filter(|path| path.is_file()).map(|path| Model::read(&path)).transpose()?;
+    let mut markets = captures();
+    if !measures && markets[0].is_recorded {
+        markets.push(synthetic());
     }
-    if markets.is_empty() || !measures {
-        markets.push((Input::synthetic(), stand_in_model()?));
-    }
-    for (mut input, model) in markets {
+    for market in markets {
+        let mut input = Input::of(&market);
+        let model = original.clone().filter(|_| market.is_recorded).unwrap_or_else(stand_in_model);
         if measures {
             measure(&input, &model);
         } else {

@@ -1,10 +1,10 @@
 #!/bin/sh
-# Runs every benchmark on this machine but tools/bench-peers.sh and prints all tables, for benches/README.md. Some eight
-# minutes once everything is built.
+# Runs every benchmark on this machine but tools/bench-peers.sh and the fit's, and prints all tables, for benches/README.md. Some
+# eight minutes once everything is built.
 #
 #   tools/bench-all.sh [FEED_CORE,ENGINE_CORE]
 #
-# Give two cores on a quiet machine; without them nothing is pinned. ROUNDS=n changes the number of rounds.
+# Give two cores on a quiet machine; without them nothing is pinned. ROUNDS=n changes the number of the benches' rounds, 31.
 set -eu
 cd "$(dirname "$0")/.."
 cores=${1:-}

@@ -12,12 +12,14 @@ use papertrader::clock::{Clock, Speed};
 use papertrader::event::{Event, FrameHead, FrameKind};
 use papertrader::exchange::market::{MarketConfig, SyntheticMarket};
 use papertrader::exchange::message::{self, L2Kind};
+use papertrader::features::SEED;
 use papertrader::feed::intake::{Arrival, EngineGone, Intake, Publish, ScaleRule};
+use papertrader::model::{Model, ModelFile};
 use papertrader::replay::Replay;
 use papertrader::units::Scale;
 use std::error::Error;
 use std::hint::black_box;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// Frames of one product, as they arrived.
@@ -25,6 +27,8 @@ pub struct Frames {
     pub name: String,
     pub product: String,
     pub frames: Vec<(i64, Vec<u8>)>,
+    /// From a file, not made for the occasion.
+    pub is_recorded: bool,
 }
 
 /// A frame's kind and levels.
@@ -48,7 +52,7 @@ impl Frames {
                 frames.push((line.ts_recv_ns, frame.to_vec()));
             }
         }
-        Ok(Self { name: name.into(), product: product.into(), frames })
+        Ok(Self { name: name.into(), product: product.into(), frames, is_recorded: true })
     }
 
     pub fn bytes(&self) -> usize {
@@ -87,15 +91,19 @@ impl Frames {
     }
 }
 
-/// The real captures where they are, else the project's own synthetic market.
-pub fn captures() -> Vec<Frames> {
-    // Beside the project, whichever of its packages is being built.
+/// What lies beside the project, whichever of its packages is being built: captures and models that were not made by it.
+pub fn shared_data() -> Option<PathBuf> {
     let mut above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
-    let folder = above.find_map(|above| Some(above.join("shared/data/captures")).filter(|folder| folder.is_dir()));
+    above.find_map(|above| Some(above.join("shared/data")).filter(|folder| folder.is_dir()))
+}
+
+/// The recorded captures where they are, else the project's own synthetic market.
+pub fn captures() -> Vec<Frames> {
+    let data = shared_data();
     let real: Vec<Frames> = [("btc-perp-a", "BTC-PERP"), ("btc-spot-a", "BTC-USDT")]
         .into_iter()
         .filter_map(|(name, product)| {
-            let path = folder.as_ref()?.join(format!("{name}.l2.gz"));
+            let path = data.as_ref()?.join(format!("captures/{name}.l2.gz"));
             path.is_file().then(|| Frames::read(&path, name, product).expect("a good capture"))
         })
         .collect();
@@ -115,7 +123,37 @@ pub fn synthetic() -> Frames {
         message::l2_data(&mut frame, L2Kind::Update, &config.product, sequence_num, time_ns, config.scale, &levels);
         frames.push((time_ns, frame.clone()));
     }
-    Frames { name: "synthetic".into(), product: config.product, frames }
+    Frames { name: "synthetic".into(), product: config.product, frames, is_recorded: false }
+}
+
+/// Takes frames and does nothing.
+pub struct Nobody;
+
+impl Publish for Nobody {
+    fn publish(&mut self, head: &FrameHead, levels: &[Event]) -> Result<(), EngineGone> {
+        black_box((head, levels));
+        Ok(())
+    }
+}
+
+/// A model of the original's features without its file: the imbalance at the best and a little of all else.
+pub fn stand_in_model() -> Model {
+    let coefficients = SEED.iter().map(|feature| match feature.to_string().as_str() {
+        "imbalance_1" => 2.0,
+        name if name.starts_with("ln_") && name.contains("size") => 0.01,
+        _ => 1e-7,
+    });
+    let file = ModelFile {
+        features: SEED.iter().map(ToString::to_string).collect(),
+        intercept: 0.0,
+        coefficients: coefficients.collect(),
+        mean: None,
+        scale: None,
+        horizon_updates: None,
+        threshold: None,
+        provenance: None,
+    };
+    Model::from_file(Path::new("stand-in"), &file).expect("a good model")
 }
 
 /// One way to do the work: runs all of it, and gives a checksum and the time in nanoseconds.
@@ -192,12 +230,12 @@ pub fn rounds() -> usize {
     std::env::var("ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(31).max(1)
 }
 
-/// Runs the arms in turns and prints a line for each; gives their median times, nanoseconds. The first arm is the one that
-/// the others are compared with.
+/// Runs the arms in turns and prints a line for each; gives each arm's times by round, nanoseconds. The first arm is the one
+/// that the others are compared with.
 ///
 /// # Panics
 /// Two arms give different checksums.
-pub fn compare(title: &str, work: Work, arms: &mut [Arm<'_>]) -> Vec<f64> {
+pub fn compare(title: &str, work: Work, arms: &mut [Arm<'_>]) -> Vec<Vec<f64>> {
     compare_rounds(rounds(), title, work, arms)
 }
 
@@ -205,7 +243,7 @@ pub fn compare(title: &str, work: Work, arms: &mut [Arm<'_>]) -> Vec<f64> {
 ///
 /// # Panics
 /// Two arms give different checksums.
-pub fn compare_rounds(rounds: usize, title: &str, work: Work, arms: &mut [Arm<'_>]) -> Vec<f64> {
+pub fn compare_rounds(rounds: usize, title: &str, work: Work, arms: &mut [Arm<'_>]) -> Vec<Vec<f64>> {
     let mut times_ns = vec![Vec::with_capacity(rounds); arms.len()];
     let mut agreed = None;
     // The first round warms up.
@@ -234,12 +272,17 @@ pub fn compare_rounds(rounds: usize, title: &str, work: Work, arms: &mut [Arm<'_
             time_ns / work.levels.max(1) as f64,
         );
     }
-    times_ns.into_iter().map(median).collect()
+    times_ns
 }
 
-pub fn median(mut values: Vec<f64>) -> f64 {
+pub fn median(values: Vec<f64>) -> f64 {
+    spread(values)[1]
+}
+
+/// The least, the median and the most.
+pub fn spread(mut values: Vec<f64>) -> [f64; 3] {
     values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+    [values[0], values[values.len() / 2], values[values.len() - 1]]
 }
 
 /// Mixes a number into a checksum.
