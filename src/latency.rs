@@ -215,7 +215,7 @@ impl Spans {
         *count = count.wrapping_add(1);
     }
 
-    /// Adds the spans to `times`, and forgets them without touching pages that hold none.
+    /// Adds the spans to `times`, and forgets them without writing to pages that hold none.
     fn drain(&mut self, clock: &Clock, times: &mut StageTimes) {
         for (bucket, count) in self.counts.iter_mut().enumerate().filter(|(_, count)| **count > 0) {
             times.record(clock.between_ns(0, middle(bucket)), u64::from(*count));

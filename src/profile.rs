@@ -3,6 +3,9 @@
 //! The feeder is an open loop: a frame is due at its time whether or not the ones before are done, and its latency counts
 //! from then. A stall is so seen by every frame that it delays; a feeder that waited for its turn would see it once
 //! (coordinated omission: G. Tene, "How NOT to Measure Latency", 2013).
+//!
+//! A frame that is waited for is brought into the caches first, where the read that receives it from a socket leaves it. One that
+//! is late already comes from memory.
 
 use crate::capture::{CaptureError, CaptureReader, Item};
 use crate::clock::Clock;
@@ -16,7 +19,7 @@ use crate::status::Status;
 use crate::units::Scale;
 use crossbeam_utils::CachePadded;
 use std::fs;
-use std::hint::spin_loop;
+use std::hint::{black_box, spin_loop};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,6 +34,8 @@ const WARM_UP: Duration = Duration::from_millis(100);
 const LATE_TIMES_MAX: u32 = 2;
 /// The pause between the book's snapshot and the first frame that is due, for the engine to take it in.
 const SETTLE: Duration = Duration::from_millis(20);
+
+const CACHE_LINE_BYTES: usize = 64;
 
 /// Frames of one product in memory.
 #[derive(Debug)]
@@ -168,7 +173,11 @@ impl Feed for Feeder {
                 at = 1;
             }
             let due_at = clock.later(start, due_ns);
+            let (ts_recv_ns, frame) = self.frames.frame(at);
             let mut now = clock.stamp();
+            if now < due_at {
+                bring_near(frame);
+            }
             while now < due_at {
                 spin_loop();
                 now = clock.stamp();
@@ -176,7 +185,6 @@ impl Feed for Feeder {
             if status.stopping() || clock.between_ns(start, now) > longest_ns {
                 break;
             }
-            let (ts_recv_ns, frame) = self.frames.frame(at);
             let measured = n >= warm_up;
             let (received, decoded) = if measured { (due_at, now) } else { (UNMEASURED, UNMEASURED) };
             if intake.take(frame, &Arrival { ts_recv_ns, received, decoded }, engine).is_err() {
@@ -193,6 +201,13 @@ impl Feed for Feeder {
         }
         Presented { due, presented, elapsed_ns, counts: intake.counts().clone() }
     }
+}
+
+/// Brings a frame into the caches.
+fn bring_near(frame: &[u8]) {
+    frame.chunks(CACHE_LINE_BYTES).for_each(|line| {
+        black_box(line[0]);
+    });
 }
 
 /// Hops of a cache line that are timed together, and how often.

@@ -24,7 +24,7 @@ use std::time::{Duration, Instant, SystemTime};
 const REST_MIN: Duration = Duration::from_micros(500);
 const REST_MAX: Duration = Duration::from_millis(10);
 /// A ring that is found fuller than this shortens the rest, and rings that are all emptier than the other prolong it, as shares
-/// of their room: what waits is still in the caches, and a burst sixty times as fast still has room.
+/// of their room: what waits is still in the caches, and a burst sixteen times as fast still has room.
 const FULL: f64 = 1.0 / 16.0;
 const EMPTY: f64 = 1.0 / 64.0;
 /// How long a written row may stay in the process's memory; a row is promised on disk within a second.

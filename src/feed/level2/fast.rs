@@ -517,8 +517,11 @@ mod tests {
         assert_eq!(parser.alias(), Some("BTC-USD"));
     }
 
+    /// A frame in so many is also tried with each of its bytes changed, left out and doubled.
+    const CHANGED_EVERY: usize = 1_000;
+
     #[test]
-    fn real_frames_have_one_result_and_are_usual() {
+    fn real_frames_and_their_mutations_have_one_result_and_are_usual() {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/captures");
         for (name, product) in [("btc-perp-a", "BTC-PERP"), ("btc-spot-a", "BTC-USDT")] {
             let path = folder.join(format!("{name}.l2.gz"));
@@ -528,6 +531,7 @@ mod tests {
             };
             let (mut parser, mut general) = (Parser::new(product), Parser::new(product));
             let (mut usual_levels, mut general_levels) = (Vec::new(), Vec::new());
+            let mut frames = 0_usize;
             while let Some(line) = reader.next_line().unwrap() {
                 let crate::capture::Item::Frame(frame) = line.item else { continue };
                 usual_levels.clear();
@@ -535,6 +539,23 @@ mod tests {
                 let parsed = parser.parse(frame, SCALE, &mut usual_levels);
                 assert_eq!(parsed, general.parse_any_layout(frame, SCALE, &mut general_levels));
                 assert!(usual_levels == general_levels, "{:?}", parsed);
+                frames += 1;
+                if frames.is_multiple_of(CHANGED_EVERY) {
+                    for at in 0..frame.len() {
+                        // Another byte in each place of each frame, of those that mean something and those that do not.
+                        let byte = (at * 151 + frames / CHANGED_EVERY * 37) as u8;
+                        let (before, after) = (&frame[..at], &frame[at + 1..]);
+                        for instead in [&[byte][..], &[], &[frame[at], frame[at]]] {
+                            let changed = [before, instead, after].concat();
+                            let parsed = parser.parse(&changed, SCALE, &mut usual_levels);
+                            let expected = general.parse_any_layout(&changed, SCALE, &mut general_levels);
+                            assert_eq!(parsed, expected, "frame {frames}, byte {at}: {instead:?}");
+                            if matches!(parsed, Ok(Message { book: BookPart::Frame(_), .. })) {
+                                assert!(usual_levels == general_levels, "frame {frames}, byte {at}: {instead:?}");
+                            }
+                        }
+                    }
+                }
             }
         }
     }
