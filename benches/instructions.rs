@@ -6,8 +6,8 @@
 mod common;
 
 use common::{Frames, Nobody, Parsed, captures, stand_in_model, synthetic};
+use papertrader::base::clock::Clock;
 use papertrader::book::Book;
-use papertrader::clock::Clock;
 use papertrader::engine::{Engine, Outputs};
 use papertrader::event::{Event, FrameHead, FrameKind};
 use papertrader::features::{FeatureSet, SEED, Weights};

@@ -9,7 +9,7 @@ mod common;
 mod twin;
 
 use common::{Frames, Nobody, captures, median, rounds, shared_data, spread, stand_in_model, synthetic};
-use papertrader::clock::Clock;
+use papertrader::base::clock::Clock;
 use papertrader::engine::{Engine, Outputs};
 use papertrader::feed::intake::{Arrival, Intake, ScaleRule};
 use papertrader::latency::{Tables, UNMEASURED, recorder};

@@ -6,7 +6,7 @@
 mod common;
 
 use common::{median, rounds};
-use papertrader::cores;
+use papertrader::base::cores;
 use papertrader::event::{Event, FrameHead, FrameKind};
 use papertrader::feed::intake::Publish;
 use papertrader::handoff::{RING_EVENTS, Wait, handoff};

@@ -14,7 +14,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use clap::{Parser, ValueEnum};
-use papertrader::clock::Clock;
+use papertrader::base::clock::Clock;
 use papertrader::feed::wire::{Connector, Received, Wire, WireConfig};
 
 #[derive(Parser)]

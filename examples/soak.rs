@@ -4,7 +4,7 @@
 //! with 1 if a frame was lost, a fault found, or the books differ.
 
 use clap::Parser;
-use papertrader::clock::Clock;
+use papertrader::base::clock::Clock;
 use papertrader::engine::{Engine, Outputs};
 use papertrader::exchange::{BookState, Exchange, ExchangeConfig, Pace, RunningExchange, SourceConfig, TlsFiles};
 use papertrader::feed::backoff::Backoff;

@@ -6,9 +6,9 @@
 //! session counted is one that the exchange injected, kind by kind. Exits with 1 if one is not.
 
 use clap::Parser;
+use papertrader::base::clock::{Clock, Speed};
+use papertrader::base::cores::Pins;
 use papertrader::capture::{CaptureReader, Control, Item};
-use papertrader::clock::{Clock, Speed};
-use papertrader::cores::Pins;
 use papertrader::engine::{Engine, Outputs};
 use papertrader::event::{Fault, FaultCounts};
 use papertrader::exchange::faults::FaultKind;

@@ -1,14 +1,14 @@
 //! Arguments: the command line and configuration files, turned once into validated settings.
 
+use crate::base::cores::{self, Pins};
+use crate::base::failure::Failure;
+use crate::base::small_file;
 use crate::commands;
-use crate::cores::{self, Pins};
-use crate::failure::Failure;
 use crate::feed::intake::ScaleRule;
 use crate::handoff::Wait;
 use crate::model::{Model, logit_of};
 use crate::session::SessionSettings;
 use crate::simulator::{LAG_MAX, SimulatorSettings};
-use crate::small_file;
 use crate::units::parse_step;
 use crate::writer::{ReportFiles, RunFiles};
 use clap::{Args, Parser, Subcommand};

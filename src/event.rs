@@ -184,7 +184,7 @@ impl FrameKind {
     }
 }
 
-/// What is known of a frame besides its levels. Stamps are raw counter values of [`crate::clock::Clock`].
+/// What is known of a frame besides its levels. Stamps are raw counter values of [`crate::base::clock::Clock`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrameHead {
     /// What the frame does.

@@ -4,7 +4,7 @@
 //! interval it swaps its tables for empty ones through a pair of rings, and a thread that is not hot turns them into
 //! histograms of nanoseconds, sums them up and writes them out.
 
-use crate::clock::Clock;
+use crate::base::clock::Clock;
 use crate::event::FrameHead;
 use hdrhistogram::Histogram;
 use rtrb::{Consumer, Producer, RingBuffer};

@@ -13,9 +13,8 @@
 //! recorded, trained or profiled is exactly what trades.
 
 // Words that everything uses.
-pub mod clock;
+pub mod base;
 pub mod event;
-pub(crate) mod swar;
 pub mod units;
 
 // From the wire to the ring.
@@ -47,8 +46,5 @@ pub mod exchange;
 // The program.
 pub mod cli;
 pub mod commands;
-pub mod cores;
-pub mod failure;
 pub mod report;
 pub mod research;
-pub mod small_file;

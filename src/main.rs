@@ -1,9 +1,9 @@
 //! The `papertrader` program: arguments to a command, its failure to a line and an exit code.
 
 use clap::Parser;
+use papertrader::base::failure::Failure;
 use papertrader::cli::{Cli, Command, expand_config};
 use papertrader::commands;
-use papertrader::failure::Failure;
 use std::io::{self, Write};
 use std::process::ExitCode;
 

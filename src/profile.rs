@@ -7,9 +7,9 @@
 //! A frame that is waited for is brought into the caches first, where the read that receives it from a socket leaves it. One that
 //! is late already comes from memory.
 
+use crate::base::clock::Clock;
+use crate::base::cores::{self, CoresError};
 use crate::capture::{CaptureError, CaptureReader, Item};
-use crate::clock::Clock;
-use crate::cores::{self, CoresError};
 use crate::event::FrameKind;
 use crate::feed::intake::{Arrival, Intake, IntakeCounts, Publish, ScaleRule};
 use crate::feed::level2::{BookPart, Parser};

@@ -3,8 +3,8 @@
 //! The feed copies each message into a bounded ring of bytes and goes on. If the ring is full the *recording* has a gap,
 //! which is counted and marked in its place; the session loses nothing.
 
+use crate::base::clock::wall_ns;
 use crate::capture::{CaptureError, CaptureWriter, Control};
-use crate::clock::wall_ns;
 use crate::event::Fault;
 use rtrb::{Consumer, Producer, RingBuffer};
 use std::io::Read;

@@ -1,7 +1,7 @@
 //! Replays captures through the same path that live sessions take.
 
+use crate::base::clock::{Clock, Pacer, Speed};
 use crate::capture::{CaptureError, CaptureReader, Control, Cut, Item};
-use crate::clock::{Clock, Pacer, Speed};
 use crate::event::Fault;
 use crate::feed::intake::{Arrival, EngineGone, FaultNote, Intake, IntakeCounts, Publish, ScaleRule};
 use crate::feed::level2::Parser;

@@ -1,7 +1,7 @@
 //! Puts the threads together: a feed, an engine, a writer, and the caller, who watches.
 
-use crate::clock::Clock;
-use crate::cores::{self, CoresError, Pins};
+use crate::base::clock::Clock;
+use crate::base::cores::{self, CoresError, Pins};
 use crate::engine::{Engine, EngineReport, Outputs};
 use crate::feed::intake::Publish;
 use crate::handoff::{RING_EVENTS, Wait, handoff};

@@ -1,6 +1,6 @@
 //! The writer thread: takes trades, evaluations and latency tables from the engine's rings and puts them on disk.
 
-use crate::clock::{Clock, wall_ns};
+use crate::base::clock::{Clock, wall_ns};
 use crate::latency::{Stage, StageTable, Tables};
 use crate::model::probability;
 use crate::observation::Observation;

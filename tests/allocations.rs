@@ -2,8 +2,8 @@
 
 mod common;
 
+use papertrader::base::clock::Clock;
 use papertrader::capture::{CaptureReader, Item};
-use papertrader::clock::Clock;
 use papertrader::engine::{Engine, Outputs};
 use papertrader::event::{Event, FrameHead};
 use papertrader::exchange::market::{MarketConfig, SyntheticMarket};

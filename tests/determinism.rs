@@ -25,7 +25,7 @@ fn twenty_replays_are_one() {
     let capture = folder.path().join("a.l2.zst");
     succeed(papertrader().args(["generate", "--frames", "2000", "--levels", "1000", "--output"]).arg(&capture));
     let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/synthetic.json");
-    let (one, two) = match papertrader::cores::allowed()[..] {
+    let (one, two) = match papertrader::base::cores::allowed()[..] {
         [a, b, ..] => (a.to_string(), format!("{a},{b}")),
         [a] => (a.to_string(), a.to_string()),
         [] => unreachable!("this runs somewhere"),

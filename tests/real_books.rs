@@ -3,9 +3,9 @@
 mod common;
 
 use common::shared_data;
+use papertrader::base::clock::Clock;
 use papertrader::book::{Book, Level, TOP_LEVELS};
 use papertrader::capture::{CaptureReader, Item};
-use papertrader::clock::Clock;
 use papertrader::event::{Event, FrameHead, FrameKind};
 use papertrader::feed::intake::{Arrival, EngineGone, Intake, Publish, ScaleRule, Taken};
 use papertrader::units::{Scale, Side};

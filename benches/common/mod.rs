@@ -7,8 +7,8 @@
 pub mod books;
 pub mod messages;
 
+use papertrader::base::clock::{Clock, Speed};
 use papertrader::capture::{CaptureError, CaptureReader, Item};
-use papertrader::clock::{Clock, Speed};
 use papertrader::event::{Event, FrameHead, FrameKind};
 use papertrader::exchange::market::{MarketConfig, SyntheticMarket};
 use papertrader::exchange::message::{self, L2Kind};

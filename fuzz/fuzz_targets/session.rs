@@ -5,7 +5,7 @@
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use papertrader::book::BookState;
-use papertrader::clock::Clock;
+use papertrader::base::clock::Clock;
 use papertrader::engine::{Engine, Outputs};
 use papertrader::event::{Event, Fault, FrameHead};
 use papertrader::feed::intake::{Arrival, EngineGone, Intake, Publish, ScaleRule, Taken};

@@ -3,9 +3,9 @@
 use super::Interrupt;
 use super::exchange::parse_rate;
 use super::live::{ConnectionArgs, LiveSession, VENUE_URL};
+use crate::base::failure::Failure;
 use crate::cli::{ResultArgs, ThreadArgs, TradingArgs, TradingSettings, parse_duration};
 use crate::exchange::{Exchange, ExchangeConfig, Pace, SourceConfig, TlsFiles};
-use crate::failure::Failure;
 use crate::feed::intake::ScaleRule;
 use crate::model::ModelFile;
 use clap::Args;

@@ -3,8 +3,8 @@
 use super::Interrupt;
 use super::features::{SourceArgs, bar};
 use super::train::{ReportArgs, ReportFiles};
+use crate::base::failure::Failure;
 use crate::cli::{LAG_UPDATES, THRESHOLD, parse_threshold};
-use crate::failure::Failure;
 use crate::features::Feature;
 use crate::model::Model;
 use crate::research::labels::{HORIZON_MAX, Ties};

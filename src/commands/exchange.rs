@@ -1,9 +1,9 @@
 //! `papertrader exchange`: a local exchange for everything that wants something real to connect to.
 
 use super::{Interrupt, print};
+use crate::base::failure::Failure;
 use crate::exchange::faults::FaultSpec;
 use crate::exchange::{Exchange, ExchangeConfig, ExchangeStats, Pace, SourceConfig, TlsFiles};
-use crate::failure::Failure;
 use clap::Args;
 use std::fmt::Write;
 use std::net::SocketAddr;

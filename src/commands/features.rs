@@ -1,7 +1,7 @@
 //! `papertrader features`: what a model would see after each frame, as a table.
 
 use super::{Interrupt, print, warn};
-use crate::failure::Failure;
+use crate::base::failure::Failure;
 use crate::features::{CATALOGUE, Family, FeatureSet};
 use crate::feed::intake::ScaleRule;
 use crate::research::dataset::FeatureRows;

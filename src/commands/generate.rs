@@ -1,10 +1,10 @@
 //! `papertrader generate`: a capture of the synthetic market.
 
 use super::Interrupt;
+use crate::base::failure::Failure;
 use crate::capture::CaptureWriter;
 use crate::exchange::market::{MarketConfig, SyntheticMarket};
 use crate::exchange::message::{self, L2Kind};
-use crate::failure::Failure;
 use clap::Args;
 use std::path::PathBuf;
 

@@ -1,10 +1,10 @@
 //! `papertrader live`: paper trading against the live feed.
 
 use super::{Interrupt, print, published, status_line, warn};
+use crate::base::clock::wall_ns;
+use crate::base::failure::Failure;
 use crate::capture::CaptureError;
 use crate::cli::{ResultArgs, ThreadArgs, TradingArgs, TradingSettings, parse_duration};
-use crate::clock::wall_ns;
-use crate::failure::Failure;
 use crate::feed::auth::Credentials;
 use crate::feed::backoff::Backoff;
 use crate::feed::intake::ScaleRule;

@@ -12,7 +12,7 @@ pub mod replay;
 pub mod report;
 pub mod train;
 
-use crate::failure::Failure;
+use crate::base::failure::Failure;
 use crate::report::material::Material;
 use crate::report::publish::ReportError;
 use crate::status::Status;

@@ -1,10 +1,10 @@
 //! `papertrader profile`: the latency from a frame's due time to its decision, at fixed rates.
 
 use super::{Interrupt, published, warn};
+use crate::base::clock::{Clock, Speed, wall_ns};
+use crate::base::cores::Pins;
+use crate::base::failure::Failure;
 use crate::cli::{ThreadArgs, TradingArgs, TradingSettings, parse_duration};
-use crate::clock::{Clock, Speed, wall_ns};
-use crate::cores::Pins;
-use crate::failure::Failure;
 use crate::latency::{STAGES_EVERY, Stage, StageTable, StageTimes};
 use crate::profile::{Feeder, Frames, Noise, NoiseMeter, ping_pong_ns};
 use crate::replay::Replay;

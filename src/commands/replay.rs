@@ -1,9 +1,9 @@
 //! `papertrader replay`: paper trading over a recorded market.
 
 use super::{Interrupt, byte_bar, print, published, warn};
+use crate::base::clock::Speed;
+use crate::base::failure::Failure;
 use crate::cli::{ResultArgs, ThreadArgs, TradingArgs, TradingSettings};
-use crate::clock::Speed;
-use crate::failure::Failure;
 use crate::replay::{Replay, Waits};
 use crate::report::publish::publish;
 use crate::report::terminal::{Run, RunReport};

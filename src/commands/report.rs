@@ -1,12 +1,12 @@
 //! `papertrader report`: the page of a run, or of several side by side.
 
 use super::{print, warn};
-use crate::failure::Failure;
+use crate::base::failure::Failure;
+use crate::base::output::write_file;
 use crate::report::figures::compare::RUNS_MAX;
 use crate::report::html::{comparison, page};
 use crate::report::material::Material;
 use crate::report::summary::Summary;
-use crate::research::output::write_file;
 use clap::Args;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};

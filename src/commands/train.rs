@@ -2,14 +2,14 @@
 
 use super::features::{SourceArgs, bar};
 use super::{Interrupt, print, warn};
+use crate::base::failure::Failure;
+use crate::base::output::{check_free, write_file};
 use crate::cli::{BUY_AMOUNT, LAG_UPDATES, THRESHOLD, parse_amount, parse_threshold};
-use crate::failure::Failure;
 use crate::features::SEED;
 use crate::model::{Model, ModelFile};
 use crate::research::bootstrap::BootstrapSettings;
 use crate::research::feature_list::parse_features;
 use crate::research::labels::{HORIZON_MAX, Ties};
-use crate::research::output::{check_free, write_file};
 use crate::research::report::{FitReport, Report, page, terminal};
 use crate::research::scoring::{By, Contestant, Rules, score};
 use crate::research::source::Watch;

@@ -7,7 +7,7 @@ use super::frame::MarketFrame;
 use super::message::{self, L2Kind};
 use super::send_log::SendLog;
 use super::stats::ExchangeStats;
-use crate::clock;
+use crate::base::clock;
 use std::time::{Duration, Instant};
 use tungstenite::protocol::frame::coding::CloseCode;
 

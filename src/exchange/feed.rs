@@ -6,8 +6,8 @@ use super::frame::MarketFrame;
 use super::market::{MarketConfig, SyntheticMarket};
 use super::message::{self, L2Kind};
 use super::playback::Playback;
+use crate::base::clock;
 use crate::capture::CaptureError;
-use crate::clock;
 use crate::units::Scale;
 use std::time::{Duration, Instant};
 

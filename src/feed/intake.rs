@@ -5,7 +5,7 @@
 
 use super::level2::{BookPart, Channel, LevelError, Malformed, Message, Parser};
 use super::sequence::Sequence;
-use crate::clock::Clock;
+use crate::base::clock::Clock;
 use crate::event::{Event, Fault, FaultCounts, FrameHead, FrameKind};
 use crate::latency::{STAGES_EVERY, UNMEASURED, UNSTAMPED};
 use crate::units::{Decimal, Scale};

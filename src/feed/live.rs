@@ -6,7 +6,7 @@ use super::intake::{Arrival, EngineGone, FaultNote, Intake, IntakeCounts, Publis
 use super::subscription;
 use super::vitals::{Patience, Vitals};
 use super::wire::{Connector, Received, Wire, WireError};
-use crate::clock::{Clock, wall_ns};
+use crate::base::clock::{Clock, wall_ns};
 use crate::event::Fault;
 use crate::handoff::Wait;
 use crate::recording::Tape;

@@ -1,6 +1,6 @@
 //! Whether a connection is alive: what has come over it, and what is overdue.
 
-use crate::clock::Clock;
+use crate::base::clock::Clock;
 use crate::event::Fault;
 use std::time::Duration;
 

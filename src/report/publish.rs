@@ -5,8 +5,8 @@ use super::material::Material;
 use super::run_file::RunFile;
 use super::terminal::Run;
 use super::trades::{TradeNumbers, TradeTable, TradesError};
+use crate::base::output::{OutputError, write_file};
 use crate::feed::intake::{FaultNote, IntakeCounts};
-use crate::research::output::{OutputError, write_file};
 use crate::session::SessionReport;
 
 /// Why there is no report.

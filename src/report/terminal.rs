@@ -1,7 +1,7 @@
 //! The report on standard output.
 
+use crate::base::cores::Pins;
 use crate::cli::TradingSettings;
-use crate::cores::Pins;
 use crate::engine::EngineReport;
 use crate::event::FaultCounts;
 use crate::feed::intake::{FaultNote, IntakeCounts};

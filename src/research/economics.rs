@@ -1,7 +1,7 @@
 //! What a model's decisions would have earned: the engine itself, beside the rows.
 
 use super::bootstrap::{BootstrapSettings, Cells, Interval, interval, resample};
-use crate::clock::Clock;
+use crate::base::clock::Clock;
 use crate::engine::{Engine, Outputs};
 use crate::event::{Event, FrameHead};
 use crate::feed::intake::{EngineGone, Publish};

@@ -1,7 +1,7 @@
 //! Rows as files: CSV and Parquet, written as they come.
 
 use super::dataset::LabelledRow;
-use super::output::{Output, OutputError};
+use crate::base::output::{Output, OutputError};
 use crate::features::Feature;
 use parquet::basic::{Compression, Repetition, Type as PhysicalType};
 use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int32Type, Int64Type};

@@ -12,7 +12,6 @@ pub mod feature_list;
 pub mod fit;
 pub mod labels;
 pub mod metrics;
-pub mod output;
 pub mod passes;
 pub mod report;
 pub mod scaler;

@@ -2,8 +2,8 @@
 
 use super::dataset::{Collector, LabelledRow, Observer, RowCounts, SinkError};
 use super::source_error::SourceError;
+use crate::base::clock::Speed;
 use crate::capture::{CaptureError, CaptureReader, Progress};
-use crate::clock::Speed;
 use crate::event::{Event, FrameHead};
 use crate::feed::intake::{EngineGone, Publish, ScaleRule};
 use crate::replay::{Replay, ReplayError, ReplayOutcome};

@@ -1,8 +1,8 @@
 //! What can be wrong with the captures that rows come from.
 
 use super::dataset::SinkError;
+use crate::base::failure::Failure;
 use crate::capture::CaptureError;
-use crate::failure::Failure;
 use crate::replay::ReplayError;
 use std::io;
 use std::path::PathBuf;

@@ -8,7 +8,7 @@ use super::selection::{FOLDS, GRID, Selection, Tried, best, try_grid};
 use super::source::{CaptureFacts, RowShape, Source, Watch, total_counts};
 use super::source_error::SourceError;
 use super::table::{RowKey, Table};
-use crate::failure::Failure;
+use crate::base::failure::Failure;
 use crate::features::{Feature, FeatureSet};
 use crate::model::ModelFile;
 use serde::Serialize;

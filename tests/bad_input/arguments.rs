@@ -84,7 +84,7 @@ fn models() {
 #[test]
 fn cores() {
     let setup = setup();
-    let allowed = papertrader::cores::allowed().iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+    let allowed = papertrader::base::cores::allowed().iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
     let (first, _) = allowed.split_once(',').unwrap_or((&allowed, ""));
     let not_there =
         |core: &str| format!("core {core} does not exist or is not allowed to this process; allowed: {allowed}");
@@ -106,7 +106,7 @@ fn cores() {
     ] {
         assert_eq!(refused(&setup, &[&format!("--pin-cores={cores}")]), format!("error: --pin-cores: {says}"));
     }
-    if let [a, b, ..] = papertrader::cores::allowed()[..] {
+    if let [a, b, ..] = papertrader::base::cores::allowed()[..] {
         assert_eq!(
             refused(&setup, &["--fused", "--pin-cores", &format!("{a},{b}")]),
             "error: --fused runs on one core: give --pin-cores one"

@@ -1,7 +1,7 @@
 //! Captures as the source.
 
 use crate::support::*;
-use papertrader::clock::wall_ns;
+use papertrader::base::clock::wall_ns;
 use papertrader::exchange::{Exchange, ExchangeConfig, ExchangeError, Pace, SourceConfig};
 use serde_json::{Value, json};
 use std::io::{Read, Write};

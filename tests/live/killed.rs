@@ -2,7 +2,7 @@
 
 use crate::common::succeed;
 use crate::support::*;
-use papertrader::clock::wall_ns;
+use papertrader::base::clock::wall_ns;
 use std::collections::HashSet;
 use std::process::Stdio;
 use std::thread;

@@ -2,8 +2,8 @@
 
 use crate::common::{reported, succeed};
 use crate::support::*;
-use papertrader::clock::Speed;
-use papertrader::cores::Pins;
+use papertrader::base::clock::Speed;
+use papertrader::base::cores::Pins;
 use papertrader::engine::{EngineCounts, EngineReport};
 use papertrader::exchange::{ExchangeConfig, Pace, SourceConfig};
 use papertrader::feed::intake::{IntakeCounts, ScaleRule};

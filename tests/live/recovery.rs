@@ -72,7 +72,7 @@ fn it_is_suspended() {
 /// Pinned and spinning on two cores, of which one is taken away, then given back.
 #[test]
 fn a_core_is_taken_away() {
-    let [a, b, ..] = papertrader::cores::allowed()[..] else {
+    let [a, b, ..] = papertrader::base::cores::allowed()[..] else {
         eprintln!("SKIPPED: there is one core");
         return;
     };

@@ -1,8 +1,8 @@
 //! Sessions in this process, watched frame by frame, and the program as a process of its own.
 
 use crate::common::papertrader;
+use papertrader::base::clock::Clock;
 use papertrader::book::BookState as State;
-use papertrader::clock::Clock;
 use papertrader::engine::{Engine, EngineReport, Outputs};
 use papertrader::event::{Event, Fault, FrameHead};
 use papertrader::exchange::faults::FaultKind;

@@ -103,13 +103,13 @@ pub fn one_feature(feature: Feature) -> Model {
 /// The venue's sequence number and the logit of each evaluation.
 pub fn seen_by_the_engine(capture: &Path, model: Model) -> Vec<(u64, f64)> {
     let settings = SimulatorSettings { threshold_logit: f64::INFINITY, lag_updates: 1, buy_amount: 1.0 };
-    let (recorder, _tables) = recorder(papertrader::clock::Clock::new(), Duration::MAX);
+    let (recorder, _tables) = recorder(papertrader::base::clock::Clock::new(), Duration::MAX);
     let (trades, _trades) = RingBuffer::new(8);
     let (observations, observations_out) = RingBuffer::new(8);
     let outputs = Outputs { trades, observations: Some(observations), rows: None };
     let engine = Engine::new(model, settings, recorder, outputs, Arc::new(Status::default()));
     let mut watched = Watched { engine, observations: observations_out, seen: Vec::new() };
-    let replay = Replay::open(capture, None, ScaleRule::default(), papertrader::clock::Speed::Max).unwrap();
+    let replay = Replay::open(capture, None, ScaleRule::default(), papertrader::base::clock::Speed::Max).unwrap();
     let outcome = replay.run(&mut watched, &Status::default());
     assert!(outcome.error.is_none());
     watched.seen

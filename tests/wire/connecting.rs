@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use papertrader::clock::Clock;
+use papertrader::base::clock::Clock;
 use papertrader::feed::wire::{ConfigError, Connector, HANDSHAKE_BYTES_MAX, Stage, WireConfig, WireError};
 use rustls::{CertificateError, ServerConfig};
 use socket2::{Domain, SockRef, Socket, Type};

@@ -8,7 +8,7 @@ mod server;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use papertrader::clock::Clock;
+use papertrader::base::clock::Clock;
 use papertrader::feed::wire::{Connector, Received, Wire, WireConfig, WireError};
 use server::Authority;
 

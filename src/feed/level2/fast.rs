@@ -19,8 +19,8 @@
 mod decimal;
 mod minute;
 
+use crate::base::swar::EACH;
 use crate::event::{Event, FrameKind};
-use crate::swar::EACH;
 use crate::units::{Scale, Side};
 use decimal::{BY_WORDS_MAX, Counts, OFFSET_MAX, WINDOW, Window, chunk, whole_number, word};
 use minute::Minute;

@@ -1,7 +1,7 @@
 //! Visitors over the JSON of a message of any layout.
 
 use super::{Channel, LevelError, LevelField, Parser};
-use crate::clock::parse_utc_ns;
+use crate::base::clock::parse_utc_ns;
 use crate::event::{Event, Fault, FrameKind};
 use crate::units::{DECIMALS_MAX, NumberError, Scale, Side, parse_count};
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};

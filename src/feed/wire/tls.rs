@@ -9,7 +9,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
 use super::error::ConfigError;
-use crate::small_file;
+use crate::base::small_file;
 
 /// The largest file of root certificates that is read. All of Mozilla's, as PEM with remarks, take 220 KB.
 pub const CA_BYTES_MAX: u64 = 4 << 20;

@@ -1,8 +1,8 @@
 //! From what a session reports to the file.
 
 use super::*;
-use crate::clock::wall_ns;
-use crate::cores::Pins;
+use crate::base::clock::wall_ns;
+use crate::base::cores::Pins;
 use crate::event::FaultCounts;
 use crate::feed::intake::{FaultNote, IntakeCounts};
 use crate::latency::{Stage, StageTable, StageTimes};

@@ -3,8 +3,8 @@
 mod compose;
 mod json;
 
+use crate::base::output::{OutputError, write_file};
 use crate::report::observe::Observed;
-use crate::research::output::{OutputError, write_file};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io;

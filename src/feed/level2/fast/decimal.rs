@@ -1,6 +1,6 @@
 //! Decimals from words of eight bytes.
 
-use crate::swar::{digits, number};
+use crate::base::swar::{digits, number};
 use crate::units::parse_count;
 
 /// A level is read from so many bytes: sixteen behind any offset. Offsets that depend on the text are masked, which tells the

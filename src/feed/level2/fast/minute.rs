@@ -1,8 +1,8 @@
 //! Time stamps of messages.
 
 use super::TIME_MAX;
-use crate::clock::parse_utc_ns;
-use crate::swar::{digits, number};
+use crate::base::clock::parse_utc_ns;
+use crate::base::swar::{digits, number};
 
 /// Reads time stamps of which most lie in the same minute as the one before.
 #[derive(Debug)]
