@@ -8,10 +8,10 @@ use papertrader::features::{FeatureSet, SEED};
 use papertrader::feed::intake::ScaleRule;
 use papertrader::research::dataset::FeatureRows;
 use papertrader::research::fit::{Design, fit};
-use papertrader::research::labels::Ties;
 use papertrader::research::scaler::Scaler;
 use papertrader::research::source::{RowShape, Source, Watch};
 use papertrader::research::table::{RowKey, Table};
+use papertrader::statistics::labels::Ties;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 

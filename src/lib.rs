@@ -15,6 +15,7 @@
 // Words that everything uses.
 pub mod base;
 pub mod event;
+pub mod statistics;
 pub mod units;
 
 // From the wire to the ring.

@@ -7,11 +7,11 @@ use crate::base::failure::Failure;
 use crate::cli::{LAG_UPDATES, THRESHOLD, parse_threshold};
 use crate::features::Feature;
 use crate::model::Model;
-use crate::research::labels::{HORIZON_MAX, Ties};
 use crate::research::report::Report;
 use crate::research::scoring::{By, Contestant, Rules, score};
 use crate::research::source::{Source, Watch, total_counts};
 use crate::research::training::{TrainSettings, train};
+use crate::statistics::labels::{HORIZON_MAX, Ties};
 use clap::Args;
 use std::path::PathBuf;
 

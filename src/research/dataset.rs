@@ -1,10 +1,10 @@
 //! Rows of values after each frame of the book, each with what the mid did over the horizon.
 
-use super::labels::{Change, DoubleMid};
 use crate::book::{Book, Follower};
 use crate::event::{Event, FrameHead, FrameKind};
 use crate::features::{FeatureSet, NoFeatures};
 use crate::feed::intake::{EngineGone, Publish};
+use crate::statistics::labels::{Change, DoubleMid};
 use crate::units::Scale;
 use serde::Serialize;
 use std::collections::VecDeque;

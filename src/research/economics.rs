@@ -1,6 +1,5 @@
 //! What a model's decisions would have earned: the engine itself, beside the rows.
 
-use super::bootstrap::{BootstrapSettings, Cells, Interval, interval, resample};
 use crate::base::clock::Clock;
 use crate::engine::{Engine, Outputs};
 use crate::event::{Event, FrameHead};
@@ -8,6 +7,7 @@ use crate::feed::intake::{EngineGone, Publish};
 use crate::latency::recorder;
 use crate::model::Model;
 use crate::simulator::{SimulatorSettings, Trade};
+use crate::statistics::bootstrap::{BootstrapSettings, Cells, Interval, interval, resample};
 use crate::status::Status;
 use rtrb::{Consumer, RingBuffer};
 use serde::Serialize;

@@ -1,11 +1,11 @@
 //! What is said of models that have been scored: figures with intervals, reliability, economics, differences.
 
-use super::bootstrap::{Cells, Interval, interval, resample};
 use super::economics::{Closed, Economics};
-use super::labels::{Ties, Weight};
-use super::metrics::{Metric, Ranking, Tally, Values};
 use super::scoring::{By, Contestant, Part, Rules};
 use crate::model::logit_of;
+use crate::statistics::bootstrap::{Cells, Interval, interval, resample};
+use crate::statistics::labels::{Ties, Weight};
+use crate::statistics::metrics::{Metric, Ranking, Tally, Values};
 use serde::Serialize;
 
 /// A figure with its interval.
@@ -233,7 +233,7 @@ impl Part {
     }
 }
 
-fn bin_report(from: f64, bin: &super::metrics::Bin) -> BinReport {
+fn bin_report(from: f64, bin: &crate::statistics::metrics::Bin) -> BinReport {
     let share = |part: f64, of: f64| (of > 0.0).then(|| part / of);
     BinReport {
         from,

@@ -4,10 +4,10 @@
 //! and d_i are a row's weights as up and as not up and the intercept b is not penalised. The penalty makes the Hessian
 //! positive definite in w whatever the features' dependences, so that a singular design has one optimum like any other.
 
-use super::labels::Ties;
 use super::passes::{self, Sum};
 use super::scaler::Scaler;
 use super::table::{RowKey, Table};
+use crate::statistics::labels::Ties;
 use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::linalg::solvers::Solve;
 use faer::{Accum, Mat, MatMut, MatRef, Par, Side};

@@ -3,15 +3,12 @@
 //!
 //! Rows come from the same intake, book and features that trade, and the economics of a model from the same engine.
 
-pub mod bootstrap;
 pub mod dataset;
 pub mod economics;
 pub mod evaluation;
 pub mod export;
 pub mod feature_list;
 pub mod fit;
-pub mod labels;
-pub mod metrics;
 pub mod passes;
 pub mod report;
 pub mod scaler;

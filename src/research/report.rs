@@ -6,14 +6,14 @@ mod terminal;
 pub use page::page;
 pub use terminal::terminal;
 
-use super::bootstrap::BootstrapSettings;
 use super::evaluation::{ContestantReport, PartReport};
-use super::labels::Ties;
-use super::metrics::Metric;
 use super::scoring::Rules;
 use super::selection::Tried;
 use super::source::CaptureFacts;
 use super::training::{Outcomes, Regression, Trained};
+use crate::statistics::bootstrap::BootstrapSettings;
+use crate::statistics::labels::Ties;
+use crate::statistics::metrics::Metric;
 use serde::Serialize;
 
 /// The test part may look better than the training part by so much AUC before it is suspicious.

@@ -1,8 +1,8 @@
 //! The standard scaler: means and population standard deviations of the training rows, as scikit-learn computes them.
 
-use super::labels::Ties;
 use super::passes::{self, Sum};
 use super::table::{RowKey, Table};
+use crate::statistics::labels::Ties;
 use std::io;
 use std::ops::Range;
 

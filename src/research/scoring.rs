@@ -1,15 +1,15 @@
 //! Lets models decide on captures: their logits on every row, and the trades that they would have made.
 
-use super::bootstrap::BootstrapSettings;
 use super::dataset::{Observer, SinkError};
 use super::economics::{Closed, Traded, Trader};
-use super::labels::{DoubleMid, Ties};
 use super::source::{CaptureFacts, RowShape, Source, Watch};
 use super::source_error::SourceError;
 use crate::book::Book;
 use crate::features::{FeatureSet, NoFeatures};
 use crate::model::{Model, logit_of};
 use crate::simulator::SimulatorSettings;
+use crate::statistics::bootstrap::BootstrapSettings;
+use crate::statistics::labels::{DoubleMid, Ties};
 use crate::units::Scale;
 
 /// Somebody who gives probabilities.

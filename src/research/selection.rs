@@ -1,9 +1,9 @@
 //! Choosing the penalty by blocked cross-validation inside the training part.
 
 use super::fit::{Design, Fit, FitError, fit, mean_loss};
-use super::labels::Ties;
 use super::scaler::Scaler;
 use super::table::{RowKey, Table};
+use crate::statistics::labels::Ties;
 use serde::Serialize;
 use std::ops::Range;
 

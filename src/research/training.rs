@@ -2,7 +2,6 @@
 
 use super::dataset::{FeatureRows, RowCounts};
 use super::fit::{Dependence, Design, Fit, FitError, fit};
-use super::labels::Ties;
 use super::scaler::Scaler;
 use super::selection::{FOLDS, GRID, Selection, Tried, best, try_grid};
 use super::source::{CaptureFacts, RowShape, Source, Watch, total_counts};
@@ -11,6 +10,7 @@ use super::table::{RowKey, Table};
 use crate::base::failure::Failure;
 use crate::features::{Feature, FeatureSet};
 use crate::model::ModelFile;
+use crate::statistics::labels::Ties;
 use serde::Serialize;
 use std::io;
 use std::ops::Range;

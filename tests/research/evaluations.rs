@@ -4,8 +4,8 @@ use crate::common::{fail, papertrader, shared_data, succeed};
 use crate::support::{Rows, rows, seen_by_the_engine, synthetic};
 use papertrader::features::Feature;
 use papertrader::model::Model;
-use papertrader::research::labels::Ties;
-use papertrader::research::metrics::Ranking;
+use papertrader::statistics::labels::Ties;
+use papertrader::statistics::metrics::Ranking;
 use serde_json::Value;
 use std::fs;
 

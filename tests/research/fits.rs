@@ -5,8 +5,8 @@ use crate::support::{Rows, rows, synthetic};
 use papertrader::features::SEED;
 use papertrader::model::{Model, probability};
 use papertrader::research::fit::{Design, fit};
-use papertrader::research::labels::Ties;
 use papertrader::research::scaler::Scaler;
+use papertrader::statistics::labels::Ties;
 use serde_json::Value;
 use std::fs;
 

@@ -3,8 +3,8 @@
 use crate::common::{papertrader, shared_data, succeed};
 use crate::support::{csv_table, made_up, moving, one_feature, seen_by_the_engine, synthetic};
 use papertrader::research::feature_list::parse_features;
-use papertrader::research::labels::{Ties, Weight};
-use papertrader::research::metrics::Ranking;
+use papertrader::statistics::labels::{Ties, Weight};
+use papertrader::statistics::metrics::Ranking;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;

@@ -4,7 +4,7 @@ use super::document::{Document, Shown};
 use crate::report::chart::axis::fixed;
 use crate::report::material::Material;
 use crate::report::trades::{Finding, TRADES_MIN, TradeNumbers};
-use crate::research::bootstrap::{BLOCKS_MIN, Interval};
+use crate::statistics::bootstrap::{BLOCKS_MIN, Interval};
 use std::fmt::{self, Write};
 
 /// What may be said of the profit, in one or two sentences without markup.

@@ -3,8 +3,8 @@
 //! `research`.
 
 use crate::model::probability;
-use crate::research::labels::Ties;
-use crate::research::metrics::{self, Metric, Tally};
+use crate::statistics::labels::Ties;
+use crate::statistics::metrics::{self, Metric, Tally};
 use serde::{Deserialize, Serialize};
 
 /// Bins of probability, equally wide.

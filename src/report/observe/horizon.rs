@@ -1,7 +1,7 @@
 //! What the mid did after an evaluation, by the rules of `research`: the horizon is counted in frames of the book and never
 //! reaches over a snapshot, a gap or an invalid book.
 
-use crate::research::labels::DoubleMid;
+use crate::statistics::labels::DoubleMid;
 use std::collections::VecDeque;
 
 /// An evaluation whose outcome will not change any more.

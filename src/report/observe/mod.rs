@@ -11,7 +11,7 @@ pub use series::{BUCKETS, Extent, Series};
 
 use crate::features::Feature;
 use crate::observation::{Observation, ROW_EVERY};
-use crate::research::labels::DoubleMid;
+use crate::statistics::labels::DoubleMid;
 use calibration::Gauge;
 use horizon::{Horizon, Settled};
 use moments::MomentSums;

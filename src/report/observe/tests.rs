@@ -3,8 +3,8 @@ use super::*;
 use crate::book::Level;
 use crate::model::logit_of;
 use crate::observation::Evaluation;
-use crate::research::labels::Ties;
-use crate::research::metrics::Ranking;
+use crate::statistics::labels::Ties;
+use crate::statistics::metrics::Ranking;
 use crate::units::Scale;
 use proptest::prelude::*;
 

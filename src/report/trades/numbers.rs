@@ -1,8 +1,8 @@
 //! What trades come to. Every figure follows from the trade log and the fee; `simulations/README.md` gives the formulas.
 
 use super::table::TradeTable;
-use crate::research::bootstrap::{BLOCKS_MIN, BootstrapSettings, Cells, Interval, interval, resample};
 use crate::research::economics::FEES_BPS;
+use crate::statistics::bootstrap::{BLOCKS_MIN, BootstrapSettings, Cells, Interval, interval, resample};
 use serde::Serialize;
 use std::thread;
 

@@ -2,7 +2,7 @@
 
 use super::{FitReport, Report};
 use crate::research::evaluation::{BinReport, ContestantReport, Figure, PartReport};
-use crate::research::metrics::Metric;
+use crate::statistics::metrics::Metric;
 use std::fmt::{self, Write};
 
 /// Features and correlations that are shown; the JSON has all.
