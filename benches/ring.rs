@@ -7,11 +7,11 @@ mod common;
 
 use common::{median, rounds};
 use papertrader::base::cores;
-use papertrader::event::{Event, FrameHead, FrameKind};
 use papertrader::feed::intake::Publish;
 use papertrader::handoff::{RING_EVENTS, Wait, handoff};
+use papertrader::market::event::{Event, FrameHead, FrameKind};
+use papertrader::market::units::{Scale, Side};
 use papertrader::profile::ping_pong_ns;
-use papertrader::units::{Scale, Side};
 use std::thread;
 use std::time::Instant;
 

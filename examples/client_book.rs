@@ -4,17 +4,17 @@
 //! A line `side price size` per level, bids highest price first, then asks lowest price first.
 
 use clap::Parser;
-use papertrader::book::{Book, BookState};
-use papertrader::event::{Event, Fault, FrameHead, FrameKind};
 use papertrader::feed::backoff::Backoff;
 use papertrader::feed::intake::{EngineGone, Publish, ScaleRule};
 use papertrader::feed::live::{LiveFeed, LiveSettings};
 use papertrader::feed::vitals::Patience;
 use papertrader::feed::wire::{Connector, WireConfig};
 use papertrader::handoff::Wait;
+use papertrader::market::book::{Book, BookState};
+use papertrader::market::event::{Event, Fault, FrameHead, FrameKind};
+use papertrader::market::units::Decimal;
 use papertrader::session::Feed;
 use papertrader::status::Status;
-use papertrader::units::Decimal;
 use std::error::Error;
 use std::fmt::Write;
 use std::path::PathBuf;

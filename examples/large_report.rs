@@ -6,8 +6,9 @@
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
-use papertrader::book::Level;
 use papertrader::latency::{RANGE_NS_MAX, Stage};
+use papertrader::market::book::Level;
+use papertrader::market::units::Scale;
 use papertrader::model::logit_of;
 use papertrader::observation::{Evaluation, Observation};
 use papertrader::report::html::page;
@@ -19,7 +20,6 @@ use papertrader::report::run_file::{
 use papertrader::report::trades::{TradeNumbers, TradeTable};
 use papertrader::simulator::{Moment, Position, Trade};
 use papertrader::trade_log::TradeLog;
-use papertrader::units::Scale;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
 use std::error::Error;

@@ -10,7 +10,6 @@ use papertrader::base::clock::{Clock, Speed};
 use papertrader::base::cores::Pins;
 use papertrader::capture::{CaptureReader, Control, Item};
 use papertrader::engine::{Engine, Outputs};
-use papertrader::event::{Fault, FaultCounts};
 use papertrader::exchange::faults::FaultKind;
 use papertrader::exchange::{Exchange, ExchangeConfig, ExchangeStats, Pace, SourceConfig, TlsFiles};
 use papertrader::feed::backoff::Backoff;
@@ -20,13 +19,14 @@ use papertrader::feed::vitals::Patience;
 use papertrader::feed::wire::{Connector, WireConfig};
 use papertrader::handoff::Wait;
 use papertrader::latency::recorder;
+use papertrader::market::event::{Fault, FaultCounts};
+use papertrader::market::units::Scale;
 use papertrader::model::{Model, logit_of};
 use papertrader::recording;
 use papertrader::replay::Replay;
 use papertrader::session::{self, SessionReport, SessionSettings};
 use papertrader::simulator::SimulatorSettings;
 use papertrader::status::Status;
-use papertrader::units::Scale;
 use papertrader::writer::RunFiles;
 use rtrb::RingBuffer;
 use std::collections::BTreeMap;
@@ -207,7 +207,7 @@ fn settle(status: &Status) {
     let (mut seen, mut since) = (0, Instant::now());
     while since.elapsed() < SETTLED && Instant::now() < deadline {
         let now = status.read();
-        let is_live = now.connected && now.state == papertrader::book::BookState::Live;
+        let is_live = now.connected && now.state == papertrader::market::book::BookState::Live;
         if !is_live || now.frames != seen {
             (seen, since) = (now.frames, Instant::now());
         }

@@ -1,16 +1,16 @@
 //! The engine thread: book, features, model, simulator, frame by frame.
 
-use crate::book::{Book, BookState, Follower};
-use crate::event::{Event, Fault, FaultCounts, FrameHead, FrameKind};
 use crate::features::{FeatureSet, NoFeatures};
 use crate::feed::intake::{EngineGone, Publish};
 use crate::handoff::{FrameTaker, Wait, for_room};
 use crate::latency::{EngineStamps, Recorder};
+use crate::market::book::{Book, BookState, Follower};
+use crate::market::event::{Event, Fault, FaultCounts, FrameHead, FrameKind};
+use crate::market::units::Scale;
 use crate::model::Model;
 use crate::observation::{Evaluation, Observation, RowSender};
 use crate::simulator::{Moment, Simulator, SimulatorSettings, Totals, Trade};
 use crate::status::Status;
-use crate::units::Scale;
 use rtrb::{Producer, PushError};
 use std::sync::Arc;
 

@@ -3,8 +3,8 @@
 //! A frame's events are published by one commit and taken as one chunk. A frame larger than the whole ring passes in
 //! pieces and is still one frame to the engine. The feed never drops: when the ring is full it waits, and counts the wait.
 
-use crate::event::{Event, FrameHead, HEAD_EVENTS};
 use crate::feed::intake::{EngineGone, Publish};
+use crate::market::event::{Event, FrameHead, HEAD_EVENTS};
 use rtrb::{Consumer, Producer, RingBuffer};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -231,8 +231,8 @@ impl FrameTaker {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::FrameKind;
-    use crate::units::{Scale, Side};
+    use crate::market::event::FrameKind;
+    use crate::market::units::{Scale, Side};
     use proptest::prelude::*;
     use std::thread;
     use std::time::Duration;

@@ -5,7 +5,7 @@
 //! histograms of nanoseconds, sums them up and writes them out.
 
 use crate::base::clock::Clock;
-use crate::event::FrameHead;
+use crate::market::event::FrameHead;
 use hdrhistogram::Histogram;
 use rtrb::{Consumer, Producer, RingBuffer};
 use std::time::Duration;
@@ -363,8 +363,8 @@ impl Tables {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::FrameKind;
-    use crate::units::Scale;
+    use crate::market::event::FrameKind;
+    use crate::market::units::Scale;
     use proptest::prelude::*;
 
     fn head(received: u64, decoded: u64, published: u64) -> FrameHead {

@@ -14,16 +14,14 @@
 
 // Words that everything uses.
 pub mod base;
-pub mod event;
+pub mod market;
 pub mod statistics;
-pub mod units;
 
 // From the wire to the ring.
 pub mod feed;
 pub mod handoff;
 
 // From the ring to the decision.
-pub mod book;
 pub mod engine;
 pub mod features;
 pub mod latency;

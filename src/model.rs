@@ -294,9 +294,9 @@ pub fn logit_of(probability: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::book::Book;
-    use crate::event::Event;
-    use crate::units::{Scale, Side};
+    use crate::market::book::Book;
+    use crate::market::event::Event;
+    use crate::market::units::{Scale, Side};
     use std::fs;
 
     fn json(text: &str) -> Result<Model, ModelError> {

@@ -1,8 +1,8 @@
 //! What the engine hands the writer thread of every live frame, for reports: a fixed-size record by one push.
 
-use crate::book::Level;
 use crate::features::{FEATURES_MAX, FeatureSet};
-use crate::units::Scale;
+use crate::market::book::Level;
+use crate::market::units::Scale;
 use rtrb::{Consumer, Producer, RingBuffer};
 use std::thread;
 

@@ -5,7 +5,7 @@
 
 use crate::base::clock::wall_ns;
 use crate::capture::{CaptureError, CaptureWriter, Control};
-use crate::event::Fault;
+use crate::market::event::Fault;
 use rtrb::{Consumer, Producer, RingBuffer};
 use std::io::Read;
 use std::path::Path;

@@ -2,12 +2,12 @@
 
 use crate::base::clock::{Clock, Pacer, Speed};
 use crate::capture::{CaptureError, CaptureReader, Control, Cut, Item};
-use crate::event::Fault;
 use crate::feed::intake::{Arrival, EngineGone, FaultNote, Intake, IntakeCounts, Publish, ScaleRule};
 use crate::feed::level2::Parser;
+use crate::market::event::Fault;
+use crate::market::units::Scale;
 use crate::session::Feed;
 use crate::status::Status;
-use crate::units::Scale;
 use serde::de::IgnoredAny;
 use std::fs;
 use std::num::NonZero;
@@ -310,7 +310,7 @@ impl Feed for Replay {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Event, FrameHead};
+    use crate::market::event::{Event, FrameHead};
     use flate2::Compression;
     use flate2::write::GzEncoder;
     use std::io::Write;

@@ -4,7 +4,7 @@
 //! The volume that an amount of quote currency buys is a quotient of the two, so that positions are floats although the
 //! book is integers.
 
-use crate::book::{Book, Level};
+use crate::market::book::{Book, Level};
 use std::collections::VecDeque;
 
 /// The longest holding time in updates.
@@ -216,8 +216,8 @@ impl Simulator {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Event;
-    use crate::units::{Scale, Side};
+    use crate::market::event::Event;
+    use crate::market::units::{Scale, Side};
     use proptest::prelude::*;
 
     const SETTINGS: SimulatorSettings = SimulatorSettings { threshold_logit: 0.0, lag_updates: 2, buy_amount: 100.0 };

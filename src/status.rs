@@ -1,7 +1,7 @@
 //! What the hot threads let others see while they run: a few words, written without waiting and read now and then.
 
-use crate::book::{Book, BookState};
-use crate::event::Fault;
+use crate::market::book::{Book, BookState};
+use crate::market::event::Fault;
 use crate::simulator::Simulator;
 use crossbeam_utils::CachePadded;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};

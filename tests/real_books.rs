@@ -4,11 +4,11 @@ mod common;
 
 use common::shared_data;
 use papertrader::base::clock::Clock;
-use papertrader::book::{Book, Level, TOP_LEVELS};
 use papertrader::capture::{CaptureReader, Item};
-use papertrader::event::{Event, FrameHead, FrameKind};
 use papertrader::feed::intake::{Arrival, EngineGone, Intake, Publish, ScaleRule, Taken};
-use papertrader::units::{Scale, Side};
+use papertrader::market::book::{Book, Level, TOP_LEVELS};
+use papertrader::market::event::{Event, FrameHead, FrameKind};
+use papertrader::market::units::{Scale, Side};
 use std::collections::BTreeMap;
 
 /// Applies frames to both kinds of book and compares them.

@@ -1,6 +1,5 @@
 //! RELIABILITY.md names tests and bounds: the tests must exist and the bounds have the values given.
 
-use papertrader::book::ladder::FAR_LEVELS_MAX;
 use papertrader::capture::{LINE_BYTES_MAX, ZSTD_WINDOW_LOG_MAX};
 use papertrader::cli::CONFIG_BYTES_MAX;
 use papertrader::feed::backoff::DELAY_MAX;
@@ -11,6 +10,7 @@ use papertrader::feed::wire::{
     CA_BYTES_MAX, CONNECT_TIME_MAX, HANDSHAKE_BYTES_MAX, HANDSHAKE_TIME_MAX, MESSAGE_BYTES_MAX,
 };
 use papertrader::handoff::RING_EVENTS;
+use papertrader::market::book::ladder::FAR_LEVELS_MAX;
 use papertrader::model::MODEL_BYTES_MAX;
 use papertrader::simulator::LAG_MAX;
 use std::fs;

@@ -1,9 +1,9 @@
 //! Books under comparison: ours, and the obvious one of two ordered maps.
 
 use super::{Arm, Parsed, mix, mix_level};
-use papertrader::book::{Book, Level, TOP_LEVELS};
-use papertrader::event::FrameKind;
-use papertrader::units::{Scale, Side};
+use papertrader::market::book::{Book, Level, TOP_LEVELS};
+use papertrader::market::event::FrameKind;
+use papertrader::market::units::{Scale, Side};
 use std::collections::BTreeMap;
 use std::hint::black_box;
 

@@ -1,9 +1,9 @@
 //! Raw messages under comparison: our parser, and the obvious structures for parsers of any JSON.
 
 use super::{Arm, Frames, Work, mix, mix_level};
-use papertrader::event::Event;
 use papertrader::feed::level2::{BookPart, Malformed, Message as Parsed, Parser};
-use papertrader::units::{Scale, Side, parse_count};
+use papertrader::market::event::Event;
+use papertrader::market::units::{Scale, Side, parse_count};
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::mem::{replace, take};

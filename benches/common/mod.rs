@@ -9,14 +9,14 @@ pub mod messages;
 
 use papertrader::base::clock::{Clock, Speed};
 use papertrader::capture::{CaptureError, CaptureReader, Item};
-use papertrader::event::{Event, FrameHead, FrameKind};
 use papertrader::exchange::market::{MarketConfig, SyntheticMarket};
 use papertrader::exchange::message::{self, L2Kind};
 use papertrader::features::SEED;
 use papertrader::feed::intake::{Arrival, EngineGone, Intake, Publish, ScaleRule};
+use papertrader::market::event::{Event, FrameHead, FrameKind};
+use papertrader::market::units::Scale;
 use papertrader::model::{Model, ModelFile};
 use papertrader::replay::Replay;
-use papertrader::units::Scale;
 use std::error::Error;
 use std::hint::black_box;
 use std::path::{Path, PathBuf};

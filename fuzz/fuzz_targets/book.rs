@@ -3,9 +3,9 @@
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use papertrader::book::{Book, BookState, Level, TOP_LEVELS};
-use papertrader::event::{Event, Fault};
-use papertrader::units::{COUNT_MAX, Scale, Side};
+use papertrader::market::book::{Book, BookState, Level, TOP_LEVELS};
+use papertrader::market::event::{Event, Fault};
+use papertrader::market::units::{COUNT_MAX, Scale, Side};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 

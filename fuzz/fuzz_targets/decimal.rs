@@ -4,7 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use num_bigint::BigUint;
 use papertrader::feed::level2::{BookPart, Parser};
-use papertrader::units::{COUNT_MAX, DECIMALS_MAX, NumberError, Scale, parse_count};
+use papertrader::market::units::{COUNT_MAX, DECIMALS_MAX, NumberError, Scale, parse_count};
 
 /// What the text is, by arithmetic without bounds.
 fn oracle(text: &[u8], decimals: u8) -> Result<u64, NumberError> {

@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use papertrader::feed::level2::{BookPart, Parser};
-use papertrader::units::{DECIMALS_MAX, Scale};
+use papertrader::market::units::{DECIMALS_MAX, Scale};
 use serde::de::IgnoredAny;
 
 fuzz_target!(|bytes: &[u8]| {

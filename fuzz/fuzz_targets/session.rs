@@ -4,10 +4,10 @@
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use papertrader::book::BookState;
+use papertrader::market::book::BookState;
 use papertrader::base::clock::Clock;
 use papertrader::engine::{Engine, Outputs};
-use papertrader::event::{Event, Fault, FrameHead};
+use papertrader::market::event::{Event, Fault, FrameHead};
 use papertrader::feed::intake::{Arrival, EngineGone, Intake, Publish, ScaleRule, Taken};
 use papertrader::latency::recorder;
 use papertrader::model::{Model, ModelFile};

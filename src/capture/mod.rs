@@ -40,7 +40,7 @@ pub enum Control {
     Disconnected {
         /// The connection that ended.
         connection: u64,
-        /// The kind of fault, by [`crate::event::Fault::name`].
+        /// The kind of fault, by [`crate::market::event::Fault::name`].
         #[serde(default)]
         fault: String,
         /// Why, as the session reported it.

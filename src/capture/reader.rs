@@ -3,7 +3,7 @@
 use super::blocks::{Block, BlockSource, Blocks, End, Progress};
 use super::{CaptureError, Control, LineError};
 use crate::base::swar;
-use crate::units::{COUNT_MAX, parse_count};
+use crate::market::units::{COUNT_MAX, parse_count};
 use data_encoding::BASE64;
 use std::fs::File;
 use std::io::{self, Read};

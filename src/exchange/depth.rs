@@ -1,7 +1,7 @@
 //! The exchange's own books: plain ordered maps, the truth that clients are held against.
 
 use super::market::LevelUpdate;
-use crate::units::{COUNT_MAX, Scale, Side};
+use crate::market::units::{COUNT_MAX, Scale, Side};
 use std::collections::BTreeMap;
 
 /// One product's book as of now.

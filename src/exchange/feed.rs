@@ -8,7 +8,7 @@ use super::message::{self, L2Kind};
 use super::playback::Playback;
 use crate::base::clock;
 use crate::capture::CaptureError;
-use crate::units::Scale;
+use crate::market::units::Scale;
 use std::time::{Duration, Instant};
 
 /// What a synthetic source serves if no product is named.

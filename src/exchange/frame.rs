@@ -95,7 +95,7 @@ impl MarketFrame {
 mod tests {
     use super::*;
     use crate::exchange::message;
-    use crate::units::{Scale, Side};
+    use crate::market::units::{Scale, Side};
 
     #[test]
     fn rendered_messages_differ_in_the_number_only() {

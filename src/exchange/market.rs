@@ -51,7 +51,7 @@ mod ladder;
 
 use self::flow::Flow;
 use self::hawkes::Hawkes;
-use crate::units::{Scale, Side};
+use crate::market::units::{Scale, Side};
 
 /// The new size of one level, absolute; 0 lots remove the level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@
 //! the messages, nothing is allocated. Times are nanoseconds since the Unix epoch, UTC.
 
 use super::market::LevelUpdate;
-use crate::units::{Scale, Side};
+use crate::market::units::{Scale, Side};
 use jiff::Timestamp;
 use std::fmt::Arguments;
 use std::io::Write;
@@ -143,7 +143,7 @@ fn decimal(out: &mut Vec<u8>, count: u64, decimals: u8) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::{COUNT_MAX, DECIMALS_MAX, parse_count};
+    use crate::market::units::{COUNT_MAX, DECIMALS_MAX, parse_count};
     use proptest::prelude::*;
 
     const TIME_NS: i64 = 1_723_161_256_609_369_665;

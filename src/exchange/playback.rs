@@ -7,7 +7,7 @@ use super::frame::MarketFrame;
 use super::market::LevelUpdate;
 use super::message::L2Kind;
 use crate::capture::{CaptureError, CaptureReader, Item};
-use crate::units::{DECIMALS_MAX, NumberError, Scale, Side, parse_count};
+use crate::market::units::{DECIMALS_MAX, NumberError, Scale, Side, parse_count};
 use serde::Deserialize;
 use sonic_rs::LazyValue;
 use std::borrow::Cow;

@@ -8,7 +8,7 @@ use super::frame::MarketFrame;
 use super::market::LevelUpdate;
 use super::message::{self, L2Kind};
 use super::transport::Transport;
-use crate::units::{COUNT_MAX, DECIMALS_MAX, Scale, Side};
+use crate::market::units::{COUNT_MAX, DECIMALS_MAX, Scale, Side};
 use tungstenite::protocol::frame::coding::{CloseCode, Control, Data, OpCode};
 
 /// Payload bytes of a fragment unless the fault says otherwise.

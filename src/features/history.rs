@@ -1,8 +1,8 @@
 //! What features remember from update to update, in integers: ticks, lots, nanoseconds.
 
 use super::{DEPTH_MAX, Feature};
-use crate::book::{Level, Top};
-use crate::units::Scale;
+use crate::market::book::{Level, Top};
+use crate::market::units::Scale;
 
 /// The top of one side as it was.
 type Side = [Level; DEPTH_MAX as usize];

@@ -10,8 +10,8 @@ mod weights;
 pub use catalogue::{CATALOGUE, DEPTH_MAX, Family, Feature, FeatureError, HISTORY_MAX, SEED};
 pub use weights::Weights;
 
-use crate::book::{Book, TOP_ROOM, Top};
-use crate::units::Scale;
+use crate::market::book::{Book, TOP_ROOM, Top};
+use crate::market::units::Scale;
 use history::History;
 use lanes::{Divisor, Four, LANES, Lanes, Processor};
 use logarithm::ln;

@@ -2,7 +2,7 @@
 
 use super::lanes::LANES;
 use super::{ASK, BID, DEPTH_MAX, FEATURES_MAX, Feature};
-use crate::book::{TOP_LEVELS, TOP_ROOM};
+use crate::market::book::{TOP_LEVELS, TOP_ROOM};
 use std::ops::{Index, IndexMut};
 
 /// Levels of a side that are looked at.

@@ -1,8 +1,8 @@
 //! Features against plain formulas over the recorded books.
 
 use super::*;
-use crate::event::Event;
-use crate::units::{COUNT_MAX, Side};
+use crate::market::event::Event;
+use crate::market::units::{COUNT_MAX, Side};
 use proptest::prelude::*;
 
 const SCALE: Scale = Scale { price_decimals: 2, size_decimals: 3 };

@@ -6,9 +6,9 @@
 use super::level2::{BookPart, Channel, LevelError, Malformed, Message, Parser};
 use super::sequence::Sequence;
 use crate::base::clock::Clock;
-use crate::event::{Event, Fault, FaultCounts, FrameHead, FrameKind};
 use crate::latency::{STAGES_EVERY, UNMEASURED, UNSTAMPED};
-use crate::units::{Decimal, Scale};
+use crate::market::event::{Event, Fault, FaultCounts, FrameHead, FrameKind};
+use crate::market::units::{Decimal, Scale};
 
 /// Room for a frame's levels that is there from the start; larger frames, as snapshots are, enlarge it.
 const LEVELS_RESERVED: usize = 1 << 14;
@@ -419,7 +419,7 @@ impl Intake {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::Side;
+    use crate::market::units::Side;
 
     #[derive(Default)]
     struct Published(Vec<(FrameKind, Scale, Vec<Event>)>);

@@ -7,8 +7,8 @@
 mod fast;
 mod general;
 
-use crate::event::{Event, Fault, FrameKind};
-use crate::units::Scale;
+use crate::market::event::{Event, Fault, FrameKind};
+use crate::market::units::Scale;
 use general::{Envelope, EnvelopeVisitor, Sink};
 use serde::de::Deserializer as _;
 use std::borrow::Cow;

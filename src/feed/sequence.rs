@@ -1,6 +1,6 @@
 //! The venue's message counter: contiguous over all channels of one connection, from 0.
 
-use crate::event::Fault;
+use crate::market::event::Fault;
 
 /// Follows `sequence_num` through a connection.
 #[derive(Debug, Default)]

@@ -1,7 +1,7 @@
 //! Whether a connection is alive: what has come over it, and what is overdue.
 
 use crate::base::clock::Clock;
-use crate::event::Fault;
+use crate::market::event::Fault;
 use std::time::Duration;
 
 /// How long the session waits before it gives a connection up.

@@ -3,14 +3,14 @@
 use crate::base::cores::Pins;
 use crate::cli::TradingSettings;
 use crate::engine::EngineReport;
-use crate::event::FaultCounts;
 use crate::feed::intake::{FaultNote, IntakeCounts};
 use crate::latency::{STAGES_EVERY, Stage, StageTable};
+use crate::market::event::FaultCounts;
+use crate::market::units::Decimal;
 use crate::report::OneLine;
 use crate::report::material::Material;
 use crate::report::summary::Summary;
 use crate::session::SessionReport;
-use crate::units::Decimal;
 use crate::writer::RunFiles;
 use std::fmt::{self, Display, Formatter, Write};
 use std::path::Path;

@@ -2,9 +2,9 @@
 
 use crate::base::clock::Clock;
 use crate::engine::{Engine, Outputs};
-use crate::event::{Event, FrameHead};
 use crate::feed::intake::{EngineGone, Publish};
 use crate::latency::recorder;
+use crate::market::event::{Event, FrameHead};
 use crate::model::Model;
 use crate::simulator::{SimulatorSettings, Trade};
 use crate::statistics::bootstrap::{BootstrapSettings, Cells, Interval, interval, resample};

@@ -3,7 +3,7 @@
 use papertrader::exchange::{
     BookState, Exchange, ExchangeConfig, ExchangeStats, Pace, RunningExchange, SourceConfig, TlsFiles,
 };
-use papertrader::units::{Scale, parse_count};
+use papertrader::market::units::{Scale, parse_count};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};

@@ -2,13 +2,13 @@
 
 use crate::support::*;
 use papertrader::engine::EngineReport;
-use papertrader::event::Fault;
 use papertrader::exchange::faults::FaultKind;
 use papertrader::exchange::{ExchangeConfig, Pace, RunningExchange, SourceConfig};
 use papertrader::feed::intake::ScaleRule;
 use papertrader::feed::live::{LiveOutcome, LiveSettings};
 use papertrader::feed::vitals::Patience;
 use papertrader::handoff::Wait;
+use papertrader::market::event::Fault;
 use std::time::Duration;
 
 /// Runs a session through a fault that strikes once. With `reconnects` it must end its connection and make another. The

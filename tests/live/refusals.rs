@@ -3,7 +3,7 @@
 use crate::common::{fail, papertrader};
 use crate::support::*;
 use crate::venue::Venue;
-use papertrader::event::Fault;
+use papertrader::market::event::Fault;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;

@@ -2,9 +2,7 @@
 
 use crate::common::papertrader;
 use papertrader::base::clock::Clock;
-use papertrader::book::BookState as State;
 use papertrader::engine::{Engine, EngineReport, Outputs};
-use papertrader::event::{Event, Fault, FrameHead};
 use papertrader::exchange::faults::FaultKind;
 use papertrader::exchange::{Exchange, ExchangeConfig, Pace, RunningExchange, SourceConfig, TlsFiles};
 use papertrader::feed::backoff::Backoff;
@@ -14,11 +12,13 @@ use papertrader::feed::vitals::Patience;
 use papertrader::feed::wire::{Connector, WireConfig};
 use papertrader::handoff::Wait;
 use papertrader::latency::{Tables, recorder};
+use papertrader::market::book::BookState as State;
+use papertrader::market::event::{Event, Fault, FrameHead};
+use papertrader::market::units::Scale;
 use papertrader::model::{Model, logit_of};
 use papertrader::session::Feed;
 use papertrader::simulator::{SimulatorSettings, Trade};
 use papertrader::status::Status;
-use papertrader::units::Scale;
 use rtrb::{Consumer, RingBuffer};
 use std::path::{Path, PathBuf};
 use std::process::Command;

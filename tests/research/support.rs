@@ -2,10 +2,10 @@
 
 use crate::common::{papertrader, succeed};
 use papertrader::engine::{Engine, Outputs};
-use papertrader::event::{Event, FrameHead};
 use papertrader::features::{Feature, FeatureSet};
 use papertrader::feed::intake::{EngineGone, Publish, ScaleRule};
 use papertrader::latency::recorder;
+use papertrader::market::event::{Event, FrameHead};
 use papertrader::model::{Model, ModelFile};
 use papertrader::observation::Observation;
 use papertrader::replay::Replay;

@@ -6,7 +6,7 @@
 use super::LevelUpdate;
 use super::draw::{Draw, Octaves};
 use super::ladder::{Ladder, Level};
-use crate::units::Side;
+use crate::market::units::Side;
 
 /// Sizes behind the best, in lots.
 const DEEP_LOTS: Octaves = Octaves::new(13, &[15, 15, 20, 35, 40, 50, 60, 80, 100, 110, 110, 120, 110, 70, 40, 20, 5]);

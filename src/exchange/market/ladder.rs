@@ -1,6 +1,6 @@
 //! One side of the synthetic book, the same code for both.
 
-use crate::units::{COUNT_MAX, Side};
+use crate::market::units::{COUNT_MAX, Side};
 
 /// One price level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! What a market looks like from outside, measured alike on synthetic frames and on recorded ones.
 
 use super::LevelUpdate;
-use crate::units::{Scale, Side};
+use crate::market::units::{Scale, Side};
 use std::collections::BTreeMap;
 use std::fmt;
 

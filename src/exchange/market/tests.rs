@@ -1,6 +1,6 @@
 use super::measure::{Observer, Summary};
 use super::*;
-use crate::units::{COUNT_MAX, parse_count};
+use crate::market::units::{COUNT_MAX, parse_count};
 use flate2::read::GzDecoder;
 use proptest::prelude::*;
 use std::collections::HashSet;

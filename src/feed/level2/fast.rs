@@ -20,8 +20,8 @@ mod decimal;
 mod minute;
 
 use crate::base::swar::EACH;
-use crate::event::{Event, FrameKind};
-use crate::units::{Scale, Side};
+use crate::market::event::{Event, FrameKind};
+use crate::market::units::{Scale, Side};
 use decimal::{BY_WORDS_MAX, Counts, OFFSET_MAX, WINDOW, Window, chunk, whole_number, word};
 use minute::Minute;
 
@@ -350,7 +350,7 @@ mod tests {
     use super::*;
     use crate::exchange::market::LevelUpdate;
     use crate::exchange::message::{L2Kind, l2_data};
-    use crate::units::DECIMALS_MAX;
+    use crate::market::units::DECIMALS_MAX;
     use proptest::prelude::*;
 
     const PRODUCT: &str = "BTC-USD";

@@ -2,8 +2,8 @@
 
 use super::{Channel, LevelError, LevelField, Parser};
 use crate::base::clock::parse_utc_ns;
-use crate::event::{Event, Fault, FrameKind};
-use crate::units::{DECIMALS_MAX, NumberError, Scale, Side, parse_count};
+use crate::market::event::{Event, Fault, FrameKind};
+use crate::market::units::{DECIMALS_MAX, NumberError, Scale, Side, parse_count};
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
 use std::fmt;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::units::Side;
+use crate::market::units::Side;
 use proptest::prelude::*;
 use serde::de::IgnoredAny;
 

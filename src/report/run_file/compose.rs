@@ -3,13 +3,13 @@
 use super::*;
 use crate::base::clock::wall_ns;
 use crate::base::cores::Pins;
-use crate::event::FaultCounts;
 use crate::feed::intake::{FaultNote, IntakeCounts};
 use crate::latency::{Stage, StageTable, StageTimes};
+use crate::market::event::FaultCounts;
+use crate::market::units::Decimal;
 use crate::report::terminal::Run;
 use crate::report::trades::TradeNumbers;
 use crate::session::SessionReport;
-use crate::units::Decimal;
 
 /// Fault notes that are kept.
 const NOTES_MAX: usize = 10;

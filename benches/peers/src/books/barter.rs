@@ -4,8 +4,8 @@ use crate::common::Parsed;
 use crate::common::books::{Depth, levels_sum};
 use barter_data::books::{Level, OrderBook};
 use barter_data::subscription::book::OrderBookEvent;
-use papertrader::event::{Event, FrameKind};
-use papertrader::units::{Scale, Side};
+use papertrader::market::event::{Event, FrameKind};
+use papertrader::market::units::{Scale, Side};
 use rust_decimal::Decimal;
 
 /// The frames as the book's events. All decimals of a kind have the same scale, so that none needs to be brought to another's

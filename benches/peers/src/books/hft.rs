@@ -4,8 +4,8 @@ use crate::common::Parsed;
 use crate::common::books::{Depth, levels_sum};
 use hftbacktest::depth::{HashMapMarketDepth, L2MarketDepth, MarketDepth, ROIVectorMarketDepth};
 use hftbacktest::types::Side as HftSide;
-use papertrader::event::{Event, FrameKind};
-use papertrader::units::{Scale, Side};
+use papertrader::market::event::{Event, FrameKind};
+use papertrader::market::units::{Scale, Side};
 
 /// A level's price and size in units of the product.
 pub struct Level {

@@ -8,8 +8,8 @@ use nautilus_model::identifiers::InstrumentId;
 use nautilus_model::orderbook::{BookLevel, OrderBook};
 use nautilus_model::types::fixed::FIXED_PRECISION;
 use nautilus_model::types::{Price, Quantity};
-use papertrader::event::{Event, FrameKind};
-use papertrader::units::{Scale, Side};
+use papertrader::market::event::{Event, FrameKind};
+use papertrader::market::units::{Scale, Side};
 
 const INSTRUMENT: &str = "BTC.VENUE";
 

@@ -1,7 +1,7 @@
 //! Decimals from words of eight bytes.
 
 use crate::base::swar::{digits, number};
-use crate::units::parse_count;
+use crate::market::units::parse_count;
 
 /// A level is read from so many bytes: sixteen behind any offset. Offsets that depend on the text are masked, which tells the
 /// compiler that they are in bounds.
@@ -127,7 +127,7 @@ fn long_whole_number(text: &[u8]) -> Option<(u64, &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::{DECIMALS_MAX, NumberError};
+    use crate::market::units::{DECIMALS_MAX, NumberError};
     use proptest::prelude::*;
 
     proptest! {

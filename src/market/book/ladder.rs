@@ -7,7 +7,7 @@
 use super::bitmap::{Bitmap, SLOTS};
 use super::direction::Direction;
 use super::top::{Level, TOP_LEVELS, Top};
-use crate::units::COUNT_MAX;
+use crate::market::units::COUNT_MAX;
 use std::hint::{black_box, select_unpredictable};
 use std::marker::PhantomData;
 

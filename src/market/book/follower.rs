@@ -1,8 +1,8 @@
 //! Keeps a book from published frames: what a frame of each kind does to it, for whoever follows a feed.
 
 use super::{Book, BookState};
-use crate::event::{Event, Fault, FrameHead, FrameKind};
-use crate::units::Scale;
+use crate::market::event::{Event, Fault, FrameHead, FrameKind};
+use crate::market::units::Scale;
 
 /// What becomes of the levels of the frame in hand.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -112,7 +112,7 @@ impl Follower {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::Side;
+    use crate::market::units::Side;
 
     const COARSE: Scale = Scale { price_decimals: 1, size_decimals: 2 };
     const FINE: Scale = Scale { price_decimals: 2, size_decimals: 2 };

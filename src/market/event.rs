@@ -3,7 +3,7 @@
 //! A frame (one websocket message about the book) travels as [`HEAD_EVENTS`] events that encode its [`FrameHead`],
 //! followed by one event per level. Events are 16 bytes, four to a cache line.
 
-use crate::units::{COUNT_MAX, Scale, Side};
+use crate::market::units::{COUNT_MAX, Scale, Side};
 
 /// The unit of the ring: two words whose meaning depends on the place in the frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -95,12 +95,12 @@ fn price(centre: u64) -> impl Strategy<Value = u64> {
         2 => centre - 3 * slots..centre + 3 * slots,
         1 => Just(1),
         1 => Just(8_385_505_700),
-        1 => Just(crate::units::COUNT_MAX),
+        1 => Just(crate::market::units::COUNT_MAX),
     ]
 }
 
 fn level(centre: u64) -> impl Strategy<Value = Event> {
-    let size = prop_oneof![2 => Just(0), 3 => 1..1_000_000_u64, 1 => Just(crate::units::COUNT_MAX)];
+    let size = prop_oneof![2 => Just(0), 3 => 1..1_000_000_u64, 1 => Just(crate::market::units::COUNT_MAX)];
     (any::<bool>(), price(centre), size)
         .prop_map(|(ask, price, size)| Event::level(if ask { Side::Ask } else { Side::Bid }, price, size))
 }

@@ -13,8 +13,8 @@ pub use follower::Follower;
 pub use ladder::Ladder;
 pub use top::{Level, TOP_LEVELS, TOP_ROOM, Top};
 
-use crate::event::{Event, Fault};
-use crate::units::{Scale, Side};
+use crate::market::event::{Event, Fault};
+use crate::market::units::{Scale, Side};
 
 /// Whether a book can be traded on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
