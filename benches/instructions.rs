@@ -8,6 +8,7 @@ mod common;
 use common::{Frames, Nobody, Parsed, captures, stand_in_model, synthetic};
 use papertrader::base::clock::Clock;
 use papertrader::engine::{Engine, Outputs};
+use papertrader::execution::simulator::SimulatorSettings;
 use papertrader::features::{FeatureSet, SEED, Weights};
 use papertrader::feed::intake::{Arrival, Intake, Publish, ScaleRule};
 use papertrader::feed::level2::Parser;
@@ -15,7 +16,6 @@ use papertrader::latency::{EngineStamps, Recorder, STAGES_EVERY, UNSTAMPED, reco
 use papertrader::market::book::Book;
 use papertrader::market::event::{Event, FrameHead, FrameKind};
 use papertrader::market::units::Scale;
-use papertrader::simulator::SimulatorSettings;
 use papertrader::status::Status;
 use rtrb::RingBuffer;
 use std::hint::black_box;

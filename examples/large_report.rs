@@ -6,6 +6,7 @@
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
+use papertrader::execution::simulator::{Moment, Position, Trade};
 use papertrader::latency::{RANGE_NS_MAX, Stage};
 use papertrader::market::book::Level;
 use papertrader::market::units::Scale;
@@ -18,7 +19,6 @@ use papertrader::report::run_file::{
     Counters, ModelFacts, RunFile, SCHEMA, SCHEMA_VERSION, Settings, Timing, TradingCounters, WhatRan,
 };
 use papertrader::report::trades::{TradeNumbers, TradeTable};
-use papertrader::simulator::{Moment, Position, Trade};
 use papertrader::trade_log::TradeLog;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};

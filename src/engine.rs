@@ -1,5 +1,6 @@
 //! The engine thread: book, features, model, simulator, frame by frame.
 
+use crate::execution::simulator::{Moment, Simulator, SimulatorSettings, Totals, Trade};
 use crate::features::{FeatureSet, NoFeatures};
 use crate::feed::intake::{EngineGone, Publish};
 use crate::handoff::{FrameTaker, Wait, for_room};
@@ -9,7 +10,6 @@ use crate::market::event::{Event, Fault, FaultCounts, FrameHead, FrameKind};
 use crate::market::units::Scale;
 use crate::model::Model;
 use crate::observation::{Evaluation, Observation, RowSender};
-use crate::simulator::{Moment, Simulator, SimulatorSettings, Totals, Trade};
 use crate::status::Status;
 use rtrb::{Producer, PushError};
 use std::sync::Arc;

@@ -14,6 +14,7 @@
 
 // Words that everything uses.
 pub mod base;
+pub mod execution;
 pub mod market;
 pub mod statistics;
 
@@ -27,7 +28,6 @@ pub mod features;
 pub mod latency;
 pub mod model;
 pub mod observation;
-pub mod simulator;
 
 // Behind the hot path, and around it.
 pub mod capture;

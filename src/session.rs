@@ -3,13 +3,13 @@
 use crate::base::clock::Clock;
 use crate::base::cores::{self, CoresError, Pins};
 use crate::engine::{Engine, EngineReport, Outputs};
+use crate::execution::simulator::SimulatorSettings;
 use crate::feed::intake::Publish;
 use crate::handoff::{RING_EVENTS, Wait, handoff};
 use crate::latency::recorder;
 use crate::model::Model;
 use crate::observation::{OBSERVATION_RING, row_ring};
 use crate::report::observe::Collector;
-use crate::simulator::SimulatorSettings;
 use crate::status::Status;
 use crate::writer::{self, Inputs, RunFiles, WriteError, Written};
 use rtrb::RingBuffer;

@@ -1,8 +1,8 @@
 //! What the hot threads let others see while they run: a few words, written without waiting and read now and then.
 
+use crate::execution::simulator::Simulator;
 use crate::market::book::{Book, BookState};
 use crate::market::event::Fault;
-use crate::simulator::Simulator;
 use crossbeam_utils::CachePadded;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 

@@ -1,11 +1,11 @@
 //! The writer thread: takes trades, evaluations and latency tables from the engine's rings and puts them on disk.
 
 use crate::base::clock::{Clock, wall_ns};
+use crate::execution::simulator::Trade;
 use crate::latency::{Stage, StageTable, Tables};
 use crate::model::probability;
 use crate::observation::Observation;
 use crate::report::observe::{Collector, Observed};
-use crate::simulator::Trade;
 use crate::status::Status;
 use crate::trade_log::TradeLog;
 use hdrhistogram::Histogram;

@@ -2,6 +2,7 @@
 
 use papertrader::capture::{LINE_BYTES_MAX, ZSTD_WINDOW_LOG_MAX};
 use papertrader::cli::CONFIG_BYTES_MAX;
+use papertrader::execution::simulator::LAG_MAX;
 use papertrader::feed::backoff::DELAY_MAX;
 use papertrader::feed::intake::FRAME_LEVELS_MAX;
 use papertrader::feed::level2::{OTHER_PRODUCTS_MAX, PRODUCT_BYTES_MAX};
@@ -12,7 +13,6 @@ use papertrader::feed::wire::{
 use papertrader::handoff::RING_EVENTS;
 use papertrader::market::book::ladder::FAR_LEVELS_MAX;
 use papertrader::model::MODEL_BYTES_MAX;
-use papertrader::simulator::LAG_MAX;
 use std::fs;
 use std::path::Path;
 

@@ -12,7 +12,7 @@ use papertrader::feed::intake::{Arrival, EngineGone, Intake, Publish, ScaleRule,
 use papertrader::latency::recorder;
 use papertrader::model::{Model, ModelFile};
 use papertrader::observation::Observation;
-use papertrader::simulator::{SimulatorSettings, Trade};
+use papertrader::execution::simulator::{SimulatorSettings, Trade};
 use papertrader::status::Status;
 use rtrb::{Consumer, RingBuffer};
 use serde::de::IgnoredAny;

@@ -2,11 +2,11 @@
 
 use crate::base::clock::Clock;
 use crate::engine::{Engine, Outputs};
+use crate::execution::simulator::{SimulatorSettings, Trade};
 use crate::feed::intake::{EngineGone, Publish};
 use crate::latency::recorder;
 use crate::market::event::{Event, FrameHead};
 use crate::model::Model;
-use crate::simulator::{SimulatorSettings, Trade};
 use crate::statistics::bootstrap::{BootstrapSettings, Cells, Interval, interval, resample};
 use crate::status::Status;
 use rtrb::{Consumer, RingBuffer};

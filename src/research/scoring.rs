@@ -4,11 +4,11 @@ use super::dataset::{Observer, SinkError};
 use super::economics::{Closed, Traded, Trader};
 use super::source::{CaptureFacts, RowShape, Source, Watch};
 use super::source_error::SourceError;
+use crate::execution::simulator::SimulatorSettings;
 use crate::features::{FeatureSet, NoFeatures};
 use crate::market::book::Book;
 use crate::market::units::Scale;
 use crate::model::{Model, logit_of};
-use crate::simulator::SimulatorSettings;
 use crate::statistics::bootstrap::BootstrapSettings;
 use crate::statistics::labels::{DoubleMid, Ties};
 

@@ -2,6 +2,7 @@
 
 use crate::common::{papertrader, succeed};
 use papertrader::engine::{Engine, Outputs};
+use papertrader::execution::simulator::SimulatorSettings;
 use papertrader::features::{Feature, FeatureSet};
 use papertrader::feed::intake::{EngineGone, Publish, ScaleRule};
 use papertrader::latency::recorder;
@@ -13,7 +14,6 @@ use papertrader::research::dataset::FeatureRows;
 use papertrader::research::source::{RowShape, Source, Watch};
 use papertrader::research::table::{RowKey, Table};
 use papertrader::session::Feed;
-use papertrader::simulator::SimulatorSettings;
 use papertrader::status::Status;
 use rtrb::{Consumer, RingBuffer};
 use std::fs;

@@ -1,0 +1,3 @@
+//! From a decision to money.
+
+pub mod simulator;
