@@ -4,9 +4,9 @@
 mod common;
 
 use common::{Arm, Parsed, Work, captures, compare};
-use papertrader::features::{FeatureSet, SEED, Weights};
 use papertrader::market::book::{Book, Level, Top};
 use papertrader::market::units::Scale;
+use papertrader::strategy::features::{FeatureSet, SEED, Weights};
 use std::hint::black_box;
 
 /// Frames whose best levels are brought into the caches at a time, where the book has them.

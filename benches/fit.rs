@@ -4,7 +4,6 @@
 //! fits on one thread and on two, and the process's peak memory. `--times N` fits another number of times, `--memory MB`
 //! bounds what rows may take before they go to disk, and `--ties-down` keeps the rows after which the mid is the same.
 
-use papertrader::features::{FeatureSet, SEED};
 use papertrader::feed::intake::ScaleRule;
 use papertrader::research::dataset::FeatureRows;
 use papertrader::research::fit::{Design, fit};
@@ -12,6 +11,7 @@ use papertrader::research::scaler::Scaler;
 use papertrader::research::source::{RowShape, Source, Watch};
 use papertrader::research::table::{RowKey, Table};
 use papertrader::statistics::labels::Ties;
+use papertrader::strategy::features::{FeatureSet, SEED};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 

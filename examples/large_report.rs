@@ -10,7 +10,6 @@ use papertrader::execution::simulator::{Moment, Position, Trade};
 use papertrader::latency::{RANGE_NS_MAX, Stage};
 use papertrader::market::book::Level;
 use papertrader::market::units::Scale;
-use papertrader::model::logit_of;
 use papertrader::observation::{Evaluation, Observation};
 use papertrader::report::html::page;
 use papertrader::report::material::Material;
@@ -19,6 +18,7 @@ use papertrader::report::run_file::{
     Counters, ModelFacts, RunFile, SCHEMA, SCHEMA_VERSION, Settings, Timing, TradingCounters, WhatRan,
 };
 use papertrader::report::trades::{TradeNumbers, TradeTable};
+use papertrader::strategy::model::logit_of;
 use papertrader::trade_log::TradeLog;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};

@@ -1,16 +1,16 @@
 //! The engine thread: book, features, model, simulator, frame by frame.
 
 use crate::execution::simulator::{Moment, Simulator, SimulatorSettings, Totals, Trade};
-use crate::features::{FeatureSet, NoFeatures};
 use crate::feed::intake::{EngineGone, Publish};
 use crate::handoff::{FrameTaker, Wait, for_room};
 use crate::latency::{EngineStamps, Recorder};
 use crate::market::book::{Book, BookState, Follower};
 use crate::market::event::{Event, Fault, FaultCounts, FrameHead, FrameKind};
 use crate::market::units::Scale;
-use crate::model::Model;
 use crate::observation::{Evaluation, Observation, RowSender};
 use crate::status::Status;
+use crate::strategy::features::{FeatureSet, NoFeatures};
+use crate::strategy::model::Model;
 use rtrb::{Producer, PushError};
 use std::sync::Arc;
 

@@ -17,6 +17,7 @@ pub mod base;
 pub mod execution;
 pub mod market;
 pub mod statistics;
+pub mod strategy;
 
 // From the wire to the ring.
 pub mod feed;
@@ -24,9 +25,7 @@ pub mod handoff;
 
 // From the ring to the decision.
 pub mod engine;
-pub mod features;
 pub mod latency;
-pub mod model;
 pub mod observation;
 
 // Behind the hot path, and around it.

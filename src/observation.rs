@@ -1,8 +1,8 @@
 //! What the engine hands the writer thread of every live frame, for reports: a fixed-size record by one push.
 
-use crate::features::{FEATURES_MAX, FeatureSet};
 use crate::market::book::Level;
 use crate::market::units::Scale;
+use crate::strategy::features::{FEATURES_MAX, FeatureSet};
 use rtrb::{Consumer, Producer, RingBuffer};
 use std::thread;
 
@@ -94,7 +94,7 @@ impl RowSender {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::features::SEED;
+    use crate::strategy::features::SEED;
 
     #[test]
     fn every_sixteenth_row_goes_whole() {

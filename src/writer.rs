@@ -3,10 +3,10 @@
 use crate::base::clock::{Clock, wall_ns};
 use crate::execution::simulator::Trade;
 use crate::latency::{Stage, StageTable, Tables};
-use crate::model::probability;
 use crate::observation::Observation;
 use crate::report::observe::{Collector, Observed};
 use crate::status::Status;
+use crate::strategy::model::probability;
 use crate::trade_log::TradeLog;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::V2DeflateSerializer;

@@ -12,9 +12,9 @@ use papertrader::feed::intake::{Arrival, EngineGone, Intake, Publish, ScaleRule}
 use papertrader::handoff::{FramePublisher, Wait, handoff};
 use papertrader::latency::recorder;
 use papertrader::market::event::{Event, FrameHead};
-use papertrader::model::Model;
 use papertrader::observation::{OBSERVATION_RING, row_ring};
 use papertrader::status::Status;
+use papertrader::strategy::model::Model;
 use rtrb::RingBuffer;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;

@@ -12,7 +12,7 @@ use papertrader::feed::wire::{
 };
 use papertrader::handoff::RING_EVENTS;
 use papertrader::market::book::ladder::FAR_LEVELS_MAX;
-use papertrader::model::MODEL_BYTES_MAX;
+use papertrader::strategy::model::MODEL_BYTES_MAX;
 use std::fs;
 use std::path::Path;
 

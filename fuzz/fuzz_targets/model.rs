@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use papertrader::model::{Model, ModelFile};
+use papertrader::strategy::model::{Model, ModelFile};
 use std::path::Path;
 
 fuzz_target!(|bytes: &[u8]| {

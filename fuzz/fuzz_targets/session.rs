@@ -10,7 +10,7 @@ use papertrader::engine::{Engine, Outputs};
 use papertrader::market::event::{Event, Fault, FrameHead};
 use papertrader::feed::intake::{Arrival, EngineGone, Intake, Publish, ScaleRule, Taken};
 use papertrader::latency::recorder;
-use papertrader::model::{Model, ModelFile};
+use papertrader::strategy::model::{Model, ModelFile};
 use papertrader::observation::Observation;
 use papertrader::execution::simulator::{SimulatorSettings, Trade};
 use papertrader::status::Status;

@@ -7,7 +7,7 @@ use crate::base::failure::Failure;
 use crate::cli::{ResultArgs, ThreadArgs, TradingArgs, TradingSettings, parse_duration};
 use crate::exchange::{Exchange, ExchangeConfig, Pace, SourceConfig, TlsFiles};
 use crate::feed::intake::ScaleRule;
-use crate::model::ModelFile;
+use crate::strategy::model::ModelFile;
 use clap::Args;
 use std::fs;
 use std::path::{Path, PathBuf};

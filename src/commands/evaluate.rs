@@ -5,13 +5,13 @@ use super::features::{SourceArgs, bar};
 use super::train::{ReportArgs, ReportFiles};
 use crate::base::failure::Failure;
 use crate::cli::{LAG_UPDATES, THRESHOLD, parse_threshold};
-use crate::features::Feature;
-use crate::model::Model;
 use crate::research::report::Report;
 use crate::research::scoring::{By, Contestant, Rules, score};
 use crate::research::source::{Source, Watch, total_counts};
 use crate::research::training::{TrainSettings, train};
 use crate::statistics::labels::{HORIZON_MAX, Ties};
+use crate::strategy::features::Feature;
+use crate::strategy::model::Model;
 use clap::Args;
 use std::path::PathBuf;
 

@@ -2,7 +2,6 @@
 
 use super::{Interrupt, print, warn};
 use crate::base::failure::Failure;
-use crate::features::{CATALOGUE, Family, FeatureSet};
 use crate::feed::intake::ScaleRule;
 use crate::market::units::parse_step;
 use crate::research::dataset::FeatureRows;
@@ -10,6 +9,7 @@ use crate::research::export::{ExportError, RowWriter};
 use crate::research::feature_list::parse_features;
 use crate::research::source::{RowShape, Source, Watch, total_counts};
 use crate::statistics::labels::HORIZON_MAX;
+use crate::strategy::features::{CATALOGUE, Family, FeatureSet};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;

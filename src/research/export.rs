@@ -2,7 +2,7 @@
 
 use super::dataset::LabelledRow;
 use crate::base::output::{Output, OutputError};
-use crate::features::Feature;
+use crate::strategy::features::Feature;
 use parquet::basic::{Compression, Repetition, Type as PhysicalType};
 use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int32Type, Int64Type};
 use parquet::errors::ParquetError;

@@ -1,6 +1,6 @@
 //! Lists of features as the command line names them.
 
-use crate::features::{CATALOGUE, DEPTH_MAX, FEATURES_MAX, Feature, FeatureError, SEED};
+use crate::strategy::features::{CATALOGUE, DEPTH_MAX, FEATURES_MAX, Feature, FeatureError, SEED};
 
 /// What is wrong with a list of features.
 #[derive(Debug, thiserror::Error)]

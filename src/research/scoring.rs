@@ -5,12 +5,12 @@ use super::economics::{Closed, Traded, Trader};
 use super::source::{CaptureFacts, RowShape, Source, Watch};
 use super::source_error::SourceError;
 use crate::execution::simulator::SimulatorSettings;
-use crate::features::{FeatureSet, NoFeatures};
 use crate::market::book::Book;
 use crate::market::units::Scale;
-use crate::model::{Model, logit_of};
 use crate::statistics::bootstrap::BootstrapSettings;
 use crate::statistics::labels::{DoubleMid, Ties};
+use crate::strategy::features::{FeatureSet, NoFeatures};
+use crate::strategy::model::{Model, logit_of};
 
 /// Somebody who gives probabilities.
 #[derive(Clone, Debug)]

@@ -5,7 +5,7 @@ use super::market::{Capture, Setup, imbalance_model};
 use papertrader::cli::CONFIG_BYTES_MAX;
 use papertrader::execution::simulator::LAG_MAX;
 use papertrader::feed::wire::{CA_BYTES_MAX, Connector, WireConfig};
-use papertrader::model::MODEL_BYTES_MAX;
+use papertrader::strategy::model::MODEL_BYTES_MAX;
 use std::fs;
 
 fn setup() -> Setup {

@@ -2,10 +2,10 @@
 
 use crate::common::{fail, papertrader, shared_data, succeed};
 use crate::support::{Rows, rows, seen_by_the_engine, synthetic};
-use papertrader::features::Feature;
-use papertrader::model::Model;
 use papertrader::statistics::labels::Ties;
 use papertrader::statistics::metrics::Ranking;
+use papertrader::strategy::features::Feature;
+use papertrader::strategy::model::Model;
 use serde_json::Value;
 use std::fs;
 

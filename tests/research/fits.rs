@@ -2,11 +2,11 @@
 
 use crate::common::{papertrader, shared_data, succeed};
 use crate::support::{Rows, rows, synthetic};
-use papertrader::features::SEED;
-use papertrader::model::{Model, probability};
 use papertrader::research::fit::{Design, fit};
 use papertrader::research::scaler::Scaler;
 use papertrader::statistics::labels::Ties;
+use papertrader::strategy::features::SEED;
+use papertrader::strategy::model::{Model, probability};
 use serde_json::Value;
 use std::fs;
 

@@ -2,9 +2,9 @@
 //! have done follow, in narrow bins of logit, from which the ROC curve follows however sure the model is, and the exact sums of
 //! `research`.
 
-use crate::model::probability;
 use crate::statistics::labels::Ties;
 use crate::statistics::metrics::{self, Metric, Tally};
+use crate::strategy::model::probability;
 use serde::{Deserialize, Serialize};
 
 /// Bins of probability, equally wide.

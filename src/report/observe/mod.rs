@@ -9,9 +9,9 @@ pub use calibration::{BINS, BinRow, Calibration, Outcomes, ReliabilityRow, Score
 pub use moments::{FeatureMoments, Moments};
 pub use series::{BUCKETS, Extent, Series};
 
-use crate::features::Feature;
 use crate::observation::{Observation, ROW_EVERY};
 use crate::statistics::labels::DoubleMid;
+use crate::strategy::features::Feature;
 use calibration::Gauge;
 use horizon::{Horizon, Settled};
 use moments::MomentSums;

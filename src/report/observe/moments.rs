@@ -1,6 +1,6 @@
 //! Means and spreads of features, one value at a time (Welford 1962).
 
-use crate::features::Feature;
+use crate::strategy::features::Feature;
 use serde::{Deserialize, Serialize};
 
 /// A feature over a run.

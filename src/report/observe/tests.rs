@@ -2,10 +2,10 @@ use super::calibration::ASINH_STEP;
 use super::*;
 use crate::market::book::Level;
 use crate::market::units::Scale;
-use crate::model::logit_of;
 use crate::observation::Evaluation;
 use crate::statistics::labels::Ties;
 use crate::statistics::metrics::Ranking;
+use crate::strategy::model::logit_of;
 use proptest::prelude::*;
 
 const SCALE: Scale = Scale { price_decimals: 1, size_decimals: 0 };

@@ -386,7 +386,7 @@ fn names_read_back_and_every_family_is_named() {
 
 #[test]
 fn the_readme_lists_the_catalogue() {
-    let readme = include_str!("../../README.md");
+    let readme = include_str!("../../../README.md");
     for Family { pattern, formula, unit, source } in CATALOGUE {
         let row = format!("| `{pattern}` | {formula} | {unit} | {source} |\n");
         assert!(readme.contains(&row), "the README lacks {row}");

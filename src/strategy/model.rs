@@ -1,7 +1,7 @@
 //! Model files, and the logit that a model gives a row of features.
 
 use crate::base::small_file;
-use crate::features::{FEATURES_MAX, Feature, FeatureError, FeatureSet, SEED, Weights};
+use crate::strategy::features::{FEATURES_MAX, Feature, FeatureError, FeatureSet, SEED, Weights};
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::{Path, PathBuf};

@@ -286,10 +286,10 @@ pub mod tests {
     /// Runs a test by every way that this processor has.
     macro_rules! by_every_way {
         ($lanes:ident => $test:expr) => {{
-            let $lanes = $crate::features::lanes::Plain;
+            let $lanes = $crate::strategy::features::lanes::Plain;
             $test;
             #[cfg(target_arch = "x86_64")]
-            if let Some($lanes) = $crate::features::lanes::V3::try_new() {
+            if let Some($lanes) = $crate::strategy::features::lanes::V3::try_new() {
                 $test;
             } else {
                 eprintln!("SKIPPED: no x86-64-v3");
