@@ -4,6 +4,7 @@
 //! A line `side price size` per level, bids highest price first, then asks lowest price first.
 
 use clap::Parser;
+use papertrader::engine::status::Status;
 use papertrader::feed::backoff::Backoff;
 use papertrader::feed::intake::{EngineGone, Publish, ScaleRule};
 use papertrader::feed::live::{LiveFeed, LiveSettings};
@@ -14,7 +15,6 @@ use papertrader::market::book::{Book, BookState};
 use papertrader::market::event::{Event, Fault, FrameHead, FrameKind};
 use papertrader::market::units::Decimal;
 use papertrader::session::Feed;
-use papertrader::status::Status;
 use std::error::Error;
 use std::fmt::Write;
 use std::path::PathBuf;

@@ -6,11 +6,11 @@
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
+use papertrader::engine::latency::{RANGE_NS_MAX, Stage};
+use papertrader::engine::observation::{Evaluation, Observation};
 use papertrader::execution::simulator::{Moment, Position, Trade};
-use papertrader::latency::{RANGE_NS_MAX, Stage};
 use papertrader::market::book::Level;
 use papertrader::market::units::Scale;
-use papertrader::observation::{Evaluation, Observation};
 use papertrader::report::html::page;
 use papertrader::report::material::Material;
 use papertrader::report::observe::Collector;

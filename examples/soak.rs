@@ -5,6 +5,8 @@
 
 use clap::Parser;
 use papertrader::base::clock::Clock;
+use papertrader::engine::latency::recorder;
+use papertrader::engine::status::Status;
 use papertrader::engine::{Engine, Outputs};
 use papertrader::exchange::{BookState, Exchange, ExchangeConfig, Pace, RunningExchange, SourceConfig, TlsFiles};
 use papertrader::execution::simulator::SimulatorSettings;
@@ -14,10 +16,8 @@ use papertrader::feed::live::{LiveFeed, LiveOutcome, LiveSettings};
 use papertrader::feed::vitals::Patience;
 use papertrader::feed::wire::{Connector, WireConfig};
 use papertrader::handoff::{FrameTaker, RING_EVENTS, Wait, handoff};
-use papertrader::latency::recorder;
 use papertrader::market::units::Scale;
 use papertrader::session::Feed;
-use papertrader::status::Status;
 use papertrader::strategy::model::{Model, logit_of};
 use rtrb::RingBuffer;
 use std::error::Error;

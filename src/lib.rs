@@ -25,8 +25,6 @@ pub mod handoff;
 
 // From the ring to the decision.
 pub mod engine;
-pub mod latency;
-pub mod observation;
 
 // Behind the hot path, and around it.
 pub mod capture;
@@ -34,7 +32,6 @@ pub mod profile;
 pub mod recording;
 pub mod replay;
 pub mod session;
-pub mod status;
 pub mod trade_log;
 pub mod writer;
 

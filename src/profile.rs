@@ -10,13 +10,13 @@
 use crate::base::clock::Clock;
 use crate::base::cores::{self, CoresError};
 use crate::capture::{CaptureError, CaptureReader, Item};
+use crate::engine::latency::UNMEASURED;
+use crate::engine::status::Status;
 use crate::feed::intake::{Arrival, Intake, IntakeCounts, Publish, ScaleRule};
 use crate::feed::level2::{BookPart, Parser};
-use crate::latency::UNMEASURED;
 use crate::market::event::FrameKind;
 use crate::market::units::Scale;
 use crate::session::Feed;
-use crate::status::Status;
 use crossbeam_utils::CachePadded;
 use std::fs;
 use std::hint::{black_box, spin_loop};
@@ -353,10 +353,10 @@ impl Noise {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::latency::{STAGES_EVERY, UNSTAMPED};
     use crate::exchange::market::{MarketConfig, SyntheticMarket};
     use crate::exchange::message::{L2Kind, l2_data};
     use crate::feed::intake::EngineGone;
-    use crate::latency::{STAGES_EVERY, UNSTAMPED};
     use crate::market::event::{Event, FrameHead};
     use std::io::Write;
 

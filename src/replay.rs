@@ -2,12 +2,12 @@
 
 use crate::base::clock::{Clock, Pacer, Speed};
 use crate::capture::{CaptureError, CaptureReader, Control, Cut, Item};
+use crate::engine::status::Status;
 use crate::feed::intake::{Arrival, EngineGone, FaultNote, Intake, IntakeCounts, Publish, ScaleRule};
 use crate::feed::level2::Parser;
 use crate::market::event::Fault;
 use crate::market::units::Scale;
 use crate::session::Feed;
-use crate::status::Status;
 use serde::de::IgnoredAny;
 use std::fs;
 use std::num::NonZero;

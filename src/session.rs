@@ -2,14 +2,14 @@
 
 use crate::base::clock::Clock;
 use crate::base::cores::{self, CoresError, Pins};
+use crate::engine::latency::recorder;
+use crate::engine::observation::{OBSERVATION_RING, row_ring};
+use crate::engine::status::Status;
 use crate::engine::{Engine, EngineReport, Outputs};
 use crate::execution::simulator::SimulatorSettings;
 use crate::feed::intake::Publish;
 use crate::handoff::{RING_EVENTS, Wait, handoff};
-use crate::latency::recorder;
-use crate::observation::{OBSERVATION_RING, row_ring};
 use crate::report::observe::Collector;
-use crate::status::Status;
 use crate::strategy::model::Model;
 use crate::writer::{self, Inputs, RunFiles, WriteError, Written};
 use rtrb::RingBuffer;

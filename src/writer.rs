@@ -1,11 +1,11 @@
 //! The writer thread: takes trades, evaluations and latency tables from the engine's rings and puts them on disk.
 
 use crate::base::clock::{Clock, wall_ns};
+use crate::engine::latency::{Stage, StageTable, Tables};
+use crate::engine::observation::Observation;
+use crate::engine::status::Status;
 use crate::execution::simulator::Trade;
-use crate::latency::{Stage, StageTable, Tables};
-use crate::observation::Observation;
 use crate::report::observe::{Collector, Observed};
-use crate::status::Status;
 use crate::strategy::model::probability;
 use crate::trade_log::TradeLog;
 use hdrhistogram::Histogram;

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{fail, papertrader, succeed};
-use papertrader::latency::STAGES_EVERY;
+use papertrader::engine::latency::STAGES_EVERY;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};

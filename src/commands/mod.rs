@@ -13,9 +13,9 @@ pub mod report;
 pub mod train;
 
 use crate::base::failure::Failure;
+use crate::engine::status::Status;
 use crate::report::material::Material;
 use crate::report::publish::ReportError;
-use crate::status::Status;
 use crate::writer::{WriteError, Written};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use signal_hook::consts::{SIGINT, SIGTERM};

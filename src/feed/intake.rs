@@ -6,7 +6,7 @@
 use super::level2::{BookPart, Channel, LevelError, Malformed, Message, Parser};
 use super::sequence::Sequence;
 use crate::base::clock::Clock;
-use crate::latency::{STAGES_EVERY, UNMEASURED, UNSTAMPED};
+use crate::engine::latency::{STAGES_EVERY, UNMEASURED, UNSTAMPED};
 use crate::market::event::{Event, Fault, FaultCounts, FrameHead, FrameKind};
 use crate::market::units::{Decimal, Scale};
 

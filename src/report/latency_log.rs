@@ -1,6 +1,6 @@
 //! `RUN.hlog` read back: the whole way's latency over time and, where nothing else tells them, every stage's figures.
 
-use crate::latency::{RANGE_NS_MAX, Stage, StageTimes};
+use crate::engine::latency::{RANGE_NS_MAX, Stage, StageTimes};
 use crate::report::run_file::StageFacts;
 use data_encoding::BASE64;
 use hdrhistogram::Histogram;

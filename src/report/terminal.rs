@@ -3,8 +3,8 @@
 use crate::base::cores::Pins;
 use crate::cli::TradingSettings;
 use crate::engine::EngineReport;
+use crate::engine::latency::{STAGES_EVERY, Stage, StageTable};
 use crate::feed::intake::{FaultNote, IntakeCounts};
-use crate::latency::{STAGES_EVERY, Stage, StageTable};
 use crate::market::event::FaultCounts;
 use crate::market::units::Decimal;
 use crate::report::OneLine;

@@ -1,13 +1,13 @@
 //! What a model's decisions would have earned: the engine itself, beside the rows.
 
 use crate::base::clock::Clock;
+use crate::engine::latency::recorder;
+use crate::engine::status::Status;
 use crate::engine::{Engine, Outputs};
 use crate::execution::simulator::{SimulatorSettings, Trade};
 use crate::feed::intake::{EngineGone, Publish};
-use crate::latency::recorder;
 use crate::market::event::{Event, FrameHead};
 use crate::statistics::bootstrap::{BootstrapSettings, Cells, Interval, interval, resample};
-use crate::status::Status;
 use crate::strategy::model::Model;
 use rtrb::{Consumer, RingBuffer};
 use serde::Serialize;

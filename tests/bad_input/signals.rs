@@ -4,7 +4,7 @@ use super::market::{Replayed, Setup};
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::Deserializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
-use papertrader::latency::STAGES_EVERY;
+use papertrader::engine::latency::STAGES_EVERY;
 use std::fs;
 use std::process::{Child, Command, Stdio};
 use std::thread;

@@ -2,6 +2,8 @@
 
 use crate::common::papertrader;
 use papertrader::base::clock::Clock;
+use papertrader::engine::latency::{Tables, recorder};
+use papertrader::engine::status::Status;
 use papertrader::engine::{Engine, EngineReport, Outputs};
 use papertrader::exchange::faults::FaultKind;
 use papertrader::exchange::{Exchange, ExchangeConfig, Pace, RunningExchange, SourceConfig, TlsFiles};
@@ -12,12 +14,10 @@ use papertrader::feed::live::{LiveFeed, LiveOutcome, LiveSettings};
 use papertrader::feed::vitals::Patience;
 use papertrader::feed::wire::{Connector, WireConfig};
 use papertrader::handoff::Wait;
-use papertrader::latency::{Tables, recorder};
 use papertrader::market::book::BookState as State;
 use papertrader::market::event::{Event, Fault, FrameHead};
 use papertrader::market::units::Scale;
 use papertrader::session::Feed;
-use papertrader::status::Status;
 use papertrader::strategy::model::{Model, logit_of};
 use rtrb::{Consumer, RingBuffer};
 use std::path::{Path, PathBuf};

@@ -1,18 +1,18 @@
 //! Captures of made-up markets, rows by the library, and the engine that trades with what it infers.
 
 use crate::common::{papertrader, succeed};
+use papertrader::engine::latency::recorder;
+use papertrader::engine::observation::Observation;
+use papertrader::engine::status::Status;
 use papertrader::engine::{Engine, Outputs};
 use papertrader::execution::simulator::SimulatorSettings;
 use papertrader::feed::intake::{EngineGone, Publish, ScaleRule};
-use papertrader::latency::recorder;
 use papertrader::market::event::{Event, FrameHead};
-use papertrader::observation::Observation;
 use papertrader::replay::Replay;
 use papertrader::research::dataset::FeatureRows;
 use papertrader::research::source::{RowShape, Source, Watch};
 use papertrader::research::table::{RowKey, Table};
 use papertrader::session::Feed;
-use papertrader::status::Status;
 use papertrader::strategy::features::{Feature, FeatureSet};
 use papertrader::strategy::model::{Model, ModelFile};
 use rtrb::{Consumer, RingBuffer};

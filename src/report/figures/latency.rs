@@ -1,6 +1,6 @@
 //! How long it took: by percentile, and over time.
 
-use crate::latency::Stage;
+use crate::engine::latency::Stage;
 use crate::report::chart::axis::extent;
 use crate::report::chart::{Axis, Figure, Ink, Mark, Panel, Slot};
 use crate::report::material::Material;

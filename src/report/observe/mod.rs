@@ -9,7 +9,7 @@ pub use calibration::{BINS, BinRow, Calibration, Outcomes, ReliabilityRow, Score
 pub use moments::{FeatureMoments, Moments};
 pub use series::{BUCKETS, Extent, Series};
 
-use crate::observation::{Observation, ROW_EVERY};
+use crate::engine::observation::{Observation, ROW_EVERY};
 use crate::statistics::labels::DoubleMid;
 use crate::strategy::features::Feature;
 use calibration::Gauge;

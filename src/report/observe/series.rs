@@ -1,7 +1,7 @@
 //! The book over time in a bounded number of buckets that keep every extreme: when all are used, neighbours merge in pairs
 //! and each holds twice as many frames. What comes out depends on the frames alone.
 
-use crate::observation::Observation;
+use crate::engine::observation::Observation;
 use serde::{Deserialize, Serialize};
 
 /// The most buckets; a power of two.

@@ -1,8 +1,8 @@
 use super::calibration::ASINH_STEP;
 use super::*;
+use crate::engine::observation::Evaluation;
 use crate::market::book::Level;
 use crate::market::units::Scale;
-use crate::observation::Evaluation;
 use crate::statistics::labels::Ties;
 use crate::statistics::metrics::Ranking;
 use crate::strategy::model::logit_of;

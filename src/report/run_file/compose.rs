@@ -3,8 +3,8 @@
 use super::*;
 use crate::base::clock::wall_ns;
 use crate::base::cores::Pins;
+use crate::engine::latency::{Stage, StageTable, StageTimes};
 use crate::feed::intake::{FaultNote, IntakeCounts};
-use crate::latency::{Stage, StageTable, StageTimes};
 use crate::market::event::FaultCounts;
 use crate::market::units::Decimal;
 use crate::report::terminal::Run;

@@ -1,14 +1,18 @@
 //! The engine thread: book, features, model, simulator, frame by frame.
 
+pub mod latency;
+pub mod observation;
+pub mod status;
+
+use crate::engine::latency::{EngineStamps, Recorder};
+use crate::engine::observation::{Evaluation, Observation, RowSender};
+use crate::engine::status::Status;
 use crate::execution::simulator::{Moment, Simulator, SimulatorSettings, Totals, Trade};
 use crate::feed::intake::{EngineGone, Publish};
 use crate::handoff::{FrameTaker, Wait, for_room};
-use crate::latency::{EngineStamps, Recorder};
 use crate::market::book::{Book, BookState, Follower};
 use crate::market::event::{Event, Fault, FaultCounts, FrameHead, FrameKind};
 use crate::market::units::Scale;
-use crate::observation::{Evaluation, Observation, RowSender};
-use crate::status::Status;
 use crate::strategy::features::{FeatureSet, NoFeatures};
 use crate::strategy::model::Model;
 use rtrb::{Producer, PushError};
