@@ -14,7 +14,7 @@ use papertrader::handoff::Wait;
 use papertrader::market::book::{Book, BookState};
 use papertrader::market::event::{Event, Fault, FrameHead, FrameKind};
 use papertrader::market::units::Decimal;
-use papertrader::session::Feed;
+use papertrader::run::session::Feed;
 use std::error::Error;
 use std::fmt::Write;
 use std::path::PathBuf;

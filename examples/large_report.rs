@@ -13,13 +13,13 @@ use papertrader::market::book::Level;
 use papertrader::market::units::Scale;
 use papertrader::report::html::page;
 use papertrader::report::material::Material;
-use papertrader::report::observe::Collector;
 use papertrader::report::run_file::{
     Counters, ModelFacts, RunFile, SCHEMA, SCHEMA_VERSION, Settings, Timing, TradingCounters, WhatRan,
 };
 use papertrader::report::trades::{TradeNumbers, TradeTable};
+use papertrader::run::observe::Collector;
+use papertrader::run::trade_log::TradeLog;
 use papertrader::strategy::model::logit_of;
-use papertrader::trade_log::TradeLog;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
 use std::error::Error;
@@ -146,7 +146,7 @@ fn write_latencies(path: &Path, seconds: u64, random: &mut Xoshiro256PlusPlus) -
 
 /// The file of a run that was not one: without stages, which are then those of the interval log.
 fn run_file(
-    observed: papertrader::report::observe::Observed,
+    observed: papertrader::run::observe::Observed,
     trades: TradeNumbers,
     closed_trades: u64,
 ) -> RunFile<TradeNumbers> {

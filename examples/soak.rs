@@ -17,7 +17,7 @@ use papertrader::feed::vitals::Patience;
 use papertrader::feed::wire::{Connector, WireConfig};
 use papertrader::handoff::{FrameTaker, RING_EVENTS, Wait, handoff};
 use papertrader::market::units::Scale;
-use papertrader::session::Feed;
+use papertrader::run::session::Feed;
 use papertrader::strategy::model::{Model, logit_of};
 use rtrb::RingBuffer;
 use std::error::Error;

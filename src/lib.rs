@@ -16,6 +16,7 @@
 pub mod base;
 pub mod execution;
 pub mod market;
+pub mod run;
 pub mod statistics;
 pub mod strategy;
 
@@ -31,9 +32,6 @@ pub mod capture;
 pub mod profile;
 pub mod recording;
 pub mod replay;
-pub mod session;
-pub mod trade_log;
-pub mod writer;
 
 // A market to connect to.
 pub mod exchange;

@@ -16,7 +16,7 @@ use crate::feed::intake::{Arrival, Intake, IntakeCounts, Publish, ScaleRule};
 use crate::feed::level2::{BookPart, Parser};
 use crate::market::event::FrameKind;
 use crate::market::units::Scale;
-use crate::session::Feed;
+use crate::run::session::Feed;
 use crossbeam_utils::CachePadded;
 use std::fs;
 use std::hint::{black_box, spin_loop};

@@ -7,7 +7,7 @@ use crate::feed::intake::{Arrival, EngineGone, FaultNote, Intake, IntakeCounts, 
 use crate::feed::level2::Parser;
 use crate::market::event::Fault;
 use crate::market::units::Scale;
-use crate::session::Feed;
+use crate::run::session::Feed;
 use serde::de::IgnoredAny;
 use std::fs;
 use std::num::NonZero;

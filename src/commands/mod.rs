@@ -16,7 +16,7 @@ use crate::base::failure::Failure;
 use crate::engine::status::Status;
 use crate::report::material::Material;
 use crate::report::publish::ReportError;
-use crate::writer::{WriteError, Written};
+use crate::run::writer::{WriteError, Written};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;

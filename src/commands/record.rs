@@ -9,7 +9,7 @@ use crate::feed::live::LiveFeed;
 use crate::handoff::Wait;
 use crate::market::event::{Event, FrameHead};
 use crate::recording;
-use crate::session::Feed;
+use crate::run::session::Feed;
 use clap::Args;
 use crossbeam_channel::bounded;
 use std::fmt::Write;

@@ -8,7 +8,7 @@ use crate::engine::status::Status;
 use crate::replay::{Replay, Waits};
 use crate::report::publish::publish;
 use crate::report::terminal::{Run, RunReport};
-use crate::session;
+use crate::run::session;
 use clap::Args;
 use std::path::PathBuf;
 use std::sync::Arc;

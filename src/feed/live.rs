@@ -12,7 +12,7 @@ use crate::handoff::Wait;
 use crate::market::event::Fault;
 use crate::market::units::Scale;
 use crate::recording::Tape;
-use crate::session::Feed;
+use crate::run::session::Feed;
 use crossbeam_channel::Sender;
 use memchr::memmem::Finder;
 use std::fmt::Write as _;

@@ -1,8 +1,8 @@
 //! Everything that a report of a run is made from: its trade log, and what lies beside it.
 
-use super::latency_log::LatencyLog;
 use super::run_file::{RunFile, StageFacts};
 use super::trades::{TradeNumbers, TradeTable, TradesError};
+use crate::run::latency_log::LatencyLog;
 use std::path::{Path, PathBuf};
 
 /// A run, read back.

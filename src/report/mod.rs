@@ -3,9 +3,7 @@
 pub mod chart;
 pub mod figures;
 pub mod html;
-pub mod latency_log;
 pub mod material;
-pub mod observe;
 pub mod publish;
 pub mod run_file;
 pub mod summary;

@@ -7,7 +7,7 @@ use super::terminal::Run;
 use super::trades::{TradeNumbers, TradeTable, TradesError};
 use crate::base::output::{OutputError, write_file};
 use crate::feed::intake::{FaultNote, IntakeCounts};
-use crate::session::SessionReport;
+use crate::run::session::SessionReport;
 
 /// Why there is no report.
 #[derive(Debug, thiserror::Error)]

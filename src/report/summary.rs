@@ -67,7 +67,8 @@ impl Summary<'_> {
     fn latency(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Some(log) = self.0.latency.as_ref().filter(|log| !log.intervals.is_empty()) else { return Ok(()) };
         // The worst of each part; logarithms, as in the pictures.
-        let worst = |part: &[super::latency_log::LatencyInterval]| part.iter().map(|one| one.p99_ns).max().unwrap_or(0);
+        let worst =
+            |part: &[crate::run::latency_log::LatencyInterval]| part.iter().map(|one| one.p99_ns).max().unwrap_or(0);
         let values: Vec<u64> = parts(&log.intervals).map(worst).collect();
         let (low, high) = super::chart::axis::extent(values.iter().map(|&ns| ns as f64));
         let mut range = Shown::Time.text(low);

@@ -9,7 +9,7 @@ use crate::feed::intake::{EngineGone, Publish, ScaleRule};
 use crate::market::event::{Event, FrameHead};
 use crate::market::units::Scale;
 use crate::replay::{Replay, ReplayError, ReplayOutcome};
-use crate::session::Feed;
+use crate::run::session::Feed;
 use indicatif::ProgressBar;
 use serde::Serialize;
 use sha2::{Digest, Sha256};

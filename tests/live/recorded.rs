@@ -12,9 +12,9 @@ use papertrader::feed::live::{LiveFeed, LiveSettings};
 use papertrader::handoff::Wait;
 use papertrader::recording;
 use papertrader::replay::Replay;
-use papertrader::session::{self, SessionReport, SessionSettings};
+use papertrader::run::session::{self, SessionReport, SessionSettings};
+use papertrader::run::writer::RunFiles;
 use papertrader::strategy::model::Model;
-use papertrader::writer::RunFiles;
 use std::path::Path;
 use std::sync::Arc;
 

@@ -17,7 +17,7 @@ use papertrader::handoff::Wait;
 use papertrader::market::book::BookState as State;
 use papertrader::market::event::{Event, Fault, FrameHead};
 use papertrader::market::units::Scale;
-use papertrader::session::Feed;
+use papertrader::run::session::Feed;
 use papertrader::strategy::model::{Model, logit_of};
 use rtrb::{Consumer, RingBuffer};
 use std::path::{Path, PathBuf};

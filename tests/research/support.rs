@@ -12,7 +12,7 @@ use papertrader::replay::Replay;
 use papertrader::research::dataset::FeatureRows;
 use papertrader::research::source::{RowShape, Source, Watch};
 use papertrader::research::table::{RowKey, Table};
-use papertrader::session::Feed;
+use papertrader::run::session::Feed;
 use papertrader::strategy::features::{Feature, FeatureSet};
 use papertrader::strategy::model::{Model, ModelFile};
 use rtrb::{Consumer, RingBuffer};

@@ -4,8 +4,8 @@ use super::NOT_OBSERVED;
 use crate::report::chart::axis::extent;
 use crate::report::chart::{Axis, Figure, Ink, Mark, Panel, Size, Slot, thinned};
 use crate::report::material::Material;
-use crate::report::observe::{Extent, Series};
 use crate::report::trades::{TradeTable, go_forward};
+use crate::run::observe::{Extent, Series};
 
 /// Spreads that differ by more than this factor need a logarithm to be seen.
 const WIDE_SPREADS: f64 = 30.0;

@@ -4,7 +4,7 @@ use super::NOT_OBSERVED;
 use crate::report::chart::axis::{extent, fixed};
 use crate::report::chart::{Axis, Figure, Ink, Mark, Panel, Slot, thinned};
 use crate::report::material::Material;
-use crate::report::observe::{BinRow, Calibration, Outcomes, outcomes_of};
+use crate::run::observe::{BinRow, Calibration, Outcomes, outcomes_of};
 
 /// The most bars of a histogram.
 const BARS: u64 = 100;

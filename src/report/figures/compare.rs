@@ -4,8 +4,8 @@ use super::latency::places_of;
 use crate::report::chart::axis::extent;
 use crate::report::chart::{Axis, Figure, Ink, Mark, Panel, Slot, thinned};
 use crate::report::material::Material;
-use crate::report::observe::Calibration;
 use crate::report::trades::profits_bps;
+use crate::run::observe::Calibration;
 
 /// Runs that are told apart by colour.
 pub const RUNS_MAX: usize = Ink::SERIES as usize;

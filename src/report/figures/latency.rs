@@ -73,7 +73,7 @@ fn over_time(material: &Material) -> Slot {
     };
     let middle = |from_s: f64, to_s: f64| (from_s + to_s) / 2.0;
     Figure::whole("fig-latency-time", title, 340, |size| {
-        let line = |ns: fn(&crate::report::latency_log::LatencyInterval) -> u64| -> Vec<(f64, f64)> {
+        let line = |ns: fn(&crate::run::latency_log::LatencyInterval) -> u64| -> Vec<(f64, f64)> {
             intervals.iter().map(|one| (middle(one.from_s, one.to_s), log_ns(ns(one)))).collect()
         };
         let lines = [line(|one| one.p50_ns), line(|one| one.p99_ns), line(|one| one.max_ns)];

@@ -4,8 +4,8 @@ use super::document::{Document, Shown};
 use super::escape::escaped;
 use crate::report::figures::{FeatureFacts, feature_facts};
 use crate::report::material::Material;
-use crate::report::observe::{Calibration, Outcomes};
 use crate::report::run_file::FaultCount;
+use crate::run::observe::{Calibration, Outcomes};
 use std::fmt::{self, Write};
 
 /// Thresholds that are looked at, besides the run's.

@@ -9,7 +9,7 @@ use crate::market::event::FaultCounts;
 use crate::market::units::Decimal;
 use crate::report::terminal::Run;
 use crate::report::trades::TradeNumbers;
-use crate::session::SessionReport;
+use crate::run::session::SessionReport;
 
 /// Fault notes that are kept.
 const NOTES_MAX: usize = 10;

@@ -4,7 +4,7 @@ mod compose;
 mod json;
 
 use crate::base::output::{OutputError, write_file};
-use crate::report::observe::Observed;
+use crate::run::observe::Observed;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io;

@@ -1,0 +1,7 @@
+//! A session of threads, and what it leaves on disk.
+
+pub mod latency_log;
+pub mod observe;
+pub mod session;
+pub mod trade_log;
+pub mod writer;
