@@ -11,8 +11,8 @@ use papertrader::engine::latency::{EngineStamps, Recorder, STAGES_EVERY, UNSTAMP
 use papertrader::engine::status::Status;
 use papertrader::engine::{Engine, Outputs};
 use papertrader::execution::simulator::SimulatorSettings;
+use papertrader::feed::coinbase::level2::Parser;
 use papertrader::feed::intake::{Arrival, Intake, Publish, ScaleRule};
-use papertrader::feed::level2::Parser;
 use papertrader::market::book::Book;
 use papertrader::market::event::{Event, FrameHead, FrameKind};
 use papertrader::market::units::Scale;

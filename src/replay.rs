@@ -3,8 +3,8 @@
 use crate::base::clock::{Clock, Pacer, Speed};
 use crate::capture::{CaptureError, CaptureReader, Control, Cut, Item};
 use crate::engine::status::Status;
+use crate::feed::coinbase::level2::Parser;
 use crate::feed::intake::{Arrival, EngineGone, FaultNote, Intake, IntakeCounts, Publish, ScaleRule};
-use crate::feed::level2::Parser;
 use crate::market::event::Fault;
 use crate::market::units::Scale;
 use crate::run::session::Feed;
@@ -149,7 +149,7 @@ fn find_product(path: &Path, product: Option<&str>) -> Result<String, ReplayErro
         let Item::Frame(frame) = line.item else { continue };
         let Ok(message) = parser.parse(frame, Scale::default(), &mut levels) else { continue };
         match product {
-            Some(product) if message.book != crate::feed::level2::BookPart::None => return Ok(product.into()),
+            Some(product) if message.book != crate::feed::coinbase::level2::BookPart::None => return Ok(product.into()),
             Some(_) => {}
             None => {
                 if let Some(first) = parser.other_products().next() {

@@ -4,9 +4,9 @@ use papertrader::capture::{LINE_BYTES_MAX, ZSTD_WINDOW_LOG_MAX};
 use papertrader::cli::CONFIG_BYTES_MAX;
 use papertrader::execution::simulator::LAG_MAX;
 use papertrader::feed::backoff::DELAY_MAX;
+use papertrader::feed::coinbase::level2::{OTHER_PRODUCTS_MAX, PRODUCT_BYTES_MAX};
+use papertrader::feed::coinbase::subscription::QUOTE_CHARS_MAX;
 use papertrader::feed::intake::FRAME_LEVELS_MAX;
-use papertrader::feed::level2::{OTHER_PRODUCTS_MAX, PRODUCT_BYTES_MAX};
-use papertrader::feed::subscription::QUOTE_CHARS_MAX;
 use papertrader::feed::wire::{
     CA_BYTES_MAX, CONNECT_TIME_MAX, HANDSHAKE_BYTES_MAX, HANDSHAKE_TIME_MAX, MESSAGE_BYTES_MAX,
 };

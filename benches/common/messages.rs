@@ -1,7 +1,7 @@
 //! Raw messages under comparison: our parser, and the obvious structures for parsers of any JSON.
 
 use super::{Arm, Frames, Work, mix, mix_level};
-use papertrader::feed::level2::{BookPart, Malformed, Message as Parsed, Parser};
+use papertrader::feed::coinbase::level2::{BookPart, Malformed, Message as Parsed, Parser};
 use papertrader::market::event::Event;
 use papertrader::market::units::{Scale, Side, parse_count};
 use serde::Deserialize;

@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use num_bigint::BigUint;
-use papertrader::feed::level2::{BookPart, Parser};
+use papertrader::feed::coinbase::level2::{BookPart, Parser};
 use papertrader::market::units::{COUNT_MAX, DECIMALS_MAX, NumberError, Scale, parse_count};
 
 /// What the text is, by arithmetic without bounds.

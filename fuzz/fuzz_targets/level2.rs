@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use papertrader::feed::level2::{BookPart, Parser};
+use papertrader::feed::coinbase::level2::{BookPart, Parser};
 use papertrader::market::units::{DECIMALS_MAX, Scale};
 use serde::de::IgnoredAny;
 

@@ -3,8 +3,8 @@
 //! It checks the sequence of every message, reads the product's levels at the scale in force, and turns everything that
 //! makes the book unreliable into a frame that says so, in its place between the others.
 
-use super::level2::{BookPart, Channel, LevelError, Malformed, Message, Parser};
-use super::sequence::Sequence;
+use super::coinbase::level2::{BookPart, Channel, LevelError, Malformed, Message, Parser};
+use super::coinbase::sequence::Sequence;
 use crate::base::clock::Clock;
 use crate::engine::latency::{STAGES_EVERY, UNMEASURED, UNSTAMPED};
 use crate::market::event::{Event, Fault, FaultCounts, FrameHead, FrameKind};

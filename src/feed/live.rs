@@ -1,9 +1,9 @@
 //! A live session: connect, subscribe, read, publish; and begin again when anything makes the book unreliable.
 
-use super::auth::Credentials;
 use super::backoff::Backoff;
+use super::coinbase::auth::Credentials;
+use super::coinbase::subscription;
 use super::intake::{Arrival, EngineGone, FaultNote, Intake, IntakeCounts, Publish, ScaleRule, Taken};
-use super::subscription;
 use super::vitals::{Patience, Vitals};
 use super::wire::{Connector, Received, Wire, WireError};
 use crate::base::clock::{Clock, wall_ns};

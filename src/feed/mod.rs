@@ -1,11 +1,8 @@
 //! The feed thread: from bytes to events.
 
-pub mod auth;
 pub mod backoff;
+pub mod coinbase;
 pub mod intake;
-pub mod level2;
 pub mod live;
-pub mod sequence;
-pub mod subscription;
 pub mod vitals;
 pub mod wire;
