@@ -8,6 +8,8 @@
 use clap::Parser;
 use papertrader::base::clock::{Clock, Speed};
 use papertrader::base::cores::Pins;
+use papertrader::capture::recording;
+use papertrader::capture::replay::Replay;
 use papertrader::capture::{CaptureReader, Control, Item};
 use papertrader::engine::latency::recorder;
 use papertrader::engine::status::Status;
@@ -23,8 +25,6 @@ use papertrader::feed::wire::{Connector, WireConfig};
 use papertrader::handoff::Wait;
 use papertrader::market::event::{Fault, FaultCounts};
 use papertrader::market::units::Scale;
-use papertrader::recording;
-use papertrader::replay::Replay;
 use papertrader::run::session::{self, SessionReport, SessionSettings};
 use papertrader::run::writer::RunFiles;
 use papertrader::strategy::model::{Model, logit_of};

@@ -30,8 +30,6 @@ pub mod engine;
 // Behind the hot path, and around it.
 pub mod capture;
 pub mod profile;
-pub mod recording;
-pub mod replay;
 
 // A market to connect to.
 pub mod exchange;

@@ -8,13 +8,13 @@ pub mod books;
 pub mod messages;
 
 use papertrader::base::clock::{Clock, Speed};
+use papertrader::capture::replay::Replay;
 use papertrader::capture::{CaptureError, CaptureReader, Item};
 use papertrader::exchange::market::{MarketConfig, SyntheticMarket};
 use papertrader::exchange::message::{self, L2Kind};
 use papertrader::feed::intake::{Arrival, EngineGone, Intake, Publish, ScaleRule};
 use papertrader::market::event::{Event, FrameHead, FrameKind};
 use papertrader::market::units::Scale;
-use papertrader::replay::Replay;
 use papertrader::strategy::features::SEED;
 use papertrader::strategy::model::{Model, ModelFile};
 use std::error::Error;

@@ -6,6 +6,8 @@
 
 mod blocks;
 mod reader;
+pub mod recording;
+pub mod replay;
 mod writer;
 
 pub use blocks::Progress;

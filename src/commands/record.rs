@@ -3,12 +3,12 @@
 use super::live::{ConnectionArgs, connection_lines, finish, print_notices, recorded_line};
 use super::{Interrupt, print, status_line};
 use crate::base::failure::Failure;
+use crate::capture::recording;
 use crate::engine::status::Status;
 use crate::feed::intake::{EngineGone, Publish, ScaleRule};
 use crate::feed::live::LiveFeed;
 use crate::handoff::Wait;
 use crate::market::event::{Event, FrameHead};
-use crate::recording;
 use crate::run::session::Feed;
 use clap::Args;
 use crossbeam_channel::bounded;

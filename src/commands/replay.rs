@@ -3,9 +3,9 @@
 use super::{Interrupt, byte_bar, print, published, warn};
 use crate::base::clock::Speed;
 use crate::base::failure::Failure;
+use crate::capture::replay::{Replay, Waits};
 use crate::cli::{ResultArgs, ThreadArgs, TradingArgs, TradingSettings};
 use crate::engine::status::Status;
-use crate::replay::{Replay, Waits};
 use crate::report::publish::publish;
 use crate::report::terminal::{Run, RunReport};
 use crate::run::session;

@@ -7,11 +7,11 @@ use super::intake::{Arrival, EngineGone, FaultNote, Intake, IntakeCounts, Publis
 use super::vitals::{Patience, Vitals};
 use super::wire::{Connector, Received, Wire, WireError};
 use crate::base::clock::{Clock, wall_ns};
+use crate::capture::recording::Tape;
 use crate::engine::status::Status;
 use crate::handoff::Wait;
 use crate::market::event::Fault;
 use crate::market::units::Scale;
-use crate::recording::Tape;
 use crate::run::session::Feed;
 use crossbeam_channel::Sender;
 use memchr::memmem::Finder;

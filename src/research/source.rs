@@ -3,12 +3,12 @@
 use super::dataset::{Collector, LabelledRow, Observer, RowCounts, SinkError};
 use super::source_error::SourceError;
 use crate::base::clock::Speed;
+use crate::capture::replay::{Replay, ReplayError, ReplayOutcome};
 use crate::capture::{CaptureError, CaptureReader, Progress};
 use crate::engine::status::Status;
 use crate::feed::intake::{EngineGone, Publish, ScaleRule};
 use crate::market::event::{Event, FrameHead};
 use crate::market::units::Scale;
-use crate::replay::{Replay, ReplayError, ReplayOutcome};
 use crate::run::session::Feed;
 use indicatif::ProgressBar;
 use serde::Serialize;

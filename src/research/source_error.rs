@@ -3,7 +3,7 @@
 use super::dataset::SinkError;
 use crate::base::failure::Failure;
 use crate::capture::CaptureError;
-use crate::replay::ReplayError;
+use crate::capture::replay::ReplayError;
 use std::io;
 use std::path::PathBuf;
 

@@ -1,6 +1,7 @@
 //! Captures of made-up markets, rows by the library, and the engine that trades with what it infers.
 
 use crate::common::{papertrader, succeed};
+use papertrader::capture::replay::Replay;
 use papertrader::engine::latency::recorder;
 use papertrader::engine::observation::Observation;
 use papertrader::engine::status::Status;
@@ -8,7 +9,6 @@ use papertrader::engine::{Engine, Outputs};
 use papertrader::execution::simulator::SimulatorSettings;
 use papertrader::feed::intake::{EngineGone, Publish, ScaleRule};
 use papertrader::market::event::{Event, FrameHead};
-use papertrader::replay::Replay;
 use papertrader::research::dataset::FeatureRows;
 use papertrader::research::source::{RowShape, Source, Watch};
 use papertrader::research::table::{RowKey, Table};
