@@ -36,6 +36,5 @@ pub mod exchange;
 
 // The program.
 pub mod cli;
-pub mod commands;
 pub mod report;
 pub mod research;

@@ -2,8 +2,8 @@
 
 use clap::Parser;
 use papertrader::base::failure::Failure;
+use papertrader::cli::commands;
 use papertrader::cli::{Cli, Command, expand_config};
-use papertrader::commands;
 use std::io::{self, Write};
 use std::process::ExitCode;
 

@@ -3,7 +3,8 @@
 use crate::base::cores::{self, Pins};
 use crate::base::failure::Failure;
 use crate::base::small_file;
-use crate::commands;
+pub mod commands;
+
 use crate::execution::simulator::{LAG_MAX, SimulatorSettings};
 use crate::feed::intake::ScaleRule;
 use crate::handoff::Wait;

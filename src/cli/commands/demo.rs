@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The model that the demo trades unless another is named, built in so that the demo runs anywhere.
-const MODEL: (&str, &str) = ("synthetic.json", include_str!("../../models/synthetic.json"));
+const MODEL: (&str, &str) = ("synthetic.json", include_str!("../../../models/synthetic.json"));
 
 /// Arguments of `papertrader demo`.
 #[derive(Clone, Debug, Args)]
