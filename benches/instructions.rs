@@ -7,14 +7,16 @@ mod common;
 
 use common::{Frames, Nobody, Parsed, captures, stand_in_model, synthetic};
 use papertrader::base::clock::Clock;
-use papertrader::engine::latency::{EngineStamps, Recorder, STAGES_EVERY, UNSTAMPED, recorder};
+use papertrader::engine::latency::{EngineStamps, Recorder, STAGES_EVERY, recorder};
 use papertrader::engine::status::Status;
 use papertrader::engine::{Engine, Outputs};
 use papertrader::execution::simulator::SimulatorSettings;
 use papertrader::feed::coinbase::level2::Parser;
-use papertrader::feed::intake::{Arrival, Intake, Publish, ScaleRule};
+use papertrader::feed::intake::{Arrival, Intake, ScaleRule};
 use papertrader::market::book::Book;
+use papertrader::market::event::UNSTAMPED;
 use papertrader::market::event::{Event, FrameHead, FrameKind};
+use papertrader::market::publish::Publish;
 use papertrader::market::units::Scale;
 use papertrader::strategy::features::{FeatureSet, SEED, Weights};
 use rtrb::RingBuffer;

@@ -10,13 +10,15 @@ mod twin;
 
 use common::{Frames, Nobody, captures, median, rounds, shared_data, spread, stand_in_model, synthetic};
 use papertrader::base::clock::Clock;
-use papertrader::engine::latency::{Tables, UNMEASURED, recorder};
+use papertrader::engine::latency::{Tables, recorder};
 use papertrader::engine::observation::Observation;
 use papertrader::engine::status::Status;
 use papertrader::engine::{Engine, Outputs};
 use papertrader::execution::simulator::{SimulatorSettings, Trade};
 use papertrader::feed::intake::{Arrival, Intake, ScaleRule};
-use papertrader::strategy::model::{Model, logit_of, probability};
+use papertrader::market::event::UNMEASURED;
+use papertrader::statistics::logistic::{logit_of, probability};
+use papertrader::strategy::model::Model;
 use rtrb::{Consumer, RingBuffer};
 use std::error::Error;
 use std::hint::black_box;

@@ -7,9 +7,9 @@ mod common;
 
 use common::{median, rounds};
 use papertrader::base::cores;
-use papertrader::feed::intake::Publish;
 use papertrader::handoff::{RING_EVENTS, Wait, handoff};
 use papertrader::market::event::{Event, FrameHead, FrameKind};
+use papertrader::market::publish::Publish;
 use papertrader::market::units::{Scale, Side};
 use papertrader::profile::ping_pong_ns;
 use std::thread;

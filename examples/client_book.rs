@@ -6,13 +6,14 @@
 use clap::Parser;
 use papertrader::engine::status::Status;
 use papertrader::feed::backoff::Backoff;
-use papertrader::feed::intake::{EngineGone, Publish, ScaleRule};
+use papertrader::feed::intake::ScaleRule;
 use papertrader::feed::live::{LiveFeed, LiveSettings};
 use papertrader::feed::vitals::Patience;
 use papertrader::feed::wire::{Connector, WireConfig};
 use papertrader::handoff::Wait;
 use papertrader::market::book::{Book, BookState};
 use papertrader::market::event::{Event, Fault, FrameHead, FrameKind};
+use papertrader::market::publish::{EngineGone, Publish};
 use papertrader::market::units::Decimal;
 use papertrader::run::session::Feed;
 use std::error::Error;

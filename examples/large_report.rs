@@ -19,7 +19,7 @@ use papertrader::report::run_file::{
 use papertrader::report::trades::{TradeNumbers, TradeTable};
 use papertrader::run::observe::Collector;
 use papertrader::run::trade_log::TradeLog;
-use papertrader::strategy::model::logit_of;
+use papertrader::statistics::logistic::logit_of;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
 use std::error::Error;

@@ -5,9 +5,10 @@ mod common;
 use common::shared_data;
 use papertrader::base::clock::Clock;
 use papertrader::capture::{CaptureReader, Item};
-use papertrader::feed::intake::{Arrival, EngineGone, Intake, Publish, ScaleRule, Taken};
+use papertrader::feed::intake::{Arrival, Intake, ScaleRule, Taken};
 use papertrader::market::book::{Book, Level, TOP_LEVELS};
 use papertrader::market::event::{Event, FrameHead, FrameKind};
+use papertrader::market::publish::{EngineGone, Publish};
 use papertrader::market::units::{Scale, Side};
 use std::collections::BTreeMap;
 

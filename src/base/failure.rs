@@ -1,6 +1,6 @@
 //! How a command fails: what it says and with which code it exits.
 
-use crate::report::OneLine;
+use crate::base::one_line::OneLine;
 use std::error::Error;
 use std::fmt::{self, Write};
 use std::process::ExitCode;

@@ -1,85 +1,18 @@
 //! Records what a live session receives, on a thread that cannot slow the hot ones.
 //!
-//! The feed copies each message into a bounded ring of bytes and goes on. If the ring is full the *recording* has a gap,
-//! which is counted and marked in its place; the session loses nothing.
+//! The messages come over a [`Tape`], which never makes the feed wait.
 
-use crate::base::clock::wall_ns;
 use crate::capture::{CaptureError, CaptureWriter, Control};
+use crate::feed::tape::{Found, IDLE, Record, Tape, TapeReader, tape};
 use crate::market::event::Fault;
-use rtrb::{Consumer, Producer, RingBuffer};
-use std::io::Read;
 use std::path::Path;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// Bytes that wait to be recorded at most: many snapshots, or seconds of the busiest market.
 const RING_BYTES: usize = 32 << 20;
-/// How long the recording thread sleeps when there is nothing to record.
-const IDLE: Duration = Duration::from_millis(5);
 /// How long a recorded frame may stay in the process's memory.
 const FLUSH_AFTER: Duration = Duration::from_millis(500);
-
-/// What stands before each record in the ring: receive time, kind, connection or lost frames, payload length.
-const HEAD_BYTES: usize = 8 + 1 + 8 + 4;
-
-/// A record of the ring besides its payload.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Frame,
-    Connected,
-    /// With the fault's number plus 1; the payload says the cause.
-    Disconnected(u8),
-    Gap,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Head {
-    ts_recv_ns: i64,
-    kind: Kind,
-    /// The connection, or the frames lost.
-    count: u64,
-    payload_bytes: u32,
-}
-
-impl Head {
-    fn encode(self) -> [u8; HEAD_BYTES] {
-        let mut bytes = [0; HEAD_BYTES];
-        bytes[..8].copy_from_slice(&self.ts_recv_ns.to_le_bytes());
-        bytes[8] = match self.kind {
-            Kind::Frame => 0,
-            Kind::Connected => 1,
-            Kind::Gap => 2,
-            Kind::Disconnected(fault) => 3 + fault,
-        };
-        bytes[9..17].copy_from_slice(&self.count.to_le_bytes());
-        bytes[17..].copy_from_slice(&self.payload_bytes.to_le_bytes());
-        bytes
-    }
-
-    fn decode(bytes: &[u8; HEAD_BYTES]) -> Self {
-        let word = |at: usize| bytes[at..at + 8].try_into().expect("eight bytes");
-        Self {
-            ts_recv_ns: i64::from_le_bytes(word(0)),
-            kind: match bytes[8] {
-                0 => Kind::Frame,
-                1 => Kind::Connected,
-                2 => Kind::Gap,
-                more => Kind::Disconnected(more - 3),
-            },
-            count: u64::from_le_bytes(word(9)),
-            payload_bytes: u32::from_le_bytes(bytes[17..].try_into().expect("four bytes")),
-        }
-    }
-}
-
-/// The feed's end.
-#[derive(Debug)]
-pub struct Tape {
-    ring: Producer<u8>,
-    /// Frames lost since the last record that found room.
-    lost: u64,
-    connection: u64,
-}
 
 /// The recording thread.
 #[derive(Debug)]
@@ -108,81 +41,12 @@ pub fn start(path: &Path) -> Result<(Tape, Recording), CaptureError> {
 
 fn start_with(path: &Path, ring_bytes: usize) -> Result<(Tape, Recording), CaptureError> {
     let capture = CaptureWriter::create(path)?;
-    let (ring, taken) = RingBuffer::new(ring_bytes);
+    let (tape, reader) = tape(ring_bytes);
     let thread = thread::Builder::new()
         .name("recorder".into())
-        .spawn(move || write(capture, taken))
+        .spawn(move || write(capture, reader))
         .map_err(|source| CaptureError::Write { path: path.into(), source })?;
-    Ok((Tape { ring, lost: 0, connection: 0 }, Recording { thread }))
-}
-
-impl Tape {
-    /// Records a message.
-    #[inline]
-    pub fn frame(&mut self, ts_recv_ns: i64, frame: &[u8]) {
-        let recorded = self.make_up_gap(ts_recv_ns) && self.push(ts_recv_ns, Kind::Frame, 0, frame);
-        self.lost += u64::from(!recorded);
-    }
-
-    /// Records that a connection was made.
-    pub fn connected(&mut self, ts_recv_ns: i64) {
-        self.connection += 1;
-        self.control(ts_recv_ns, Kind::Connected, "");
-    }
-
-    /// Records that the connection ended.
-    pub fn disconnected(&mut self, ts_recv_ns: i64, fault: Fault, cause: &str) {
-        self.control(ts_recv_ns, Kind::Disconnected(fault as u8), cause);
-    }
-
-    /// Control records are rare and a recording without them would replay differently: they wait for room, a moment.
-    fn control(&mut self, ts_recv_ns: i64, kind: Kind, text: &str) {
-        let started = Instant::now();
-        while !(self.make_up_gap(ts_recv_ns) && self.push(ts_recv_ns, kind, self.connection, text.as_bytes())) {
-            if self.ring.is_abandoned() || started.elapsed() > FLUSH_AFTER {
-                // A replay must not run over its place: the gap that stands there instead makes the book invalid too.
-                self.lost += 1;
-                return;
-            }
-            thread::sleep(IDLE);
-        }
-    }
-
-    /// Records the gap, if there is one. False if there is still no room for it.
-    #[inline]
-    fn make_up_gap(&mut self, ts_recv_ns: i64) -> bool {
-        if self.lost > 0 {
-            if !self.push(ts_recv_ns, Kind::Gap, self.lost, &[]) {
-                return false;
-            }
-            self.lost = 0;
-        }
-        true
-    }
-
-    #[inline]
-    fn push(&mut self, ts_recv_ns: i64, kind: Kind, count: u64, payload: &[u8]) -> bool {
-        let bytes = HEAD_BYTES + payload.len();
-        if self.ring.cached_slots() < bytes && self.ring.slots() < bytes {
-            return false;
-        }
-        // Messages are at most 64 MiB.
-        let head = Head { ts_recv_ns, kind, count, payload_bytes: payload.len() as u32 };
-        let room = "there is room: only this thread fills the ring";
-        self.ring.push_entire_slice(&head.encode()).expect(room);
-        self.ring.push_entire_slice(payload).expect(room);
-        true
-    }
-}
-
-impl Drop for Tape {
-    /// Marks what was lost at the very end, too: nothing comes after it that would.
-    fn drop(&mut self) {
-        let started = Instant::now();
-        while !self.make_up_gap(wall_ns()) && !self.ring.is_abandoned() && started.elapsed() < FLUSH_AFTER {
-            thread::sleep(IDLE);
-        }
-    }
+    Ok((tape, Recording { thread }))
 }
 
 impl Recording {
@@ -197,68 +61,53 @@ impl Recording {
     }
 }
 
-/// Reads exactly so many bytes of a record; false when the feed has gone in its middle.
-fn take(ring: &mut Consumer<u8>, into: &mut [u8]) -> bool {
-    while ring.slots() < into.len() {
-        if ring.is_abandoned() && ring.slots() < into.len() {
-            return false;
-        }
-        thread::sleep(IDLE);
-    }
-    ring.read_exact(into).is_ok()
-}
-
-fn write(mut capture: CaptureWriter, mut ring: Consumer<u8>) -> (Recorded, Option<CaptureError>) {
+fn write(mut capture: CaptureWriter, mut tape: TapeReader) -> (Recorded, Option<CaptureError>) {
     let mut recorded = Recorded::default();
-    let mut head = [0; HEAD_BYTES];
-    let mut payload = Vec::new();
-    let mut flushed = Instant::now();
-    let mut work = || -> Result<(), CaptureError> {
-        loop {
-            while ring.slots() < HEAD_BYTES {
-                if ring.is_abandoned() && ring.slots() < HEAD_BYTES {
-                    return Ok(());
-                }
-                if flushed.elapsed() >= FLUSH_AFTER {
-                    capture.flush()?;
-                    flushed = Instant::now();
-                }
-                thread::sleep(IDLE);
-            }
-            if !take(&mut ring, &mut head) {
-                return Ok(());
-            }
-            let Head { ts_recv_ns, kind, count, payload_bytes } = Head::decode(&head);
-            payload.resize(payload_bytes as usize, 0);
-            if !take(&mut ring, &mut payload) {
-                return Ok(());
-            }
-            match kind {
-                Kind::Frame => {
-                    capture.frame(ts_recv_ns, &payload)?;
-                    recorded.frames += 1;
-                    recorded.bytes += payload.len() as u64;
-                }
-                Kind::Connected => capture.control(ts_recv_ns, &Control::Connected { connection: count })?,
-                Kind::Gap => {
-                    capture.control(ts_recv_ns, &Control::Gap { frames: count })?;
-                    recorded.lost += count;
-                }
-                Kind::Disconnected(fault) => {
-                    let fault = Fault::ALL.get(usize::from(fault)).map_or("", |fault| fault.name()).into();
-                    let cause = String::from_utf8_lossy(&payload).into_owned();
-                    capture.control(ts_recv_ns, &Control::Disconnected { connection: count, fault, cause })?;
-                }
-            }
-            if flushed.elapsed() >= FLUSH_AFTER {
-                capture.flush()?;
-                flushed = Instant::now();
-            }
-        }
-    };
-    let worked = work();
+    let worked = write_all(&mut capture, &mut tape, &mut recorded);
     let ended = worked.and_then(|()| capture.finish());
     (recorded, ended.err())
+}
+
+fn write_all(capture: &mut CaptureWriter, tape: &mut TapeReader, recorded: &mut Recorded) -> Result<(), CaptureError> {
+    let mut flushed = Instant::now();
+    loop {
+        match tape.take() {
+            Found::Record(ts_recv_ns, record) => write_record(capture, ts_recv_ns, record, recorded)?,
+            Found::Nothing => thread::sleep(IDLE),
+            Found::End => return Ok(()),
+        }
+        if flushed.elapsed() >= FLUSH_AFTER {
+            capture.flush()?;
+            flushed = Instant::now();
+        }
+    }
+}
+
+fn write_record(
+    capture: &mut CaptureWriter,
+    ts_recv_ns: i64,
+    record: Record<'_>,
+    recorded: &mut Recorded,
+) -> Result<(), CaptureError> {
+    match record {
+        Record::Frame(frame) => {
+            capture.frame(ts_recv_ns, frame)?;
+            recorded.frames += 1;
+            recorded.bytes += frame.len() as u64;
+            Ok(())
+        }
+        Record::Connected { connection } => capture.control(ts_recv_ns, &Control::Connected { connection }),
+        Record::Gap { frames } => {
+            capture.control(ts_recv_ns, &Control::Gap { frames })?;
+            recorded.lost += frames;
+            Ok(())
+        }
+        Record::Disconnected { connection, fault, cause } => {
+            let fault = fault.map_or("", Fault::name).into();
+            let cause = String::from_utf8_lossy(cause).into_owned();
+            capture.control(ts_recv_ns, &Control::Disconnected { connection, fault, cause })
+        }
+    }
 }
 
 #[cfg(test)]
@@ -311,32 +160,6 @@ mod tests {
                 ]
             );
         }
-    }
-
-    #[test]
-    fn a_full_ring_makes_a_marked_gap_and_never_waits() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a");
-        let (ring, taken) = RingBuffer::new(100);
-        let mut tape = Tape { ring, lost: 0, connection: 0 };
-        // Nobody takes anything meanwhile.
-        for ts_recv_ns in 0..5 {
-            tape.frame(ts_recv_ns, &[b'x'; 20]);
-        }
-        assert_eq!(tape.lost, 3);
-        let capture = CaptureWriter::create(&path).unwrap();
-        let writing = thread::spawn(move || write(capture, taken));
-        while tape.ring.slots() < 100 {
-            thread::sleep(Duration::from_millis(1));
-        }
-        tape.frame(9, b"{}");
-        drop(tape);
-        let (recorded, error) = writing.join().unwrap();
-        assert!(error.is_none());
-        assert_eq!(recorded, Recorded { frames: 3, bytes: 42, lost: 3 });
-        let times: Vec<i64> = lines(&path).iter().map(|(ts_recv_ns, _)| *ts_recv_ns).collect();
-        assert_eq!(times, [0, 1, 9, 9]);
-        assert_eq!(lines(&path)[2].1, Err(Control::Gap { frames: 3 }));
     }
 
     #[test]

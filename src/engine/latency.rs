@@ -5,7 +5,7 @@
 //! histograms of nanoseconds, sums them up and writes them out.
 
 use crate::base::clock::Clock;
-use crate::market::event::FrameHead;
+use crate::market::event::{FrameHead, UNMEASURED, UNSTAMPED};
 use hdrhistogram::Histogram;
 use rtrb::{Consumer, Producer, RingBuffer};
 use std::time::Duration;
@@ -19,12 +19,6 @@ const SETS: usize = 3;
 /// Frames whose sequence number is a multiple of it are stamped at every stage, the others when they are received and when
 /// the decision is made: a stamp costs some ten nanoseconds, and six a frame would be a tenth of the path.
 pub const STAGES_EVERY: u64 = 32;
-/// In place of a stamp that is not taken; in place of a frame's publish stamp: its stages are not stamped.
-pub const UNSTAMPED: u64 = 0;
-
-/// In place of a frame's receive stamp: its latencies are not recorded, and no stamps are taken.
-pub const UNMEASURED: u64 = u64::MAX;
-
 /// A part of a frame's way, from one stamp to the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {

@@ -18,7 +18,7 @@ const ROW_RING: usize = 1 << 16;
 pub struct Evaluation {
     /// The model's log-odds.
     pub logit: f64,
-    /// The stamp of the decision; [`crate::engine::latency::UNSTAMPED`] for a frame whose latencies are not recorded.
+    /// The stamp of the decision; [`crate::market::event::UNSTAMPED`] for a frame whose latencies are not recorded.
     pub decided: u64,
 }
 

@@ -6,8 +6,9 @@
 use super::coinbase::level2::{BookPart, Channel, LevelError, Malformed, Message, Parser};
 use super::coinbase::sequence::Sequence;
 use crate::base::clock::Clock;
-use crate::engine::latency::{STAGES_EVERY, UNMEASURED, UNSTAMPED};
-use crate::market::event::{Event, Fault, FaultCounts, FrameHead, FrameKind};
+use crate::engine::latency::STAGES_EVERY;
+use crate::market::event::{Event, Fault, FaultCounts, FrameHead, FrameKind, UNMEASURED, UNSTAMPED};
+use crate::market::publish::{EngineGone, Publish};
 use crate::market::units::{Decimal, Scale};
 
 /// Room for a frame's levels that is there from the start; larger frames, as snapshots are, enlarge it.
@@ -17,20 +18,6 @@ const LEVELS_RESERVED: usize = 1 << 14;
 pub const FRAME_LEVELS_MAX: usize = 1 << 20;
 /// Fault notes that are kept for the report.
 const NOTES_MAX: usize = 64;
-
-/// Where frames go: the ring to the engine's thread, or the engine itself.
-pub trait Publish {
-    /// Hands over a frame whole.
-    ///
-    /// # Errors
-    /// Nobody takes frames any more.
-    fn publish(&mut self, head: &FrameHead, levels: &[Event]) -> Result<(), EngineGone>;
-}
-
-/// The engine has ended and takes no more frames.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the engine has ended")]
-pub struct EngineGone;
 
 /// When a message came; the stamps are raw readings of the [`Clock`].
 #[derive(Clone, Copy, Debug)]

@@ -3,14 +3,15 @@
 use super::backoff::Backoff;
 use super::coinbase::auth::Credentials;
 use super::coinbase::subscription;
-use super::intake::{Arrival, EngineGone, FaultNote, Intake, IntakeCounts, Publish, ScaleRule, Taken};
+use super::intake::{Arrival, FaultNote, Intake, IntakeCounts, ScaleRule, Taken};
+use super::tape::Tape;
 use super::vitals::{Patience, Vitals};
 use super::wire::{Connector, Received, Wire, WireError};
 use crate::base::clock::{Clock, wall_ns};
-use crate::capture::recording::Tape;
 use crate::engine::status::Status;
 use crate::handoff::Wait;
 use crate::market::event::Fault;
+use crate::market::publish::{EngineGone, Publish};
 use crate::market::units::Scale;
 use crate::run::session::Feed;
 use crossbeam_channel::Sender;

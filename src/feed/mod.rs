@@ -4,5 +4,6 @@ pub mod backoff;
 pub mod coinbase;
 pub mod intake;
 pub mod live;
+pub mod tape;
 pub mod vitals;
 pub mod wire;

@@ -3,8 +3,8 @@
 //! A frame's events are published by one commit and taken as one chunk. A frame larger than the whole ring passes in
 //! pieces and is still one frame to the engine. The feed never drops: when the ring is full it waits, and counts the wait.
 
-use crate::feed::intake::{EngineGone, Publish};
 use crate::market::event::{Event, FrameHead, HEAD_EVENTS};
+use crate::market::publish::{EngineGone, Publish};
 use rtrb::{Consumer, Producer, RingBuffer};
 use std::sync::Arc;
 use std::time::{Duration, Instant};

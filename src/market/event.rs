@@ -199,13 +199,19 @@ pub struct FrameHead {
     pub ts_recv_ns: i64,
     /// The venue's clock in the message's envelope, Unix nanoseconds; 0 where it said nothing readable.
     pub ts_event_ns: i64,
-    /// The read that completed the message returned; [`UNMEASURED`](crate::engine::latency::UNMEASURED) where latencies are not recorded.
+    /// The read that completed the message returned; [`UNMEASURED`] where latencies are not recorded.
     pub received: u64,
     /// Transport decoding (TLS, websocket, capture line) is done.
     pub decoded: u64,
-    /// Parsed, and about to be visible to the engine; [`UNSTAMPED`](crate::engine::latency::UNSTAMPED) where stages are not stamped.
+    /// Parsed, and about to be visible to the engine; [`UNSTAMPED`] where stages are not stamped.
     pub published: u64,
 }
+
+/// In place of a stamp that is not taken; in place of a frame's publish stamp: its stages are not stamped.
+pub const UNSTAMPED: u64 = 0;
+
+/// In place of a frame's receive stamp: its latencies are not recorded, and no stamps are taken.
+pub const UNMEASURED: u64 = u64::MAX;
 
 /// Events that encode a [`FrameHead`].
 pub const HEAD_EVENTS: usize = 4;

@@ -2,4 +2,5 @@
 
 pub mod book;
 pub mod event;
+pub mod publish;
 pub mod units;

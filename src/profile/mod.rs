@@ -10,11 +10,12 @@
 use crate::base::clock::Clock;
 use crate::base::cores::{self, CoresError};
 use crate::capture::{CaptureError, CaptureReader, Item};
-use crate::engine::latency::UNMEASURED;
 use crate::engine::status::Status;
 use crate::feed::coinbase::level2::{BookPart, Parser};
-use crate::feed::intake::{Arrival, Intake, IntakeCounts, Publish, ScaleRule};
+use crate::feed::intake::{Arrival, Intake, IntakeCounts, ScaleRule};
 use crate::market::event::FrameKind;
+use crate::market::event::UNMEASURED;
+use crate::market::publish::Publish;
 use crate::market::units::Scale;
 use crate::run::session::Feed;
 use crossbeam_utils::CachePadded;
@@ -353,11 +354,12 @@ impl Noise {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::latency::{STAGES_EVERY, UNSTAMPED};
+    use crate::engine::latency::STAGES_EVERY;
     use crate::exchange::market::{MarketConfig, SyntheticMarket};
     use crate::exchange::message::{L2Kind, l2_data};
-    use crate::feed::intake::EngineGone;
+    use crate::market::event::UNSTAMPED;
     use crate::market::event::{Event, FrameHead};
+    use crate::market::publish::EngineGone;
     use std::io::Write;
 
     /// A capture with `updates` updates behind a snapshot, and one snapshot more.

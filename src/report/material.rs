@@ -1,8 +1,9 @@
 //! Everything that a report of a run is made from: its trade log, and what lies beside it.
 
-use super::run_file::{RunFile, StageFacts};
+use super::run_file::RunFile;
 use super::trades::{TradeNumbers, TradeTable, TradesError};
 use crate::run::latency_log::LatencyLog;
+use crate::run::stage_facts::StageFacts;
 use std::path::{Path, PathBuf};
 
 /// A run, read back.

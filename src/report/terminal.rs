@@ -1,13 +1,13 @@
 //! The report on standard output.
 
 use crate::base::cores::Pins;
+use crate::base::one_line::OneLine;
 use crate::cli::TradingSettings;
 use crate::engine::EngineReport;
 use crate::engine::latency::{STAGES_EVERY, Stage, StageTable};
 use crate::feed::intake::{FaultNote, IntakeCounts};
 use crate::market::event::FaultCounts;
 use crate::market::units::Decimal;
-use crate::report::OneLine;
 use crate::report::material::Material;
 use crate::report::summary::Summary;
 use crate::run::session::SessionReport;

@@ -1,8 +1,8 @@
 //! Rows of values after each frame of the book, each with what the mid did over the horizon.
 
-use crate::feed::intake::{EngineGone, Publish};
 use crate::market::book::{Book, Follower};
 use crate::market::event::{Event, FrameHead, FrameKind};
+use crate::market::publish::{EngineGone, Publish};
 use crate::market::units::Scale;
 use crate::statistics::labels::{Change, DoubleMid};
 use crate::strategy::features::{FeatureSet, NoFeatures};

@@ -4,8 +4,8 @@ use super::economics::{Closed, Economics};
 use super::scoring::{By, Contestant, Part, Rules};
 use crate::statistics::bootstrap::{Cells, Interval, interval, resample};
 use crate::statistics::labels::{Ties, Weight};
+use crate::statistics::logistic::logit_of;
 use crate::statistics::metrics::{Metric, Ranking, Tally, Values};
-use crate::strategy::model::logit_of;
 use serde::Serialize;
 
 /// A figure with its interval.

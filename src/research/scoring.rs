@@ -9,8 +9,9 @@ use crate::market::book::Book;
 use crate::market::units::Scale;
 use crate::statistics::bootstrap::BootstrapSettings;
 use crate::statistics::labels::{DoubleMid, Ties};
+use crate::statistics::logistic::logit_of;
 use crate::strategy::features::{FeatureSet, NoFeatures};
-use crate::strategy::model::{Model, logit_of};
+use crate::strategy::model::Model;
 
 /// Somebody who gives probabilities.
 #[derive(Clone, Debug)]

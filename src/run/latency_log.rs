@@ -1,7 +1,7 @@
 //! `RUN.hlog` read back: the whole way's latency over time and, where nothing else tells them, every stage's figures.
 
 use crate::engine::latency::{RANGE_NS_MAX, Stage, StageTimes};
-use crate::report::run_file::StageFacts;
+use crate::run::stage_facts::StageFacts;
 use data_encoding::BASE64;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::Deserializer;

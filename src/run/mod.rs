@@ -3,5 +3,6 @@
 pub mod latency_log;
 pub mod observe;
 pub mod session;
+pub mod stage_facts;
 pub mod trade_log;
 pub mod writer;

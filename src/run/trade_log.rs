@@ -1,7 +1,7 @@
 //! The trade log: one CSV row per closed trade, the original program's columns first.
 
 use crate::execution::simulator::Trade;
-use crate::strategy::model::probability;
+use crate::statistics::logistic::probability;
 use serde::Serialize;
 use std::io::{self, Write};
 

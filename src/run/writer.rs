@@ -7,7 +7,7 @@ use crate::engine::status::Status;
 use crate::execution::simulator::Trade;
 use crate::run::observe::{Collector, Observed};
 use crate::run::trade_log::TradeLog;
-use crate::strategy::model::probability;
+use crate::statistics::logistic::probability;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};

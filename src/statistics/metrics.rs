@@ -1,7 +1,7 @@
 //! How good probabilities are: sums over rows from which every figure follows, and the area under the ROC curve.
 
 use super::labels::{Ties, Weight};
-use crate::strategy::model::probability;
+use crate::statistics::logistic::probability;
 use serde::Serialize;
 
 /// Reliability bins, equally wide.
@@ -224,7 +224,7 @@ impl Ranking {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::strategy::model::logit_of;
+    use crate::statistics::logistic::logit_of;
     use proptest::prelude::*;
 
     /// Every pair of an up and a not-up, one by one.

@@ -2,4 +2,5 @@
 
 pub mod bootstrap;
 pub mod labels;
+pub mod logistic;
 pub mod metrics;

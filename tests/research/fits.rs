@@ -5,8 +5,9 @@ use crate::support::{Rows, rows, synthetic};
 use papertrader::research::fit::{Design, fit};
 use papertrader::research::scaler::Scaler;
 use papertrader::statistics::labels::Ties;
+use papertrader::statistics::logistic::probability;
 use papertrader::strategy::features::SEED;
-use papertrader::strategy::model::{Model, probability};
+use papertrader::strategy::model::Model;
 use serde_json::Value;
 use std::fs;
 

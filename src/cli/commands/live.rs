@@ -18,7 +18,7 @@ use crate::report::publish::publish;
 use crate::report::terminal::{Run, RunReport};
 use crate::run::session;
 use crate::run::writer::RunFiles;
-use crate::strategy::model::probability;
+use crate::statistics::logistic::probability;
 use clap::Args;
 use crossbeam_channel::{Receiver, bounded};
 use std::path::{Path, PathBuf};

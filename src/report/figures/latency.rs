@@ -4,7 +4,7 @@ use crate::engine::latency::Stage;
 use crate::report::chart::axis::extent;
 use crate::report::chart::{Axis, Figure, Ink, Mark, Panel, Slot};
 use crate::report::material::Material;
-use crate::report::run_file::StageFacts;
+use crate::run::stage_facts::StageFacts;
 
 pub fn figures(material: &Material) -> Vec<Slot> {
     vec![percentiles(material), over_time(material)]

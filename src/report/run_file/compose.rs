@@ -3,7 +3,7 @@
 use super::*;
 use crate::base::clock::wall_ns;
 use crate::base::cores::Pins;
-use crate::engine::latency::{Stage, StageTable, StageTimes};
+use crate::engine::latency::{Stage, StageTable};
 use crate::feed::intake::{FaultNote, IntakeCounts};
 use crate::market::event::FaultCounts;
 use crate::market::units::Decimal;
@@ -13,8 +13,6 @@ use crate::run::session::SessionReport;
 
 /// Fault notes that are kept.
 const NOTES_MAX: usize = 10;
-/// Steps of a percentile curve per halving of the distance to 1, as HdrHistogram's tools have it.
-const CURVE_STEPS: u32 = 5;
 
 impl RunFile<TradeNumbers> {
     /// Of a run that has ended, `fault` being what ended it if that was one.
@@ -173,27 +171,4 @@ fn timing<O>(run: &Run<'_>, session: &SessionReport<O>, latency: Option<&StageTa
 
 fn stage_facts(table: &StageTable) -> impl Iterator<Item = StageFacts> + '_ {
     Stage::ALL.into_iter().map(|stage| StageFacts::of(stage, table.stage(stage)))
-}
-
-impl StageFacts {
-    /// A stage's figures.
-    pub fn of(stage: Stage, times: &StageTimes) -> Self {
-        let curve = times.histogram.iter_quantiles(CURVE_STEPS);
-        Self {
-            stage: stage.tag().into(),
-            name: stage.name().into(),
-            count: times.count(),
-            out_of_range: times.out_of_range,
-            min_ns: times.min_ns(),
-            p50_ns: times.quantile_ns(0.5),
-            p90_ns: times.quantile_ns(0.9),
-            p99_ns: times.quantile_ns(0.99),
-            p99_9_ns: times.quantile_ns(0.999),
-            p99_99_ns: times.quantile_ns(0.9999),
-            max_ns: times.max_ns,
-            curve: curve
-                .map(|step| (step.quantile_iterated_to(), step.value_iterated_to().min(times.max_ns)))
-                .collect(),
-        }
-    }
 }

@@ -5,6 +5,7 @@ mod json;
 
 use crate::base::output::{OutputError, write_file};
 use crate::run::observe::Observed;
+use crate::run::stage_facts::StageFacts;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io;
@@ -152,28 +153,6 @@ pub struct Counters {
     pub feed: FeedCounters,
     pub book: BookCounters,
     pub trading: TradingCounters,
-}
-
-/// A stage's latency.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[allow(missing_docs)]
-pub struct StageFacts {
-    /// The stage's tag in the interval log.
-    pub stage: String,
-    /// From which stamp to which.
-    pub name: String,
-    pub count: u64,
-    /// Beyond the histograms' range.
-    pub out_of_range: u64,
-    pub min_ns: u64,
-    pub p50_ns: u64,
-    pub p90_ns: u64,
-    pub p99_ns: u64,
-    pub p99_9_ns: u64,
-    pub p99_99_ns: u64,
-    pub max_ns: u64,
-    /// Quantile and nanoseconds, five steps per halving of the distance to 1.
-    pub curve: Vec<(f64, u64)>,
 }
 
 /// Everything that depends on when, where and how fast the run was.

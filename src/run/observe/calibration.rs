@@ -3,8 +3,8 @@
 //! `research`.
 
 use crate::statistics::labels::Ties;
+use crate::statistics::logistic::probability;
 use crate::statistics::metrics::{self, Metric, Tally};
-use crate::strategy::model::probability;
 use serde::{Deserialize, Serialize};
 
 /// Bins of probability, equally wide.

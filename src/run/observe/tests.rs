@@ -4,8 +4,8 @@ use crate::engine::observation::Evaluation;
 use crate::market::book::Level;
 use crate::market::units::Scale;
 use crate::statistics::labels::Ties;
+use crate::statistics::logistic::logit_of;
 use crate::statistics::metrics::Ranking;
-use crate::strategy::model::logit_of;
 use proptest::prelude::*;
 
 const SCALE: Scale = Scale { price_decimals: 1, size_decimals: 0 };

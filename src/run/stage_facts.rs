@@ -1,0 +1,52 @@
+//! What a run keeps of a stage's latency.
+
+use crate::engine::latency::{Stage, StageTimes};
+use serde::{Deserialize, Serialize};
+
+/// Steps of a percentile curve per halving of the distance to 1, as HdrHistogram's tools have it.
+const CURVE_STEPS: u32 = 5;
+
+/// A stage's latency.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct StageFacts {
+    /// The stage's tag in the interval log.
+    pub stage: String,
+    /// From which stamp to which.
+    pub name: String,
+    pub count: u64,
+    /// Beyond the histograms' range.
+    pub out_of_range: u64,
+    pub min_ns: u64,
+    pub p50_ns: u64,
+    pub p90_ns: u64,
+    pub p99_ns: u64,
+    pub p99_9_ns: u64,
+    pub p99_99_ns: u64,
+    pub max_ns: u64,
+    /// Quantile and nanoseconds, five steps per halving of the distance to 1.
+    pub curve: Vec<(f64, u64)>,
+}
+
+impl StageFacts {
+    /// A stage's figures.
+    pub fn of(stage: Stage, times: &StageTimes) -> Self {
+        let curve = times.histogram.iter_quantiles(CURVE_STEPS);
+        Self {
+            stage: stage.tag().into(),
+            name: stage.name().into(),
+            count: times.count(),
+            out_of_range: times.out_of_range,
+            min_ns: times.min_ns(),
+            p50_ns: times.quantile_ns(0.5),
+            p90_ns: times.quantile_ns(0.9),
+            p99_ns: times.quantile_ns(0.99),
+            p99_9_ns: times.quantile_ns(0.999),
+            p99_99_ns: times.quantile_ns(0.9999),
+            max_ns: times.max_ns,
+            curve: curve
+                .map(|step| (step.quantile_iterated_to(), step.value_iterated_to().min(times.max_ns)))
+                .collect(),
+        }
+    }
+}

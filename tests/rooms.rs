@@ -1,0 +1,213 @@
+//! The rooms of `src/` stand in one order, and a room imports only rooms below it: the compiler does not hold that, this
+//! does. Nor do files import in a circle.
+
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// From the top down, as in ARCHITECTURE.md.
+const ROOMS: [&str; 15] = [
+    "cli",
+    "report",
+    "research",
+    "profile",
+    "exchange",
+    "capture",
+    "feed",
+    "run",
+    "engine",
+    "strategy",
+    "execution",
+    "handoff",
+    "market",
+    "statistics",
+    "base",
+];
+
+/// The folders of `src/`, with the line that introduces each one in ARCHITECTURE.md.
+fn source() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+/// A path written in the code, from the crate's root on.
+#[derive(Debug, PartialEq, Eq)]
+struct Mention {
+    line: usize,
+    path: Vec<String>,
+}
+
+/// Whether `::` stands here.
+fn separates(tokens: &[TokenTree], at: usize) -> bool {
+    let colon = |at: usize| matches!(tokens.get(at), Some(TokenTree::Punct(mark)) if mark.as_char() == ':');
+    colon(at) && colon(at + 1)
+}
+
+/// What one token stream mentions, in the module `here`.
+fn mentions(tokens: TokenStream, here: &[String], found: &mut Vec<Mention>) {
+    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+    let mut at = 0;
+    while at < tokens.len() {
+        match &tokens[at] {
+            TokenTree::Ident(word) if word == "mod" => {
+                if let (Some(TokenTree::Ident(name)), Some(TokenTree::Group(body))) =
+                    (tokens.get(at + 1), tokens.get(at + 2))
+                {
+                    let inside: Vec<String> = here.iter().cloned().chain([name.to_string()]).collect();
+                    mentions(body.stream(), &inside, found);
+                    at += 3;
+                    continue;
+                }
+            }
+            TokenTree::Ident(word)
+                if ["crate", "super", "self"].iter().any(|root| word == root) && separates(&tokens, at + 1) =>
+            {
+                let mut path = if word == "crate" { Vec::new() } else { here.to_vec() };
+                if word == "super" {
+                    path.pop();
+                }
+                at = follow(&tokens, at + 3, path, found);
+                continue;
+            }
+            TokenTree::Group(group) => mentions(group.stream(), here, found),
+            _ => {}
+        }
+        at += 1;
+    }
+}
+
+/// Follows a path from its second segment on, into the braces of a `use`. Gives the place behind it.
+fn follow(tokens: &[TokenTree], mut at: usize, mut path: Vec<String>, found: &mut Vec<Mention>) -> usize {
+    loop {
+        match tokens.get(at) {
+            Some(TokenTree::Ident(word)) => {
+                if word == "super" {
+                    path.pop();
+                } else {
+                    path.push(word.to_string());
+                }
+                if !separates(tokens, at + 1) {
+                    found.push(Mention { line: word.span().start().line, path });
+                    return at + 1;
+                }
+                at += 3;
+            }
+            Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Brace => {
+                let inside: Vec<TokenTree> = group.stream().into_iter().collect();
+                for branch in inside.split(|token| matches!(token, TokenTree::Punct(mark) if mark.as_char() == ',')) {
+                    follow(branch, 0, path.clone(), found);
+                }
+                return at + 1;
+            }
+            // A glob.
+            Some(token) => {
+                found.push(Mention { line: token.span().start().line, path });
+                return at + 1;
+            }
+            None => return at,
+        }
+    }
+}
+
+/// A file of `src/`: its module, and what it mentions.
+struct File {
+    path: PathBuf,
+    module: Vec<String>,
+    mentions: Vec<Mention>,
+}
+
+fn module_of(file: &Path) -> Vec<String> {
+    let mut module: Vec<String> =
+        file.with_extension("").iter().map(|part| part.to_string_lossy().into_owned()).collect();
+    if module.last().is_some_and(|name| name == "mod") {
+        module.pop();
+    }
+    module
+}
+
+/// All files but `lib.rs` and `main.rs`, which stand above the rooms.
+fn files() -> Vec<File> {
+    let mut folders = vec![source()];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "rs") && path.parent() != Some(&source()) {
+                let relative = path.strip_prefix(source()).unwrap().to_path_buf();
+                let module = module_of(&relative);
+                let tokens: TokenStream = fs::read_to_string(&path).unwrap().parse().unwrap();
+                let mut found = Vec::new();
+                mentions(tokens, &module, &mut found);
+                files.push(File { path: relative, module, mentions: found });
+            }
+        }
+    }
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    files
+}
+
+/// The room's place from the top.
+fn place(room: &str) -> Option<usize> {
+    ROOMS.iter().position(|&name| name == room)
+}
+
+/// What is wrong with one mention, as a sentence that says what to do.
+fn complaint(from: &str, to: &str) -> Option<String> {
+    let (Some(here), Some(there)) = (place(from), place(to)) else {
+        return Some(format!(
+            "'{to}' is no room: put the module into a room, or give the new room its place in ROOMS and ARCHITECTURE.md"
+        ));
+    };
+    (there < here).then(|| {
+        format!(
+            "'{from}' stands below '{to}' and must not import it: move what is needed down to '{from}' or below, or pass it in \
+             as an argument or a trait of '{from}'"
+        )
+    })
+}
+
+#[test]
+fn a_room_imports_only_rooms_below_it() {
+    let mut complaints = Vec::new();
+    for file in files() {
+        for Mention { line, path } in &file.mentions {
+            if let Some(complaint) = path.first().and_then(|to| complaint(&file.module[0], to)) {
+                complaints.push(format!("src/{}:{line}: {complaint}", file.path.display()));
+            }
+        }
+    }
+    assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));
+}
+
+#[test]
+fn no_files_import_in_a_circle() {
+    let files = files();
+    let modules: BTreeMap<&[String], &File> = files.iter().map(|file| (&file.module[..], file)).collect();
+    let mut imports: BTreeMap<&Path, BTreeSet<&Path>> = BTreeMap::new();
+    for file in &files {
+        for mention in &file.mentions {
+            let target = (1..=mention.path.len()).rev().find_map(|length| modules.get(&mention.path[..length]));
+            // A module may name its own children.
+            if let Some(target) = target.filter(|target| !target.module.starts_with(&file.module)) {
+                imports.entry(&file.path).or_default().insert(&target.path);
+            }
+        }
+    }
+    // What imports nothing that is left is in no circle.
+    loop {
+        let done: Vec<&Path> = files
+            .iter()
+            .map(|file| &*file.path)
+            .filter(|path| imports.get(path).is_none_or(BTreeSet::is_empty))
+            .collect();
+        let before: usize = imports.values().map(BTreeSet::len).sum();
+        imports.values_mut().for_each(|targets| targets.retain(|target| !done.contains(target)));
+        imports.retain(|_, targets| !targets.is_empty());
+        if imports.values().map(BTreeSet::len).sum::<usize>() == before {
+            break;
+        }
+    }
+    assert!(imports.is_empty(), "these files import in a circle, or are imported by none outside one: {imports:#?}");
+}
