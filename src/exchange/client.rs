@@ -2,9 +2,9 @@
 
 use super::config::Limits;
 use super::connection::Connection;
-use super::feed::Product;
 use super::frame::MarketFrame;
 use super::message::{self, L2Kind};
+use super::product::Product;
 use super::send_log::SendLog;
 use super::stats::ExchangeStats;
 use crate::base::clock;

@@ -5,11 +5,11 @@
 //! something falls due; the last millisecond before that it sleeps by the clock, and spins the very last if asked to.
 
 use super::client::Client;
+use super::command::{Command, Commands};
 use super::config::{ExchangeConfig, ExchangeError};
 use super::connection::Connection;
 use super::faults::{FaultKind, FaultSpec, Occasion};
 use super::floor::Floor;
-use super::server::{Command, Commands};
 use super::stats::ExchangeStats;
 use super::tls::Certificates;
 use super::transport::Transport;

@@ -6,6 +6,7 @@ use super::frame::MarketFrame;
 use super::market::{MarketConfig, SyntheticMarket};
 use super::message::{self, L2Kind};
 use super::playback::Playback;
+use super::product::Product;
 use crate::base::clock;
 use crate::capture::CaptureError;
 use crate::market::units::Scale;
@@ -15,13 +16,6 @@ use std::time::{Duration, Instant};
 const DEFAULT_PRODUCT: &str = "BTC-USD";
 /// The mean rate that a synthetic market believes in when it runs as fast as it can.
 const MAX_PACE_FRAMES_PER_S: f64 = 200.0;
-
-/// One product that the exchange serves.
-#[derive(Debug)]
-pub(super) struct Product {
-    pub name: String,
-    pub depth: Depth,
-}
 
 /// The products and where their frames come from.
 pub(super) struct Feed {

@@ -15,6 +15,7 @@
 //! message alone.
 
 mod client;
+mod command;
 mod config;
 mod connection;
 mod depth;
@@ -29,6 +30,7 @@ pub mod fuzzing;
 pub mod market;
 pub mod message;
 mod playback;
+mod product;
 mod request;
 mod sabotage;
 mod send_log;

@@ -2,10 +2,10 @@
 
 use super::config::{ExchangeError, Pace};
 use super::depth::Depth;
-use super::feed::Product;
 use super::frame::MarketFrame;
 use super::market::LevelUpdate;
 use super::message::L2Kind;
+use super::product::Product;
 use crate::capture::{CaptureError, CaptureReader, Item};
 use crate::market::units::{DECIMALS_MAX, NumberError, Scale, Side, parse_count};
 use serde::Deserialize;

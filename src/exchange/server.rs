@@ -1,28 +1,19 @@
 //! Starts the exchange in a thread of its own and speaks with it.
 
+use super::command::Command;
 use super::config::{ExchangeConfig, ExchangeError};
 use super::depth::BookState;
 use super::event_loop::EventLoop;
 use super::faults::FaultSpec;
 use super::stats::ExchangeStats;
 use super::tls::Certificates;
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Sender, bounded};
 use mio::Waker;
 use std::net::SocketAddr;
 use std::thread::{self, JoinHandle};
 
 /// Questions that may wait; more wait with their askers.
 const COMMANDS_MAX: usize = 16;
-
-/// What the exchange's thread can be asked; each answer goes back over its channel.
-pub(super) enum Command {
-    Stats(Sender<ExchangeStats>),
-    Book(String, Sender<Option<BookState>>),
-    Pause(Sender<()>),
-    Resume(Sender<()>),
-    Inject(FaultSpec, Sender<Result<(), ExchangeError>>),
-    Stop,
-}
 
 /// A local exchange.
 pub struct Exchange;
@@ -148,6 +139,3 @@ impl Drop for RunningExchange {
         self.end();
     }
 }
-
-/// The receiving half of the commands.
-pub(super) type Commands = Receiver<Command>;
