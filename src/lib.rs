@@ -12,29 +12,38 @@
 //! Live sessions and replays differ only in where the messages come from ([`feed::wire`] or [`capture`]); what was
 //! recorded, trained or profiled is exactly what trades.
 
-// Words that everything uses.
-pub mod base;
-pub mod execution;
-pub mod market;
-pub mod run;
-pub mod statistics;
-pub mod strategy;
+// Each room imports only rooms below it (`tests/rooms.rs`).
 
-// From the wire to the ring.
-pub mod feed;
-pub mod handoff;
+// What people use.
+pub mod cli;
 
-// From the ring to the decision.
-pub mod engine;
+pub mod report;
 
-// Behind the hot path, and around it.
-pub mod capture;
+pub mod research;
+
 pub mod profile;
 
-// A market to connect to.
 pub mod exchange;
 
-// The program.
-pub mod cli;
-pub mod report;
-pub mod research;
+// From the wire to the ring.
+pub mod capture;
+
+pub mod feed;
+
+// From the ring to money, and what it leaves.
+pub mod run;
+
+pub mod engine;
+
+pub mod strategy;
+
+pub mod execution;
+
+pub mod handoff;
+
+// Words that everything uses.
+pub mod market;
+
+pub mod statistics;
+
+pub mod base;

@@ -5,6 +5,7 @@ pub mod figures;
 pub mod html;
 pub mod material;
 pub mod publish;
+pub mod research;
 pub mod run_file;
 pub mod summary;
 pub mod terminal;

@@ -2,7 +2,6 @@
 
 use crate::base::cores::Pins;
 use crate::base::one_line::OneLine;
-use crate::cli::TradingSettings;
 use crate::engine::EngineReport;
 use crate::engine::latency::{STAGES_EVERY, Stage, StageTable};
 use crate::feed::intake::{FaultNote, IntakeCounts};
@@ -11,6 +10,7 @@ use crate::market::units::Decimal;
 use crate::report::material::Material;
 use crate::report::summary::Summary;
 use crate::run::session::SessionReport;
+use crate::run::settings::TradingSettings;
 use crate::run::writer::RunFiles;
 use std::fmt::{self, Display, Formatter, Write};
 use std::path::Path;

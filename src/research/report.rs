@@ -1,10 +1,4 @@
-//! What training and evaluation have to say: one structure, shown on the terminal, as JSON and as a page.
-
-mod page;
-mod terminal;
-
-pub use page::page;
-pub use terminal::terminal;
+//! What training and evaluation have to say: one structure, which is shown on the terminal, as JSON and as a page.
 
 use super::evaluation::{ContestantReport, PartReport};
 use super::scoring::Rules;

@@ -3,6 +3,7 @@
 pub mod latency_log;
 pub mod observe;
 pub mod session;
+pub mod settings;
 pub mod stage_facts;
 pub mod trade_log;
 pub mod writer;

@@ -2,7 +2,7 @@
 
 use super::common::{fail, papertrader};
 use super::market::{Capture, Setup, imbalance_model};
-use papertrader::cli::CONFIG_BYTES_MAX;
+use papertrader::cli::config::CONFIG_BYTES_MAX;
 use papertrader::execution::simulator::LAG_MAX;
 use papertrader::feed::wire::{CA_BYTES_MAX, Connector, WireConfig};
 use papertrader::strategy::model::MODEL_BYTES_MAX;

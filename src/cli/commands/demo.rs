@@ -1,10 +1,10 @@
 //! `papertrader demo`: everything at once on one machine, with no network.
 
-use super::Interrupt;
 use super::exchange::parse_rate;
-use super::live::{ConnectionArgs, LiveSession, VENUE_URL};
+use super::live::LiveSession;
 use crate::base::failure::Failure;
-use crate::cli::{ResultArgs, ThreadArgs, TradingArgs, TradingSettings, parse_duration};
+use crate::cli::arguments::{ConnectionArgs, ResultArgs, ThreadArgs, TradingArgs, VENUE_URL, parse_duration};
+use crate::cli::interrupt::Interrupt;
 use crate::exchange::{Exchange, ExchangeConfig, Pace, SourceConfig, TlsFiles};
 use crate::feed::intake::ScaleRule;
 use crate::strategy::model::ModelFile;
@@ -47,7 +47,7 @@ pub fn run(args: &DemoArgs) -> Result<(), Failure> {
     let interrupt = Interrupt::watch()?;
     let product = "BTC-USD";
     let files = args.results.files(product)?;
-    let mut trading = TradingSettings::new(&trading_args(args, &files.csv)?, &args.threads)?.for_a_socket();
+    let mut trading = trading_args(args, &files.csv)?.settings(&args.threads)?.for_a_socket();
     trading.session.observe = !args.results.no_report;
     let ca_cert = files.csv.with_extension("ca.pem");
     let record = files.csv.with_extension("l2.zst");
@@ -97,7 +97,7 @@ fn trading_args(args: &DemoArgs, csv: &Path) -> Result<TradingArgs, Failure> {
         model,
         threshold: None,
         lag: None,
-        buy_amount: crate::cli::BUY_AMOUNT,
+        buy_amount: crate::cli::arguments::BUY_AMOUNT,
         fee_bps: 0.0,
         tick_size: None,
         lot_size: None,

@@ -1,10 +1,9 @@
 //! `papertrader evaluate`: model files side by side on captures.
 
-use super::Interrupt;
-use super::features::{SourceArgs, bar};
-use super::train::{ReportArgs, ReportFiles};
 use crate::base::failure::Failure;
-use crate::cli::{LAG_UPDATES, THRESHOLD, parse_threshold};
+use crate::cli::arguments::{LAG_UPDATES, ReportArgs, ReportFiles, SourceArgs, THRESHOLD, parse_threshold};
+use crate::cli::display::bar;
+use crate::cli::interrupt::Interrupt;
 use crate::research::report::Report;
 use crate::research::scoring::{By, Contestant, Rules, score};
 use crate::research::source::{Source, Watch, total_counts};

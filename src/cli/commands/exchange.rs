@@ -1,7 +1,8 @@
 //! `papertrader exchange`: a local exchange for everything that wants something real to connect to.
 
-use super::{Interrupt, print};
 use crate::base::failure::Failure;
+use crate::cli::display::print;
+use crate::cli::interrupt::Interrupt;
 use crate::exchange::faults::FaultSpec;
 use crate::exchange::{Exchange, ExchangeConfig, ExchangeStats, Pace, SourceConfig, TlsFiles};
 use clap::Args;

@@ -1,46 +1,18 @@
 //! `papertrader features`: what a model would see after each frame, as a table.
 
-use super::{Interrupt, print, warn};
 use crate::base::failure::Failure;
-use crate::feed::intake::ScaleRule;
-use crate::market::units::parse_step;
+use crate::cli::arguments::SourceArgs;
+use crate::cli::display::{bar, print, warn};
+use crate::cli::interrupt::Interrupt;
 use crate::research::dataset::FeatureRows;
 use crate::research::export::{ExportError, RowWriter};
 use crate::research::feature_list::parse_features;
-use crate::research::source::{RowShape, Source, Watch, total_counts};
+use crate::research::source::{RowShape, Watch, total_counts};
 use crate::statistics::labels::HORIZON_MAX;
 use crate::strategy::features::{CATALOGUE, Family, FeatureSet};
 use clap::Args;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Instant;
-
-/// Which captures rows come from, and how their numbers are read.
-#[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Captures")]
-pub struct SourceArgs {
-    /// Product [default: the first in the earliest capture]
-    #[arg(long, value_name = "NAME")]
-    pub product: Option<String>,
-    /// The price step, a power of ten such as 0.01 [default: what the captures need]
-    #[arg(long, value_name = "STEP", value_parser = parse_step)]
-    pub tick_size: Option<u8>,
-    /// The quantity step, a power of ten such as 0.00000001 [default: what the captures need]
-    #[arg(long, value_name = "STEP", value_parser = parse_step)]
-    pub lot_size: Option<u8>,
-}
-
-impl SourceArgs {
-    /// Opens the captures.
-    ///
-    /// # Errors
-    /// One cannot be read, or they do not belong together.
-    pub fn open(&self, captures: &[PathBuf]) -> Result<Source, Failure> {
-        let rule = ScaleRule { price_decimals: self.tick_size, size_decimals: self.lot_size };
-        Ok(Source::open(captures, self.product.as_deref(), rule)?)
-    }
-}
 
 /// Arguments of `papertrader features`.
 #[derive(Clone, Debug, Args)]
@@ -69,15 +41,6 @@ pub struct FeaturesArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub source: SourceArgs,
-}
-
-/// A bar over so many steps on standard error with the time left, if that is a terminal; else one that shows nothing.
-pub(super) fn bar(steps: u64, what: &'static str) -> ProgressBar {
-    let style =
-        ProgressStyle::with_template("{msg} {bar:30} {percent}%  {eta} left").expect("the template is well-formed");
-    let target =
-        if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    ProgressBar::with_draw_target(Some(steps), target).with_style(style).with_message(what)
 }
 
 /// The catalogue as text.

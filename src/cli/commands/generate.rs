@@ -1,8 +1,8 @@
 //! `papertrader generate`: a capture of the synthetic market.
 
-use super::Interrupt;
 use crate::base::failure::Failure;
 use crate::capture::CaptureWriter;
+use crate::cli::interrupt::Interrupt;
 use crate::exchange::market::{MarketConfig, SyntheticMarket};
 use crate::exchange::message::{self, L2Kind};
 use clap::Args;

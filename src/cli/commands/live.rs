@@ -1,22 +1,18 @@
 //! `papertrader live`: paper trading against the live feed.
 
-use super::{Interrupt, print, published, status_line, warn};
-use crate::base::clock::wall_ns;
+use super::published;
 use crate::base::failure::Failure;
 use crate::capture::CaptureError;
 use crate::capture::recording::{self, Recorded, Recording};
-use crate::cli::{ResultArgs, ThreadArgs, TradingArgs, TradingSettings, parse_duration};
+use crate::cli::arguments::{ConnectionArgs, ResultArgs, ThreadArgs, TradingArgs};
+use crate::cli::display::{print, status_line, warn};
+use crate::cli::interrupt::Interrupt;
 use crate::engine::status::Status;
-use crate::feed::backoff::Backoff;
-use crate::feed::coinbase::auth::Credentials;
-use crate::feed::intake::ScaleRule;
 use crate::feed::live::{LiveFeed, LiveOutcome, LiveSettings};
-use crate::feed::vitals::Patience;
-use crate::feed::wire::{Connector, WireConfig};
-use crate::handoff::Wait;
 use crate::report::publish::publish;
 use crate::report::terminal::{Run, RunReport};
 use crate::run::session;
+use crate::run::settings::TradingSettings;
 use crate::run::writer::RunFiles;
 use crate::statistics::logistic::probability;
 use clap::Args;
@@ -25,65 +21,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// The venue's market-data feed.
-pub const VENUE_URL: &str = "wss://advanced-trade-ws.coinbase.com";
 /// Notices that wait to be printed at most; more are dropped, the report counts all.
 const NOTICES: usize = 64;
-
-/// What to connect to.
-#[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Connection")]
-pub struct ConnectionArgs {
-    /// Product to subscribe to
-    #[arg(long, value_name = "NAME", default_value = "BTC-USD")]
-    pub product: String,
-    /// The feed
-    #[arg(long, value_name = "URL", default_value = VENUE_URL)]
-    pub url: String,
-    /// Trust the root certificates in this PEM file besides the public ones
-    #[arg(long, value_name = "FILE")]
-    pub ca_cert: Option<PathBuf>,
-    /// Allow ws:// to other machines
-    #[arg(long)]
-    pub allow_plaintext: bool,
-    /// How long to run: seconds, or 90s, 30m, 2h [default: until Ctrl-C]
-    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
-    pub duration: Option<Duration>,
-    /// Reconnect when the product is silent for so long although heartbeats come
-    #[arg(long, value_name = "TIME", default_value = "30", value_parser = parse_duration)]
-    pub stale_after: Duration,
-    /// Give up after so many failed attempts in a row [default: 5 before the first connection, then never]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub max_retries: Option<u32>,
-}
-
-impl ConnectionArgs {
-    /// Reads certificates and credentials and makes the settings of a live feed.
-    ///
-    /// # Errors
-    /// Any of them is bad.
-    pub fn settings(&self, rule: ScaleRule, wait: Wait) -> Result<LiveSettings, Failure> {
-        let config = WireConfig {
-            extra_ca: self.ca_cert.clone(),
-            allow_plaintext: self.allow_plaintext,
-            ..WireConfig::new(&self.url)
-        };
-        let connector = Connector::new(&config).map_err(Failure::input)?;
-        let credentials = Credentials::from_env().map_err(Failure::input)?;
-        Ok(LiveSettings {
-            connector,
-            product: self.product.clone(),
-            rule,
-            wait,
-            patience: Patience { stale_after: self.stale_after, ..Patience::default() },
-            duration: self.duration,
-            max_retries: self.max_retries,
-            credentials,
-            // Clients that lose the venue at the same moment must not come back at the same moment.
-            backoff: Backoff::new(wall_ns().unsigned_abs() ^ u64::from(std::process::id()) << 32),
-        })
-    }
-}
 
 /// Arguments of `papertrader live`.
 #[derive(Clone, Debug, Args)]
@@ -110,7 +49,7 @@ pub struct LiveArgs {
 /// # Errors
 /// Bad arguments, no connection, or files that cannot be written.
 pub fn run(args: &LiveArgs) -> Result<(), Failure> {
-    let mut trading = TradingSettings::new(&args.trading, &args.threads)?.for_a_socket();
+    let mut trading = args.trading.settings(&args.threads)?.for_a_socket();
     trading.session.observe = !args.results.no_report;
     let settings = args.connection.settings(args.trading.scale_rule(), trading.session.wait)?;
     let files = args.results.files(&args.connection.product)?;

@@ -1,11 +1,13 @@
 //! `papertrader profile`: the latency from a frame's due time to its decision, at fixed rates.
 
-use super::{Interrupt, published, warn};
+use super::published;
 use crate::base::clock::{Clock, Speed, wall_ns};
 use crate::base::cores::Pins;
 use crate::base::failure::Failure;
 use crate::capture::replay::Replay;
-use crate::cli::{ThreadArgs, TradingArgs, TradingSettings, parse_duration};
+use crate::cli::arguments::{ThreadArgs, TradingArgs, parse_duration};
+use crate::cli::display::warn;
+use crate::cli::interrupt::Interrupt;
 use crate::engine::latency::{STAGES_EVERY, Stage, StageTable, StageTimes};
 use crate::engine::status::Status;
 use crate::profile::{Feeder, Frames, Noise, NoiseMeter, ping_pong_ns};
@@ -44,7 +46,7 @@ pub struct ProfileArgs {
     #[arg(long, value_name = "FOLDER", default_value = "simulations")]
     pub out: PathBuf,
     /// Name of the files in it: NAME.json, and NAME.RATE.hgrm and the like; what is there is replaced
-    #[arg(long, value_name = "NAME", default_value = "profile", value_parser = crate::cli::parse_name)]
+    #[arg(long, value_name = "NAME", default_value = "profile", value_parser = crate::cli::arguments::parse_name)]
     pub name: String,
     #[command(flatten)]
     #[allow(missing_docs)]
@@ -150,7 +152,7 @@ impl AtRate {
 /// # Errors
 /// Bad arguments, a bad capture, or files that cannot be written.
 pub fn run(args: &ProfileArgs) -> Result<(), Failure> {
-    let settings = TradingSettings::new(&args.trading, &args.threads)?;
+    let settings = args.trading.settings(&args.threads)?;
     let session = &settings.session;
     let rule = args.trading.scale_rule();
     let replay = Replay::open(&args.capture, args.product.as_deref(), rule, Speed::Max).map_err(Failure::input)?;

@@ -1,9 +1,11 @@
 //! `papertrader record`: the live feed into a capture, without a model.
 
-use super::live::{ConnectionArgs, connection_lines, finish, print_notices, recorded_line};
-use super::{Interrupt, print, status_line};
+use super::live::{connection_lines, finish, print_notices, recorded_line};
 use crate::base::failure::Failure;
 use crate::capture::recording;
+use crate::cli::arguments::ConnectionArgs;
+use crate::cli::display::{print, status_line};
+use crate::cli::interrupt::Interrupt;
 use crate::engine::status::Status;
 use crate::feed::intake::ScaleRule;
 use crate::feed::live::LiveFeed;

@@ -1,10 +1,12 @@
 //! `papertrader replay`: paper trading over a recorded market.
 
-use super::{Interrupt, byte_bar, print, published, warn};
+use super::published;
 use crate::base::clock::Speed;
 use crate::base::failure::Failure;
 use crate::capture::replay::{Replay, Waits};
-use crate::cli::{ResultArgs, ThreadArgs, TradingArgs, TradingSettings};
+use crate::cli::arguments::{ResultArgs, ThreadArgs, TradingArgs};
+use crate::cli::display::{byte_bar, print, warn};
+use crate::cli::interrupt::Interrupt;
 use crate::engine::status::Status;
 use crate::report::publish::publish;
 use crate::report::terminal::{Run, RunReport};
@@ -53,7 +55,7 @@ pub fn parse_speed(text: &str) -> Result<Speed, String> {
 /// # Errors
 /// Bad arguments, a bad capture, or files that cannot be written.
 pub fn run(args: &ReplayArgs) -> Result<(), Failure> {
-    let mut settings = TradingSettings::new(&args.trading, &args.threads)?;
+    let mut settings = args.trading.settings(&args.threads)?;
     settings.session.observe = !args.results.no_report;
     let (hot_threads, rule) = (if settings.session.fused { 1 } else { 2 }, args.trading.scale_rule());
     let replay = Replay::open_beside(hot_threads, &args.capture, args.product.as_deref(), rule, args.speed);

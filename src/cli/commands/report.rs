@@ -1,8 +1,8 @@
 //! `papertrader report`: the page of a run, or of several side by side.
 
-use super::{print, warn};
 use crate::base::failure::Failure;
 use crate::base::output::write_file;
+use crate::cli::display::{print, warn};
 use crate::report::figures::compare::RUNS_MAX;
 use crate::report::html::{comparison, page};
 use crate::report::material::Material;

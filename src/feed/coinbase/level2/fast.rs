@@ -348,10 +348,11 @@ fn is_time(text: &[u8; 32], bytes: usize) -> bool {
 mod tests {
     use super::super::{BookPart, Message, Parser};
     use super::*;
-    use crate::exchange::market::LevelUpdate;
-    use crate::exchange::message::{L2Kind, l2_data};
-    use crate::market::units::DECIMALS_MAX;
+    use crate::market::units::{DECIMALS_MAX, Decimal};
+    use flate2::read::MultiGzDecoder;
     use proptest::prelude::*;
+    use std::fs::File;
+    use std::io::Read;
 
     const PRODUCT: &str = "BTC-USD";
     const SCALE: Scale = Scale { price_decimals: 2, size_decimals: 8 };
@@ -525,15 +526,18 @@ mod tests {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/captures");
         for (name, product) in [("btc-perp-a", "BTC-PERP"), ("btc-spot-a", "BTC-USDT")] {
             let path = folder.join(format!("{name}.l2.gz"));
-            let Ok(mut reader) = crate::capture::CaptureReader::open(&path) else {
+            let Ok(file) = File::open(&path) else {
                 eprintln!("SKIPPED: no {}", path.display());
                 continue;
             };
+            let mut lines = Vec::new();
+            MultiGzDecoder::new(file).read_to_end(&mut lines).unwrap();
             let (mut parser, mut general) = (Parser::new(product), Parser::new(product));
             let (mut usual_levels, mut general_levels) = (Vec::new(), Vec::new());
             let mut frames = 0_usize;
-            while let Some(line) = reader.next_line().unwrap() {
-                let crate::capture::Item::Frame(frame) = line.item else { continue };
+            for line in lines.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
+                // Behind the receive time.
+                let frame = &line[line.iter().position(|&byte| byte == b' ').unwrap() + 1..];
                 usual_levels.clear();
                 assert!(parser.usual.read(frame, SCALE, &mut usual_levels).is_some());
                 let parsed = parser.parse(frame, SCALE, &mut usual_levels);
@@ -567,16 +571,19 @@ mod tests {
             price_decimals in 0..=9_u8, size_decimals in 0..=9_u8, finer in 0..3_u8, is_snapshot: bool,
             sequence_num in 0..u64::MAX, time_ns in 0..i64::MAX,
         ) {
-            let levels: Vec<LevelUpdate> = levels.into_iter().map(|(is_ask, price_ticks, size_lots)| {
-                let side = if is_ask { Side::Ask } else { Side::Bid };
-                LevelUpdate { side, price_ticks, size_lots }
+            let time = |ns: i64| jiff::Timestamp::from_nanosecond(ns.into()).unwrap();
+            let event_time = if is_snapshot { time(0) } else { time(time_ns) }.to_string();
+            let levels: Vec<String> = levels.into_iter().map(|(is_ask, price_ticks, size_lots)| {
+                let price = Decimal { count: price_ticks, decimals: price_decimals };
+                let size = Decimal { count: size_lots, decimals: size_decimals };
+                level(if is_ask { "offer" } else { "bid" }, &event_time, &price.to_string(), &size.to_string())
             }).collect();
-            let kind = if is_snapshot { L2Kind::Snapshot } else { L2Kind::Update };
-            let printed = Scale { price_decimals, size_decimals };
             let scale = Scale { price_decimals: price_decimals + finer, size_decimals: size_decimals + finer };
-            let mut message = Vec::new();
-            l2_data(&mut message, kind, PRODUCT, sequence_num, time_ns, printed, &levels);
-            let fast = both(&message, scale).is_some();
+            let message = frame(if is_snapshot { "snapshot" } else { "update" }, CLIENT_ID, &levels)
+                .replace("\"sequence_num\":17", &format!("\"sequence_num\":{sequence_num}"))
+                .replace("2024-08-08T23:54:16.618936965Z", &time(time_ns).to_string());
+            let message = message.as_bytes();
+            let fast = both(message, scale).is_some();
             prop_assert!(fast || sequence_num >= 10_u64.pow(19));
         }
 

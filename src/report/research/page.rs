@@ -1,8 +1,9 @@
 //! The report as a page that needs nothing else: tables and a reliability diagram for each model.
 
-use super::{Report, terminal};
+use super::terminal;
 use crate::report::html::escaped;
 use crate::research::evaluation::{BinReport, ContestantReport};
+use crate::research::report::Report;
 use std::fmt::{self, Write};
 
 /// Side of a diagram's square, in pixels.

@@ -1,7 +1,7 @@
 //! The report as text.
 
-use super::{FitReport, Report};
 use crate::research::evaluation::{BinReport, ContestantReport, Figure, PartReport};
+use crate::research::report::{FitReport, Report};
 use crate::statistics::metrics::Metric;
 use std::fmt::{self, Write};
 

@@ -1,0 +1,123 @@
+//! Where rows come from, how figures are made, and where their report goes.
+
+use super::{BUY_AMOUNT, parse_amount};
+use crate::base::failure::Failure;
+use crate::base::output::{check_free, write_file};
+use crate::cli::display::{print, warn};
+use crate::feed::intake::ScaleRule;
+use crate::market::units::parse_step;
+use crate::report::research::{page, terminal};
+use crate::research::report::Report;
+use crate::research::source::Source;
+use crate::statistics::bootstrap::BootstrapSettings;
+use clap::Args;
+use std::path::{Path, PathBuf};
+
+/// Which captures rows come from, and how their numbers are read.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Captures")]
+pub struct SourceArgs {
+    /// Product [default: the first in the earliest capture]
+    #[arg(long, value_name = "NAME")]
+    pub product: Option<String>,
+    /// The price step, a power of ten such as 0.01 [default: what the captures need]
+    #[arg(long, value_name = "STEP", value_parser = parse_step)]
+    pub tick_size: Option<u8>,
+    /// The quantity step, a power of ten such as 0.00000001 [default: what the captures need]
+    #[arg(long, value_name = "STEP", value_parser = parse_step)]
+    pub lot_size: Option<u8>,
+}
+
+impl SourceArgs {
+    /// Opens the captures.
+    ///
+    /// # Errors
+    /// One cannot be read, or they do not belong together.
+    pub fn open(&self, captures: &[PathBuf]) -> Result<Source, Failure> {
+        let rule = ScaleRule { price_decimals: self.tick_size, size_decimals: self.lot_size };
+        Ok(Source::open(captures, self.product.as_deref(), rule)?)
+    }
+}
+
+/// How figures are made and where the report goes.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Report")]
+pub struct ReportArgs {
+    /// Quote currency spent per purchase, for the economics
+    #[arg(long, value_name = "QUOTE", default_value_t = BUY_AMOUNT, value_parser = parse_amount)]
+    pub buy_amount: f64,
+    /// Length of the bootstrap's blocks in seconds; much longer than the horizon
+    #[arg(long, value_name = "SECONDS", default_value_t = 10.0, value_parser = parse_block)]
+    pub block: f64,
+    /// Resamples of the bootstrap
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(100..=100_000))]
+    pub resamples: u32,
+    /// Seed of the bootstrap: the same seed gives the same intervals
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Threads [default: the cores that the process may use]; the figures do not depend on it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// Replace outputs that exist
+    #[arg(long)]
+    pub force: bool,
+}
+
+fn parse_block(text: &str) -> Result<f64, String> {
+    let block = text.parse().ok().filter(|block: &f64| (0.01..=86_400.0).contains(block));
+    block.ok_or_else(|| "a block lasts from 0.01 to 86400 seconds".into())
+}
+
+impl ReportArgs {
+    /// How many threads may work.
+    pub fn threads(&self) -> usize {
+        let allowed = || std::thread::available_parallelism().map_or(1, Into::into);
+        self.threads.map_or_else(allowed, usize::from)
+    }
+
+    /// The bootstrap's settings.
+    pub fn bootstrap(&self) -> BootstrapSettings {
+        BootstrapSettings { block_s: self.block, replicates: self.resamples, seed: self.seed }
+    }
+
+    /// Writes a report as JSON and as a page, and shows it.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn publish(&self, report: &Report, files: Option<&ReportFiles>) -> Result<(), Failure> {
+        if let Some(files) = files {
+            write_file(&files.json, self.force, &report.json()).map_err(Failure::running)?;
+            write_file(&files.html, self.force, &page(report)).map_err(Failure::running)?;
+        }
+        let printed = print(terminal(report));
+        report.warnings.iter().for_each(warn);
+        printed
+    }
+}
+
+/// Where a report goes.
+#[derive(Clone, Debug)]
+pub struct ReportFiles {
+    /// Everything.
+    pub json: PathBuf,
+    /// To look at.
+    pub html: PathBuf,
+}
+
+impl ReportFiles {
+    /// `STEM.report.json` and `STEM.report.html`, if they are free.
+    ///
+    /// # Errors
+    /// One is taken and `force` does not say to replace it.
+    pub fn beside(stem: &Path, force: bool) -> Result<Self, Failure> {
+        let with = |ending: &str| {
+            let mut name = stem.as_os_str().to_owned();
+            name.push(ending);
+            PathBuf::from(name)
+        };
+        let files = Self { json: with(".report.json"), html: with(".report.html") };
+        check_free(&files.json, force).map_err(Failure::input)?;
+        check_free(&files.html, force).map_err(Failure::input)?;
+        Ok(files)
+    }
+}

@@ -1,0 +1,163 @@
+//! What a trading session is told: model and rules, threads, results.
+
+use crate::base::cores::{self, Pins};
+use crate::base::failure::Failure;
+use crate::execution::simulator::{LAG_MAX, SimulatorSettings};
+use crate::feed::intake::ScaleRule;
+use crate::handoff::Wait;
+use crate::market::units::parse_step;
+use crate::run::session::SessionSettings;
+use crate::run::settings::TradingSettings;
+use crate::run::writer::{ReportFiles, RunFiles};
+use crate::statistics::logistic::logit_of;
+use crate::strategy::model::Model;
+use clap::Args;
+use std::path::PathBuf;
+
+/// The original program's threshold.
+pub const THRESHOLD: f64 = 0.6;
+/// The original program's holding time in updates.
+pub const LAG_UPDATES: u32 = 20;
+/// The original program's purchase in quote currency.
+pub const BUY_AMOUNT: f64 = 5.0;
+
+/// What every trading session is told.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Trading")]
+pub struct TradingArgs {
+    /// Model file: .txt (the original's 28 features) or .json
+    #[arg(long, value_name = "FILE")]
+    pub model: PathBuf,
+    /// Buy when the model's probability is at least this [default: the model file's, else 0.6]
+    #[arg(long, value_name = "P", value_parser = parse_threshold)]
+    pub threshold: Option<f64>,
+    /// Sell so many book updates after buying [default: the model file's horizon, else 20]
+    #[arg(long, value_name = "UPDATES", value_parser = clap::value_parser!(u32).range(0..=i64::from(LAG_MAX)))]
+    pub lag: Option<u32>,
+    /// Quote currency spent per purchase
+    #[arg(long, value_name = "QUOTE", default_value_t = BUY_AMOUNT, value_parser = parse_amount)]
+    pub buy_amount: f64,
+    /// Fee per side, in basis points of the amount traded, for the net profit in the report
+    #[arg(long, value_name = "BPS", default_value_t = 0.0, value_parser = parse_fee)]
+    pub fee_bps: f64,
+    /// The price step, a power of ten such as 0.01 [default: what the first snapshot needs]
+    #[arg(long, value_name = "STEP", value_parser = parse_step)]
+    pub tick_size: Option<u8>,
+    /// The quantity step, a power of ten such as 0.00000001 [default: what the first snapshot needs]
+    #[arg(long, value_name = "STEP", value_parser = parse_step)]
+    pub lot_size: Option<u8>,
+}
+
+/// Where and how the hot threads run.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Threads")]
+pub struct ThreadArgs {
+    /// Pin the feed thread to core A and the engine thread to core B; a single core runs both fused on it
+    #[arg(long, value_name = "A[,B]")]
+    pub pin_cores: Option<String>,
+    /// Feed and engine on one thread, without the ring between them [default for a live session that blocks
+    /// unpinned]
+    #[arg(long)]
+    pub fused: bool,
+    /// How hot threads wait for each other [default: spin when pinned, else block]
+    #[arg(long, value_enum)]
+    pub wait: Option<Wait>,
+}
+
+/// Where the results go.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Results")]
+pub struct ResultArgs {
+    /// Folder for the trade log, the latency histograms and the report
+    #[arg(long, value_name = "FOLDER", default_value = "simulations")]
+    pub out: PathBuf,
+    /// Name of the files in it, without ending; what is there is replaced [default: start time and product]
+    #[arg(long, value_name = "NAME", value_parser = parse_name)]
+    pub name: Option<String>,
+    /// Write neither RUN.json nor the page RUN.html, and do not gather what they say
+    #[arg(long)]
+    pub no_report: bool,
+    /// Write `sequence_num probability` of every evaluation to this file
+    #[arg(long, value_name = "FILE")]
+    pub probabilities: Option<PathBuf>,
+    /// Write `sequence_num wall_ns` of every evaluation to this file: our wall clock at the decision, Unix nanoseconds
+    #[arg(long, value_name = "FILE")]
+    pub decisions: Option<PathBuf>,
+}
+
+fn number_in(text: &str, rule: &str, good: impl Fn(f64) -> bool) -> Result<f64, String> {
+    text.parse().ok().filter(|&number: &f64| good(number)).ok_or_else(|| rule.into())
+}
+
+/// Reads a probability.
+pub fn parse_threshold(text: &str) -> Result<f64, String> {
+    number_in(text, "a probability lies between 0 and 1, both excluded", |p| p > 0.0 && p < 1.0)
+}
+
+/// Reads an amount of quote currency.
+pub fn parse_amount(text: &str) -> Result<f64, String> {
+    number_in(text, "an amount is a number above 0", |amount| amount > 0.0 && amount.is_finite())
+}
+
+fn parse_fee(text: &str) -> Result<f64, String> {
+    number_in(text, "a fee is a number of basis points from -10000 to 10000", |fee| fee.abs() <= 10_000.0)
+}
+
+/// Reads a file name without a folder.
+pub fn parse_name(text: &str) -> Result<String, String> {
+    let plain = !text.is_empty() && !text.starts_with('.') && !text.contains(['/', '\\', '\0']);
+    plain.then(|| text.into()).ok_or_else(|| "a name has no folder in it and does not begin with a dot".into())
+}
+
+impl TradingArgs {
+    /// The scale that the user gave.
+    pub fn scale_rule(&self) -> ScaleRule {
+        ScaleRule { price_decimals: self.tick_size, size_decimals: self.lot_size }
+    }
+
+    /// Everything that a session needs but its feed: reads the model and checks the cores.
+    ///
+    /// # Errors
+    /// Either is bad.
+    pub fn settings(&self, threads: &ThreadArgs) -> Result<TradingSettings, Failure> {
+        let model = Model::read(&self.model).map_err(Failure::input)?;
+        let pins = match &threads.pin_cores {
+            None => Pins::Anywhere,
+            Some(text) => {
+                Pins::parse(text, &cores::allowed()).map_err(|error| Failure::input(format!("--pin-cores: {error}")))?
+            }
+        };
+        if threads.fused && matches!(pins, Pins::Two(..)) {
+            return Err(Failure::input("--fused runs on one core: give --pin-cores one"));
+        }
+        let lag_updates = self.lag.or(model.horizon_updates).unwrap_or(LAG_UPDATES);
+        if lag_updates > LAG_MAX {
+            let file = self.model.display();
+            return Err(Failure::input(format!("model {file}: horizon_updates is {lag_updates}; at most {LAG_MAX}")));
+        }
+        let threshold = self.threshold.or(model.threshold).unwrap_or(THRESHOLD);
+        let simulator =
+            SimulatorSettings { threshold_logit: logit_of(threshold), lag_updates, buy_amount: self.buy_amount };
+        let wait = threads.wait.unwrap_or(if pins == Pins::Anywhere { Wait::Block } else { Wait::Spin });
+        let fused = threads.fused || matches!(pins, Pins::One(_));
+        let session = SessionSettings { model, simulator, pins, fused, wait, observe: false };
+        Ok(TradingSettings { session, threshold, fee_bps: self.fee_bps })
+    }
+}
+
+impl ResultArgs {
+    /// Names the files of a run that starts now.
+    ///
+    /// # Errors
+    /// They cannot be made.
+    pub fn files(&self, product: &str) -> Result<RunFiles, Failure> {
+        let mut files = RunFiles::create(&self.out, product, self.name.as_deref()).map_err(Failure::input)?;
+        // What lies there from a run of the same name says nothing of this one.
+        let report = ReportFiles::beside(&files.csv);
+        report.remove();
+        files.report = (!self.no_report).then_some(report);
+        files.probabilities.clone_from(&self.probabilities);
+        files.decisions.clone_from(&self.decisions);
+        Ok(files)
+    }
+}

@@ -1,0 +1,46 @@
+//! What commands print, and what they show while they work.
+
+use crate::base::failure::Failure;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
+
+/// A bar over so many bytes on standard error, if that is a terminal; else one that shows nothing.
+pub fn byte_bar(bytes: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:12} {bytes}/{total_bytes}  {wide_msg}")
+        .expect("the template is well-formed");
+    let target = if io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    ProgressBar::with_draw_target(Some(bytes), target).with_style(style)
+}
+
+/// Prints a report on standard output. A reader that has seen enough, as `head` has, is no failure.
+pub fn print(report: impl Display) -> Result<(), Failure> {
+    let mut output = io::stdout().lock();
+    match write!(output, "{report}").and_then(|()| output.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::running(format!("cannot print the report: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Prints a warning on standard error, one line.
+pub fn warn(text: impl Display) {
+    // Where standard error takes nothing there is nobody to tell.
+    let _ = writeln!(io::stderr(), "warning: {text}");
+}
+
+/// A line on standard error that is written anew, if that is a terminal; else one that shows nothing.
+pub fn status_line() -> ProgressBar {
+    let style = ProgressStyle::with_template("{wide_msg}").expect("the template is well-formed");
+    let target = if io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    ProgressBar::with_draw_target(None, target).with_style(style)
+}
+
+/// A bar over so many steps on standard error with the time left, if that is a terminal; else one that shows nothing.
+pub fn bar(steps: u64, what: &'static str) -> ProgressBar {
+    let style =
+        ProgressStyle::with_template("{msg} {bar:30} {percent}%  {eta} left").expect("the template is well-formed");
+    let target = if io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    ProgressBar::with_draw_target(Some(steps), target).with_style(style).with_message(what)
+}

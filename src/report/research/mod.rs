@@ -1,0 +1,7 @@
+//! What training and evaluation found, as a page and as text.
+
+mod page;
+mod terminal;
+
+pub use page::page;
+pub use terminal::terminal;
