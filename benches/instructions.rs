@@ -7,10 +7,11 @@ mod common;
 
 use common::{Frames, Nobody, Parsed, captures, stand_in_model, synthetic};
 use papertrader::base::clock::Clock;
+use papertrader::engine::Engine;
 use papertrader::engine::latency::{EngineStamps, Recorder, STAGES_EVERY, recorder};
 use papertrader::engine::status::Status;
-use papertrader::engine::{Engine, Outputs};
-use papertrader::execution::simulator::SimulatorSettings;
+use papertrader::engine::trader::{Outputs, Trader};
+use papertrader::execution::rules::OriginalRules;
 use papertrader::feed::coinbase::level2::Parser;
 use papertrader::feed::intake::{Arrival, Intake, ScaleRule};
 use papertrader::market::book::Book;
@@ -99,9 +100,10 @@ fn main() {
 
     let (recorder, _tables) = recorder(clock.clone(), Duration::from_secs(3600));
     let (trades, _trades) = RingBuffer::new(FRAMES);
-    let settings = SimulatorSettings { threshold_logit: 0.5, lag_updates: 20, buy_amount: 5.0 };
+    let settings = OriginalRules { threshold_logit: 0.5, lag_updates: 20, buy_amount: 5.0 };
     let outputs = Outputs { trades, observations: None, rows: None };
-    let mut engine = Engine::new(stand_in_model(), settings, recorder, outputs, Arc::new(Status::default()));
+    let mut engine =
+        Engine::new(vec![Trader::original(stand_in_model(), settings, outputs)], recorder, Arc::new(Status::default()));
     let mut intake = Intake::new(&capture.product, ScaleRule::default(), clock.clone());
     take(&mut intake, &clock, &mut engine, snapshot);
     stage_whole_path(&mut intake, &clock, &mut engine, updates);

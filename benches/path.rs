@@ -10,11 +10,13 @@ mod twin;
 
 use common::{Frames, Nobody, captures, median, rounds, shared_data, spread, stand_in_model, synthetic};
 use papertrader::base::clock::Clock;
+use papertrader::engine::Engine;
 use papertrader::engine::latency::{Tables, recorder};
 use papertrader::engine::observation::Observation;
 use papertrader::engine::status::Status;
-use papertrader::engine::{Engine, Outputs};
-use papertrader::execution::simulator::{SimulatorSettings, Trade};
+use papertrader::engine::trader::{Outputs, Trader};
+use papertrader::execution::ledger::Trade;
+use papertrader::execution::rules::OriginalRules;
 use papertrader::feed::intake::{Arrival, Intake, ScaleRule};
 use papertrader::market::event::UNMEASURED;
 use papertrader::statistics::logistic::{logit_of, probability};
@@ -82,15 +84,16 @@ impl Fused {
         let (recorder, tables) = recorder(clock.clone(), Duration::from_secs(1));
         let (trades, trades_out) = RingBuffer::new(input.frames.len());
         let (observations, observations_out) = observed.then(|| RingBuffer::new(input.frames.len())).unzip();
-        let settings = SimulatorSettings {
-            threshold_logit: logit_of(THRESHOLD),
-            lag_updates: LAG_UPDATES,
-            buy_amount: BUY_AMOUNT,
-        };
+        let settings =
+            OriginalRules { threshold_logit: logit_of(THRESHOLD), lag_updates: LAG_UPDATES, buy_amount: BUY_AMOUNT };
         let outputs = Outputs { trades, observations, rows: None };
         Self {
             intake: Intake::new(&input.product, ScaleRule::default(), clock.clone()),
-            engine: Engine::new(model.clone(), settings, recorder, outputs, Arc::new(Status::default())),
+            engine: Engine::new(
+                vec![Trader::original(model.clone(), settings, outputs)],
+                recorder,
+                Arc::new(Status::default()),
+            ),
             clock,
             trades: trades_out,
             observations: observations_out,

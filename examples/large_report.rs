@@ -8,7 +8,7 @@ use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
 use papertrader::engine::latency::{RANGE_NS_MAX, Stage};
 use papertrader::engine::observation::{Evaluation, Observation};
-use papertrader::execution::simulator::{Moment, Position, Trade};
+use papertrader::execution::ledger::{Moment, Position, Trade};
 use papertrader::market::book::Level;
 use papertrader::market::units::Scale;
 use papertrader::report::html::page;

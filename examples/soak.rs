@@ -5,11 +5,12 @@
 
 use clap::Parser;
 use papertrader::base::clock::Clock;
+use papertrader::engine::Engine;
 use papertrader::engine::latency::recorder;
 use papertrader::engine::status::Status;
-use papertrader::engine::{Engine, Outputs};
+use papertrader::engine::trader::{Outputs, Trader};
 use papertrader::exchange::{BookState, Exchange, ExchangeConfig, Pace, RunningExchange, SourceConfig, TlsFiles};
-use papertrader::execution::simulator::SimulatorSettings;
+use papertrader::execution::rules::OriginalRules;
 use papertrader::feed::backoff::Backoff;
 use papertrader::feed::intake::ScaleRule;
 use papertrader::feed::live::{LiveFeed, LiveOutcome, LiveSettings};
@@ -107,7 +108,7 @@ fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
         backoff: Backoff::new(1),
     };
     let model = Model::read(&arguments.model)?;
-    let rules = SimulatorSettings {
+    let rules = OriginalRules {
         threshold_logit: logit_of(model.threshold.unwrap_or(0.6)),
         lag_updates: model.horizon_updates.unwrap_or(20),
         buy_amount: 5.0,
@@ -116,7 +117,7 @@ fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
     let (recorder, mut tables) = recorder(Clock::new(), Duration::from_secs(1));
     let (trades, mut trades_out) = RingBuffer::new(1 << 12);
     let outputs = Outputs { trades, observations: None, rows: None };
-    let engine = Engine::new(model, rules, recorder, outputs, Arc::clone(&status));
+    let engine = Engine::new(vec![Trader::original(model, rules, outputs)], recorder, Arc::clone(&status));
     let (mut publisher, taker) = handoff(RING_EVENTS, Wait::Block);
     let (notices, heard) = crossbeam_channel::bounded(64);
     let feed = LiveFeed::new(settings, None, notices);

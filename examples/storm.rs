@@ -11,12 +11,13 @@ use papertrader::base::cores::Pins;
 use papertrader::capture::recording;
 use papertrader::capture::replay::Replay;
 use papertrader::capture::{CaptureReader, Control, Item};
+use papertrader::engine::Engine;
 use papertrader::engine::latency::recorder;
 use papertrader::engine::status::Status;
-use papertrader::engine::{Engine, Outputs};
+use papertrader::engine::trader::{Outputs, Trader};
 use papertrader::exchange::faults::FaultKind;
 use papertrader::exchange::{Exchange, ExchangeConfig, ExchangeStats, Pace, SourceConfig, TlsFiles};
-use papertrader::execution::simulator::SimulatorSettings;
+use papertrader::execution::rules::OriginalRules;
 use papertrader::feed::backoff::Backoff;
 use papertrader::feed::intake::{Arrival, Intake, ScaleRule};
 use papertrader::feed::live::{LiveFeed, LiveOutcome, LiveSettings};
@@ -112,7 +113,7 @@ fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
     })?;
     let model = Model::read(&arguments.model)?;
     let settings = SessionSettings {
-        simulator: SimulatorSettings {
+        rules: OriginalRules {
             threshold_logit: logit_of(model.threshold.unwrap_or(0.6)),
             lag_updates: model.horizon_updates.unwrap_or(20),
             buy_amount: 5.0,
@@ -163,7 +164,7 @@ fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
         lived.feed.counts.frames,
         lived.feed.connections,
         lived.feed.failed_attempts,
-        lived.engine.totals.trades,
+        lived.engine.trader().totals.trades,
         recorded.frames,
         recorded.lost
     );
@@ -225,7 +226,7 @@ fn replayed_is_lived(
 ) -> Result<bool, Box<dyn Error>> {
     let lived_trades = std::fs::read(&lived_files.csv)?;
     let folder = capture.parent().unwrap_or(Path::new("."));
-    let mut same = lived.engine.totals.trades > 0;
+    let mut same = lived.engine.trader().totals.trades > 0;
     for fused in [false, true] {
         let replay = Replay::open(capture, Some(PRODUCT), ScaleRule::default(), Speed::Max)?;
         let files = RunFiles::create(folder, PRODUCT, Some(if fused { "replayed-fused" } else { "replayed" }))?;
@@ -234,8 +235,8 @@ fn replayed_is_lived(
         same &= replayed.feed.error.is_none() && replayed.feed.cut.is_none();
         same &= std::fs::read(&files.csv)? == lived_trades;
         same &= replayed.feed.counts.faults == lived.feed.counts.faults;
-        same &= replayed.engine.totals == lived.engine.totals;
-        same &= replayed.engine.open_cost_and_worth == lived.engine.open_cost_and_worth;
+        same &= replayed.engine.trader().totals == lived.engine.trader().totals;
+        same &= replayed.engine.trader().open_cost_and_worth == lived.engine.trader().open_cost_and_worth;
     }
     Ok(same)
 }
@@ -255,7 +256,8 @@ fn book_of(capture: &Path, settings: &SessionSettings) -> Result<Levels, Box<dyn
     let (trades, mut trades_out) = RingBuffer::new(1 << 12);
     let outputs = Outputs { trades, observations: None, rows: None };
     let status = Arc::new(Status::default());
-    let mut engine = Engine::new(settings.model.clone(), settings.simulator, recorder, outputs, status);
+    let mut engine =
+        Engine::new(vec![Trader::original(settings.model.clone(), settings.rules, outputs)], recorder, status);
     let mut intake = Intake::new(PRODUCT, ScaleRule::default(), Clock::new());
     let mut reader = CaptureReader::open(capture)?;
     while let Some(line) = reader.next_line()? {

@@ -4,13 +4,14 @@ mod common;
 
 use papertrader::base::clock::Clock;
 use papertrader::capture::{CaptureReader, Item};
+use papertrader::engine::Engine;
 use papertrader::engine::latency::recorder;
 use papertrader::engine::observation::{OBSERVATION_RING, row_ring};
 use papertrader::engine::status::Status;
-use papertrader::engine::{Engine, Outputs};
+use papertrader::engine::trader::{Outputs, Trader};
 use papertrader::exchange::market::{MarketConfig, SyntheticMarket};
 use papertrader::exchange::message::{self, L2Kind};
-use papertrader::execution::simulator::SimulatorSettings;
+use papertrader::execution::rules::OriginalRules;
 use papertrader::feed::intake::{Arrival, Intake, ScaleRule};
 use papertrader::handoff::{FramePublisher, Wait, handoff};
 use papertrader::market::event::{Event, FrameHead};
@@ -92,9 +93,10 @@ fn engine(model: &Model) -> (Engine, impl Drop + Send + use<>) {
     let (trades, mut trades_out) = RingBuffer::new(1 << 12);
     let (observations, mut observations_out) = RingBuffer::new(OBSERVATION_RING);
     let (rows, mut rows_out) = row_ring(model.features.len());
-    let settings = SimulatorSettings { threshold_logit: 0.0, lag_updates: 20, buy_amount: 5.0 };
+    let settings = OriginalRules { threshold_logit: 0.0, lag_updates: 20, buy_amount: 5.0 };
     let outputs = Outputs { trades, observations: Some(observations), rows: Some(rows) };
-    let engine = Engine::new(model.clone(), settings, recorder, outputs, Arc::new(Status::default()));
+    let engine =
+        Engine::new(vec![Trader::original(model.clone(), settings, outputs)], recorder, Arc::new(Status::default()));
     // Another thread plays the writer.
     let mut tables = tables;
     let thread = std::thread::spawn(move || {

@@ -2,7 +2,7 @@
 
 use papertrader::capture::{LINE_BYTES_MAX, ZSTD_WINDOW_LOG_MAX};
 use papertrader::cli::config::CONFIG_BYTES_MAX;
-use papertrader::execution::simulator::LAG_MAX;
+use papertrader::execution::rules::LAG_MAX;
 use papertrader::feed::backoff::DELAY_MAX;
 use papertrader::feed::coinbase::level2::{OTHER_PRODUCTS_MAX, PRODUCT_BYTES_MAX};
 use papertrader::feed::coinbase::subscription::QUOTE_CHARS_MAX;

@@ -6,14 +6,16 @@ use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use papertrader::market::book::BookState;
 use papertrader::base::clock::Clock;
-use papertrader::engine::{Engine, Outputs};
+use papertrader::engine::Engine;
+use papertrader::engine::trader::{Outputs, Trader};
 use papertrader::market::event::{Event, Fault, FrameHead};
 use papertrader::feed::intake::{Arrival, Intake, ScaleRule, Taken};
 use papertrader::market::publish::{EngineGone, Publish};
 use papertrader::engine::latency::recorder;
 use papertrader::strategy::model::{Model, ModelFile};
 use papertrader::engine::observation::Observation;
-use papertrader::execution::simulator::{SimulatorSettings, Trade};
+use papertrader::execution::ledger::Trade;
+use papertrader::execution::rules::OriginalRules;
 use papertrader::engine::status::Status;
 use rtrb::{Consumer, RingBuffer};
 use serde::de::IgnoredAny;
@@ -132,12 +134,12 @@ fn watched() -> Watched {
     };
     let model = Model::from_file(Path::new("m.json"), &file).expect("a model");
     // Buys whatever it sees.
-    let settings = SimulatorSettings { threshold_logit: -1e9, lag_updates: 2, buy_amount: 5.0 };
+    let settings = OriginalRules { threshold_logit: -1e9, lag_updates: 2, buy_amount: 5.0 };
     let (recorder, _) = recorder(Clock::new(), Duration::from_secs(3_600));
     let (trades, trades_out) = RingBuffer::new(64);
     let (observations, observations_out) = RingBuffer::new(64);
     let outputs = Outputs { trades, observations: Some(observations), rows: None };
-    let engine = Engine::new(model, settings, recorder, outputs, Arc::new(Status::default()));
+    let engine = Engine::new(vec![Trader::original(model, settings, outputs)], recorder, Arc::new(Status::default()));
     Watched { engine, trades: trades_out, observations: observations_out, evaluated: 0, sold: 0 }
 }
 

@@ -1,35 +1,22 @@
-//! The engine thread: book, features, model, simulator, frame by frame.
+//! The engine thread: a book, and the traders on it, frame by frame.
 
 pub mod latency;
 pub mod observation;
 pub mod status;
+pub mod trader;
 
-use crate::engine::latency::{EngineStamps, Recorder};
-use crate::engine::observation::{Evaluation, Observation, RowSender};
-use crate::engine::status::Status;
-use crate::execution::simulator::{Moment, Simulator, SimulatorSettings, Totals, Trade};
-use crate::handoff::{FrameTaker, Wait, for_room};
+use self::latency::{EngineStamps, Recorder};
+use self::status::Status;
+use self::trader::{LiveFrame, Trader, TraderReport};
+use crate::execution::ledger::Moment;
+use crate::handoff::FrameTaker;
 use crate::market::book::{Book, BookState, Follower};
 use crate::market::event::{Event, Fault, FaultCounts, FrameHead, FrameKind};
 use crate::market::publish::{EngineGone, Publish};
 use crate::market::units::Scale;
-use crate::strategy::features::{FeatureSet, NoFeatures};
-use crate::strategy::model::Model;
-use rtrb::{Producer, PushError};
 use std::sync::Arc;
 
-/// Rings to the writer thread.
-#[derive(Debug)]
-pub struct Outputs {
-    /// Closed trades.
-    pub trades: Producer<Trade>,
-    /// Live frames, when somebody asked for them.
-    pub observations: Option<Producer<Observation>>,
-    /// Features of some evaluations, when somebody asked for them.
-    pub rows: Option<RowSender>,
-}
-
-/// What an engine has seen and done.
+/// What an engine has seen of its market.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EngineCounts {
     /// Frames of the book.
@@ -42,35 +29,19 @@ pub struct EngineCounts {
     pub ignored: u64,
     /// Connections announced by the feed.
     pub connections: u64,
-    /// Evaluations of the model.
-    pub inferences: u64,
-    /// Live frames without evaluation: a side has fewer levels than the model looks at.
-    pub thin: u64,
-    /// Live frames without evaluation: too few updates since the snapshot for the model's history.
-    pub warming_up: u64,
     /// Live frames that left the book crossed or locked.
     pub crossed_or_locked: u64,
-    /// Purchases not made because the book was crossed or locked.
-    pub purchases_withheld: u64,
     /// Faults that the book itself found.
     pub faults: FaultCounts,
-    /// Times that the engine waited for the writer thread.
-    pub writer_waits: u64,
 }
 
 /// An engine's state at the end.
 #[derive(Clone, Debug)]
 pub struct EngineReport {
-    /// What was seen and done.
+    /// What was seen.
     pub counts: EngineCounts,
-    /// Closed trades.
-    pub totals: Totals,
-    /// Purchases not made because nobody sold.
-    pub empty_asks: u64,
-    /// Positions still open.
-    pub open_positions: usize,
-    /// What they cost, and what they would bring in the book at the end if it is live.
-    pub open_cost_and_worth: (f64, Option<f64>),
+    /// What came of each trader, in their order.
+    pub traders: Vec<TraderReport>,
     /// The book's state.
     pub book_state: BookState,
     /// The book's scale.
@@ -83,17 +54,20 @@ pub struct EngineReport {
     pub ring_high_water_events: usize,
 }
 
+impl EngineReport {
+    /// The first trader's: a run has one.
+    pub fn trader(&self) -> &TraderReport {
+        self.traders.first().expect("an engine has a trader")
+    }
+}
+
 /// The whole path behind the ring.
 #[derive(Debug)]
 pub struct Engine {
     follower: Follower,
-    features: FeatureSet,
-    model: Model,
-    /// The model's, for the features as they last were.
-    logit: f64,
-    simulator: Simulator,
+    /// At least one.
+    traders: Vec<Trader>,
     recorder: Recorder,
-    outputs: Outputs,
     status: Arc<Status>,
     counts: EngineCounts,
     /// Whether the book was live before the frame in hand.
@@ -102,22 +76,13 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// An engine with an empty book.
-    pub fn new(
-        model: Model,
-        settings: SimulatorSettings,
-        recorder: Recorder,
-        outputs: Outputs,
-        status: Arc<Status>,
-    ) -> Self {
+    /// An engine with an empty book. The latencies recorded are those until the last trader has decided.
+    pub fn new(traders: Vec<Trader>, recorder: Recorder, status: Arc<Status>) -> Self {
+        assert!(!traders.is_empty(), "an engine has a trader");
         Self {
             follower: Follower::default(),
-            features: FeatureSet::new(&model.features),
-            model,
-            logit: f64::NAN,
-            simulator: Simulator::new(settings),
+            traders,
             recorder,
-            outputs,
             status,
             counts: EngineCounts::default(),
             was_live: false,
@@ -141,20 +106,6 @@ impl Engine {
         EngineReport { ring_high_water_events: frames.high_water(), ..self.finish() }
     }
 
-    /// The frame's place in the simulation. Only for frames since the first snapshot, which have been counted.
-    #[inline]
-    fn moment(&self, head: &FrameHead) -> Moment {
-        let sequence = self.follower.sequence().expect("a book that is traded on has had a snapshot");
-        Moment { sequence, venue_sequence_num: head.sequence_num, ts_recv_ns: head.ts_recv_ns }
-    }
-
-    #[inline]
-    fn sell_due(&mut self, head: &FrameHead) {
-        let moment = self.moment(head);
-        let Self { simulator, follower, outputs, counts, .. } = self;
-        simulator.sell_due(moment, follower.book(), |trade| push(&mut outputs.trades, trade, &mut counts.writer_waits));
-    }
-
     /// Before the frame's levels: what is due is sold into the book as it was.
     #[inline]
     fn begin(&mut self, head: &FrameHead) {
@@ -164,21 +115,21 @@ impl Engine {
         if head.kind.is_book_frame() {
             self.counts.frames += 1;
             if self.was_live {
-                self.sell_due(head);
+                self.close_due(head);
             }
         }
         match head.kind {
             FrameKind::Update => self.counts.ignored += u64::from(!self.was_live),
             FrameKind::Snapshot => {
                 self.counts.snapshots += 1;
-                self.features.reset();
+                self.traders.iter_mut().for_each(Trader::reset);
             }
             FrameKind::Connected => self.counts.connections += 1,
             FrameKind::Invalid(_) => {}
         }
         match self.follower.begin(head) {
             Ok(None) => {}
-            Ok(Some(before)) => self.features.refine(before, head.scale),
+            Ok(Some(before)) => self.traders.iter_mut().for_each(|trader| trader.refine(before, head.scale)),
             Err(fault) => self.found(fault),
         }
     }
@@ -194,13 +145,44 @@ impl Engine {
             let is_live = self.follower.is_live();
             if !self.was_live && is_live {
                 // What fell due without a live book is sold into the first one.
-                self.sell_due(head);
+                self.close_due(head);
             }
             self.counts.frames_by_state[self.book().state() as usize] += 1;
             let decided = if is_live { self.decide(head) } else { None };
             self.recorder.record(head, &EngineStamps { taken: self.taken, applied, decided });
         }
-        self.status.publish(self.follower.book(), &self.simulator, self.counts.frames);
+        self.status.publish(self.follower.book(), &self.traders, self.counts.frames);
+    }
+
+    #[inline]
+    fn close_due(&mut self, head: &FrameHead) {
+        let moment = self.moment(head);
+        let book = self.follower.book();
+        self.traders.iter_mut().for_each(|trader| trader.close_due(moment, book));
+    }
+
+    /// Lets every trader decide. Gives the stamps of the features and of the decision: the last trader's that had any.
+    #[inline]
+    fn decide(&mut self, head: &FrameHead) -> Option<(u64, u64)> {
+        let (moment, book) = (self.moment(head), self.follower.book());
+        let is_crossed_or_locked = book.is_crossed_or_locked();
+        self.counts.crossed_or_locked += u64::from(is_crossed_or_locked);
+        let frame = LiveFrame { head, moment, book, is_crossed_or_locked, stretch: self.counts.snapshots };
+        let mut stamps = None;
+        for trader in &mut self.traders {
+            stamps = trader.decide(&frame, &self.recorder).or(stamps);
+        }
+        if stamps.is_some() {
+            self.status.inferred(self.traders[0].logit());
+        }
+        stamps
+    }
+
+    /// The frame's place in the simulation. Only for frames since the first snapshot, which have been counted.
+    #[inline]
+    fn moment(&self, head: &FrameHead) -> Moment {
+        let sequence = self.follower.sequence().expect("a book that is traded on has had a snapshot");
+        Moment { sequence, venue_sequence_num: head.sequence_num, ts_recv_ns: head.ts_recv_ns }
     }
 
     /// The book itself found a fault.
@@ -210,76 +192,13 @@ impl Engine {
         self.status.engine_found(fault);
     }
 
-    /// Evaluates the model and buys if it says so. Gives the stamps of the features and of the decision.
-    #[inline]
-    fn decide(&mut self, head: &FrameHead) -> Option<(u64, u64)> {
-        let crossed = self.book().is_crossed_or_locked();
-        self.counts.crossed_or_locked += u64::from(crossed);
-        let changed = match self.features.update(self.follower.book(), head.ts_recv_ns) {
-            Ok(changed) => changed,
-            Err(reason) => {
-                match reason {
-                    NoFeatures::Thin => self.counts.thin += 1,
-                    NoFeatures::WarmingUp => self.counts.warming_up += 1,
-                }
-                self.observe(head, None);
-                return None;
-            }
-        };
-        let featured = self.recorder.stage_stamp(head);
-        if changed {
-            self.logit = self.model.logit(&self.features);
-        }
-        let logit = self.logit;
-        if self.simulator.wants(logit) {
-            if crossed {
-                self.counts.purchases_withheld += 1;
-            } else {
-                self.simulator.buy(self.moment(head), logit, self.follower.book());
-            }
-        }
-        let decided = self.recorder.decision_stamp(head);
-        self.counts.inferences += 1;
-        self.status.inferred(logit);
-        self.observe(head, Some(Evaluation { logit, decided }));
-        if let Some(rows) = &mut self.outputs.rows {
-            rows.evaluated(&self.features, &mut self.counts.writer_waits);
-        }
-        Some((featured, decided))
-    }
-
-    /// Tells the writer thread of a live frame. After the last stamp: it is no part of the latency.
-    #[inline]
-    fn observe(&mut self, head: &FrameHead, evaluation: Option<Evaluation>) {
-        let Moment { sequence, venue_sequence_num, ts_recv_ns } = self.moment(head);
-        if let Some(observations) = &mut self.outputs.observations {
-            let book = self.follower.book();
-            let observation = Observation {
-                sequence,
-                venue_sequence_num,
-                ts_recv_ns,
-                stretch: self.counts.snapshots,
-                bid: book.bids().best().unwrap_or_default(),
-                ask: book.asks().best().unwrap_or_default(),
-                scale: book.scale(),
-                evaluation,
-            };
-            push(observations, observation, &mut self.counts.writer_waits);
-        }
-    }
-
     /// Ends the engine: hands over the last latencies, lets the writer thread end, and reports.
     pub fn finish(self) -> EngineReport {
-        let Self { follower, simulator, recorder, outputs, counts, .. } = self;
+        let Self { follower, traders, recorder, counts, .. } = self;
         let book = follower.book();
         recorder.finish();
-        drop(outputs);
-        let (cost, worth) = simulator.mark(book);
         EngineReport {
-            totals: simulator.totals(),
-            empty_asks: simulator.empty_asks(),
-            open_positions: simulator.open().len(),
-            open_cost_and_worth: (cost, (book.state() == BookState::Live).then_some(worth)),
+            traders: traders.into_iter().map(|trader| trader.finish(book)).collect(),
             book_state: book.state(),
             scale: book.scale(),
             recentres: book.bids().recentres() + book.asks().recentres(),
@@ -306,20 +225,116 @@ impl Publish for Engine {
     }
 }
 
-/// Hands a record to the writer thread; waits when it is behind, and counts the wait.
-#[inline]
-fn push<T>(ring: &mut Producer<T>, record: T, waits: &mut u64) {
-    if let Err(PushError::Full(record)) = ring.push(record) {
-        wait_and_push(ring, record, waits);
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::trader::Outputs;
+    use super::*;
+    use crate::base::clock::Clock;
+    use crate::engine::latency::recorder;
+    use crate::execution::ledger::Trade;
+    use crate::execution::rules::OriginalRules;
+    use crate::market::event::{UNMEASURED, UNSTAMPED};
+    use crate::market::units::Side;
+    use crate::strategy::model::{Model, ModelFile};
+    use proptest::prelude::*;
+    use rtrb::{Consumer, RingBuffer};
+    use std::time::Duration;
 
-#[cold]
-fn wait_and_push<T>(ring: &mut Producer<T>, record: T, waits: &mut u64) {
-    *waits += 1;
-    // A writer that has gone has reported why, and the run is ending.
-    if for_room(Wait::Yield, 1, || ring.slots(), || ring.is_abandoned()) {
-        // There is room: only this thread fills the ring.
-        let _ = ring.push(record);
+    fn model(feature: &str, intercept: f64) -> Model {
+        let file = ModelFile {
+            features: vec![feature.into()],
+            intercept,
+            coefficients: vec![1.0],
+            mean: None,
+            scale: None,
+            horizon_updates: None,
+            threshold: None,
+            provenance: None,
+        };
+        Model::from_file("m.json".as_ref(), &file).unwrap()
+    }
+
+    fn trader(model: Model, lag_updates: u32) -> (Trader, Consumer<Trade>) {
+        let (trades, taken) = RingBuffer::new(1_000);
+        let rules = OriginalRules { threshold_logit: 0.0, lag_updates, buy_amount: 5.0 };
+        (Trader::original(model, rules, Outputs { trades, observations: None, rows: None }), taken)
+    }
+
+    fn traders() -> [(Trader, Consumer<Trade>); 3] {
+        [trader(model("imbalance_1", 0.0), 3), trader(model("ofi_1_3", 0.5), 1), trader(model("spread_ticks", -1.0), 7)]
+    }
+
+    /// What comes of traders on one engine: each one's report and trades.
+    fn run(traders: Vec<(Trader, Consumer<Trade>)>, frames: &[Vec<(bool, u64, u64)>]) -> Vec<String> {
+        let (recorder, _tables) = recorder(Clock::new(), Duration::MAX);
+        let (traders, taken): (Vec<_>, Vec<_>) = traders.into_iter().unzip();
+        let status = Arc::new(Status::default());
+        let mut engine = Engine::new(traders, recorder, Arc::clone(&status));
+        let mut seconds = 0;
+        let mut publish = |kind, levels: &[Event]| {
+            seconds += 1;
+            let head = FrameHead {
+                kind,
+                levels: levels.len() as u32,
+                scale: Scale { price_decimals: 1, size_decimals: 0 },
+                sequence_num: seconds,
+                ts_recv_ns: seconds as i64 * 1_000_000_000,
+                ts_event_ns: 0,
+                received: UNMEASURED,
+                decoded: UNMEASURED,
+                published: UNSTAMPED,
+            };
+            engine.publish(&head, levels).unwrap();
+        };
+        let sides = [Side::Bid, Side::Ask];
+        let all: Vec<Event> = (0..12_u64)
+            .flat_map(|level| {
+                sides.map(|side| Event::level(side, if side == Side::Bid { 999 - level } else { 1_000 + level }, 5))
+            })
+            .collect();
+        publish(FrameKind::Snapshot, &all);
+        for (number, frame) in frames.iter().enumerate() {
+            let event = |&(is_ask, offset, size): &(bool, u64, u64)| {
+                let (side, price) = if is_ask { (Side::Ask, 998 + offset) } else { (Side::Bid, 1_001 - offset) };
+                Event::level(side, price, size)
+            };
+            publish(FrameKind::Update, &frame.iter().map(event).collect::<Vec<_>>());
+            if number % 40 == 20 {
+                publish(FrameKind::Invalid(Fault::SequenceGap), &[]);
+                publish(FrameKind::Snapshot, &all);
+            }
+        }
+        let report = engine.finish();
+        let sums = report.traders.iter().map(|trader| trader.totals);
+        let (trades, profit) = sums.fold((0, 0.0), |sums, totals| (sums.0 + totals.trades, sums.1 + totals.profit));
+        let shown = status.read();
+        assert_eq!((shown.trades, shown.profit), (trades, profit));
+        let mut results = Vec::new();
+        for (trader, mut trades) in report.traders.into_iter().zip(taken) {
+            let trades: Vec<Trade> = std::iter::from_fn(|| trades.pop().ok()).collect();
+            assert_eq!(trades.len() as u64, trader.totals.trades);
+            results.push(format!("{trader:?} {trades:?}"));
+        }
+        results
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(60))]
+        #[test]
+        fn traders_on_one_book_do_not_know_of_each_other(
+            frames in prop::collection::vec(prop::collection::vec((any::<bool>(), 0..14_u64, 0..9_u64), 0..6), 0..120),
+        ) {
+            let together = run(traders().into(), &frames);
+            let alone: Vec<String> = traders().into_iter().flat_map(|trader| run(vec![trader], &frames)).collect();
+            prop_assert_eq!(together, alone);
+        }
+    }
+
+    #[test]
+    fn the_traders_of_the_test_trade() {
+        let frames: Vec<Vec<(bool, u64, u64)>> =
+            (0..100).map(|at| vec![(at % 3 == 0, 2 + at % 5, at % 7), (at % 2 == 0, 3, 1 + at % 4)]).collect();
+        let results = run(traders().into(), &frames);
+        assert!(results.iter().all(|result| !result.contains("trades: 0,")), "{results:#?}");
     }
 }

@@ -1,6 +1,6 @@
 //! What the hot threads let others see while they run: a few words, written without waiting and read now and then.
 
-use crate::execution::simulator::Simulator;
+use super::trader::Trader;
 use crate::market::book::{Book, BookState};
 use crate::market::event::Fault;
 use crossbeam_utils::CachePadded;
@@ -89,14 +89,20 @@ impl Status {
 
     /// The engine's state after a frame.
     #[inline]
-    pub fn publish(&self, book: &Book, simulator: &Simulator, frames: u64) {
+    pub fn publish(&self, book: &Book, traders: &[Trader], frames: u64) {
         let words = &*self.engine;
-        let totals = simulator.totals();
+        let (mut trades, mut profit, mut open_positions) = (0, 0.0, 0);
+        for execution in traders.iter().map(Trader::execution) {
+            let totals = execution.totals();
+            trades += totals.trades;
+            profit += totals.profit;
+            open_positions += execution.open_positions() as u64;
+        }
         let (bid, ask) = book.best().map_or((0, 0), |(bid, ask)| (bid.price_ticks, ask.price_ticks));
         words.frames.store(frames, Ordering::Relaxed);
-        words.trades.store(totals.trades, Ordering::Relaxed);
-        words.profit.store(totals.profit.to_bits(), Ordering::Relaxed);
-        words.open_positions.store(simulator.open().len() as u64, Ordering::Relaxed);
+        words.trades.store(trades, Ordering::Relaxed);
+        words.profit.store(profit.to_bits(), Ordering::Relaxed);
+        words.open_positions.store(open_positions, Ordering::Relaxed);
         words.best_bid_ticks.store(bid, Ordering::Relaxed);
         words.best_ask_ticks.store(ask, Ordering::Relaxed);
         words.price_decimals.store(book.scale().price_decimals, Ordering::Relaxed);

@@ -1,3 +1,76 @@
-//! From a decision to money.
+//! From a decision to money: what decides ([`rules`]), what fills ([`fill`]), what counts money ([`ledger`], [`fees`]), and
+//! the executions that put them together ([`original`]).
 
-pub mod simulator;
+pub mod fees;
+pub mod fill;
+pub mod ledger;
+pub mod original;
+pub mod rules;
+
+use ledger::{Moment, Totals, Trade};
+use original::Original;
+
+use crate::market::book::Book;
+
+/// An execution of a trader's decisions, by its kind.
+#[derive(Debug)]
+pub enum Execution {
+    /// The original program's.
+    Original(Original),
+}
+
+impl Execution {
+    /// Closes what is due by the frame `now` in `book`, the live book before that frame, and tells of each trade.
+    #[inline]
+    pub fn close_due(&mut self, now: Moment, book: &Book, closed: impl FnMut(Trade)) {
+        match self {
+            Self::Original(original) => original.sell_due(now, book, closed),
+        }
+    }
+
+    /// Whether a logit asks for an order.
+    #[inline]
+    pub fn wants(&self, logit: f64) -> bool {
+        match self {
+            Self::Original(original) => original.rules().wants(logit),
+        }
+    }
+
+    /// Opens a position in the frame `now` in `book`, the live book after that frame.
+    #[inline]
+    pub fn open(&mut self, now: Moment, logit: f64, book: &Book) {
+        match self {
+            Self::Original(original) => original.buy(now, logit, book),
+        }
+    }
+
+    /// Sums over all closed trades.
+    #[inline]
+    pub fn totals(&self) -> &Totals {
+        match self {
+            Self::Original(original) => original.totals(),
+        }
+    }
+
+    /// Positions still open.
+    #[inline]
+    pub fn open_positions(&self) -> usize {
+        match self {
+            Self::Original(original) => original.open().len(),
+        }
+    }
+
+    /// Orders not filled because nobody sold.
+    pub fn empty_asks(&self) -> u64 {
+        match self {
+            Self::Original(original) => original.empty_asks(),
+        }
+    }
+
+    /// What the open positions cost, and what they would bring in `book`.
+    pub fn mark(&self, book: &Book) -> (f64, f64) {
+        match self {
+            Self::Original(original) => original.mark(book),
+        }
+    }
+}

@@ -4,6 +4,7 @@ use crate::base::cores::Pins;
 use crate::base::one_line::OneLine;
 use crate::engine::EngineReport;
 use crate::engine::latency::{STAGES_EVERY, Stage, StageTable};
+use crate::execution::fees::Turnover;
 use crate::feed::intake::{FaultNote, IntakeCounts};
 use crate::market::event::FaultCounts;
 use crate::market::units::Decimal;
@@ -96,7 +97,7 @@ impl<'a> RunReport<'a> {
         let features = session.model.features.len();
         let plural = if features == 1 { "" } else { "s" };
         line(f, "model", format_args!("{}, {features} feature{plural}", session.model.path.display()))?;
-        let rules = session.simulator;
+        let rules = session.rules;
         let (threshold, lag) = (run.settings.threshold, rules.lag_updates);
         line(
             f,
@@ -166,15 +167,15 @@ impl<'a> RunReport<'a> {
     }
 
     fn trading(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let (engine, counts) = (self.engine, &self.engine.counts);
-        let totals = engine.totals;
+        let trader = self.engine.trader();
+        let (counts, totals) = (&trader.counts, trader.totals);
         writeln!(f, "\nmodel and trades")?;
         for (name, count) in [
             ("evaluations", counts.inferences),
             ("  none: book too thin", counts.thin),
             ("  none: warming up", counts.warming_up),
             ("purchases withheld", counts.purchases_withheld),
-            ("purchases without asks", engine.empty_asks),
+            ("purchases without asks", trader.empty_asks),
             ("sold in part", totals.unsold_trades),
             ("writer waits", counts.writer_waits),
             ("closed trades", totals.trades),
@@ -183,8 +184,9 @@ impl<'a> RunReport<'a> {
         }
         if totals.trades > 0 {
             let share = 100.0 * totals.winners as f64 / totals.trades as f64;
-            let bps = 1e4 * totals.profit / totals.buy_amount;
-            let turnover = totals.buy_amount + totals.sell_amount;
+            let turnover = Turnover { bought: totals.buy_amount, sold: totals.sell_amount };
+            let bps = turnover.over_bought_bps(totals.profit).unwrap_or(f64::NAN);
+            let break_even_bps = turnover.break_even_fee_bps(totals.profit).unwrap_or(f64::NAN);
             let fee_bps = self.run.settings.fee_bps;
             line(f, "winners", format_args!("{} ({share:.1} %)", Grouped(totals.winners)))?;
             line(
@@ -192,12 +194,12 @@ impl<'a> RunReport<'a> {
                 "gross profit",
                 format_args!("{:.6} on {:.2} bought ({bps:+.3} bp)", totals.profit, totals.buy_amount),
             )?;
-            line(f, "break-even fee", format_args!("{:.3} bp per side", 1e4 * totals.profit / turnover))?;
-            let net = totals.profit - turnover * fee_bps / 1e4;
+            line(f, "break-even fee", format_args!("{:.3} bp per side", break_even_bps))?;
+            let net = turnover.net(totals.profit, fee_bps);
             line(f, "net profit", format_args!("{net:.6} after {fee_bps} bp per side"))?;
         }
-        let (cost, worth) = engine.open_cost_and_worth;
-        match (engine.open_positions, worth) {
+        let (cost, worth) = trader.open_cost_and_worth;
+        match (trader.open_positions, worth) {
             (0, _) => line(f, "open positions", 0),
             (open, Some(worth)) => line(
                 f,

@@ -1,10 +1,13 @@
 //! What a model's decisions would have earned: the engine itself, beside the rows.
 
 use crate::base::clock::Clock;
+use crate::engine::Engine;
 use crate::engine::latency::recorder;
 use crate::engine::status::Status;
-use crate::engine::{Engine, Outputs};
-use crate::execution::simulator::{SimulatorSettings, Trade};
+use crate::engine::trader::{Outputs, Trader};
+use crate::execution::fees::{FEES_BPS, Turnover};
+use crate::execution::ledger::Trade;
+use crate::execution::rules::OriginalRules;
 use crate::market::event::{Event, FrameHead};
 use crate::market::publish::{EngineGone, Publish};
 use crate::statistics::bootstrap::{BootstrapSettings, Cells, Interval, interval, resample};
@@ -13,9 +16,6 @@ use rtrb::{Consumer, RingBuffer};
 use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// Fees per side, in basis points, for which the net profit is told.
-pub const FEES_BPS: [f64; 6] = [0.0, 0.5, 1.0, 2.5, 10.0, 60.0];
 
 /// A closed trade, as far as the economics need it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,7 +32,7 @@ pub struct Closed {
     pub sold: f64,
 }
 
-/// What a trader did in a capture.
+/// What a model did in a capture.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Traded {
     /// What it bought and sold.
@@ -42,32 +42,36 @@ pub struct Traded {
 }
 
 /// The engine with one model over one capture.
-pub struct Trader {
+pub struct Backtest {
     capture: u32,
     engine: Engine,
     trades: Consumer<Trade>,
     closed: Vec<Closed>,
 }
 
-impl Trader {
-    /// A trader with an empty book.
-    pub fn new(capture: u32, model: &Model, settings: SimulatorSettings) -> Self {
+impl Backtest {
+    /// A backtest with an empty book.
+    pub fn new(capture: u32, model: &Model, settings: OriginalRules) -> Self {
         // Latencies are nobody's here; the recorder keeps one table and needs no reader.
         let (recorder, _) = recorder(Clock::new(), Duration::MAX);
         // One frame closes at most all open positions, a frame's purchase for each update of the holding time.
         let (trades, trades_out) = RingBuffer::new(settings.lag_updates as usize + 2);
         let outputs = Outputs { trades, observations: None, rows: None };
-        let engine = Engine::new(model.clone(), settings, recorder, outputs, Arc::new(Status::default()));
+        let engine = Engine::new(
+            vec![Trader::original(model.clone(), settings, outputs)],
+            recorder,
+            Arc::new(Status::default()),
+        );
         Self { capture, engine, trades: trades_out, closed: Vec::new() }
     }
 
     /// Ends the capture.
     pub fn finish(self) -> Traded {
-        Traded { open: self.engine.finish().open_positions, closed: self.closed }
+        Traded { open: self.engine.finish().trader().open_positions, closed: self.closed }
     }
 }
 
-impl Publish for Trader {
+impl Publish for Backtest {
     fn publish(&mut self, head: &FrameHead, levels: &[Event]) -> Result<(), EngineGone> {
         self.engine.publish(head, levels)?;
         while let Ok(trade) = self.trades.pop() {
@@ -83,10 +87,10 @@ impl Publish for Trader {
     }
 }
 
-/// Several traders side by side.
-impl Publish for Vec<Trader> {
+/// Several side by side.
+impl Publish for Vec<Backtest> {
     fn publish(&mut self, head: &FrameHead, levels: &[Event]) -> Result<(), EngineGone> {
-        self.iter_mut().try_for_each(|trader| trader.publish(head, levels))
+        self.iter_mut().try_for_each(|backtest| backtest.publish(head, levels))
     }
 }
 
@@ -133,7 +137,7 @@ impl Economics {
         let bought: f64 = trades.iter().map(|trade| trade.bought).sum();
         let sold: f64 = trades.iter().map(|trade| trade.sold).sum();
         let gross = sold - bought;
-        let per = |amount: f64| (amount > 0.0).then(|| gross / amount * 1e4);
+        let turnover = Turnover { bought, sold };
         let mut by_cell = vec![(0.0, 0.0); cells.count];
         for trade in trades {
             let (gross, bought) = &mut by_cell[cell_of(trade)];
@@ -154,10 +158,10 @@ impl Economics {
             open,
             winners: (!trades.is_empty()).then(|| winners as f64 / trades.len() as f64),
             gross,
-            gross_bps: per(bought),
+            gross_bps: turnover.over_bought_bps(gross),
             gross_bps_interval: interval(resampled),
-            break_even_fee_bps: per(bought + sold),
-            net: FEES_BPS.map(|fee_bps| Net { fee_bps, profit: gross - fee_bps / 1e4 * (bought + sold) }).to_vec(),
+            break_even_fee_bps: turnover.break_even_fee_bps(gross),
+            net: FEES_BPS.map(|fee_bps| Net { fee_bps, profit: turnover.net(gross, fee_bps) }).to_vec(),
         }
     }
 }

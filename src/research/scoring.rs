@@ -1,10 +1,10 @@
 //! Lets models decide on captures: their logits on every row, and the trades that they would have made.
 
 use super::dataset::{Observer, SinkError};
-use super::economics::{Closed, Traded, Trader};
+use super::economics::{Backtest, Closed, Traded};
 use super::source::{CaptureFacts, RowShape, Source, Watch};
 use super::source_error::SourceError;
-use crate::execution::simulator::SimulatorSettings;
+use crate::execution::rules::OriginalRules;
 use crate::market::book::Book;
 use crate::market::units::Scale;
 use crate::statistics::bootstrap::BootstrapSettings;
@@ -50,8 +50,8 @@ pub struct Rules {
 
 impl Rules {
     /// What the engine is told.
-    pub fn simulator(&self) -> SimulatorSettings {
-        SimulatorSettings {
+    pub fn trading(&self) -> OriginalRules {
+        OriginalRules {
             threshold_logit: logit_of(self.threshold),
             lag_updates: self.horizon,
             buy_amount: self.buy_amount,
@@ -207,12 +207,14 @@ pub fn score(
         },
         |capture| {
             let traders = contestants.iter().filter_map(|contestant| match &contestant.by {
-                By::Model(model) => Some(Trader::new(capture, model, rules.simulator())),
+                By::Model(model) => Some(Backtest::new(capture, model, rules.trading())),
                 By::Constant(_) => None,
             });
             traders.collect::<Vec<_>>()
         },
-        |capture, traders: Vec<Trader>| traded.push((capture, traders.into_iter().map(Trader::finish).collect())),
+        |capture, backtests: Vec<Backtest>| {
+            traded.push((capture, backtests.into_iter().map(Backtest::finish).collect()))
+        },
     )?;
     for (capture, traders) in traded {
         let models = (0..contestants.len()).filter(|&at| matches!(contestants[at].by, By::Model(_)));

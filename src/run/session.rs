@@ -5,8 +5,9 @@ use crate::base::cores::{self, CoresError, Pins};
 use crate::engine::latency::recorder;
 use crate::engine::observation::{OBSERVATION_RING, row_ring};
 use crate::engine::status::Status;
-use crate::engine::{Engine, EngineReport, Outputs};
-use crate::execution::simulator::SimulatorSettings;
+use crate::engine::trader::{Outputs, Trader};
+use crate::engine::{Engine, EngineReport};
+use crate::execution::rules::OriginalRules;
 use crate::handoff::{RING_EVENTS, Wait, handoff};
 use crate::market::publish::Publish;
 use crate::run::observe::Collector;
@@ -30,7 +31,7 @@ pub struct SessionSettings {
     /// The model.
     pub model: Model,
     /// What is traded when.
-    pub simulator: SimulatorSettings,
+    pub rules: OriginalRules,
     /// Where the hot threads run.
     pub pins: Pins,
     /// Feed and engine on one thread, without the ring.
@@ -44,7 +45,7 @@ pub struct SessionSettings {
 impl SessionSettings {
     /// Updates from an evaluation to the mid that it is scored against: the model's horizon, else the holding time.
     pub fn horizon_updates(&self) -> u32 {
-        self.model.horizon_updates.unwrap_or(self.simulator.lag_updates).max(1)
+        self.model.horizon_updates.unwrap_or(self.rules.lag_updates).max(1)
     }
 }
 
@@ -106,11 +107,12 @@ pub fn run<F: Feed>(
     let (rows, rows_out) = settings.observe.then(|| row_ring(model.features.len())).unzip();
     let collector = settings
         .observe
-        .then(|| Collector::new(&model.features, settings.simulator.threshold_logit, settings.horizon_updates()));
+        .then(|| Collector::new(&model.features, settings.rules.threshold_logit, settings.horizon_updates()));
     let inputs = Inputs { trades: trades_out, observations: observations_out, rows: rows_out, collector, tables };
     let write = writer::prepare(files, inputs, clock, Arc::clone(status))?;
     let outputs = Outputs { trades, observations, rows };
-    let mut engine = Engine::new(model.clone(), settings.simulator, recorder, outputs, Arc::clone(status));
+    let mut engine =
+        Engine::new(vec![Trader::original(model.clone(), settings.rules, outputs)], recorder, Arc::clone(status));
     let (pins, wait) = (settings.pins, settings.wait);
     // Threads that spin are to lose no time later; others start the sooner.
     let faults_in = wait == Wait::Spin;

@@ -1,6 +1,6 @@
 //! The trade log: one CSV row per closed trade, the original program's columns first.
 
-use crate::execution::simulator::Trade;
+use crate::execution::ledger::Trade;
 use crate::statistics::logistic::probability;
 use serde::Serialize;
 use std::io::{self, Write};
@@ -102,7 +102,7 @@ impl<W: Write> TradeLog<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::execution::simulator::{Moment, Position};
+    use crate::execution::ledger::{Moment, Position};
 
     #[test]
     fn a_row_reads_back_exactly() {

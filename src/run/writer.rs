@@ -4,7 +4,7 @@ use crate::base::clock::{Clock, wall_ns};
 use crate::engine::latency::{Stage, StageTable, Tables};
 use crate::engine::observation::Observation;
 use crate::engine::status::Status;
-use crate::execution::simulator::Trade;
+use crate::execution::ledger::Trade;
 use crate::run::observe::{Collector, Observed};
 use crate::run::trade_log::TradeLog;
 use crate::statistics::logistic::probability;

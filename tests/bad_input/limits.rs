@@ -3,7 +3,7 @@
 use super::common::{fail, papertrader};
 use super::market::{Capture, Setup, imbalance_model};
 use papertrader::cli::config::CONFIG_BYTES_MAX;
-use papertrader::execution::simulator::LAG_MAX;
+use papertrader::execution::rules::LAG_MAX;
 use papertrader::feed::wire::{CA_BYTES_MAX, Connector, WireConfig};
 use papertrader::strategy::model::MODEL_BYTES_MAX;
 use std::fs;

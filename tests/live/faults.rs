@@ -29,7 +29,7 @@ fn lived_through(
     let (outcome, engine) = session.stop();
     assert_eq!(outcome.connections, connections);
     assert!(outcome.gave_up.is_none());
-    assert!(engine.totals.trades > 0, "it trades");
+    assert!(engine.trader().totals.trades > 0, "it trades");
     (outcome, engine, notices)
 }
 
@@ -282,8 +282,8 @@ fn positions_live_through_a_reconnection() {
     let counts = &engine.counts;
     // Every purchase was sold or is open; nothing was lost with the connection.
     assert_eq!(counts.connections, 2);
-    assert!(engine.totals.trades > 20);
-    assert!(engine.open_positions <= 6, "lag is 5 updates: {}", engine.open_positions);
+    assert!(engine.trader().totals.trades > 20);
+    assert!(engine.trader().open_positions <= 6, "lag is 5 updates: {}", engine.trader().open_positions);
 }
 
 /// How long a session with random faults runs; longer on request: `PAPERTRADER_RANDOM_FAULTS_S=60`.
@@ -316,5 +316,5 @@ fn random_faults(market: impl Fn(&[&str]) -> ExchangeConfig, wait: Wait) {
     assert_eq!(outcome.counts.faults.total(), outcome.connections - 1, "{:?}", outcome.counts.faults);
     assert_eq!(outcome.failed_attempts, struck.get(&FaultKind::Handshake503).copied().unwrap_or(0));
     assert_eq!(outcome.counts.frames, engine.counts.frames);
-    assert!(engine.totals.trades > 1_000, "{}", engine.totals.trades);
+    assert!(engine.trader().totals.trades > 1_000, "{}", engine.trader().totals.trades);
 }

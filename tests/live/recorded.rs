@@ -7,6 +7,7 @@ use papertrader::base::cores::Pins;
 use papertrader::capture::recording;
 use papertrader::capture::replay::Replay;
 use papertrader::engine::status::Status;
+use papertrader::engine::trader::TraderCounts;
 use papertrader::engine::{EngineCounts, EngineReport};
 use papertrader::exchange::{ExchangeConfig, Pace, SourceConfig};
 use papertrader::feed::intake::{IntakeCounts, ScaleRule};
@@ -40,7 +41,7 @@ const FAULTS: [&str; 15] = [
 
 fn threads(fused: bool) -> SessionSettings {
     let model = Model::read(&model_path()).expect("a model");
-    SessionSettings { model, simulator: rules(), pins: Pins::Anywhere, fused, wait: Wait::Block, observe: fused }
+    SessionSettings { model, rules: rules(), pins: Pins::Anywhere, fused, wait: Wait::Block, observe: fused }
 }
 
 fn files(folder: &Path, stem: &str) -> RunFiles {
@@ -48,9 +49,9 @@ fn files(folder: &Path, stem: &str) -> RunFiles {
 }
 
 /// What must not depend on whether it was lived or replayed. How often the engine waited for the writer may.
-fn counts<O>(report: &SessionReport<O>) -> (EngineCounts, EngineReport) {
+fn counts<O>(report: &SessionReport<O>) -> (EngineCounts, TraderCounts, EngineReport) {
     let engine = report.engine.clone();
-    (EngineCounts { writer_waits: 0, ..engine.counts.clone() }, engine)
+    (engine.counts.clone(), TraderCounts { writer_waits: 0, ..engine.trader().counts.clone() }, engine)
 }
 
 /// Lives a session of so many frames with a recording, replays it, and compares. Gives what was counted.
@@ -83,10 +84,12 @@ fn lived_and_replayed(settings: LiveSettings, name: &str, fused: bool, frames: u
         let replayed = session::run(&threads(fused), &replay_files, &status, replay, |_| {}).expect("a replay");
         assert!(replayed.feed.error.is_none() && replayed.feed.cut.is_none());
         assert_eq!(read(&replay_files.csv), lived_trades, "{name}, fused: {fused}");
-        let ((lived_counts, lived), (replayed_counts, replayed_engine)) = (counts(&lived), counts(&replayed));
+        let (lived_counts, lived_done, lived) = counts(&lived);
+        let (replayed_counts, replayed_done, replayed_engine) = counts(&replayed);
+        assert_eq!(lived_done, replayed_done);
         assert_eq!(lived_counts, replayed_counts);
-        assert_eq!(lived.totals, replayed_engine.totals);
-        assert_eq!(lived.open_cost_and_worth, replayed_engine.open_cost_and_worth);
+        assert_eq!(lived.trader().totals, replayed_engine.trader().totals);
+        assert_eq!(lived.trader().open_cost_and_worth, replayed_engine.trader().open_cost_and_worth);
         assert_eq!(lived.book_state, replayed_engine.book_state);
         assert_eq!(replayed.feed.counts.faults, lived_faults);
     }

@@ -106,5 +106,5 @@ fn its_connection_ends_a_hundred_times_in_a_row() {
     assert_eq!(outcome.counts.faults.total(), outcome.connections - 1, "{:?}", outcome.counts.faults);
     assert_eq!(outcome.failed_attempts, 0);
     assert_eq!(engine.counts.connections, outcome.connections);
-    assert!(engine.totals.trades > 100, "{}", engine.totals.trades);
+    assert!(engine.trader().totals.trades > 100, "{}", engine.trader().totals.trades);
 }

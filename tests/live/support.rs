@@ -4,10 +4,12 @@ use crate::common::papertrader;
 use papertrader::base::clock::Clock;
 use papertrader::engine::latency::{Tables, recorder};
 use papertrader::engine::status::Status;
-use papertrader::engine::{Engine, EngineReport, Outputs};
+use papertrader::engine::trader::{Outputs, Trader};
+use papertrader::engine::{Engine, EngineReport};
 use papertrader::exchange::faults::FaultKind;
 use papertrader::exchange::{Exchange, ExchangeConfig, Pace, RunningExchange, SourceConfig, TlsFiles};
-use papertrader::execution::simulator::{SimulatorSettings, Trade};
+use papertrader::execution::ledger::Trade;
+use papertrader::execution::rules::OriginalRules;
 use papertrader::feed::backoff::Backoff;
 use papertrader::feed::intake::ScaleRule;
 use papertrader::feed::live::{LiveFeed, LiveOutcome, LiveSettings};
@@ -70,8 +72,8 @@ pub fn model_path() -> PathBuf {
 }
 
 /// Rules under which there is much to sell.
-pub fn rules() -> SimulatorSettings {
-    SimulatorSettings { threshold_logit: logit_of(0.6), lag_updates: 5, buy_amount: 5.0 }
+pub fn rules() -> OriginalRules {
+    OriginalRules { threshold_logit: logit_of(0.6), lag_updates: 5, buy_amount: 5.0 }
 }
 
 /// The same as arguments.
@@ -177,7 +179,7 @@ impl Session {
             let (trades, trades_out) = RingBuffer::new(1 << 12);
             let outputs = Outputs { trades, observations: None, rows: None };
             let model = Model::read(&model_path()).expect("a model");
-            let engine = Engine::new(model, rules(), recorder, outputs, Arc::clone(&status));
+            let engine = Engine::new(vec![Trader::original(model, rules(), outputs)], recorder, Arc::clone(&status));
             let mut watched = Watched { engine, status: Arc::clone(&status), trades: trades_out, tables, shown: show };
             let outcome = feed.run(&mut watched, &status);
             (outcome, watched.engine.finish())

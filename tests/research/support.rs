@@ -2,11 +2,12 @@
 
 use crate::common::{papertrader, succeed};
 use papertrader::capture::replay::Replay;
+use papertrader::engine::Engine;
 use papertrader::engine::latency::recorder;
 use papertrader::engine::observation::Observation;
 use papertrader::engine::status::Status;
-use papertrader::engine::{Engine, Outputs};
-use papertrader::execution::simulator::SimulatorSettings;
+use papertrader::engine::trader::{Outputs, Trader};
+use papertrader::execution::rules::OriginalRules;
 use papertrader::feed::intake::ScaleRule;
 use papertrader::market::event::{Event, FrameHead};
 use papertrader::market::publish::{EngineGone, Publish};
@@ -103,12 +104,12 @@ pub fn one_feature(feature: Feature) -> Model {
 
 /// The venue's sequence number and the logit of each evaluation.
 pub fn seen_by_the_engine(capture: &Path, model: Model) -> Vec<(u64, f64)> {
-    let settings = SimulatorSettings { threshold_logit: f64::INFINITY, lag_updates: 1, buy_amount: 1.0 };
+    let settings = OriginalRules { threshold_logit: f64::INFINITY, lag_updates: 1, buy_amount: 1.0 };
     let (recorder, _tables) = recorder(papertrader::base::clock::Clock::new(), Duration::MAX);
     let (trades, _trades) = RingBuffer::new(8);
     let (observations, observations_out) = RingBuffer::new(8);
     let outputs = Outputs { trades, observations: Some(observations), rows: None };
-    let engine = Engine::new(model, settings, recorder, outputs, Arc::new(Status::default()));
+    let engine = Engine::new(vec![Trader::original(model, settings, outputs)], recorder, Arc::new(Status::default()));
     let mut watched = Watched { engine, observations: observations_out, seen: Vec::new() };
     let replay = Replay::open(capture, None, ScaleRule::default(), papertrader::base::clock::Speed::Max).unwrap();
     let outcome = replay.run(&mut watched, &Status::default());

@@ -2,7 +2,7 @@
 
 use crate::base::cores::{self, Pins};
 use crate::base::failure::Failure;
-use crate::execution::simulator::{LAG_MAX, SimulatorSettings};
+use crate::execution::rules::{LAG_MAX, OriginalRules};
 use crate::feed::intake::ScaleRule;
 use crate::handoff::Wait;
 use crate::market::units::parse_step;
@@ -136,11 +136,10 @@ impl TradingArgs {
             return Err(Failure::input(format!("model {file}: horizon_updates is {lag_updates}; at most {LAG_MAX}")));
         }
         let threshold = self.threshold.or(model.threshold).unwrap_or(THRESHOLD);
-        let simulator =
-            SimulatorSettings { threshold_logit: logit_of(threshold), lag_updates, buy_amount: self.buy_amount };
+        let rules = OriginalRules { threshold_logit: logit_of(threshold), lag_updates, buy_amount: self.buy_amount };
         let wait = threads.wait.unwrap_or(if pins == Pins::Anywhere { Wait::Block } else { Wait::Spin });
         let fused = threads.fused || matches!(pins, Pins::One(_));
-        let session = SessionSettings { model, simulator, pins, fused, wait, observe: false };
+        let session = SessionSettings { model, rules, pins, fused, wait, observe: false };
         Ok(TradingSettings { session, threshold, fee_bps: self.fee_bps })
     }
 }

@@ -1,5 +1,6 @@
 //! What was won: over the run, by trade, by part, and how long positions were held.
 
+use crate::execution::fees::Turnover;
 use crate::report::chart::axis::{extent, fixed};
 use crate::report::chart::{Axis, Figure, Ink, Mark, Panel, Size, Slot, Thinned};
 use crate::report::material::Material;
@@ -91,7 +92,8 @@ fn profit_panels(
     let line = |&fee_bps: &f64| {
         let (mut line, mut sum) = (Steps::new(range, size), 0.0);
         for at in 0..table.len() {
-            sum += table.profit[at] - fee_bps / 1e4 * (table.bought[at] + table.sold[at]);
+            let turnover = Turnover { bought: table.bought[at], sold: table.sold[at] };
+            sum += turnover.net(table.profit[at], fee_bps);
             line.to(x_of(at), sum);
         }
         line.finish(range.1)

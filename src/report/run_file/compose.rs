@@ -70,9 +70,9 @@ fn settings(run: &Run<'_>) -> Settings {
     });
     Settings {
         threshold: run.settings.threshold,
-        lag_updates: session.simulator.lag_updates,
+        lag_updates: session.rules.lag_updates,
         horizon_updates: session.horizon_updates(),
-        buy_amount: session.simulator.buy_amount,
+        buy_amount: session.rules.buy_amount,
         fee_bps: run.settings.fee_bps,
         model: ModelFacts {
             path: model.path.display().to_string(),
@@ -129,17 +129,17 @@ fn book_counters<O>(session: &SessionReport<O>) -> BookCounters {
 }
 
 fn trading_counters<O>(session: &SessionReport<O>) -> TradingCounters {
-    let (engine, counts) = (&session.engine, &session.engine.counts);
-    let (open_cost, open_mark) = engine.open_cost_and_worth;
+    let trader = session.engine.trader();
+    let (counts, (open_cost, open_mark)) = (&trader.counts, trader.open_cost_and_worth);
     TradingCounters {
         evaluations: counts.inferences,
         none_book_too_thin: counts.thin,
         none_warming_up: counts.warming_up,
         purchases_withheld: counts.purchases_withheld,
-        purchases_without_asks: engine.empty_asks,
-        closed_trades: engine.totals.trades,
-        sold_in_part: engine.totals.unsold_trades,
-        open_positions: engine.open_positions as u64,
+        purchases_without_asks: trader.empty_asks,
+        closed_trades: trader.totals.trades,
+        sold_in_part: trader.totals.unsold_trades,
+        open_positions: trader.open_positions as u64,
         open_cost,
         open_mark,
     }
@@ -163,7 +163,7 @@ fn timing<O>(run: &Run<'_>, session: &SessionReport<O>, latency: Option<&StageTa
         source: run.source.iter().map(|(name, value)| ((*name).into(), value.clone())).collect(),
         full_ring_waits: session.ring_full_waits,
         ring_high_water_events: session.engine.ring_high_water_events as u64,
-        writer_waits: session.engine.counts.writer_waits,
+        writer_waits: session.engine.trader().counts.writer_waits,
         stamp_floor_ns: session.stamp_floor_ns,
         stages: latency.into_iter().flat_map(stage_facts).collect(),
     }

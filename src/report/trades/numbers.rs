@@ -1,7 +1,7 @@
 //! What trades come to. Every figure follows from the trade log and the fee; `simulations/README.md` gives the formulas.
 
 use super::table::TradeTable;
-use crate::research::economics::FEES_BPS;
+use crate::execution::fees::{FEES_BPS, Turnover};
 use crate::statistics::bootstrap::{BLOCKS_MIN, BootstrapSettings, Cells, Interval, interval, resample};
 use serde::Serialize;
 use std::thread;
@@ -176,8 +176,9 @@ impl TradeNumbers {
         let bought: f64 = table.bought.iter().sum();
         let sold: f64 = table.sold.iter().sum();
         let gross_profit: f64 = table.profit.iter().sum();
-        let net = |fee_bps: f64| gross_profit - fee_bps / 1e4 * (bought + sold);
-        let bps = |profit: f64| over(1e4 * profit, bought);
+        let turnover = Turnover { bought, sold };
+        let net = |fee_bps: f64| turnover.net(gross_profit, fee_bps);
+        let bps = |profit: f64| turnover.over_bought_bps(profit);
         let held = table.buy_sequence.iter().zip(&table.sell_sequence).map(|(buy, sell)| (sell - buy) as f64);
         let held_ns = table.buy_ts_recv_ns.iter().zip(&table.sell_ts_recv_ns);
         let held_s = held_ns.map(|(&buy, &sell)| sell.saturating_sub(buy) as f64 / 1e9);
@@ -199,7 +200,7 @@ impl TradeNumbers {
             fee_bps,
             net_profit: net(fee_bps),
             net_bps: bps(net(fee_bps)),
-            break_even_fee_bps: over(1e4 * gross_profit, bought + sold),
+            break_even_fee_bps: turnover.break_even_fee_bps(gross_profit),
             by_fee,
             drawdown_max: drawdowns(&table.profit).fold(0.0, f64::max),
             profit_bps: Quantiles::of(profits_bps(table).collect()),
@@ -258,7 +259,10 @@ fn block_interval(table: &TradeTable, fee_bps: f64, held_s: Option<Quantiles>) -
             bought += cell.1 * f64::from(times);
             sold += cell.2 * f64::from(times);
         }
-        (1e4 * profit / bought, 1e4 * (profit - fee_bps / 1e4 * (bought + sold)) / bought)
+        let turnover = Turnover { bought, sold };
+        [profit, turnover.net(profit, fee_bps)]
+            .map(|profit| turnover.over_bought_bps(profit).unwrap_or(f64::NAN))
+            .into()
     });
     BlockInterval {
         blocks: cells.blocks(),

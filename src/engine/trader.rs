@@ -1,0 +1,218 @@
+//! A trader on the engine's book: features, a model, an execution, and what comes of them.
+
+use super::latency::Recorder;
+use super::observation::{Evaluation, Observation, RowSender};
+use crate::execution::Execution;
+use crate::execution::ledger::{Moment, Totals, Trade};
+use crate::execution::original::Original;
+use crate::execution::rules::OriginalRules;
+use crate::handoff::{Wait, for_room};
+use crate::market::book::{Book, BookState};
+use crate::market::event::FrameHead;
+use crate::market::units::Scale;
+use crate::strategy::features::{FeatureSet, NoFeatures};
+use crate::strategy::model::Model;
+use rtrb::{Producer, PushError};
+
+/// Rings to the writer thread.
+#[derive(Debug)]
+pub struct Outputs {
+    /// Closed trades.
+    pub trades: Producer<Trade>,
+    /// Live frames, when somebody asked for them.
+    pub observations: Option<Producer<Observation>>,
+    /// Features of some evaluations, when somebody asked for them.
+    pub rows: Option<RowSender>,
+}
+
+/// What a trader has seen and done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TraderCounts {
+    /// Evaluations of the model.
+    pub inferences: u64,
+    /// Live frames without evaluation: a side has fewer levels than the model looks at.
+    pub thin: u64,
+    /// Live frames without evaluation: too few updates since the snapshot for the model's history.
+    pub warming_up: u64,
+    /// Purchases not made because the book was crossed or locked.
+    pub purchases_withheld: u64,
+    /// Times that the engine waited for the writer thread.
+    pub writer_waits: u64,
+}
+
+/// A trader's state at the end.
+#[derive(Clone, Debug)]
+pub struct TraderReport {
+    /// What was seen and done.
+    pub counts: TraderCounts,
+    /// Closed trades.
+    pub totals: Totals,
+    /// Purchases not made because nobody sold.
+    pub empty_asks: u64,
+    /// Positions still open.
+    pub open_positions: usize,
+    /// What they cost, and what they would bring in the book at the end if it is live.
+    pub open_cost_and_worth: (f64, Option<f64>),
+}
+
+/// A live frame, as traders see it: its levels are in the book.
+#[derive(Clone, Copy, Debug)]
+pub struct LiveFrame<'a> {
+    /// The frame's head.
+    pub head: &'a FrameHead,
+    /// Its place in the simulation.
+    pub moment: Moment,
+    /// The book after it.
+    pub book: &'a Book,
+    /// Whether it left the book crossed or locked.
+    pub is_crossed_or_locked: bool,
+    /// Snapshots so far: frames of one number follow each other without a break.
+    pub stretch: u64,
+}
+
+/// A trader.
+#[derive(Debug)]
+pub struct Trader {
+    features: FeatureSet,
+    model: Model,
+    /// The model's, for the features as they last were.
+    logit: f64,
+    execution: Execution,
+    outputs: Outputs,
+    counts: TraderCounts,
+}
+
+impl Trader {
+    /// A trader without positions.
+    pub fn new(model: Model, execution: Execution, outputs: Outputs) -> Self {
+        Self {
+            features: FeatureSet::new(&model.features),
+            model,
+            logit: f64::NAN,
+            execution,
+            outputs,
+            counts: TraderCounts::default(),
+        }
+    }
+
+    /// A trader by the original program's rules.
+    pub fn original(model: Model, rules: OriginalRules, outputs: Outputs) -> Self {
+        Self::new(model, Execution::Original(Original::new(rules)), outputs)
+    }
+
+    /// A snapshot is about to replace the book.
+    #[inline]
+    pub fn reset(&mut self) {
+        self.features.reset();
+    }
+
+    /// The book's scale has become finer.
+    #[inline]
+    pub fn refine(&mut self, before: Scale, scale: Scale) {
+        self.features.refine(before, scale);
+    }
+
+    /// Closes what is due by the frame `now` in the live book before it, or in the first live book since.
+    #[inline]
+    pub fn close_due(&mut self, now: Moment, book: &Book) {
+        let Self { execution, outputs, counts, .. } = self;
+        execution.close_due(now, book, |trade| push(&mut outputs.trades, trade, &mut counts.writer_waits));
+    }
+
+    /// Evaluates the model and opens a position if it says so. Gives the stamps of the features and of the decision.
+    #[inline]
+    pub fn decide(&mut self, frame: &LiveFrame<'_>, recorder: &Recorder) -> Option<(u64, u64)> {
+        let changed = match self.features.update(frame.book, frame.head.ts_recv_ns) {
+            Ok(changed) => changed,
+            Err(reason) => {
+                match reason {
+                    NoFeatures::Thin => self.counts.thin += 1,
+                    NoFeatures::WarmingUp => self.counts.warming_up += 1,
+                }
+                self.observe(frame, None);
+                return None;
+            }
+        };
+        let featured = recorder.stage_stamp(frame.head);
+        if changed {
+            self.logit = self.model.logit(&self.features);
+        }
+        let logit = self.logit;
+        if self.execution.wants(logit) {
+            if frame.is_crossed_or_locked {
+                self.counts.purchases_withheld += 1;
+            } else {
+                self.execution.open(frame.moment, logit, frame.book);
+            }
+        }
+        let decided = recorder.decision_stamp(frame.head);
+        self.counts.inferences += 1;
+        self.observe(frame, Some(Evaluation { logit, decided }));
+        if let Some(rows) = &mut self.outputs.rows {
+            rows.evaluated(&self.features, &mut self.counts.writer_waits);
+        }
+        Some((featured, decided))
+    }
+
+    /// Tells the writer thread of a live frame. After the last stamp: it is no part of the latency.
+    #[inline]
+    fn observe(&mut self, frame: &LiveFrame<'_>, evaluation: Option<Evaluation>) {
+        let Moment { sequence, venue_sequence_num, ts_recv_ns } = frame.moment;
+        if let Some(observations) = &mut self.outputs.observations {
+            let book = frame.book;
+            let observation = Observation {
+                sequence,
+                venue_sequence_num,
+                ts_recv_ns,
+                stretch: frame.stretch,
+                bid: book.bids().best().unwrap_or_default(),
+                ask: book.asks().best().unwrap_or_default(),
+                scale: book.scale(),
+                evaluation,
+            };
+            push(observations, observation, &mut self.counts.writer_waits);
+        }
+    }
+
+    /// The logit of the last evaluation.
+    #[inline]
+    pub fn logit(&self) -> f64 {
+        self.logit
+    }
+
+    /// What it trades by.
+    #[inline]
+    pub fn execution(&self) -> &Execution {
+        &self.execution
+    }
+
+    /// Ends the trader: lets the writer thread end, and reports. `book` is the book at the end.
+    pub fn finish(self, book: &Book) -> TraderReport {
+        let (cost, worth) = self.execution.mark(book);
+        TraderReport {
+            totals: *self.execution.totals(),
+            empty_asks: self.execution.empty_asks(),
+            open_positions: self.execution.open_positions(),
+            open_cost_and_worth: (cost, (book.state() == BookState::Live).then_some(worth)),
+            counts: self.counts,
+        }
+    }
+}
+
+/// Hands a record to the writer thread; waits when it is behind, and counts the wait.
+#[inline]
+fn push<T>(ring: &mut Producer<T>, record: T, waits: &mut u64) {
+    if let Err(PushError::Full(record)) = ring.push(record) {
+        wait_and_push(ring, record, waits);
+    }
+}
+
+#[cold]
+fn wait_and_push<T>(ring: &mut Producer<T>, record: T, waits: &mut u64) {
+    *waits += 1;
+    // A writer that has gone has reported why, and the run is ending.
+    if for_room(Wait::Yield, 1, || ring.slots(), || ring.is_abandoned()) {
+        // There is room: only this thread fills the ring.
+        let _ = ring.push(record);
+    }
+}

@@ -1,0 +1,54 @@
+//! What a venue takes.
+
+/// Fees per side, in basis points of the amount traded, for which the net profit is told.
+pub const FEES_BPS: [f64; 6] = [0.0, 0.5, 1.0, 2.5, 10.0, 60.0];
+
+/// Money that went both ways, in quote currency: what a fee is taken of.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Turnover {
+    /// Spent on purchases.
+    pub bought: f64,
+    /// Received for sales.
+    pub sold: f64,
+}
+
+impl Turnover {
+    /// Quote currency that a fee of `fee_bps` per side takes.
+    pub fn fee(self, fee_bps: f64) -> f64 {
+        fee_bps / 1e4 * (self.bought + self.sold)
+    }
+
+    /// The profit that is left of `gross` after a fee of `fee_bps` per side.
+    pub fn net(self, gross: f64, fee_bps: f64) -> f64 {
+        gross - self.fee(fee_bps)
+    }
+
+    /// The fee per side, in basis points, that would leave nothing of `gross`; `None` where nothing was traded.
+    pub fn break_even_fee_bps(self, gross: f64) -> Option<f64> {
+        let amount = self.bought + self.sold;
+        (amount > 0.0).then(|| 1e4 * gross / amount)
+    }
+
+    /// A profit over the amount bought, in basis points; `None` where nothing was bought.
+    pub fn over_bought_bps(self, profit: f64) -> Option<f64> {
+        (self.bought > 0.0).then(|| 1e4 * profit / self.bought)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_break_even_fee_leaves_nothing() {
+        let turnover = Turnover { bought: 100.0, sold: 101.0 };
+        assert_eq!(turnover.net(1.0, 0.0), 1.0);
+        assert_eq!(turnover.fee(10.0), 0.001 * 201.0);
+        assert_eq!(turnover.net(1.0, 10.0), 1.0 - 0.001 * 201.0);
+        let fee_bps = turnover.break_even_fee_bps(1.0).unwrap();
+        assert!(turnover.net(1.0, fee_bps).abs() < 1e-12);
+        assert_eq!(turnover.over_bought_bps(1.0), Some(100.0));
+        let nothing = Turnover::default();
+        assert_eq!((nothing.break_even_fee_bps(0.0), nothing.over_bought_bps(0.0)), (None, None));
+    }
+}

@@ -1,0 +1,72 @@
+//! What fills: orders that take from the book, level by level.
+
+use crate::market::book::{Book, Level};
+
+/// The mid in quote units, NaN without two sides.
+pub fn mid(book: &Book) -> f64 {
+    book.best().map_or(f64::NAN, |(bid, ask)| {
+        (bid.price_ticks as f64 + ask.price_ticks as f64) / 2.0 / book.scale().ticks_per_unit()
+    })
+}
+
+/// Spends `amount` of quote currency on levels of (price, size), best first. Returns what was spent and what was bought.
+pub fn spend(amount: f64, levels: impl Iterator<Item = (f64, f64)>) -> (f64, f64) {
+    let (mut left, mut volume) = (amount, 0.0);
+    for (price, size) in levels {
+        let value = price * size;
+        if left <= value {
+            return (amount, volume + left / price);
+        }
+        left -= value;
+        volume += size;
+    }
+    (amount - left, volume)
+}
+
+/// Sells `volume` of base currency to levels of (price, size), best first. Returns what was received and what was left.
+pub fn sell(volume: f64, levels: impl Iterator<Item = (f64, f64)>) -> (f64, f64) {
+    let (mut left, mut received) = (volume, 0.0);
+    for (price, size) in levels {
+        if left <= size {
+            return (received + left * price, 0.0);
+        }
+        left -= size;
+        received += size * price;
+    }
+    (received, left)
+}
+
+/// Levels in quote and base units.
+pub fn in_units(book: &Book, levels: impl Iterator<Item = Level>) -> impl Iterator<Item = (f64, f64)> {
+    let (ticks_per_unit, lots_per_unit) = (book.scale().ticks_per_unit(), book.scale().lots_per_unit());
+    levels.map(move |level| (level.price_ticks as f64 / ticks_per_unit, level.size_lots as f64 / lots_per_unit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Against exact integers: sizes and prices whose products are whole.
+        #[test]
+        fn walks_agree_with_integers(
+            levels in prop::collection::vec((1..1_000_u64, 1..1_000_u64), 1..20),
+            volume in 1..20_000_u64,
+        ) {
+            let mut left = volume;
+            let mut received = 0;
+            for &(price, size) in &levels {
+                let taken = left.min(size);
+                received += taken * price;
+                left -= taken;
+            }
+            let floats = || levels.iter().map(|&(price, size)| (price as f64, size as f64));
+            prop_assert_eq!(sell(volume as f64, floats()), (received as f64, left as f64));
+            // Spending what a sale brought buys the volume back.
+            let (spent, bought) = spend(received as f64, floats());
+            prop_assert_eq!(spent, received as f64);
+            prop_assert!((bought - (volume - left) as f64).abs() < 1e-9);
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! The original program's execution: what is bought is sold a fixed number of updates later, both by walking the book.
+//!
+//! The volume that an amount of quote currency buys is a quotient of the two, so that positions are floats although the
+//! book is integers.
+
+use super::fill::{in_units, mid, sell, spend};
+use super::ledger::{Moment, Position, Totals, Trade};
+use super::rules::{LAG_MAX, OriginalRules};
+use crate::market::book::Book;
+use std::collections::VecDeque;
+
+/// Holds the open positions.
+#[derive(Debug)]
+pub struct Original {
+    rules: OriginalRules,
+    /// Oldest first, which is also the order in which they fall due. At most `lag_updates + 1`: a frame buys at most once,
+    /// and what is due is sold before any purchase, which both need a live book.
+    open: VecDeque<Position>,
+    totals: Totals,
+    /// Purchases wished for but not made because nobody sold.
+    empty_asks: u64,
+}
+
+impl Original {
+    /// An execution without positions. All its memory is taken here.
+    pub fn new(rules: OriginalRules) -> Self {
+        assert!(rules.lag_updates <= LAG_MAX, "the holding time is bounded by LAG_MAX");
+        Self {
+            rules,
+            open: VecDeque::with_capacity(rules.lag_updates as usize + 1),
+            totals: Totals::default(),
+            empty_asks: 0,
+        }
+    }
+
+    /// Sells what is due by the frame `now` into `book`, the live book before that frame, and tells of each trade.
+    #[inline]
+    pub fn sell_due(&mut self, now: Moment, book: &Book, mut closed: impl FnMut(Trade)) {
+        while let Some(position) = self.open.front().copied().filter(|position| position.sell_sequence <= now.sequence)
+        {
+            self.open.pop_front();
+            let (sell_amount, unsold_volume) = sell(position.volume, in_units(book, book.bids().levels()));
+            let trade = Trade { position, sold: now, sell_amount, unsold_volume, sell_mid: mid(book) };
+            self.totals.count(&trade);
+            closed(trade);
+        }
+    }
+
+    /// Buys in the frame `now` from `book`, the live book after that frame.
+    pub fn buy(&mut self, now: Moment, logit: f64, book: &Book) {
+        let (buy_amount, volume) = spend(self.rules.buy_amount, in_units(book, book.asks().levels()));
+        if volume == 0.0 {
+            self.empty_asks += 1;
+            return;
+        }
+        let sell_sequence = now.sequence + u64::from(self.rules.lag_updates);
+        debug_assert!(self.open.len() <= self.rules.lag_updates as usize, "one purchase a frame");
+        self.open.push_back(Position { bought: now, sell_sequence, buy_amount, volume, logit, buy_mid: mid(book) });
+    }
+
+    /// What is bought and sold when.
+    #[inline]
+    pub fn rules(&self) -> &OriginalRules {
+        &self.rules
+    }
+
+    /// Sums over all closed trades.
+    pub fn totals(&self) -> &Totals {
+        &self.totals
+    }
+
+    /// Purchases not made because nobody sold.
+    pub fn empty_asks(&self) -> u64 {
+        self.empty_asks
+    }
+
+    /// What is bought and not yet sold, oldest first.
+    pub fn open(&self) -> impl ExactSizeIterator<Item = &Position> {
+        self.open.iter()
+    }
+
+    /// What the open positions cost, and what each would bring alone if sold into `book` now, summed up.
+    pub fn mark(&self, book: &Book) -> (f64, f64) {
+        self.open.iter().fold((0.0, 0.0), |(cost, worth), position| {
+            let (received, _) = sell(position.volume, in_units(book, book.bids().levels()));
+            (cost + position.buy_amount, worth + received)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::market::event::Event;
+    use crate::market::units::{Scale, Side};
+
+    const RULES: OriginalRules = OriginalRules { threshold_logit: 0.0, lag_updates: 2, buy_amount: 100.0 };
+
+    fn book(bids: &[(u64, u64)], asks: &[(u64, u64)]) -> Book {
+        let mut book = Book::default();
+        book.begin_snapshot(Scale { price_decimals: 1, size_decimals: 0 });
+        let events = |side: Side, levels: &[(u64, u64)]| -> Vec<Event> {
+            levels.iter().map(|&(price, size)| Event::level(side, price, size)).collect()
+        };
+        book.stage(&events(Side::Bid, bids));
+        book.stage(&events(Side::Ask, asks));
+        book.end_snapshot().unwrap();
+        book
+    }
+
+    fn moment(sequence: u64) -> Moment {
+        Moment { sequence, venue_sequence_num: sequence + 100, ts_recv_ns: 7 }
+    }
+
+    #[test]
+    fn a_purchase_walks_the_asks_and_a_sale_the_bids() {
+        let mut original = Original::new(RULES);
+        // 100 buys 3 at 20.0 and 40 / 25.0 = 1.6 at 25.0.
+        original.buy(moment(5), 0.1, &book(&[(190, 1)], &[(200, 3), (250, 9)]));
+        let mut trades = Vec::new();
+        let rich = book(&[(300, 2), (280, 100)], &[(310, 1)]);
+        original.sell_due(moment(6), &rich, |trade| trades.push(trade));
+        assert_eq!(trades, []);
+        let (cost, worth) = original.mark(&rich);
+        assert_eq!((cost, worth), (100.0, 2.0 * 30.0 + (4.6 - 2.0) * 28.0));
+        original.sell_due(moment(7), &rich, |trade| trades.push(trade));
+        let [trade] = trades[..] else { panic!("one trade") };
+        assert_eq!(trade.position.volume, 4.6);
+        assert_eq!(trade.sell_amount, 2.0 * 30.0 + (4.6 - 2.0) * 28.0);
+        assert_eq!((trade.position.bought, trade.sold), (moment(5), moment(7)));
+        assert_eq!((trade.position.buy_mid, trade.sell_mid), (19.5, 30.5));
+        assert_eq!(original.totals().profit, trade.profit());
+        assert_eq!((original.totals().trades, original.totals().winners), (1, 1));
+        assert_eq!(original.open().len(), 0);
+    }
+
+    #[test]
+    fn a_book_that_runs_out_fills_what_there_is() {
+        let mut original = Original::new(RULES);
+        original.buy(moment(0), 0.1, &book(&[], &[(200, 2)]));
+        let position = *original.open().next().unwrap();
+        assert_eq!((position.buy_amount, position.volume), (40.0, 2.0));
+        assert!(position.buy_mid.is_nan());
+        let mut trades = Vec::new();
+        original.sell_due(moment(2), &book(&[(100, 1)], &[]), |trade| trades.push(trade));
+        assert_eq!((trades[0].sell_amount, trades[0].unsold_volume), (10.0, 1.0));
+        assert_eq!(original.totals().unsold_trades, 1);
+        original.buy(moment(3), 0.1, &book(&[(100, 1)], &[]));
+        assert_eq!((original.open().len(), original.empty_asks()), (0, 1));
+    }
+
+    #[test]
+    fn positions_overlap_and_are_sold_oldest_first() {
+        let mut original = Original::new(OriginalRules { lag_updates: 3, ..RULES });
+        let book = book(&[(190, 1000)], &[(200, 1000)]);
+        let mut sold = Vec::new();
+        for sequence in 0..10 {
+            // Nothing can be sold in frames 4 to 6, as when the book is not live.
+            if !(4..7).contains(&sequence) {
+                original.sell_due(moment(sequence), &book, |trade| {
+                    sold.push((trade.position.bought.sequence, trade.sold.sequence));
+                });
+                original.buy(moment(sequence), 0.0, &book);
+            }
+        }
+        assert_eq!(sold, [(0, 3), (1, 7), (2, 7), (3, 7)]);
+        assert_eq!(original.open().len(), 3);
+    }
+}
