@@ -1,5 +1,8 @@
-//! The rooms of `src/` stand in one order, and a room imports only rooms below it: the compiler does not hold that, this
-//! does. Nor do files import in a circle.
+//! The rooms of `src/` stand in one order, and a room imports only rooms below it. The compiler does not check that, these
+//! tests do. They also check that no files import each other in a circle.
+//!
+//! An import is a path that begins with `crate`, `super` or `self`, wherever it stands. A module names its own children
+//! without such a prefix or with `self`, which is no import here: it declares them.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,7 +28,6 @@ const ROOMS: [&str; 15] = [
     "base",
 ];
 
-/// The folders of `src/`, with the line that introduces each one in ARCHITECTURE.md.
 fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
 }
@@ -157,7 +159,7 @@ fn place(room: &str) -> Option<usize> {
 fn complaint(from: &str, to: &str) -> Option<String> {
     let (Some(here), Some(there)) = (place(from), place(to)) else {
         return Some(format!(
-            "'{to}' is no room: put the module into a room, or give the new room its place in ROOMS and ARCHITECTURE.md"
+            "'{to}' is not a room: put the module into a room, or give the new room its place in ROOMS and ARCHITECTURE.md"
         ));
     };
     (there < here).then(|| {
@@ -210,4 +212,66 @@ fn no_files_import_in_a_circle() {
         }
     }
     assert!(imports.is_empty(), "these files import in a circle, or are imported by none outside one: {imports:#?}");
+}
+
+#[test]
+fn every_folder_is_a_room_and_is_described_in_this_order() {
+    let mut folders: Vec<String> = fs::read_dir(source())
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .filter(|entry| entry.path().is_dir())
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    folders.sort();
+    let mut rooms = ROOMS.to_vec();
+    rooms.sort_unstable();
+    assert_eq!(folders, rooms, "give each folder of src/ its place in ROOMS and in the table of ARCHITECTURE.md");
+    let page = fs::read_to_string(source().with_file_name("ARCHITECTURE.md")).unwrap();
+    let (_, table) = page.split_once("## Rooms").unwrap();
+    let (table, _) = table.split_once("\n## ").unwrap();
+    let described: Vec<&str> = table.lines().filter_map(|row| row.strip_prefix("| `")?.split('/').next()).collect();
+    assert_eq!(described, ROOMS, "ARCHITECTURE.md describes the rooms in the order of ROOMS");
+}
+
+#[test]
+fn imports_are_seen_wherever_they_stand() {
+    let code = "
+        use crate::run::{session, files::{RunFiles as Files, *}};
+        pub use super::units;
+        mod inner {
+            use super::super::event::Event;
+            fn f() -> crate::report::Page { assert!(self::g(), \"{}\", super::h(crate::cli::X)); }
+        }
+        // crate::comment
+        /// [`crate::document`]
+        const TEXT: &str = \"crate::text\";
+    ";
+    let mut found = Vec::new();
+    mentions(code.parse().unwrap(), &["market".into(), "book".into()], &mut found);
+    let found: Vec<(usize, String)> =
+        found.into_iter().map(|mention| (mention.line, mention.path.join("::"))).collect();
+    let expected = [
+        (2, "run::session"),
+        (2, "run::files::RunFiles"),
+        (2, "run::files"),
+        (3, "market::units"),
+        (5, "market::event::Event"),
+        (6, "report::Page"),
+        (6, "market::book::inner::g"),
+        (6, "market::book::h"),
+        (6, "cli::X"),
+    ];
+    assert_eq!(found, expected.map(|(line, path)| (line, path.to_owned())));
+}
+
+#[test]
+fn an_import_of_a_room_above_is_a_complaint_that_says_what_to_do() {
+    assert_eq!(complaint("engine", "market"), None);
+    assert_eq!(complaint("engine", "engine"), None);
+    let above = complaint("engine", "feed").unwrap();
+    assert!(
+        above.starts_with("'engine' stands below 'feed' and must not import it: move what is needed down"),
+        "{above}"
+    );
+    assert!(complaint("engine", "kitchen").unwrap().starts_with("'kitchen' is not a room: "));
 }
