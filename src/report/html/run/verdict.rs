@@ -1,7 +1,7 @@
 //! The head of a page: what to think of the run, in a few sentences and numbers.
 
-use super::document::{Document, Shown};
 use crate::report::chart::axis::fixed;
+use crate::report::html::document::{Document, Shown};
 use crate::report::material::Material;
 use crate::report::trades::{Finding, TRADES_MIN, TradeNumbers};
 use crate::statistics::bootstrap::{BLOCKS_MIN, Interval};

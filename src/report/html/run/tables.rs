@@ -1,8 +1,8 @@
 //! The tables of a page.
 
-use super::document::{Document, Shown};
-use super::escape::escaped;
 use crate::report::figures::{FeatureFacts, feature_facts};
+use crate::report::html::document::{Document, Shown};
+use crate::report::html::escape::escaped;
 use crate::report::material::Material;
 use crate::report::run_file::FaultCount;
 use crate::run::observe::{Calibration, Outcomes};

@@ -1,10 +1,11 @@
 //! Several runs side by side.
 
-use super::document::{Document, Shown};
-use super::escape::escaped;
 use super::verdict::finding;
-use super::{head, remarks, write_slots};
 use crate::report::figures::compare::figures;
+use crate::report::html::document::{Document, Shown};
+use crate::report::html::escape::escaped;
+use crate::report::html::head::{head, remarks};
+use crate::report::html::slots::write_slots;
 use crate::report::material::Material;
 use std::fmt::{self, Write};
 
