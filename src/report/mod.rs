@@ -9,4 +9,5 @@ pub mod research;
 pub mod run_file;
 pub mod summary;
 pub mod terminal;
+pub mod text;
 pub mod trades;

@@ -2,6 +2,7 @@
 
 use super::html::{Shown, fee_sentence, finding};
 use super::material::Material;
+use super::text::Names;
 use std::fmt::{self, Display, Formatter};
 
 /// Characters of a sparkline.
@@ -80,7 +81,7 @@ impl Summary<'_> {
 }
 
 fn line(f: &mut Formatter<'_>, name: &str, blocks: &str, range: &str) -> fmt::Result {
-    writeln!(f, "  {name:<24} {blocks}  {range}")
+    Names::RUN.line(f, name, format_args!("{blocks}  {range}"))
 }
 
 impl Display for Summary<'_> {

@@ -10,6 +10,8 @@ use crate::market::event::FaultCounts;
 use crate::market::units::Decimal;
 use crate::report::material::Material;
 use crate::report::summary::Summary;
+pub use crate::report::text::Grouped;
+use crate::report::text::Names;
 use crate::run::session::SessionReport;
 use crate::run::settings::TradingSettings;
 use crate::run::writer::RunFiles;
@@ -268,41 +270,9 @@ impl Display for StageLines<'_> {
 }
 
 fn line(f: &mut Formatter<'_>, name: &str, value: impl Display) -> fmt::Result {
-    write!(OneLine(&mut *f), "  {name:<24} {value}")?;
-    writeln!(f)
+    Names::RUN.line(f, name, value)
 }
 
 fn faults(f: &mut Formatter<'_>, counts: &FaultCounts) -> fmt::Result {
     counts.iter().try_for_each(|(fault, count)| line(f, &format!("  {}", fault.name()), Grouped(count)))
-}
-
-/// A count with its thousands apart.
-#[derive(Clone, Copy, Debug)]
-pub struct Grouped(pub u64);
-
-impl Display for Grouped {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let digits = self.0.to_string();
-        for (at, digit) in digits.char_indices() {
-            if at > 0 && (digits.len() - at).is_multiple_of(3) {
-                f.write_str(",")?;
-            }
-            write!(f, "{digit}")?;
-        }
-        Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn thousands_are_apart() {
-        for (count, text) in
-            [(0, "0"), (999, "999"), (1_000, "1,000"), (123_456, "123,456"), (u64::MAX, "18,446,744,073,709,551,615")]
-        {
-            assert_eq!(Grouped(count).to_string(), text);
-        }
-    }
 }

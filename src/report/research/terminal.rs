@@ -1,9 +1,10 @@
 //! The report as text.
 
+use crate::report::text::{Names, utc};
 use crate::research::evaluation::{BinReport, ContestantReport, Figure, PartReport};
 use crate::research::report::{FitReport, Report};
 use crate::statistics::metrics::Metric;
-use std::fmt::{self, Write};
+use std::fmt::{self, Display, Write};
 
 /// Features and correlations that are shown; the JSON has all.
 const SHOWN: usize = 10;
@@ -19,12 +20,12 @@ fn figure(figure: Figure) -> String {
     }
 }
 
-fn time(ns: i64) -> String {
-    jiff::Timestamp::from_nanosecond(i128::from(ns)).map_or_else(|_| ns.to_string(), |time| format!("{time:.0}"))
-}
-
 fn share(part: u64, of: u64) -> f64 {
     if of == 0 { 0.0 } else { part as f64 / of as f64 }
+}
+
+fn line(out: &mut String, name: &str, value: impl Display) -> fmt::Result {
+    Names::RESEARCH.line(out, name, value)
 }
 
 /// The whole report.
@@ -35,48 +36,62 @@ pub fn terminal(report: &Report) -> String {
 }
 
 fn write(out: &mut String, report: &Report) -> fmt::Result {
-    let rules = &report.rules;
     writeln!(out, "{}", report.title)?;
-    writeln!(out, "product         {}", report.product)?;
-    for capture in &report.captures {
-        let counts = &capture.counts;
-        writeln!(
-            out,
-            "capture         {}  {} frames, {} rows ({} unlabelled, {} thin, {} warming up)",
-            capture.path.display(),
-            counts.frames,
-            counts.rows,
-            counts.unlabelled,
-            counts.thin,
-            counts.warming_up
-        )?;
-    }
-    writeln!(
-        out,
-        "label           sign of the mid's change over {} updates; ties: {}",
-        rules.horizon_updates, rules.ties
-    )?;
-    writeln!(out, "probability     {}", rules.probability_of)?;
+    write_source(out, report)?;
     if let Some(fit) = &report.fit {
         write_fit(out, fit)?;
     }
     if let Some(training) = &report.training {
-        write_part(out, "training part", training)?;
-        for contestant in &training.contestants {
-            writeln!(
-                out,
-                "  {:24} AUC {}  log-loss {}",
-                contestant.name,
-                number(contestant.figure(Metric::Auc).value),
-                number(contestant.figure(Metric::LogLoss).value)
-            )?;
-        }
+        write_training(out, training)?;
     }
+    write_test(out, report)?;
+    for contestant in report.test.contestants.iter().filter(|contestant| contestant.economics.is_some()) {
+        write_reliability(out, contestant, report.rules.threshold)?;
+    }
+    report.test.contestants.iter().try_for_each(|contestant| write_economics(out, contestant, report))
+}
+
+/// What the rows are.
+fn write_source(out: &mut String, report: &Report) -> fmt::Result {
+    let rules = &report.rules;
+    line(out, "product", &report.product)?;
+    for capture in &report.captures {
+        let counts = &capture.counts;
+        line(
+            out,
+            "capture",
+            format_args!(
+                "{}  {} frames, {} rows ({} unlabelled, {} thin, {} warming up)",
+                capture.path.display(),
+                counts.frames,
+                counts.rows,
+                counts.unlabelled,
+                counts.thin,
+                counts.warming_up
+            ),
+        )?;
+    }
+    let (horizon, ties) = (rules.horizon_updates, rules.ties);
+    line(out, "label", format_args!("sign of the mid's change over {horizon} updates; ties: {ties}"))?;
+    line(out, "probability", rules.probability_of)
+}
+
+fn write_training(out: &mut String, training: &PartReport) -> fmt::Result {
+    write_part(out, "training part", training)?;
+    for contestant in &training.contestants {
+        let [auc, log_loss] = [Metric::Auc, Metric::LogLoss].map(|metric| number(contestant.figure(metric).value));
+        writeln!(out, "  {:24} AUC {auc}  log-loss {log_loss}", contestant.name)?;
+    }
+    Ok(())
+}
+
+fn write_test(out: &mut String, report: &Report) -> fmt::Result {
+    let bootstrap = report.rules.bootstrap;
     write_part(out, "test part", &report.test)?;
     writeln!(
         out,
         "  intervals: 95 %, moving blocks of {} s, {} resamples, seed {}",
-        rules.bootstrap.block_s, rules.bootstrap.replicates, rules.bootstrap.seed
+        bootstrap.block_s, bootstrap.replicates, bootstrap.seed
     )?;
     writeln!(out, "  baselines: {}", report.baselines)?;
     write_metrics(out, &report.test)?;
@@ -89,18 +104,13 @@ fn write(out: &mut String, report: &Report) -> fmt::Result {
         }
         writeln!(out)?;
     }
-    for contestant in report.test.contestants.iter().filter(|contestant| contestant.economics.is_some()) {
-        write_reliability(out, contestant, rules.threshold)?;
-    }
-    for contestant in &report.test.contestants {
-        write_economics(out, contestant, report)?;
-    }
     Ok(())
 }
 
 fn write_fit(out: &mut String, fit: &FitReport) -> fmt::Result {
     let by = if fit.cross_validation.is_empty() { "as given" } else { "by cross-validation" };
-    writeln!(out, "fit             {} rows, {} features, C = {} {by}", fit.rows, fit.features.len(), fit.c)?;
+    let (rows, features, c) = (fit.rows, fit.features.len(), fit.c);
+    line(out, "fit", format_args!("{rows} rows, {features} features, C = {c} {by}"))?;
     for tried in &fit.cross_validation {
         writeln!(out, "  C {:<12} log-loss {:.6}", tried.c, tried.log_loss)?;
     }
@@ -134,7 +144,7 @@ fn write_shortened(out: &mut String, what: &str, count: usize) -> fmt::Result {
 }
 
 fn write_part(out: &mut String, name: &str, part: &PartReport) -> fmt::Result {
-    writeln!(out, "{name:15} {} to {}", time(part.span_ns.0), time(part.span_ns.1))?;
+    line(out, name, format_args!("{} to {}", utc(part.span_ns.0), utc(part.span_ns.1)))?;
     writeln!(
         out,
         "  {} rows: {} up, {} down, {} ties ({:.1} %)",
