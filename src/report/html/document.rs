@@ -1,12 +1,13 @@
-//! The numbers of a page by their path in `RUN.json`, and how they are shown.
+//! The numbers of a page by their path in the JSON that lies beside it, and how they are shown.
 
 use super::escape::escaped;
 use crate::report::chart::axis::fixed;
 use crate::report::material::Material;
 use crate::report::run_file::RunFile;
+use crate::report::text::utc;
 use serde_json::{Value, json};
 
-/// A run's numbers as they stand, or would stand, in `RUN.json`.
+/// A report's numbers as they stand, or would stand, in its JSON.
 #[derive(Debug)]
 pub struct Document(Value);
 
@@ -33,6 +34,8 @@ pub enum Shown {
     Nanoseconds,
     /// Five significant digits.
     Figures,
+    /// Unix nanoseconds, as date and time of day.
+    Utc,
 }
 
 impl Shown {
@@ -50,7 +53,13 @@ impl Shown {
             Self::Profit => format!("{sign}{}", money(value)),
             Self::Time => duration(value),
             Self::Figures => figures(value),
+            Self::Utc => utc(value as i64),
         }
+    }
+
+    /// The text of what there may not be.
+    pub fn text_of(self, value: Option<f64>) -> String {
+        value.map_or_else(|| "–".into(), |value| self.text(value))
     }
 }
 
@@ -73,6 +82,11 @@ fn figures(value: f64) -> String {
 }
 
 impl Document {
+    /// Of a report as it is written.
+    pub fn of(report: &impl serde::Serialize) -> Self {
+        Self(to_value(report))
+    }
+
     /// Of a run.
     pub fn new(material: &Material) -> Self {
         let trades = material.numbers.clone();
@@ -130,13 +144,20 @@ impl Document {
 
     /// The same; `more` are further attributes.
     pub fn span_with(&self, path: &str, shown: Shown, more: &str) -> String {
-        let text = self.number(path).map_or_else(|| "–".into(), |value| shown.text(value));
+        let text = shown.text_of(self.number(path));
         format!("<span {}{more}>{text}</span>", self.attributes(path))
+    }
+
+    /// The ends of an interval, if there is one.
+    pub fn interval(&self, path: &str, shown: Shown) -> Option<String> {
+        let end = |end: &str| format!("{path}.{end}");
+        self.get(&end("low"))?;
+        Some(format!("{} to\u{a0}{}", self.span(&end("low"), shown), self.span(&end("high"), shown)))
     }
 
     /// A number in a table; `more` are further attributes.
     pub fn cell(&self, path: &str, shown: Shown, more: &str) -> String {
-        let text = self.number(path).map_or_else(|| "–".into(), |value| shown.text(value));
+        let text = shown.text_of(self.number(path));
         format!("<td class=\"n\" {}{more}>{text}</td>", self.attributes(path))
     }
 }

@@ -2,9 +2,10 @@
 
 mod document;
 mod escape;
-mod head;
+pub(in crate::report) mod head;
 mod run;
-mod slots;
+pub(in crate::report) mod slots;
+pub(in crate::report) mod tables;
 
 pub use document::{Document, Shown};
 pub use escape::escaped;

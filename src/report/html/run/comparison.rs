@@ -4,8 +4,9 @@ use super::verdict::finding;
 use crate::report::figures::compare::figures;
 use crate::report::html::document::{Document, Shown};
 use crate::report::html::escape::escaped;
-use crate::report::html::head::{head, remarks};
+use crate::report::html::head::{foot, head, remarks};
 use crate::report::html::slots::write_slots;
+use crate::report::html::tables::{close, open, row};
 use crate::report::material::Material;
 use std::fmt::{self, Write};
 
@@ -75,31 +76,28 @@ pub fn comparison(runs: &[Material]) -> String {
 }
 
 fn table(out: &mut String, title: &str, rows: Rows, runs: &[Material], documents: &[Document]) -> fmt::Result {
-    writeln!(out, "<h3>{title}</h3>\n<div class=\"scroll\"><table><thead><tr><th></th>")?;
-    runs.iter().try_for_each(|run| write!(out, "<th class=\"n\">{}</th>", escaped(&run.name)))?;
-    writeln!(out, "</tr></thead><tbody>")?;
+    writeln!(out, "<h3>{title}</h3>")?;
+    let headings: Vec<&str> = [""].into_iter().chain(runs.iter().map(|run| run.name.as_str())).collect();
+    open(out, &format!("table-{}", title.to_lowercase()), &headings)?;
     for (name, path, shown) in rows {
-        write!(out, "<tr><th>{name}</th>")?;
-        for (number, document) in documents.iter().enumerate() {
+        let cell = |(number, document): (usize, &Document)| {
             let run = format!(" data-run=\"{number}\"");
             if path.starts_with("trades.interval.") {
                 let [low, high] = ["low", "high"].map(|end| document.span_with(&format!("{path}.{end}"), *shown, &run));
-                write!(out, "<td class=\"n\">{low} to {high}</td>")?;
+                format!("<td class=\"n\">{low} to {high}</td>")
             } else {
-                out.push_str(&document.cell(path, *shown, &run));
+                document.cell(path, *shown, &run)
             }
-        }
-        writeln!(out, "</tr>")?;
+        };
+        row(out, name, documents.iter().enumerate().map(cell))?;
     }
-    writeln!(out, "</tbody></table></div>")
+    close(out)
 }
 
 fn write(out: &mut String, runs: &[Material]) -> fmt::Result {
     let documents: Vec<Document> = runs.iter().map(Document::new).collect();
     let names: Vec<&str> = runs.iter().map(|run| run.name.as_str()).collect();
-    let title = escaped(&format!("{} runs side by side", runs.len()));
-    head(out, &format!("{} – papertrader", escaped(&names.join(", "))))?;
-    writeln!(out, "<header><h1>{title}</h1></header>\n<main>")?;
+    head(out, &names.join(", "), &format!("{} runs side by side", runs.len()), None, &[])?;
     for run in runs {
         let named = run.remarks.iter().map(|remark| format!("{}: {remark}", run.name));
         remarks(out, &named.collect::<Vec<_>>())?;
@@ -122,5 +120,5 @@ fn write(out: &mut String, runs: &[Material]) -> fmt::Result {
     table(out, "Model", MODEL, runs, &documents)?;
     table(out, "Latency", LATENCY, runs, &documents)?;
     table(out, "Counters", COUNTERS, runs, &documents)?;
-    writeln!(out, "</main>\n<footer>Made by papertrader {}.</footer>\n</body></html>", env!("CARGO_PKG_VERSION"))
+    foot(out, "")
 }

@@ -1,8 +1,9 @@
-//! The tables of a page.
+//! The tables of a run's page.
 
 use crate::report::figures::{FeatureFacts, feature_facts};
 use crate::report::html::document::{Document, Shown};
 use crate::report::html::escape::escaped;
+use crate::report::html::tables::{close, derived, folded, open, row, words};
 use crate::report::material::Material;
 use crate::report::run_file::FaultCount;
 use crate::run::observe::{Calibration, Outcomes};
@@ -11,30 +12,15 @@ use std::fmt::{self, Write};
 /// Thresholds that are looked at, besides the run's.
 const THRESHOLDS: [f64; 8] = [0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.9];
 
-fn open(out: &mut String, id: &str, head: &[&str]) -> fmt::Result {
-    write!(out, "<div class=\"scroll\"><table id=\"{id}\"><thead><tr>")?;
-    for (at, name) in head.iter().enumerate() {
-        write!(out, "<th{}>{name}</th>", if at > 0 { " class=\"n\"" } else { "" })?;
-    }
-    writeln!(out, "</tr></thead><tbody>")
-}
-
-fn close(out: &mut String) -> fmt::Result {
-    writeln!(out, "</tbody></table></div>")
-}
-
 /// Profit at fees.
 pub fn fees(out: &mut String, document: &Document) -> fmt::Result {
     open(out, "table-fees", &["fee, bp per side", "net profit, quote", "net per trade, bp"])?;
     for at in 0..document.len("trades.by_fee") {
         let path = |field: &str| format!("trades.by_fee.{at}.{field}");
         let fee = document.number(&path("fee_bps")).unwrap_or_default();
-        writeln!(
-            out,
-            "<tr><th>{fee}</th>{}{}</tr>",
-            document.cell(&path("profit"), Shown::Profit, ""),
-            document.cell(&path("bps"), Shown::Signed(3), "")
-        )?;
+        let cells =
+            [document.cell(&path("profit"), Shown::Profit, ""), document.cell(&path("bps"), Shown::Signed(3), "")];
+        row(out, &fee.to_string(), cells)?;
     }
     close(out)
 }
@@ -48,11 +34,7 @@ pub fn spreads(out: &mut String, document: &Document) -> fmt::Result {
         ("held, updates", "held_updates", Shown::Count),
         ("held, s", "held_s", Shown::Fixed(3)),
     ] {
-        write!(out, "<tr><th>{name}</th>")?;
-        for rank in RANKS {
-            out.push_str(&document.cell(&format!("trades.{path}.{rank}"), shown, ""));
-        }
-        writeln!(out, "</tr>")?;
+        row(out, name, RANKS.map(|rank| document.cell(&format!("trades.{path}.{rank}"), shown, "")))?;
     }
     close(out)?;
     writeln!(
@@ -71,21 +53,21 @@ pub fn parts(out: &mut String, document: &Document) -> fmt::Result {
         if count == 0 {
             continue;
         }
-        writeln!(out, "<details><summary>Table by {}</summary>", list.trim_end_matches('s'))?;
-        open(out, id, &[head, "trades", "winners", "gross profit, quote"])?;
-        for at in 0..count {
-            let path = |field: &str| format!("trades.{list}.{at}.{field}");
-            writeln!(
-                out,
-                "<tr>{}{}{}{}</tr>",
-                document.cell(&path(name), Shown::Count, ""),
-                document.cell(&path("trades"), Shown::Count, ""),
-                document.cell(&path("winners"), Shown::Count, ""),
-                document.cell(&path("profit"), Shown::Profit, "")
-            )?;
-        }
-        close(out)?;
-        writeln!(out, "</details>")?;
+        folded(out, &format!("Table by {}", list.trim_end_matches('s')), |out| {
+            open(out, id, &[head, "trades", "winners", "gross profit, quote"])?;
+            for at in 0..count {
+                let path = |field: &str| format!("trades.{list}.{at}.{field}");
+                writeln!(
+                    out,
+                    "<tr>{}{}{}{}</tr>",
+                    document.cell(&path(name), Shown::Count, ""),
+                    document.cell(&path("trades"), Shown::Count, ""),
+                    document.cell(&path("winners"), Shown::Count, ""),
+                    document.cell(&path("profit"), Shown::Profit, "")
+                )?;
+            }
+            close(out)
+        })?;
     }
     Ok(())
 }
@@ -111,9 +93,8 @@ pub fn scores(out: &mut String, document: &Document) -> fmt::Result {
         ("expected calibration error", "ece"),
         ("share of rises", "base_rate"),
     ] {
-        let other = constant(field).map_or_else(|| "–".into(), |value| Shown::Fixed(4).text(value));
         let value = document.cell(&format!("observed.calibration.score.{field}"), Shown::Fixed(4), "");
-        writeln!(out, "<tr><th>{name}</th>{value}<td class=\"n\">{other}</td></tr>")?;
+        row(out, name, [value, derived(constant(field), Shown::Fixed(4))])?;
     }
     close(out)
 }
@@ -125,23 +106,10 @@ pub fn thresholds(out: &mut String, calibration: &Calibration, threshold: f64) -
         "table-thresholds",
         &["threshold", "at or above", "rose", "stayed", "fell", "right", "below", "rose", "stayed", "fell", "right"],
     )?;
-    let mut row = |name: String, below: Outcomes, above: Outcomes| {
-        let count = |count: u64| format!("<td class=\"n\">{}</td>", Shown::Count.text(count as f64));
-        let right = |part: u64, side: Outcomes| {
-            let known = side.up + side.down + side.tied;
-            let share = (known > 0).then(|| Shown::Percent(1).text(part as f64 / known as f64));
-            format!("<td class=\"n\">{}</td>", share.unwrap_or_else(|| "–".into()))
-        };
-        let side = |side: Outcomes, part: u64| {
-            let cells = [side.total(), side.up, side.tied, side.down].map(count).concat();
-            cells + &right(part, side)
-        };
-        writeln!(out, "<tr><th>{name}</th>{}{}</tr>", side(above, above.up), side(below, below.down))
-    };
-    row(format!("{threshold}, the run's"), calibration.below, calibration.at_or_above)?;
+    split_row(out, &format!("{threshold}, the run's"), calibration.below, calibration.at_or_above)?;
     for other in THRESHOLDS.into_iter().filter(|&other| other != threshold) {
         let (below, above) = calibration.split_at(other);
-        row(other.to_string(), below, above)?;
+        split_row(out, &other.to_string(), below, above)?;
     }
     close(out)?;
     writeln!(
@@ -151,6 +119,19 @@ pub fn thresholds(out: &mut String, calibration: &Calibration, threshold: f64) -
     )
 }
 
+fn split_row(out: &mut String, name: &str, below: Outcomes, above: Outcomes) -> fmt::Result {
+    let side = |side: Outcomes, right: u64| {
+        let known = side.up + side.down + side.tied;
+        let counts = [side.total(), side.up, side.tied, side.down];
+        let share = (known > 0).then(|| right as f64 / known as f64);
+        counts
+            .map(|count| derived(Some(count as f64), Shown::Count))
+            .into_iter()
+            .chain([derived(share, Shown::Percent(1))])
+    };
+    row(out, name, side(above, above.up).chain(side(below, below.down)))
+}
+
 /// The stages' latencies.
 pub fn stages(out: &mut String, material: &Material, document: &Document) -> fmt::Result {
     const FIELDS: [&str; 7] = ["min_ns", "p50_ns", "p90_ns", "p99_ns", "p99_9_ns", "p99_99_ns", "max_ns"];
@@ -158,11 +139,9 @@ pub fn stages(out: &mut String, material: &Material, document: &Document) -> fmt
     for stage in material.stages() {
         let path = |field: &str| format!("timing.stages.{}.{field}", stage.stage);
         let all = if stage.stage == "total" { " (all)" } else { "" };
-        write!(out, "<tr><th>{}{all}</th>{}", escaped(&stage.name), document.cell(&path("count"), Shown::Count, ""))?;
-        for field in FIELDS {
-            out.push_str(&document.cell(&path(field), Shown::Nanoseconds, ""));
-        }
-        writeln!(out, "</tr>")?;
+        let times = FIELDS.map(|field| document.cell(&path(field), Shown::Nanoseconds, ""));
+        let count = document.cell(&path("count"), Shown::Count, "");
+        row(out, &format!("{}{all}", stage.name), [count].into_iter().chain(times))?;
     }
     close(out)?;
     if material.run.is_some() {
@@ -186,66 +165,68 @@ fn counter_name(field: &str) -> String {
     }
 }
 
+/// What is counted: the title of a table, where its numbers lie, and their fields.
+const COUNTERS: [(&str, &str, &[&str]); 4] = [
+    (
+        "Feed",
+        "counters.feed",
+        &[
+            "messages",
+            "frames",
+            "snapshots",
+            "level_updates",
+            "heartbeats",
+            "acknowledgements",
+            "other_products_frames",
+            "other_messages",
+            "scale_refinements",
+            "faults",
+        ],
+    ),
+    (
+        "Book",
+        "counters.book",
+        &[
+            "frames",
+            "frames_live",
+            "frames_empty",
+            "frames_syncing",
+            "frames_invalid",
+            "connections",
+            "snapshots",
+            "updates_passed_over",
+            "crossed_or_locked",
+            "window_moves",
+            "rebuilt_at_finer_scale",
+            "faults",
+        ],
+    ),
+    (
+        "Model and trades",
+        "counters.trading",
+        &[
+            "evaluations",
+            "none_book_too_thin",
+            "none_warming_up",
+            "purchases_withheld",
+            "purchases_without_asks",
+            "closed_trades",
+            "sold_in_part",
+            "open_positions",
+        ],
+    ),
+    ("Threads", "timing", &["full_ring_waits", "ring_high_water_events", "writer_waits"]),
+];
+
 /// Everything that was counted.
 pub fn counters(out: &mut String, material: &Material, document: &Document) -> fmt::Result {
     let Some(run) = &material.run else { return Ok(()) };
-    let groups: [(&str, &str, &[&str]); 4] = [
-        (
-            "Feed",
-            "counters.feed",
-            &[
-                "messages",
-                "frames",
-                "snapshots",
-                "level_updates",
-                "heartbeats",
-                "acknowledgements",
-                "other_products_frames",
-                "other_messages",
-                "scale_refinements",
-                "faults",
-            ],
-        ),
-        (
-            "Book",
-            "counters.book",
-            &[
-                "frames",
-                "frames_live",
-                "frames_empty",
-                "frames_syncing",
-                "frames_invalid",
-                "connections",
-                "snapshots",
-                "updates_passed_over",
-                "crossed_or_locked",
-                "window_moves",
-                "rebuilt_at_finer_scale",
-                "faults",
-            ],
-        ),
-        (
-            "Model and trades",
-            "counters.trading",
-            &[
-                "evaluations",
-                "none_book_too_thin",
-                "none_warming_up",
-                "purchases_withheld",
-                "purchases_without_asks",
-                "closed_trades",
-                "sold_in_part",
-                "open_positions",
-            ],
-        ),
-        ("Threads", "timing", &["full_ring_waits", "ring_high_water_events", "writer_waits"]),
-    ];
     writeln!(out, "<div class=\"columns\">")?;
-    for (title, path, names) in groups {
-        writeln!(out, "<div><h3>{title}</h3><div class=\"scroll\"><table><tbody>")?;
-        for name in names {
-            let cell = document.cell(&format!("{path}.{name}"), Shown::Count, "");
-            writeln!(out, "<tr><th>{}</th>{cell}</tr>", counter_name(name))?;
+    for (title, path, fields) in COUNTERS {
+        writeln!(out, "<div><h3>{title}</h3>")?;
+        open::<&str>(out, &path.replace('.', "-"), &[])?;
+        for field in fields {
+            row(out, &counter_name(field), [document.cell(&format!("{path}.{field}"), Shown::Count, "")])?;
         }
         let faults: &[FaultCount] = match path {
             "counters.feed" => &run.counters.feed.faults_by_kind,
@@ -254,9 +235,10 @@ pub fn counters(out: &mut String, material: &Material, document: &Document) -> f
         };
         for (at, fault) in faults.iter().enumerate() {
             let cell = document.cell(&format!("{path}.faults_by_kind.{at}.count"), Shown::Count, "");
-            writeln!(out, "<tr><th>· {}</th>{cell}</tr>", escaped(&fault.fault))?;
+            row(out, &format!("· {}", fault.fault), [cell])?;
         }
-        writeln!(out, "</tbody></table></div></div>")?;
+        close(out)?;
+        writeln!(out, "</div>")?;
     }
     writeln!(out, "</div>")?;
     if !run.counters.feed.fault_notes.is_empty() {
@@ -310,10 +292,8 @@ pub fn settings(out: &mut String, material: &Material) -> fmt::Result {
     if !run.run.passed_over.is_empty() {
         rows.push(("passed over", run.run.passed_over.join(", ")));
     }
-    writeln!(out, "<div class=\"scroll\"><table id=\"table-settings\"><tbody>")?;
-    for (name, value) in rows {
-        writeln!(out, "<tr><th>{}</th><td class=\"text\">{}</td></tr>", escaped(name), escaped(&value))?;
-    }
+    open::<&str>(out, "table-settings", &[])?;
+    rows.iter().try_for_each(|(name, value)| row(out, name, [words(value)]))?;
     close(out)
 }
 
@@ -331,43 +311,36 @@ pub fn features(out: &mut String, material: &Material) -> fmt::Result {
             observed.features.every
         )?;
     }
-    writeln!(out, "<details><summary>Table of features</summary>")?;
-    open(
-        out,
-        "table-features",
-        &[
-            "feature",
-            "coefficient",
-            "per deviation",
-            "training mean",
-            "training deviation",
-            "run's mean",
-            "run's deviation",
-            "drift",
-        ],
-    )?;
+    const HEADINGS: [&str; 8] = [
+        "feature",
+        "coefficient",
+        "per deviation",
+        "training mean",
+        "training deviation",
+        "run's mean",
+        "run's deviation",
+        "drift",
+    ];
+    folded(out, "Table of features", |out| {
+        open(out, "table-features", &HEADINGS)?;
+        facts.into_iter().try_for_each(|facts| feature_row(out, &facts))?;
+        close(out)
+    })
+}
+
+fn feature_row(out: &mut String, facts: &FeatureFacts) -> fmt::Result {
+    let values = [
+        Some(facts.coefficient),
+        facts.standardised_weight,
+        facts.trained_mean,
+        facts.trained_scale,
+        facts.mean,
+        facts.standard_deviation,
+        facts.drift,
+    ];
     let cell = |value: Option<f64>| {
-        let (attribute, text) = value.map_or_else(
-            || (String::new(), "–".into()),
-            |value| (format!(" data-value=\"{}\"", serde_json::json!(value)), Shown::Figures.text(value)),
-        );
-        format!("<td class=\"n\"{attribute}>{text}</td>")
+        let attribute = value.map(|value| format!(" data-value=\"{}\"", serde_json::json!(value))).unwrap_or_default();
+        format!("<td class=\"n\"{attribute}>{}</td>", Shown::Figures.text_of(value))
     };
-    for FeatureFacts {
-        name,
-        coefficient,
-        standardised_weight,
-        trained_mean,
-        trained_scale,
-        mean,
-        standard_deviation,
-        drift,
-    } in facts
-    {
-        let values =
-            [Some(coefficient), standardised_weight, trained_mean, trained_scale, mean, standard_deviation, drift];
-        writeln!(out, "<tr><th>{}</th>{}</tr>", escaped(&name), values.map(cell).concat())?;
-    }
-    close(out)?;
-    writeln!(out, "</details>")
+    row(out, &facts.name, values.map(cell))
 }

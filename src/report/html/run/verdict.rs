@@ -2,7 +2,9 @@
 
 use crate::report::chart::axis::fixed;
 use crate::report::html::document::{Document, Shown};
+use crate::report::html::tables::tile;
 use crate::report::material::Material;
+use crate::report::run_file::RunFile;
 use crate::report::trades::{Finding, TRADES_MIN, TradeNumbers};
 use crate::statistics::bootstrap::{BLOCKS_MIN, Interval};
 use std::fmt::{self, Write};
@@ -70,14 +72,6 @@ fn name(finding: Finding) -> &'static str {
     }
 }
 
-fn tile(out: &mut String, name: &str, value: &str, below: &str) -> fmt::Result {
-    write!(out, "<div><dt>{name}</dt><dd>{value}")?;
-    if !below.is_empty() {
-        write!(out, "<small>{below}</small>")?;
-    }
-    writeln!(out, "</dd></div>")
-}
-
 /// Writes it.
 pub fn write(out: &mut String, material: &Material, document: &Document) -> fmt::Result {
     let numbers = &material.numbers;
@@ -88,22 +82,16 @@ pub fn write(out: &mut String, material: &Material, document: &Document) -> fmt:
     }
     writeln!(out, "<dl class=\"tiles\">")?;
     let interval = |which: &str| {
-        let path = |end| format!("trades.interval.{which}.{end}");
-        document.get(&path("low")).is_some().then(|| {
-            let span = |end| document.span(&path(end), Shown::Signed(3));
-            format!("95\u{a0}%: {} to\u{a0}{}", span("low"), span("high"))
-        })
+        let interval = document.interval(&format!("trades.interval.{which}"), Shown::Signed(3));
+        interval.map_or_else(|| "no interval".into(), |interval| format!("95\u{a0}%: {interval}"))
     };
-    let no_interval = "no interval";
     let span = |path: &str, shown| document.span(path, shown);
     tile(out, "closed trades", &span("trades.trades", Shown::Count), "")?;
     let winners = format!("{} winners before fees", span("trades.winners", Shown::Count));
     tile(out, "win rate", &span("trades.win_rate", Shown::Percent(1)), &winners)?;
-    let below = interval("gross_bps").unwrap_or_else(|| no_interval.into());
-    tile(out, "gross profit per trade, bp", &span("trades.gross_bps", Shown::Signed(3)), &below)?;
-    let below = interval("net_bps").unwrap_or_else(|| no_interval.into());
+    tile(out, "gross profit per trade, bp", &span("trades.gross_bps", Shown::Signed(3)), &interval("gross_bps"))?;
     let net = format!("net profit per trade, bp, at {} bp per side", span("trades.fee_bps", Shown::Plain));
-    tile(out, &net, &span("trades.net_bps", Shown::Signed(3)), &below)?;
+    tile(out, &net, &span("trades.net_bps", Shown::Signed(3)), &interval("net_bps"))?;
     tile(out, "break-even fee, bp per side", &span("trades.break_even_fee_bps", Shown::Fixed(3)), "")?;
     let of = format!("on {} bought", span("trades.bought", Shown::Money));
     tile(out, "gross profit, quote", &span("trades.gross_profit", Shown::Profit), &of)?;
@@ -125,71 +113,78 @@ fn resyncs(material: &Material) -> String {
 /// What is in none of the figures above.
 fn not_counted(out: &mut String, material: &Material, document: &Document) -> fmt::Result {
     let Some(run) = &material.run else { return Ok(()) };
-    let trading = &run.counters.trading;
-    let count = |path: &str| document.span(path, Shown::Count);
-    let mut items = Vec::new();
-    if trading.open_positions > 0 {
-        let mark = match trading.open_mark {
-            Some(_) => format!(
-                "which the book would have paid {} for",
-                document.span("counters.trading.open_mark", Shown::Money)
-            ),
-            None => "with no live book to mark them".into(),
-        };
-        items.push(format!(
-            "{} open positions, bought for {}, {mark}: not in the profit",
-            count("counters.trading.open_positions"),
-            document.span("counters.trading.open_cost", Shown::Money)
-        ));
-    }
-    let mut item = |value: u64, path: &str, words: &str| {
-        if value > 0 {
-            items.push(format!("{} {words}", count(path)));
-        }
-    };
-    item(
-        trading.purchases_withheld,
-        "counters.trading.purchases_withheld",
-        "purchases withheld, the book being crossed or locked",
-    );
-    item(trading.purchases_without_asks, "counters.trading.purchases_without_asks", "purchases for which nobody sold");
-    item(
-        trading.sold_in_part,
-        "counters.trading.sold_in_part",
-        "trades that the book bought back in part only; the rest is written off",
-    );
-    item(
-        trading.none_book_too_thin,
-        "counters.trading.none_book_too_thin",
-        "live frames not evaluated: too few levels for the model",
-    );
-    item(
-        trading.none_warming_up,
-        "counters.trading.none_warming_up",
-        "live frames not evaluated: too few updates since the snapshot",
-    );
-    let book = &run.counters.book;
-    item(book.frames_empty, "counters.book.frames_empty", "frames before any snapshot");
-    item(book.frames_syncing, "counters.book.frames_syncing", "frames while a snapshot was awaited");
-    item(book.frames_invalid, "counters.book.frames_invalid", "frames of an invalid book");
-    if let Some(observed) = &run.observed {
-        let outcomes = observed.calibration.outcomes;
-        item(
-            outcomes.tied,
-            "observed.calibration.outcomes.tied",
-            "evaluations after which the mid stayed: in no score of the model",
-        );
-        item(
-            outcomes.unknown,
-            "observed.calibration.outcomes.unknown",
-            "evaluations whose outcome nobody knows: the horizon reaches over the end of a book",
-        );
-        item(observed.calibration.not_a_number, "observed.calibration.not_a_number", "evaluations that gave no number");
-    }
+    let counts = passed_over(run);
+    let named = counts.iter().filter(|(value, ..)| *value > 0);
+    let named = named.map(|(_, path, words)| format!("{} {words}", document.span(path, Shown::Count)));
+    let items: Vec<String> = open_positions(run, document).into_iter().chain(named).collect();
     if items.is_empty() {
         return writeln!(out, "<p class=\"note\">Everything was counted.</p>");
     }
     writeln!(out, "<p class=\"note\">Not counted:</p><ul class=\"note\">")?;
     items.iter().try_for_each(|item| writeln!(out, "<li>{item}</li>"))?;
     writeln!(out, "</ul>")
+}
+
+fn open_positions(run: &RunFile, document: &Document) -> Option<String> {
+    let trading = &run.counters.trading;
+    let money = |path: &str| document.span(path, Shown::Money);
+    let mark = match trading.open_mark {
+        Some(_) => format!("which the book would have paid {} for", money("counters.trading.open_mark")),
+        None => "with no live book to mark them".into(),
+    };
+    (trading.open_positions > 0).then(|| {
+        format!(
+            "{} open positions, bought for {}, {mark}: not in the profit",
+            document.span("counters.trading.open_positions", Shown::Count),
+            money("counters.trading.open_cost")
+        )
+    })
+}
+
+/// Counts of what is in no figure: each with its path, and with the words behind it.
+fn passed_over(run: &RunFile) -> Vec<(u64, &'static str, &'static str)> {
+    let (trading, book) = (&run.counters.trading, &run.counters.book);
+    let mut counts = vec![
+        (
+            trading.purchases_withheld,
+            "counters.trading.purchases_withheld",
+            "purchases withheld, the book being crossed or locked",
+        ),
+        (trading.purchases_without_asks, "counters.trading.purchases_without_asks", "purchases for which nobody sold"),
+        (
+            trading.sold_in_part,
+            "counters.trading.sold_in_part",
+            "trades that the book bought back in part only; the rest is written off",
+        ),
+        (
+            trading.none_book_too_thin,
+            "counters.trading.none_book_too_thin",
+            "live frames not evaluated: too few levels for the model",
+        ),
+        (
+            trading.none_warming_up,
+            "counters.trading.none_warming_up",
+            "live frames not evaluated: too few updates since the snapshot",
+        ),
+        (book.frames_empty, "counters.book.frames_empty", "frames before any snapshot"),
+        (book.frames_syncing, "counters.book.frames_syncing", "frames while a snapshot was awaited"),
+        (book.frames_invalid, "counters.book.frames_invalid", "frames of an invalid book"),
+    ];
+    if let Some(observed) = &run.observed {
+        let calibration = &observed.calibration;
+        counts.extend([
+            (
+                calibration.outcomes.tied,
+                "observed.calibration.outcomes.tied",
+                "evaluations after which the mid stayed: in no score of the model",
+            ),
+            (
+                calibration.outcomes.unknown,
+                "observed.calibration.outcomes.unknown",
+                "evaluations whose outcome nobody knows: the horizon reaches over the end of a book",
+            ),
+            (calibration.not_a_number, "observed.calibration.not_a_number", "evaluations that gave no number"),
+        ]);
+    }
+    counts
 }
