@@ -115,7 +115,7 @@ const NARROW_HEIGHT: u32 = 380;
 #[derive(Clone, Debug)]
 pub struct Figure {
     /// In the page, and in its documentation.
-    pub id: &'static str,
+    pub id: String,
     /// What is seen.
     pub title: String,
     /// How to read it.
@@ -146,18 +146,28 @@ impl Slot {
 
 impl Figure {
     /// Draws a figure as wide as the page, `height` pixels high there, and once more for a phone.
-    pub fn whole(id: &'static str, title: impl Into<String>, height: u32, panels: impl Fn(Size) -> Vec<Panel>) -> Self {
+    pub fn whole(
+        id: impl Into<String>,
+        title: impl Into<String>,
+        height: u32,
+        panels: impl Fn(Size) -> Vec<Panel>,
+    ) -> Self {
         Self::new(id, title, (WHOLE, height), height.min(NARROW_HEIGHT), panels)
     }
 
     /// Draws a figure that takes half of the page's width.
-    pub fn half(id: &'static str, title: impl Into<String>, height: u32, panels: impl Fn(Size) -> Vec<Panel>) -> Self {
+    pub fn half(
+        id: impl Into<String>,
+        title: impl Into<String>,
+        height: u32,
+        panels: impl Fn(Size) -> Vec<Panel>,
+    ) -> Self {
         Self { half: true, ..Self::new(id, title, (HALF, height), height.min(NARROW_HEIGHT), panels) }
     }
 
     /// The same, as high on a phone.
     pub fn half_tall(
-        id: &'static str,
+        id: impl Into<String>,
         title: impl Into<String>,
         height: u32,
         panels: impl Fn(Size) -> Vec<Panel>,
@@ -166,7 +176,7 @@ impl Figure {
     }
 
     fn new(
-        id: &'static str,
+        id: impl Into<String>,
         title: impl Into<String>,
         (width, height): (u32, u32),
         narrow_height: u32,
@@ -175,7 +185,7 @@ impl Figure {
         let title = title.into();
         let draw = |size: Size| draw::svg(&panels(size), size);
         Self {
-            id,
+            id: id.into(),
             title,
             caption: String::new(),
             legend: Vec::new(),

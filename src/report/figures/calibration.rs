@@ -1,10 +1,11 @@
 //! Every evaluation against what the mid did.
 
 use super::NOT_OBSERVED;
+use super::reliability::{Counted, Diagram, Tenth};
 use crate::report::chart::axis::{extent, fixed};
 use crate::report::chart::{Axis, Figure, Ink, Mark, Panel, Slot, thinned};
 use crate::report::material::Material;
-use crate::run::observe::{BinRow, Calibration, Outcomes, outcomes_of};
+use crate::run::observe::{BinRow, Calibration, Outcomes, ReliabilityRow, outcomes_of};
 
 /// The most bars of a histogram.
 const BARS: u64 = 100;
@@ -177,53 +178,22 @@ fn threshold(calibration: &Calibration, threshold: f64) -> Slot {
         .slot()
 }
 
-/// The 95 % interval of a share of `count` trials, by Wilson's score.
-fn wilson(share: f64, count: f64) -> (f64, f64) {
-    const Z: f64 = 1.959_963_985;
-    let centre = share + Z * Z / (2.0 * count);
-    let half = Z * (share * (1.0 - share) / count + Z * Z / (4.0 * count * count)).sqrt();
-    let whole = 1.0 + Z * Z / count;
-    (((centre - half) / whole).max(0.0), ((centre + half) / whole).min(1.0))
-}
-
 fn reliability(calibration: &Calibration) -> Slot {
-    let rows: Vec<_> = calibration.reliability.iter().filter(|row| row.moved > 0).collect();
-    let most = rows.iter().map(|row| row.moved).max().unwrap_or(0) as f64;
-    if rows.is_empty() {
+    let tenth = |row: &ReliabilityRow| {
+        let count = row.moved as f64;
+        Some(Tenth { from: row.from, mean_probability: row.mean_probability?, up_share: row.up_share?, count })
+    };
+    let tenths: Vec<Tenth> = calibration.reliability.iter().filter(|row| row.moved > 0).filter_map(tenth).collect();
+    if tenths.is_empty() {
         return Slot::missing("Reliability", "The mid never moved within a horizon.");
     }
-    let figure = Figure::half("fig-reliability", "Reliability", 420, |size| {
-        let points: Vec<(f64, f64)> =
-            rows.iter().filter_map(|row| Some((row.mean_probability?, row.up_share?))).collect();
-        let discs = rows.iter().zip(&points).map(|(row, &(x, y))| (x, y, 2.5 + 6.0 * (row.moved as f64 / most).sqrt()));
-        let whiskers = rows.iter().zip(&points).map(|(row, &(x, y))| {
-            let (low, high) = wilson(y, row.moved as f64);
-            Mark::Line(vec![(x, low), (x, high)], Ink::Series(0), 1.0)
-        });
-        let bars = rows.iter().map(|row| [(row.from + 0.005, 0.0), (row.from + 0.095, row.moved as f64)]);
-        let labels = size.x_labels().min(6);
-        vec![
-            Panel {
-                x: Axis::exact("", (0.0, 1.0), labels),
-                y: Axis::share("share of rises among the moves", (0.0, 1.0), 5),
-                weight: 2.4,
-                marks: std::iter::once(Mark::Rule((0.0, 0.0), (1.0, 1.0), Ink::Muted))
-                    .chain(whiskers)
-                    .chain([
-                        Mark::Line(points.clone(), Ink::Series(0), 1.2),
-                        Mark::Discs(discs.collect(), Ink::Series(0), 0.9),
-                    ])
-                    .collect(),
-            },
-            Panel {
-                x: Axis::exact("mean probability, by tenths", (0.0, 1.0), labels),
-                y: Axis::from_zero("evaluations after which the mid moved", most, 3),
-                weight: 1.2,
-                marks: vec![Mark::Bars(bars.collect(), Ink::Series(0), 0.5)],
-            },
-        ]
-    });
-    figure
+    let diagram = Diagram {
+        counted: vec![Counted { ink: Ink::Series(0), tenths, has_intervals: true }],
+        share: "share of rises among the moves",
+        count: "evaluations after which the mid moved",
+    };
+    diagram
+        .figure("fig-reliability", "Reliability")
         .caption("A model that means what it says lies on the dashed line. Vertical lines are 95\u{a0}% intervals (Wilson), counts are below. Ties are left out.")
         .slot()
 }
@@ -250,15 +220,6 @@ fn roc(calibration: &Calibration) -> Slot {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn intervals_of_shares_are_those_of_wilson() {
-        // By hand: 0.5 ± 1.96 · √(0.025 + 1.96² ÷ 400) ÷ (1 + 1.96² ÷ 10), and 0 to 1.96² ÷ (5 + 1.96²).
-        for (share, count, low, high) in [(0.5, 10.0, 0.236_593, 0.763_407), (0.0, 5.0, 0.0, 0.434_482)] {
-            let interval = wilson(share, count);
-            assert!((interval.0 - low).abs() < 1e-6 && (interval.1 - high).abs() < 1e-6, "{interval:?}");
-        }
-    }
 
     #[test]
     fn a_histogram_holds_everything_and_its_threshold() {

@@ -1,4 +1,4 @@
-//! The figures of a run's report.
+//! The figures of a run's report, and the one that reports of research share with it.
 
 mod book;
 mod calibration;
@@ -6,6 +6,7 @@ pub mod compare;
 mod features;
 mod latency;
 mod profit;
+pub mod reliability;
 
 pub use features::{FeatureFacts, feature_facts};
 pub use latency::places_of;
