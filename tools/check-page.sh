@@ -1,5 +1,6 @@
 #!/bin/sh
-# The report pages of real runs: every number computed anew with pandas, every figure looked at in headless Chromium.
+# The report pages of real runs, of a training and of an evaluation: the runs' numbers computed anew with pandas, every
+# figure looked at in headless Chromium.
 #
 #   tools/check-page.sh [PICTURES]
 #
@@ -78,6 +79,10 @@ replay one "$work/market.l2.zst" --model "$model" --threshold "$threshold"
     >"$work/profile.report" 2>&1
 "$PAPERTRADER" report --compare "$work/market.csv" "$work/slow.csv" "$work/constant.csv" --output "$work/compared.html" \
     >"$work/compared.report" 2>&1
+"$PAPERTRADER" train "$work/market.l2.zst" --output "$work/trained.json" --cv --block 2 --resamples 200 \
+    >"$work/trained.report" 2>&1
+"$PAPERTRADER" evaluate "$work/market.l2.zst" --model "$work/trained.json" --model "$model" --horizon 20 --threshold 0.6 \
+    --block 2 --resamples 200 --report "$work/evaluated" >"$work/evaluated.report" 2>&1
 [ "$(wc -l <"$work/one.csv")" -eq 2 ] || { echo "check-page: one.csv has not one trade" >&2; exit 1; }
 
 evaluated() { echo --rows "$work/$1.rows.csv" --book "$work/$1.book.csv" --probabilities "$work/$1.probabilities"; }
@@ -104,6 +109,8 @@ set -- \
     "$work/one.html=$profit,$evaluations,$brief,$book,$features" \
     "$work/constant.html=$profit,$evaluations,$brief,$book,fig-weights" \
     "$work/profile.2000.html=$profit,$latency,fig-weights" \
-    "$work/compared.html=$(echo "$compared" | sed 's/[^,]*/fig-compare-&/g')"
+    "$work/compared.html=$(echo "$compared" | sed 's/[^,]*/fig-compare-&/g')" \
+    "$work/trained.report.html=fig-reliability-0,fig-reliability-2" \
+    "$work/evaluated.report.html=fig-reliability-0,fig-reliability-1,fig-reliability-3"
 [ ! -f "$work/real.html" ] || set -- "$@" "$work/real.html=$profit,$evaluations,$latency,$book,fig-weights"
 .venv/bin/python tools/check_page.py "$@" --self-test ${pictures:+--pictures "$pictures"}

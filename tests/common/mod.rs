@@ -57,3 +57,20 @@ pub fn reported<'a>(report: &'a str, name: &str) -> &'a str {
         .unwrap_or_else(|| panic!("no line '{name}' in\n{report}"))
         .trim()
 }
+
+/// Every `data-key` of a page with its `data-value`, if it has one.
+pub fn keys(page: &str) -> Vec<(String, Option<String>)> {
+    let quoted = |text: &str| text.split('"').next().unwrap().to_string();
+    page.split("data-key=\"")
+        .skip(1)
+        .map(|rest| {
+            let tag = rest.split('>').next().unwrap();
+            (quoted(rest), tag.split("data-value=\"").nth(1).map(quoted))
+        })
+        .collect()
+}
+
+/// The ids of a page's figures, in order.
+pub fn figures(page: &str) -> Vec<String> {
+    page.split("<figure id=\"").skip(1).map(|rest| rest.split('"').next().unwrap().to_string()).collect()
+}

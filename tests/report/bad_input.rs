@@ -1,5 +1,6 @@
+use crate::common::figures;
 use crate::common::{fail, papertrader, succeed};
-use crate::support::{HEADER, Runs, figures};
+use crate::support::{HEADER, Runs};
 use std::fs;
 use std::path::Path;
 

@@ -1,5 +1,5 @@
-use crate::common::{papertrader, shared_data, succeed};
-use crate::support::{Runs, at, between, figures, keys};
+use crate::common::{figures, keys, papertrader, shared_data, succeed};
+use crate::support::{Runs, at, between};
 use serde_json::Value;
 use std::fs;
 

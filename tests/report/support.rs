@@ -55,18 +55,6 @@ impl Runs {
     }
 }
 
-/// Every `data-key` of a page with its `data-value`, if it has one.
-pub fn keys(page: &str) -> Vec<(String, Option<String>)> {
-    let quoted = |text: &str| text.split('"').next().unwrap().to_string();
-    page.split("data-key=\"")
-        .skip(1)
-        .map(|rest| {
-            let tag = rest.split('>').next().unwrap();
-            (quoted(rest), tag.split("data-value=\"").nth(1).map(quoted))
-        })
-        .collect()
-}
-
 /// A value of a JSON file by its path; entries of lists also by their `stage`.
 pub fn at<'a>(json: &'a Value, path: &str) -> &'a Value {
     path.split('.').fold(json, |value, step| match (value.as_array(), step.parse::<usize>()) {
@@ -74,11 +62,6 @@ pub fn at<'a>(json: &'a Value, path: &str) -> &'a Value {
         (Some(list), Err(_)) => list.iter().find(|entry| entry["stage"] == step).unwrap_or(&Value::Null),
         _ => &value[step],
     })
-}
-
-/// The ids of a page's figures, in order.
-pub fn figures(page: &str) -> Vec<String> {
-    page.split("<figure id=\"").skip(1).map(|rest| rest.split('"').next().unwrap().to_string()).collect()
 }
 
 /// What a page holds between two marks.

@@ -5,6 +5,7 @@ mod common;
 
 mod evaluations;
 mod fits;
+mod pages;
 mod refusals;
 mod rows;
 mod support;

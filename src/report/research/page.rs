@@ -1,15 +1,16 @@
-//! The report as a page that needs nothing else: tables and a reliability diagram for each model.
+//! The report as a page that needs nothing else: tables, and a reliability diagram for each model.
 
-use super::terminal;
-use crate::report::html::escaped;
+use super::tables;
+use crate::report::chart::{Ink, Slot};
+use crate::report::figures::reliability::{Counted, Diagram, Tenth};
+use crate::report::html::head::{foot, head, remarks};
+use crate::report::html::slots::write_slots;
+use crate::report::html::tables::tile;
+use crate::report::html::{Document, Shown, escaped};
 use crate::research::evaluation::{BinReport, ContestantReport};
 use crate::research::report::Report;
+use crate::statistics::metrics::Metric;
 use std::fmt::{self, Write};
-
-/// Side of a diagram's square, in pixels.
-const SIDE: f64 = 260.0;
-/// Room around it for the numbers.
-const MARGIN: f64 = 34.0;
 
 /// The whole page.
 pub fn page(report: &Report) -> String {
@@ -19,68 +20,139 @@ pub fn page(report: &Report) -> String {
 }
 
 fn write(out: &mut String, report: &Report) -> fmt::Result {
-    let title = escaped(&report.title);
-    writeln!(
-        out,
-        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title}</title>\n<style>\n\
-         body {{ font: 15px/1.45 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a; }}\n\
-         pre {{ background: #f6f6f4; padding: 1rem; overflow-x: auto; }}\n\
-         figure {{ display: inline-block; margin: 0 2rem 1rem 0; }}\n\
-         figcaption {{ font-weight: 600; }}\n\
-         .warning {{ border-left: 4px solid #c60; padding-left: .7rem; }}\n\
-         </style></head><body>\n<h1>{title}</h1>"
-    )?;
-    for warning in &report.warnings {
-        writeln!(out, "<p class=\"warning\">{}</p>", escaped(warning))?;
+    let document = Document::of(report);
+    let mut chapters = vec![("metrics", "Metrics"), ("reliability", "Reliability"), ("economics", "Economics")];
+    chapters.extend(report.fit.as_ref().map(|_| ("fit", "Fit")));
+    chapters.extend([("data", "Captures"), ("settings", "Settings")]);
+    let plural = if report.captures.len() == 1 { "" } else { "s" };
+    let below = format!("{} · {} capture{plural}", report.product, report.captures.len());
+    head(out, &report.title, &report.title, Some(&below), &chapters)?;
+    remarks(out, &report.warnings)?;
+    tiles(out, report, &document)?;
+    metrics(out, report, &document)?;
+    reliability(out, report, &document)?;
+    economics(out, report, &document)?;
+    if let Some(fit) = &report.fit {
+        tables::fit(out, fit, &document)?;
     }
-    writeln!(
-        out,
-        "<h2>Reliability</h2>\n<p>Share of up against mean probability, by tenths of probability. Filled: rows as \
-         the ties rule counts them; hollow: all rows, ties included. The area of a mark goes with its rows.</p>"
-    )?;
-    for contestant in report.test.contestants.iter().filter(|contestant| contestant.economics.is_some()) {
-        diagram(out, contestant)?;
-    }
-    writeln!(out, "<h2>Figures</h2>\n<pre>{}</pre>\n</body></html>", escaped(&terminal(report)))
+    writeln!(out, "<h2 id=\"data\">Captures</h2>")?;
+    tables::captures(out, report, &document)?;
+    tables::parts(out, report, &document)?;
+    writeln!(out, "<h2 id=\"settings\">Settings</h2>")?;
+    tables::settings(out, report, &document)?;
+    foot(out, ". Quote currency is the product's; a basis point (bp) is 0.01 % of the amount bought")
 }
 
-fn diagram(out: &mut String, contestant: &ContestantReport) -> fmt::Result {
-    let size = SIDE + 2.0 * MARGIN;
-    let (x, y) = (|share: f64| MARGIN + SIDE * share, |share: f64| MARGIN + SIDE * (1.0 - share));
-    writeln!(
-        out,
-        "<figure><figcaption>{}</figcaption><svg width=\"{size}\" height=\"{size}\" role=\"img\" \
-         aria-label=\"reliability diagram\" font-size=\"11\">",
-        escaped(&contestant.name)
-    )?;
-    writeln!(
-        out,
-        "<rect x=\"{MARGIN}\" y=\"{MARGIN}\" width=\"{SIDE}\" height=\"{SIDE}\" fill=\"none\" stroke=\"#999\"/>\
-         <line x1=\"{}\" y1=\"{}\" x2=\"{}\" y2=\"{}\" stroke=\"#999\" stroke-dasharray=\"4 3\"/>",
-        x(0.0),
-        y(0.0),
-        x(1.0),
-        y(1.0)
-    )?;
-    for tick in [0.0, 0.5, 1.0] {
-        writeln!(
-            out,
-            "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">{tick}</text><text x=\"{}\" y=\"{}\" text-anchor=\"end\">{tick}</text>",
-            x(tick),
-            MARGIN + SIDE + 14.0,
-            MARGIN - 6.0,
-            y(tick) + 4.0
-        )?;
-    }
-    let most = contestant.reliability.iter().fold(1.0_f64, |most, bin| most.max(bin.all_rows));
-    let mut mark = |bin: &BinReport, up: Option<f64>, rows: f64, style: &str| -> fmt::Result {
-        let (Some(p), Some(up)) = (bin.mean_probability, up) else { return Ok(()) };
-        let radius = 2.0 + 10.0 * (rows / most).sqrt();
-        writeln!(out, "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"{radius:.1}\" {style}/>", x(p), y(up))
+/// The first contestant on the test part, in a few numbers.
+fn tiles(out: &mut String, report: &Report, document: &Document) -> fmt::Result {
+    let first = "test.contestants.0";
+    let span = |path: &str, shown| document.span(path, shown);
+    let below = |interval: Option<String>| {
+        interval.map_or_else(|| "no interval".into(), |interval| format!("95\u{a0}%: {interval}"))
     };
-    for bin in &contestant.reliability {
-        mark(bin, bin.all_up, bin.all_rows, "fill=\"none\" stroke=\"#2266aa\"")?;
-        mark(bin, bin.up, bin.rows, "fill=\"#2266aa\" fill-opacity=\"0.75\"")?;
+    let metric = |out: &mut String, name: &str, metric: Metric, shown: Shown| {
+        let at = Metric::ALL.iter().position(|&other| other == metric).expect("ALL has every metric");
+        let path = format!("{first}.metrics.{at}");
+        let interval = below(document.interval(&format!("{path}.interval"), shown));
+        tile(out, name, &span(&format!("{path}.value"), shown), &interval)
+    };
+    writeln!(out, "<section id=\"verdict\">")?;
+    writeln!(out, "<p class=\"finding\">{} on the test part</p>", escaped(&report.test.contestants[0].name))?;
+    writeln!(out, "<dl class=\"tiles\">")?;
+    metric(out, "AUC", Metric::Auc, Shown::Fixed(4))?;
+    metric(out, "log-loss", Metric::LogLoss, Shown::Fixed(4))?;
+    metric(out, "expected calibration error", Metric::Ece, Shown::Fixed(4))?;
+    let hit_rate = format!("hit rate at p ≥ {}, all rows", report.rules.threshold);
+    metric(out, &hit_rate, Metric::HitRateAllRows, Shown::Percent(1))?;
+    let [up, down, ties] = ["up", "down", "ties"].map(|way| span(&format!("test.{way}"), Shown::Count));
+    tile(out, "test rows", &span("test.rows", Shown::Count), &format!("{up} up, {down} down, {ties} ties"))?;
+    let economics = |field: &str| format!("{first}.economics.{field}");
+    let winners = format!("{} winners before fees", span(&economics("winners"), Shown::Percent(1)));
+    tile(out, "closed trades", &span(&economics("trades"), Shown::Count), &winners)?;
+    let interval = below(document.interval(&economics("gross_bps_interval"), Shown::Signed(3)));
+    tile(out, "gross profit per trade, bp", &span(&economics("gross_bps"), Shown::Signed(3)), &interval)?;
+    let fee = span(&economics("break_even_fee_bps"), Shown::Fixed(3));
+    tile(out, "break-even fee, bp per side", &fee, "")?;
+    writeln!(out, "</dl>\n</section>")
+}
+
+fn metrics(out: &mut String, report: &Report, document: &Document) -> fmt::Result {
+    writeln!(out, "<h2 id=\"metrics\">Metrics</h2>")?;
+    writeln!(
+        out,
+        "<p class=\"note\">Below each figure is its 95\u{a0}% interval, from {} resamples of moving blocks of {} s. The \
+         baselines are {}.</p>",
+        document.span("rules.bootstrap.replicates", Shown::Count),
+        document.span("rules.bootstrap.block_s", Shown::Plain),
+        escaped(report.baselines)
+    )?;
+    writeln!(out, "<div class=\"columns\"><div><h3>Test part</h3>")?;
+    tables::metrics(out, "table-metrics", "test", &report.test, document)?;
+    if let Some(training) = &report.training {
+        writeln!(out, "</div><div><h3>Training part</h3>")?;
+        tables::metrics(out, "table-training-metrics", "training", training, document)?;
     }
-    writeln!(out, "</svg></figure>")
+    writeln!(out, "</div></div>")?;
+    tables::differences(out, "test", &report.test, document)
+}
+
+fn reliability(out: &mut String, report: &Report, document: &Document) -> fmt::Result {
+    writeln!(out, "<h2 id=\"reliability\">Reliability</h2>")?;
+    let figures: Vec<Slot> = models(report).map(|(at, contestant)| diagram(at, contestant)).collect();
+    write_slots(out, &figures)?;
+    writeln!(out, "<div class=\"columns\">")?;
+    for (at, contestant) in models(report) {
+        writeln!(out, "<div><h3>{}</h3>", escaped(&contestant.name))?;
+        tables::reliability(out, at, contestant, report.rules.threshold, document)?;
+        writeln!(out, "</div>")?;
+    }
+    writeln!(out, "</div>")
+}
+
+/// The contestants that are models, each with its place among all.
+fn models(report: &Report) -> impl Iterator<Item = (usize, &ContestantReport)> {
+    report.test.contestants.iter().enumerate().filter(|(_, contestant)| contestant.economics.is_some())
+}
+
+fn diagram(at: usize, contestant: &ContestantReport) -> Slot {
+    let title = format!("Reliability of {}", contestant.name);
+    let counted = |ink: Ink, count: fn(&BinReport) -> f64, up: fn(&BinReport) -> Option<f64>| {
+        let tenth = |bin: &BinReport| {
+            let (mean_probability, up_share) = (bin.mean_probability?, up(bin)?);
+            Some(Tenth { from: bin.from, mean_probability, up_share, count: count(bin) })
+        };
+        let tenths = contestant.reliability.iter().filter_map(tenth).collect();
+        // Rows share parts of their horizons: an interval for independent ones would be too narrow.
+        Counted { ink, tenths, has_intervals: false }
+    };
+    let diagram = Diagram {
+        counted: vec![
+            counted(Ink::Tied, |bin| bin.all_rows, |bin| bin.all_up),
+            counted(Ink::Series(0), |bin| bin.rows, |bin| bin.up),
+        ],
+        share: "share of up",
+        count: "rows",
+    };
+    if diagram.counted.iter().all(|counted| counted.tenths.is_empty()) {
+        return Slot::missing(&title, "No row counts under this ties rule.");
+    }
+    diagram
+        .figure(format!("fig-reliability-{at}"), title)
+        .legend(Ink::Series(0), "rows as the ties rule counts them")
+        .legend(Ink::Tied, "all rows, ties included")
+        .caption("A model that means what it says lies on the dashed line. The area of a mark goes with its rows.")
+        .slot()
+}
+
+fn economics(out: &mut String, report: &Report, document: &Document) -> fmt::Result {
+    writeln!(out, "<h2 id=\"economics\">Economics</h2>")?;
+    writeln!(
+        out,
+        "<p class=\"note\">Trades on the test part: buy {} at p ≥ {}, sell {} updates later.</p>",
+        document.span("rules.buy_amount", Shown::Plain),
+        document.span("rules.threshold", Shown::Plain),
+        document.span("rules.horizon_updates", Shown::Count)
+    )?;
+    let models: Vec<(usize, &ContestantReport)> = models(report).collect();
+    tables::economics(out, &models, document)
 }
