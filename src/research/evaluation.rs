@@ -126,70 +126,13 @@ impl Part {
         let count = |sign: i8| self.signs.iter().filter(|&&of_row| of_row == sign).count() as u64;
         let times = self.captures.iter().copied().zip(self.times_ns.iter().copied());
         let cells = Cells::new(times, rules.bootstrap.block_s);
-        let ties = rules.ties;
-        let threshold_logit = logit_of(rules.threshold);
-
-        let rankings: Vec<Ranking> = self.logits.iter().map(|logits| Ranking::new(logits, &self.signs, ties)).collect();
-        let tallies: Vec<Vec<Tally>> = self
-            .logits
-            .iter()
-            .map(|logits| {
-                let mut by_cell = vec![Tally::default(); cells.count];
-                for ((&logit, &sign), &cell) in logits.iter().zip(&self.signs).zip(&cells.of_row) {
-                    by_cell[cell as usize].add(logit, sign, ties, threshold_logit);
-                }
-                by_cell
-            })
-            .collect();
-        let figures = |times: &[u32]| -> Vec<(Tally, Values)> {
-            let figures = rankings.iter().zip(&tallies).map(|(ranking, by_cell)| {
-                let mut tally = Tally::default();
-                for (cell, &times) in by_cell.iter().zip(times).filter(|(_, times)| **times > 0) {
-                    tally.add_times(cell, f64::from(times));
-                }
-                let auc = ranking.auc(|row| {
-                    let weight = ties.weight(self.signs[row]);
-                    let times = f64::from(times[cells.of_row[row] as usize]);
-                    Weight { up: weight.up * times, down: weight.down * times }
-                });
-                let values = tally.values(auc);
-                (tally, values)
-            });
-            figures.collect()
-        };
-        let point = figures(&vec![1; cells.count]);
-        let resampled: Vec<Vec<Values>> = resample(&cells, rules.bootstrap, rules.threads, |times| {
-            figures(times).into_iter().map(|(_, values)| values).collect()
-        });
-
-        let metric_figures = |metrics: &[Metric], value: &dyn Fn(&[Values], usize) -> f64| -> Vec<MetricFigure> {
-            let point: Vec<Values> = point.iter().map(|(_, values)| *values).collect();
-            let figure = |&metric: &Metric| {
-                let at = Metric::ALL.iter().position(|&other| other == metric).expect("ALL has every metric");
-                let resampled = resampled.iter().map(|values| value(values, at)).collect();
-                MetricFigure { metric, figure: Figure::new(value(&point, at), resampled) }
-            };
-            metrics.iter().map(figure).collect()
-        };
-        let reports = contestants.iter().enumerate().map(|(which, contestant)| {
-            let tally = &point[which].0;
-            let bins = tally.bins.iter().enumerate();
-            ContestantReport {
-                name: contestant.name.clone(),
-                metrics: metric_figures(&Metric::ALL, &|values, at| values[which][at]),
-                reliability: bins.map(|(bin, sums)| bin_report(bin as f64 / tally.bins.len() as f64, sums)).collect(),
-                reached: bin_report(rules.threshold, &tally.reached),
-                economics: matches!(contestant.by, By::Model(_)).then(|| {
-                    let cell_of = |trade: &Closed| self.cell_of(&cells, trade);
-                    let (trades, open) = (&self.trades[which], self.open[which]);
-                    Economics::of(trades, open, &cells, cell_of, rules.bootstrap, rules.threads)
-                }),
-            }
-        });
+        let scores = Scores::of(self, &cells, rules);
+        let reports = contestants.iter().enumerate();
+        let reports = reports.map(|(which, contestant)| self.contestant(which, contestant, &scores, &cells, rules));
         let differences = (1..contestants.len()).map(|other| Difference {
             of: contestants[0].name.clone(),
             minus: contestants[other].name.clone(),
-            metrics: metric_figures(&COMPARED, &|values, at| values[0][at] - values[other][at]),
+            metrics: scores.figures(&COMPARED, |values, at| values[0][at] - values[other][at]),
         });
         PartReport {
             rows: self.rows() as u64,
@@ -206,6 +149,39 @@ impl Part {
             contestants: reports.collect(),
             differences: differences.collect(),
         }
+    }
+
+    fn contestant(
+        &self,
+        which: usize,
+        contestant: &Contestant,
+        scores: &Scores,
+        cells: &Cells,
+        rules: &Rules,
+    ) -> ContestantReport {
+        let tally = &scores.tallies[which];
+        let bins = tally.bins.iter().enumerate();
+        ContestantReport {
+            name: contestant.name.clone(),
+            metrics: scores.figures(&Metric::ALL, |values, at| values[which][at]),
+            reliability: bins.map(|(bin, sums)| bin_report(bin as f64 / tally.bins.len() as f64, sums)).collect(),
+            reached: bin_report(rules.threshold, &tally.reached),
+            economics: matches!(contestant.by, By::Model(_)).then(|| {
+                let cell_of = |trade: &Closed| self.cell_of(cells, trade);
+                let (trades, open) = (&self.trades[which], self.open[which]);
+                Economics::of(trades, open, cells, cell_of, rules.bootstrap, rules.threads)
+            }),
+        }
+    }
+
+    /// A contestant's sums over the rows of each cell.
+    fn tallies(&self, logits: &[f64], cells: &Cells, rules: &Rules) -> Vec<Tally> {
+        let threshold_logit = logit_of(rules.threshold);
+        let mut by_cell = vec![Tally::default(); cells.count];
+        for ((&logit, &sign), &cell) in logits.iter().zip(&self.signs).zip(&cells.of_row) {
+            by_cell[cell as usize].add(logit, sign, rules.ties, threshold_logit);
+        }
+        by_cell
     }
 
     /// The cell of the row at or before a trade's purchase.
@@ -230,6 +206,59 @@ impl Part {
             }
         }
         changes
+    }
+}
+
+/// Every contestant's metrics, over the rows as they are and over each resample of them.
+struct Scores {
+    /// By contestant: sums over all rows.
+    tallies: Vec<Tally>,
+    /// By contestant.
+    point: Vec<Values>,
+    /// By resample, then by contestant.
+    resampled: Vec<Vec<Values>>,
+}
+
+impl Scores {
+    fn of(part: &Part, cells: &Cells, rules: &Rules) -> Self {
+        let ties = rules.ties;
+        let contestants: Vec<(Ranking, Vec<Tally>)> = part
+            .logits
+            .iter()
+            .map(|logits| (Ranking::new(logits, &part.signs, ties), part.tallies(logits, cells, rules)))
+            .collect();
+        // Over the rows of each cell as often as it is drawn.
+        let over = |times: &[u32]| -> Vec<(Tally, Values)> {
+            let scored = contestants.iter().map(|(ranking, by_cell)| {
+                let mut tally = Tally::default();
+                for (cell, &times) in by_cell.iter().zip(times).filter(|(_, times)| **times > 0) {
+                    tally.add_times(cell, f64::from(times));
+                }
+                let auc = ranking.auc(|row| {
+                    let weight = ties.weight(part.signs[row]);
+                    let times = f64::from(times[cells.of_row[row] as usize]);
+                    Weight { up: weight.up * times, down: weight.down * times }
+                });
+                let values = tally.values(auc);
+                (tally, values)
+            });
+            scored.collect()
+        };
+        let (tallies, point) = over(&vec![1; cells.count]).into_iter().unzip();
+        let resampled = resample(cells, rules.bootstrap, rules.threads, |times| {
+            over(times).into_iter().map(|(_, values)| values).collect()
+        });
+        Self { tallies, point, resampled }
+    }
+
+    /// Figures by metric; `value` gives one from all contestants' values and the metric's place in them.
+    fn figures(&self, metrics: &[Metric], value: impl Fn(&[Values], usize) -> f64) -> Vec<MetricFigure> {
+        let figure = |&metric: &Metric| {
+            let at = Metric::ALL.iter().position(|&other| other == metric).expect("ALL has every metric");
+            let resampled = self.resampled.iter().map(|values| value(values, at)).collect();
+            MetricFigure { metric, figure: Figure::new(value(&self.point, at), resampled) }
+        };
+        metrics.iter().map(figure).collect()
     }
 }
 

@@ -206,31 +206,11 @@ pub fn train(
         features.len()
     });
 
-    let mut table = Table::new(columns_features.len(), settings.memory_bytes);
-    let mut all_outcomes = Outcomes::default();
-    let mut ordinal = 0;
-    let shape = RowShape { horizon, every: 1 };
-    let mut observer = FeatureRows::new(FeatureSet::new(&columns_features));
-    let facts = source.read_rows(shape, &mut observer, watch, &mut |row| {
-        let Some(change) = row.change else { return Ok(()) };
-        let outcome = match change.sign {
-            1 => &mut all_outcomes.up,
-            0 => &mut all_outcomes.ties,
-            _ => &mut all_outcomes.down,
-        };
-        *outcome += 1;
-        if ties.weight(change.sign).total() > 0.0 {
-            let key = RowKey { ordinal, sequence: row.head.sequence, capture: row.head.capture, sign: change.sign };
-            table.push(key, row.values)?;
-        }
-        ordinal += 1;
-        Ok(())
-    })?;
-    table.finish()?;
+    let Rows { table, facts, outcomes: all_outcomes, labelled } = read(source, &columns_features, settings, watch)?;
     let counts = total_counts(&facts, horizon)?;
 
-    let (cut, rows) = cut(&table, ordinal, settings.test_share, source.paths().len(), horizon);
-    let outcomes = check(&table, &rows, settings, ordinal)?;
+    let (cut, rows) = cut(&table, labelled, settings.test_share, source.paths().len(), horizon);
+    let outcomes = check(&table, &rows, settings, labelled)?;
     let columns: Vec<usize> = (0..features.len()).collect();
     let rows_list = std::slice::from_ref(&rows);
     let (c, tried) = match settings.c {
@@ -269,6 +249,43 @@ pub fn train(
         all_outcomes,
         disk_bytes: table.disk_bytes(),
     })
+}
+
+/// The rows of all captures.
+struct Rows {
+    /// Those that the ties rule counts.
+    table: Table,
+    /// Of each capture.
+    facts: Vec<CaptureFacts>,
+    /// Of all labelled rows.
+    outcomes: Outcomes,
+    /// Labelled rows.
+    labelled: u64,
+}
+
+fn read(source: &Source, columns: &[Feature], settings: &TrainSettings, watch: &Watch<'_>) -> Result<Rows, TrainError> {
+    let mut table = Table::new(columns.len(), settings.memory_bytes);
+    let mut outcomes = Outcomes::default();
+    let mut labelled = 0;
+    let shape = RowShape { horizon: settings.horizon, every: 1 };
+    let mut observer = FeatureRows::new(FeatureSet::new(columns));
+    let facts = source.read_rows(shape, &mut observer, watch, &mut |row| {
+        let Some(change) = row.change else { return Ok(()) };
+        let outcome = match change.sign {
+            1 => &mut outcomes.up,
+            0 => &mut outcomes.ties,
+            _ => &mut outcomes.down,
+        };
+        *outcome += 1;
+        if settings.ties.weight(change.sign).total() > 0.0 {
+            let (sequence, capture) = (row.head.sequence, row.head.capture);
+            table.push(RowKey { ordinal: labelled, sequence, capture, sign: change.sign }, row.values)?;
+        }
+        labelled += 1;
+        Ok(())
+    })?;
+    table.finish()?;
+    Ok(Rows { table, facts, outcomes, labelled })
 }
 
 /// Weights of up and of not up.

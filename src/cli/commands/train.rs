@@ -8,10 +8,10 @@ use crate::cli::interrupt::Interrupt;
 use crate::research::feature_list::parse_features;
 use crate::research::report::{FitReport, Report};
 use crate::research::scoring::{By, Contestant, Rules, score};
-use crate::research::source::Watch;
+use crate::research::source::{Source, Watch};
 use crate::research::training::{Regression, SELECTION_STEPS, TrainSettings, Trained, train};
 use crate::statistics::labels::{HORIZON_MAX, Ties};
-use crate::strategy::features::SEED;
+use crate::strategy::features::{Feature, SEED};
 use crate::strategy::model::{Model, ModelFile};
 use clap::Args;
 use serde_json::json;
@@ -82,7 +82,6 @@ fn parse_share(text: &str) -> Result<f64, String> {
 /// # Errors
 /// Bad arguments, bad captures, or files that cannot be written.
 pub fn run(args: &TrainArgs) -> Result<(), Failure> {
-    let force = args.report.force;
     if args.output.extension().is_none_or(|extension| extension != "json") {
         return Err(Failure::input(format!(
             "{}: the name of a model to write must end in .json",
@@ -90,14 +89,7 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
         )));
     }
     let features = parse_features(&args.features).map_err(Failure::input)?;
-    if let Some(txt) = &args.txt {
-        if features != SEED {
-            return Err(Failure::input("--txt holds a model of the seed features only; leave out --features or --txt"));
-        }
-        check_free(txt, force).map_err(Failure::input)?;
-    }
-    check_free(&args.output, force).map_err(Failure::input)?;
-    let files = ReportFiles::beside(&args.output.with_extension(""), force)?;
+    let files = outputs(args, &features)?;
     let source = args.source.open(&args.captures)?;
     let interrupt = Interrupt::watch()?;
     let stop = || interrupt.is_set();
@@ -113,22 +105,56 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
         memory_bytes: args.memory.saturating_mul(1 << 20),
         threads: args.report.threads(),
     };
+    let trained = fitted(&source, &settings, &stop)?;
+    let report = tested(args, &trained, &scored, settings.threads, &stop)?;
+    if stop() {
+        return Err(Failure::running("interrupted; nothing was written"));
+    }
+    write_model(args, &trained, &report, &settings)?;
+    args.report.publish(&report, Some(&files))
+}
+
+/// Where the report goes, once it is known that everything may be written.
+fn outputs(args: &TrainArgs, features: &[Feature]) -> Result<ReportFiles, Failure> {
+    let force = args.report.force;
+    if let Some(txt) = &args.txt {
+        if features != SEED {
+            return Err(Failure::input("--txt holds a model of the seed features only; leave out --features or --txt"));
+        }
+        check_free(txt, force).map_err(Failure::input)?;
+    }
+    check_free(&args.output, force).map_err(Failure::input)?;
+    ReportFiles::beside(&args.output.with_extension(""), force)
+}
+
+/// Trains, with a bar for reading and one for cross-validation.
+fn fitted(source: &Source, settings: &TrainSettings, stop: &(dyn Fn() -> bool + Sync)) -> Result<Trained, Failure> {
     let reading = bar(source.bytes(), "features");
     let selecting = bar(SELECTION_STEPS, "cross-validation");
-    let trained = train(&source, &settings, &Watch { bar: &reading, stop: &stop }, || {
+    let trained = train(source, settings, &Watch { bar: &reading, stop }, || {
         reading.finish_and_clear();
         selecting.inc(1);
     })?;
     reading.finish_and_clear();
     selecting.finish_and_clear();
+    Ok(trained)
+}
 
+/// Scores the model and the baselines on both parts.
+fn tested(
+    args: &TrainArgs,
+    trained: &Trained,
+    scored: &Source,
+    threads: usize,
+    stop: &(dyn Fn() -> bool + Sync),
+) -> Result<Report, Failure> {
     let rules = Rules {
         horizon: args.horizon,
         ties: args.ties,
         threshold: args.threshold,
         buy_amount: args.report.buy_amount,
         bootstrap: args.report.bootstrap(),
-        threads: settings.threads,
+        threads,
     };
     let contestants = [
         contestant("model", &args.output, &trained.model, &rules)?,
@@ -136,9 +162,9 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
         contestant("imbalance_1", &args.output, &trained.baseline, &rules)?,
     ];
     let scoring = bar(scored.bytes(), "test");
-    let watch = Watch { bar: &scoring, stop: &stop };
+    let watch = Watch { bar: &scoring, stop };
     let part_of = |capture, sequence| trained.cut.part_of(capture, sequence, args.horizon);
-    let (parts, captures) = score(&scored, &contestants, &rules, 2, &part_of, &watch)?;
+    let (parts, captures) = score(scored, &contestants, &rules, 2, &part_of, &watch)?;
     scoring.finish_and_clear();
     let [training, test] = &parts[..] else { unreachable!("two parts were asked for") };
     if test.rows() == 0 {
@@ -148,27 +174,28 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
     let report = Report {
         title: format!("training of {}", args.output.display()),
         program_version: env!("CARGO_PKG_VERSION"),
-        product: source.product().into(),
+        product: scored.product().into(),
         captures,
         rules: (&rules).into(),
-        fit: Some(FitReport::new(&trained, &means)),
+        fit: Some(FitReport::new(trained, &means)),
         training: Some(training.report(&contestants, &rules)),
         test: test.report(&contestants, &rules),
         baselines: "fitted to the training part, as the model",
         warnings: Vec::new(),
-    }
-    .warn();
-    if stop() {
-        return Err(Failure::running("interrupted; nothing was written"));
-    }
-    let file = trained.model.to_file(args.horizon, args.threshold, Some(provenance(&trained, &report, &settings)));
+    };
+    Ok(report.warn())
+}
+
+fn write_model(args: &TrainArgs, trained: &Trained, report: &Report, settings: &TrainSettings) -> Result<(), Failure> {
+    let force = args.report.force;
+    let file = trained.model.to_file(args.horizon, args.threshold, Some(provenance(trained, report, settings)));
     let mut text = serde_json::to_string_pretty(&file).map_err(Failure::running)?;
     text.push('\n');
     write_file(&args.output, force, &text).map_err(Failure::running)?;
-    if let Some(txt) = &args.txt {
-        write_file(txt, force, &plain(&file, &args.output)?).map_err(Failure::running)?;
+    match &args.txt {
+        Some(txt) => write_file(txt, force, &plain(&file, &args.output)?).map_err(Failure::running),
+        None => Ok(()),
     }
-    args.report.publish(&report, Some(&files))
 }
 
 fn contestant(name: &str, path: &Path, regression: &Regression, rules: &Rules) -> Result<Contestant, Failure> {
