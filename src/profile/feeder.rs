@@ -1,0 +1,176 @@
+//! Presents frames by a schedule.
+
+use super::frames::Frames;
+use crate::base::clock::Clock;
+use crate::engine::status::Status;
+use crate::feed::intake::{Arrival, Intake, IntakeCounts, ScaleRule};
+use crate::market::event::UNMEASURED;
+use crate::market::publish::Publish;
+use crate::run::session::Feed;
+use std::hint::{black_box, spin_loop};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+/// How long frames are presented before their latencies are recorded, so that caches and predictors are warm.
+const WARM_UP: Duration = Duration::from_millis(100);
+/// A run that is so many times as long as its schedule ends: the rate is far beyond what the machine does.
+const LATE_TIMES_MAX: u32 = 2;
+/// The pause between the book's snapshot and the first frame that is due, for the engine to take it in.
+const SETTLE: Duration = Duration::from_millis(20);
+
+const CACHE_LINE_BYTES: usize = 64;
+
+/// Presents frames at a fixed rate.
+///
+/// When the updates are used up they begin again behind a snapshot, which has no place in the schedule: it shifts by as
+/// long as the snapshot takes.
+#[derive(Debug)]
+pub struct Feeder {
+    /// What is presented.
+    pub frames: Arc<Frames>,
+    /// The scale that the user gave.
+    pub rule: ScaleRule,
+    /// Frames a second; at least 1.
+    pub rate: u64,
+    /// How long frames are due, behind the warm-up.
+    pub duration: Duration,
+}
+
+/// What a feeder has done.
+#[derive(Debug)]
+pub struct Presented {
+    /// Frames that were due.
+    pub due: u64,
+    /// Frames that were presented and measured.
+    pub presented: u64,
+    /// From the first due time to the last frame's end, nanoseconds, the time for snapshots left out.
+    pub elapsed_ns: u64,
+    /// What the intake saw, warm-up and snapshots included.
+    pub counts: IntakeCounts,
+}
+
+impl Feed for Feeder {
+    type Outcome = Presented;
+
+    fn run(self, engine: &mut impl Publish, status: &Status) -> Presented {
+        let clock = Clock::new();
+        let mut intake = Intake::new(&self.frames.product, self.rule, clock.clone());
+        let period_ns = 1e9 / self.rate as f64;
+        let warm_up = (WARM_UP.as_secs_f64() * self.rate as f64).ceil() as u64;
+        let due = (self.duration.as_secs_f64() * self.rate as f64).ceil() as u64;
+        let longest_ns = (WARM_UP + self.duration * LATE_TIMES_MAX).as_nanos() as u64;
+        let (mut start, mut at) = (clock.stamp(), 0);
+        let (mut presented, mut elapsed_ns) = (0, 0);
+        for n in 0..warm_up + due {
+            let due_ns = (n as f64 * period_ns) as u64;
+            if at == 0 {
+                let began = clock.stamp();
+                let (ts_recv_ns, snapshot) = self.frames.frame(0);
+                let arrival = Arrival { ts_recv_ns, received: UNMEASURED, decoded: UNMEASURED };
+                intake.begin_again();
+                if intake.take(snapshot, &arrival, engine).is_err() {
+                    break;
+                }
+                thread::sleep(SETTLE);
+                start += clock.stamp() - began;
+                at = 1;
+            }
+            let due_at = clock.later(start, due_ns);
+            let (ts_recv_ns, frame) = self.frames.frame(at);
+            let mut now = clock.stamp();
+            if now < due_at {
+                bring_near(frame);
+            }
+            while now < due_at {
+                spin_loop();
+                now = clock.stamp();
+            }
+            if status.stopping() || clock.between_ns(start, now) > longest_ns {
+                break;
+            }
+            let measured = n >= warm_up;
+            let (received, decoded) = if measured { (due_at, now) } else { (UNMEASURED, UNMEASURED) };
+            if intake.take(frame, &Arrival { ts_recv_ns, received, decoded }, engine).is_err() {
+                break;
+            }
+            presented += u64::from(measured);
+            at = (at + 1) % self.frames.len();
+            if n + 1 == warm_up + due {
+                elapsed_ns = clock.between_ns(clock.later(start, (warm_up as f64 * period_ns) as u64), clock.stamp());
+            }
+        }
+        if elapsed_ns == 0 {
+            elapsed_ns = clock.between_ns(clock.later(start, (warm_up as f64 * period_ns) as u64), clock.stamp());
+        }
+        Presented { due, presented, elapsed_ns, counts: intake.counts().clone() }
+    }
+}
+
+/// Brings a frame into the caches.
+fn bring_near(frame: &[u8]) {
+    frame.chunks(CACHE_LINE_BYTES).for_each(|line| {
+        black_box(line[0]);
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::frames::tests::capture;
+    use super::*;
+    use crate::engine::latency::STAGES_EVERY;
+    use crate::exchange::market::MarketConfig;
+    use crate::market::event::{Event, FrameHead, UNSTAMPED};
+    use crate::market::publish::EngineGone;
+
+    #[derive(Default)]
+    struct Heads(Vec<FrameHead>);
+
+    impl Publish for Heads {
+        fn publish(&mut self, head: &FrameHead, _: &[Event]) -> Result<(), EngineGone> {
+            self.0.push(*head);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn frames_are_presented_by_the_schedule_and_begin_again() {
+        let file = capture(50);
+        let product = MarketConfig::default().product;
+        let frames = Arc::new(Frames::read(file.path(), &product).unwrap());
+        assert_eq!(frames.len(), 51);
+        let (rate, duration) = (2_000, Duration::from_millis(100));
+        let feeder = Feeder { frames, rule: ScaleRule::default(), rate, duration };
+        let mut heads = Heads::default();
+        let presented = feeder.run(&mut heads, &Status::default());
+        assert_eq!((presented.due, presented.presented), (200, 200));
+        // 200 frames of warm-up and 200 measured ones are eight passes.
+        assert_eq!((presented.counts.frames, presented.counts.snapshots), (408, 8));
+        assert_eq!(presented.counts.faults.total(), 0);
+        let measured: Vec<&FrameHead> = heads.0.iter().filter(|head| head.received != UNMEASURED).collect();
+        assert_eq!(measured.len(), 200);
+        let clock = Clock::new();
+        for pair in measured.windows(2) {
+            for head in pair {
+                let stamped = head.sequence_num.is_multiple_of(STAGES_EVERY);
+                assert_eq!(head.published != UNSTAMPED, stamped);
+                assert!(head.received <= head.decoded && (!stamped || head.decoded <= head.published));
+            }
+            // A period, or more where a snapshot lies between.
+            assert!(clock.between_ns(pair[0].received, pair[1].received) >= 499_000);
+        }
+    }
+
+    #[test]
+    fn a_rate_beyond_the_machine_ends_and_counts_from_the_due_times() {
+        let file = capture(200);
+        let product = MarketConfig::default().product;
+        let frames = Arc::new(Frames::read(file.path(), &product).unwrap());
+        let feeder =
+            Feeder { frames, rule: ScaleRule::default(), rate: 1_000_000_000, duration: Duration::from_millis(5) };
+        let mut heads = Heads::default();
+        let presented = feeder.run(&mut heads, &Status::default());
+        assert_eq!(presented.due, 5_000_000);
+        assert!(presented.presented < presented.due);
+    }
+}
