@@ -5,14 +5,15 @@ use crate::engine::latency::{Stage, StageTable, Tables};
 use crate::engine::observation::Observation;
 use crate::engine::status::Status;
 use crate::execution::ledger::Trade;
+use crate::run::files::{RunFiles, WriteError};
 use crate::run::observe::{Collector, Observed};
+use crate::run::percentiles::write_percentiles;
 use crate::run::trade_log::TradeLog;
 use crate::statistics::logistic::probability;
-use hdrhistogram::Histogram;
 use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
 use rtrb::Consumer;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -29,116 +30,6 @@ const FULL: f64 = 1.0 / 16.0;
 const EMPTY: f64 = 1.0 / 64.0;
 /// How long a written row may stay in the process's memory; a row is promised on disk within a second.
 const FLUSH_AFTER: Duration = Duration::from_millis(250);
-
-/// A file that cannot be written.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot write {path}: {source}")]
-pub struct WriteError {
-    /// The file.
-    pub path: PathBuf,
-    /// What the system said.
-    pub source: io::Error,
-}
-
-impl WriteError {
-    /// For `map_err`.
-    pub fn at(path: &Path) -> impl Fn(io::Error) -> Self {
-        move |source| Self { path: path.into(), source }
-    }
-}
-
-/// The files of a run: one stem, several endings.
-#[derive(Clone, Debug)]
-pub struct RunFiles {
-    /// Closed trades.
-    pub csv: PathBuf,
-    /// Percentiles of received → decided.
-    pub hgrm: PathBuf,
-    /// All stages, an entry per interval.
-    pub hlog: PathBuf,
-    /// What a report needs besides, and the page itself, unless there is to be no report.
-    pub report: Option<ReportFiles>,
-    /// The probability of every evaluation, if asked for.
-    pub probabilities: Option<PathBuf>,
-    /// The wall time of every evaluation, if asked for.
-    pub decisions: Option<PathBuf>,
-}
-
-/// A run's report.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReportFiles {
-    /// Numbers, for machines.
-    pub json: PathBuf,
-    /// Pictures, for people.
-    pub html: PathBuf,
-}
-
-impl ReportFiles {
-    /// Beside a trade log.
-    pub fn beside(csv: &Path) -> Self {
-        Self { json: csv.with_extension("json"), html: csv.with_extension("html") }
-    }
-
-    /// Removes what is there.
-    pub fn remove(&self) {
-        for path in [&self.json, &self.html] {
-            // What is not there need not be removed.
-            let _ = fs::remove_file(path);
-        }
-    }
-}
-
-impl RunFiles {
-    /// Removes what a run that never began has left.
-    pub fn remove(&self) {
-        let optional = [&self.probabilities, &self.decisions].into_iter().flatten();
-        for path in [&self.csv, &self.hgrm, &self.hlog].into_iter().chain(optional) {
-            // What is not there need not be removed.
-            let _ = fs::remove_file(path);
-        }
-        self.report.iter().for_each(ReportFiles::remove);
-    }
-
-    /// Whether anything is written of every evaluation.
-    pub fn want_evaluations(&self) -> bool {
-        self.probabilities.is_some() || self.decisions.is_some()
-    }
-
-    /// Names the files of a run of `product` that starts now, in local time, in `folder`, which is made if it is not
-    /// there. A name that is taken gets a number. With `stem` the name is that, and what is there is replaced.
-    ///
-    /// # Errors
-    /// The folder cannot be made or no file can be made in it.
-    pub fn create(folder: &Path, product: &str, stem: Option<&str>) -> Result<Self, WriteError> {
-        fs::create_dir_all(folder).map_err(WriteError::at(folder))?;
-        let files = |stem: &str| Self {
-            csv: folder.join(format!("{stem}.csv")),
-            hgrm: folder.join(format!("{stem}.hgrm")),
-            hlog: folder.join(format!("{stem}.hlog")),
-            report: None,
-            probabilities: None,
-            decisions: None,
-        };
-        if let Some(stem) = stem {
-            return Ok(files(stem));
-        }
-        let started = jiff::Zoned::now().strftime("%Y_%m_%d_%H_%M_%S").to_string();
-        // The product's name comes from the venue or a file.
-        let harmless =
-            |letter: char| if letter.is_ascii_alphanumeric() || "-._".contains(letter) { letter } else { '_' };
-        let product: String = product.chars().take(64).map(harmless).collect();
-        let mut again = 1;
-        loop {
-            let suffix = if again == 1 { String::new() } else { format!("_{again}") };
-            let named = files(&format!("{started}{product}{suffix}"));
-            match File::create_new(&named.csv) {
-                Ok(_) => return Ok(named),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => again += 1,
-                Err(error) => return Err(WriteError::at(&named.csv)(error)),
-            }
-        }
-    }
-}
 
 /// What the writer thread takes from the engine.
 #[derive(Debug)]
@@ -335,34 +226,6 @@ fn run(
     fault.map_or(Ok(written), Err)
 }
 
-/// Percentile steps per halving of the distance to 100 %, as HdrHistogram's tools use it.
-const TICKS_PER_HALF_DISTANCE: u32 = 5;
-
-/// Writes a histogram in HdrHistogram's percentile distribution format (`AbstractHistogram.outputPercentileDistribution`
-/// of the Java library), which its plotter reads.
-fn write_percentiles(output: &mut impl Write, histogram: &Histogram<u64>) -> io::Result<()> {
-    writeln!(output, "{:>12} {:>14} {:>10} {:>14}\n", "Value", "Percentile", "TotalCount", "1/(1-Percentile)")?;
-    let mut total = 0;
-    for step in histogram.iter_quantiles(TICKS_PER_HALF_DISTANCE) {
-        total += step.count_since_last_iteration();
-        let (value, quantile) = (step.value_iterated_to() as f64, step.quantile_iterated_to());
-        write!(output, "{value:>12.3} {quantile:>2.12} {total:>10}")?;
-        if quantile < 1.0 {
-            write!(output, " {:>14.2}", 1.0 / (1.0 - quantile))?;
-        }
-        writeln!(output)?;
-    }
-    let sub_buckets = 2 * 10_u32.pow(u32::from(histogram.sigfig()));
-    writeln!(output, "#[Mean    = {:>12.3}, StdDeviation   = {:>12.3}]", histogram.mean(), histogram.stdev())?;
-    writeln!(output, "#[Max     = {:>12.3}, Total count    = {:>12}]", histogram.max() as f64, histogram.len())?;
-    writeln!(
-        output,
-        "#[Buckets = {:>12}, SubBuckets     = {:>12}]",
-        histogram.buckets(),
-        sub_buckets.next_power_of_two()
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -380,42 +243,5 @@ mod tests {
         assert_eq!(filled(&filling), 0.25);
         // Rows are promised on disk within a second.
         assert!(FLUSH_AFTER + REST_MAX < Duration::from_millis(500));
-    }
-
-    #[test]
-    fn percentiles_are_written_as_the_plotter_reads_them() {
-        let mut histogram = Histogram::<u64>::new_with_bounds(1, 60_000_000_000, 3).unwrap();
-        (1..=1000).for_each(|value| histogram.record(value).unwrap());
-        let mut bytes = Vec::new();
-        write_percentiles(&mut bytes, &histogram).unwrap();
-        let text = String::from_utf8(bytes).unwrap();
-        let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines[0], "       Value     Percentile TotalCount 1/(1-Percentile)");
-        assert_eq!(lines[2], "       1.000 0.000000000000          1           1.00");
-        assert!(lines.contains(&"     500.000 0.500000000000        500           2.00"), "{text}");
-        assert!(lines.contains(&"    1000.000 1.000000000000       1000"), "{text}");
-        assert!(text.ends_with(
-            "#[Mean    =      500.500, StdDeviation   =      288.675]\n#[Max     =     1000.000, Total count    =         1000]\n\
-             #[Buckets =           26, SubBuckets     =         2048]\n"
-        ), "{text}");
-    }
-
-    #[test]
-    fn names_do_not_collide_and_hold_nothing_of_a_path() {
-        let folder = tempfile::tempdir().unwrap();
-        let names: Vec<PathBuf> =
-            (0..3).map(|_| RunFiles::create(folder.path(), "../a b/C-1", None).unwrap().csv).collect();
-        for name in &names {
-            assert_eq!(name.parent(), Some(folder.path()));
-            assert!(name.to_str().unwrap().contains(".._a_b_C-1"), "{}", name.display());
-            assert!(name.exists());
-        }
-        assert_ne!(names[0], names[1]);
-        let named = RunFiles::create(folder.path(), "x", Some("run")).unwrap();
-        assert_eq!(named.hlog, folder.path().join("run.hlog"));
-        let file = folder.path().join("file");
-        fs::write(&file, "").unwrap();
-        let error = RunFiles::create(&file.join("in"), "x", None).unwrap_err();
-        assert!(error.to_string().starts_with(&format!("cannot write {}/in: ", file.display())), "{error}");
     }
 }

@@ -14,7 +14,8 @@ pub mod train;
 
 use crate::report::material::Material;
 use crate::report::publish::ReportError;
-use crate::run::writer::{WriteError, Written};
+use crate::run::files::WriteError;
+use crate::run::writer::Written;
 
 /// Makes a run's report, if its files could be written: those of a run whose files could not say nothing true.
 fn published(
