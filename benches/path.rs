@@ -149,7 +149,7 @@ fn compare(input: &Input, model: &Model) -> (usize, usize) {
         assert!(off <= TOLERANCE * trade.sell_amount, "trade {at}: {} against {}", ours.sell_amount, trade.sell_amount);
     }
     assert!(fused.trades.is_empty(), "the path has traded more often");
-    assert_eq!(fused.engine.finish().open_positions, twin.open_positions());
+    assert_eq!(fused.engine.finish().trader().open_positions, twin.open_positions());
     (evaluations, twin.trades().len())
 }
 
@@ -204,7 +204,7 @@ fn round(input: &Input, model: &Model, number: usize) -> Round {
         times[arm] = started.elapsed();
     }
     for path in paths {
-        assert_eq!(path.engine.finish().totals.trades, twin.trades().len() as u64);
+        assert_eq!(path.engine.finish().trader().totals.trades, twin.trades().len() as u64);
     }
     let [fused, unstamped, parse, twin] = times;
     Round { fused, unstamped, parse, twin }

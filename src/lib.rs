@@ -12,6 +12,9 @@
 //! Live sessions and replays differ only in where the messages come from ([`feed::wire`] or [`capture`]); what was
 //! recorded, trained or profiled is exactly what trades.
 
+// Both panic where nobody reads: `cli::printer` and `cli::display` do not.
+#![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
+
 // Each room imports only rooms below it (`tests/rooms.rs`).
 
 // What people use.

@@ -1,5 +1,8 @@
 //! The `papertrader` program: arguments to a command, its failure to a line and an exit code.
 
+// Both panic where nobody reads: what is printed goes through the library's printer.
+#![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
+
 use papertrader::cli;
 use std::io::{self, Write};
 use std::process::ExitCode;

@@ -1,6 +1,5 @@
-//! What commands print, and what they show while they work.
+//! What commands show on standard error while they work.
 
-use crate::base::failure::Failure;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
@@ -11,17 +10,6 @@ pub fn byte_bar(bytes: u64) -> ProgressBar {
         .expect("the template is well-formed");
     let target = if io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
     ProgressBar::with_draw_target(Some(bytes), target).with_style(style)
-}
-
-/// Prints a report on standard output. A reader that has seen enough, as `head` has, is no failure.
-pub fn print(report: impl Display) -> Result<(), Failure> {
-    let mut output = io::stdout().lock();
-    match write!(output, "{report}").and_then(|()| output.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::running(format!("cannot print the report: {error}")))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Prints a warning on standard error, one line.

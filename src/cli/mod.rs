@@ -4,11 +4,13 @@ pub mod arguments;
 pub mod config;
 mod display;
 mod interrupt;
+mod printer;
 
 pub mod commands;
 
 use crate::base::failure::Failure;
 use clap::{Parser, Subcommand};
+use printer::Printer;
 use std::ffi::OsString;
 
 /// The command line.
@@ -52,23 +54,33 @@ pub enum Command {
     Evaluate(commands::evaluate::EvaluateArgs),
 }
 
-/// Does what the command line says.
+/// Does what the command line says. With bad arguments the process ends here, with usage on standard error and status 2.
 ///
 /// # Errors
-/// The command's.
+/// The command's; where it has none, that its report could not be printed.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure> {
-    match Cli::parse_from(config::expand_config(arguments)?).command {
-        Command::Replay(args) => commands::replay::run(&args),
-        Command::Live(args) => commands::live::run(&args),
-        Command::Record(args) => commands::record::run(&args),
-        Command::Exchange(args) => commands::exchange::run(&args),
-        Command::Demo(args) => commands::demo::run(&args),
-        Command::Profile(args) => commands::profile::run(&args),
-        Command::Report(args) => commands::report::run(&args),
-        Command::Generate(args) => commands::generate::run(&args),
-        Command::Features(args) => commands::features::run(&args),
-        Command::Train(args) => commands::train::run(&args),
-        Command::Evaluate(args) => commands::evaluate::run(&args),
+    let mut printer = Printer::stdout();
+    match Cli::try_parse_from(config::expand_config(arguments)?) {
+        Ok(cli) => execute(&cli.command, &mut printer)?,
+        Err(refused) if refused.use_stderr() => refused.exit(),
+        Err(help) => printer.print_help(&help),
+    }
+    printer.finish()
+}
+
+fn execute(command: &Command, printer: &mut Printer) -> Result<(), Failure> {
+    match command {
+        Command::Replay(args) => commands::replay::run(args, printer),
+        Command::Live(args) => commands::live::run(args, printer),
+        Command::Record(args) => commands::record::run(args, printer),
+        Command::Exchange(args) => commands::exchange::run(args, printer),
+        Command::Demo(args) => commands::demo::run(args, printer),
+        Command::Profile(args) => commands::profile::run(args, printer),
+        Command::Report(args) => commands::report::run(args, printer),
+        Command::Generate(args) => commands::generate::run(args),
+        Command::Features(args) => commands::features::run(args, printer),
+        Command::Train(args) => commands::train::run(args, printer),
+        Command::Evaluate(args) => commands::evaluate::run(args, printer),
     }
 }
 

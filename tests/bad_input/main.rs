@@ -13,6 +13,8 @@ mod messages;
 #[cfg(target_os = "linux")]
 mod outputs;
 #[cfg(target_os = "linux")]
+mod printing;
+#[cfg(target_os = "linux")]
 mod regressions;
 #[cfg(unix)]
 mod signals;

@@ -3,7 +3,8 @@
 use super::{BUY_AMOUNT, parse_amount};
 use crate::base::failure::Failure;
 use crate::base::output::{check_free, write_file};
-use crate::cli::display::{print, warn};
+use crate::cli::display::warn;
+use crate::cli::printer::Printer;
 use crate::feed::intake::ScaleRule;
 use crate::market::units::parse_step;
 use crate::report::research::{page, terminal};
@@ -84,14 +85,14 @@ impl ReportArgs {
     ///
     /// # Errors
     /// A file cannot be written.
-    pub fn publish(&self, report: &Report, files: Option<&ReportFiles>) -> Result<(), Failure> {
+    pub fn publish(&self, report: &Report, files: Option<&ReportFiles>, printer: &mut Printer) -> Result<(), Failure> {
         if let Some(files) = files {
             write_file(&files.json, self.force, &report.json()).map_err(Failure::running)?;
             write_file(&files.html, self.force, &page(report)).map_err(Failure::running)?;
         }
-        let printed = print(terminal(report));
+        printer.print(terminal(report));
         report.warnings.iter().for_each(warn);
-        printed
+        Ok(())
     }
 }
 

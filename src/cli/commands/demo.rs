@@ -5,6 +5,7 @@ use super::live::LiveSession;
 use crate::base::failure::Failure;
 use crate::cli::arguments::{ConnectionArgs, ResultArgs, ThreadArgs, TradingArgs, VENUE_URL, parse_duration};
 use crate::cli::interrupt::Interrupt;
+use crate::cli::printer::Printer;
 use crate::exchange::{Exchange, ExchangeConfig, Pace, SourceConfig, TlsFiles};
 use crate::feed::intake::ScaleRule;
 use crate::strategy::model::ModelFile;
@@ -43,7 +44,7 @@ pub struct DemoArgs {
 ///
 /// # Errors
 /// Bad arguments or files that cannot be written.
-pub fn run(args: &DemoArgs) -> Result<(), Failure> {
+pub fn run(args: &DemoArgs, printer: &mut Printer) -> Result<(), Failure> {
     let interrupt = Interrupt::watch()?;
     let product = "BTC-USD";
     let files = args.results.files(product)?;
@@ -74,7 +75,7 @@ pub fn run(args: &DemoArgs) -> Result<(), Failure> {
     let settings = connection.settings(ScaleRule::default(), trading.session.wait)?;
     let title = format!("demo, live session with a local exchange at {} instead of {VENUE_URL}", exchange.url());
     let session = LiveSession { title, settings, trading, files, record: Some(record) };
-    let ran = session.run(&interrupt);
+    let ran = session.run(&interrupt, printer);
     exchange.stop().map_err(Failure::running)?;
     ran
 }

@@ -4,6 +4,7 @@ use crate::base::failure::Failure;
 use crate::cli::arguments::{LAG_UPDATES, ReportArgs, ReportFiles, SourceArgs, THRESHOLD, parse_threshold};
 use crate::cli::display::bar;
 use crate::cli::interrupt::Interrupt;
+use crate::cli::printer::Printer;
 use crate::research::report::Report;
 use crate::research::scoring::{By, Contestant, Rules, score};
 use crate::research::source::{Source, Watch, total_counts};
@@ -69,7 +70,7 @@ fn agreed<T: PartialEq + Copy + std::fmt::Display>(
 ///
 /// # Errors
 /// Bad arguments, models or captures, or files that cannot be written.
-pub fn run(args: &EvaluateArgs) -> Result<(), Failure> {
+pub fn run(args: &EvaluateArgs, printer: &mut Printer) -> Result<(), Failure> {
     let models =
         args.models.iter().map(|path| Model::read(path)).collect::<Result<Vec<_>, _>>().map_err(Failure::input)?;
     let horizon = match args.horizon {
@@ -126,7 +127,7 @@ pub fn run(args: &EvaluateArgs) -> Result<(), Failure> {
         warnings: Vec::new(),
     }
     .warn();
-    args.report.publish(&report, files.as_ref())
+    args.report.publish(&report, files.as_ref(), printer)
 }
 
 /// The base rate and a model of `imbalance_1`, both fitted to what is evaluated.

@@ -1,8 +1,8 @@
 //! `papertrader exchange`: a local exchange for everything that wants something real to connect to.
 
 use crate::base::failure::Failure;
-use crate::cli::display::print;
 use crate::cli::interrupt::Interrupt;
+use crate::cli::printer::Printer;
 use crate::exchange::faults::FaultSpec;
 use crate::exchange::{Exchange, ExchangeConfig, ExchangeStats, Pace, SourceConfig, TlsFiles};
 use clap::Args;
@@ -105,10 +105,10 @@ impl ExchangeArgs {
 ///
 /// # Errors
 /// Bad arguments, an address that cannot be listened on, a bad capture, files that cannot be written.
-pub fn run(args: &ExchangeArgs) -> Result<(), Failure> {
+pub fn run(args: &ExchangeArgs, printer: &mut Printer) -> Result<(), Failure> {
     let interrupt = Interrupt::watch()?;
     let exchange = Exchange::start(args.config()?).map_err(Failure::input)?;
-    print(format_args!("papertrader {}: exchange at {}\n", env!("CARGO_PKG_VERSION"), exchange.url()))?;
+    printer.print(format_args!("papertrader {}: exchange at {}\n", env!("CARGO_PKG_VERSION"), exchange.url()));
     while !interrupt.is_set() {
         thread::sleep(Duration::from_millis(50));
         // The exchange ends by itself only when something went wrong.
@@ -117,10 +117,10 @@ pub fn run(args: &ExchangeArgs) -> Result<(), Failure> {
         }
     }
     let stats = exchange.stop().map_err(Failure::running)?;
-    let printed = print(report(&stats));
+    printer.print(report(&stats));
     match stats.source_error {
         Some(error) => Err(Failure::input(error)),
-        None => printed,
+        None => Ok(()),
     }
 }
 

@@ -2,8 +2,9 @@
 
 use crate::base::failure::Failure;
 use crate::cli::arguments::SourceArgs;
-use crate::cli::display::{bar, print, warn};
+use crate::cli::display::{bar, warn};
 use crate::cli::interrupt::Interrupt;
+use crate::cli::printer::Printer;
 use crate::research::dataset::FeatureRows;
 use crate::research::export::{ExportError, RowWriter};
 use crate::research::feature_list::parse_features;
@@ -59,9 +60,10 @@ fn list() -> String {
 ///
 /// # Errors
 /// Bad arguments, a bad capture, or a table that cannot be written.
-pub fn run(args: &FeaturesArgs) -> Result<(), Failure> {
+pub fn run(args: &FeaturesArgs, printer: &mut Printer) -> Result<(), Failure> {
     if args.list {
-        return print(list());
+        printer.print(list());
+        return Ok(());
     }
     let output = args.output.as_deref().ok_or_else(|| Failure::input("name the table to write with --output"))?;
     let features = parse_features(&args.features).map_err(Failure::input)?;
@@ -93,5 +95,6 @@ pub fn run(args: &FeaturesArgs) -> Result<(), Failure> {
         format!("mid changes   {:>12}", total.mid_changes),
         format!("frames/s      {:>12.0}", total.frames as f64 / elapsed.as_secs_f64()),
     ];
-    print(lines.join("\n") + "\n")
+    printer.print(lines.join("\n") + "\n");
+    Ok(())
 }

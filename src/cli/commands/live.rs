@@ -5,8 +5,9 @@ use crate::base::failure::Failure;
 use crate::capture::CaptureError;
 use crate::capture::recording::{self, Recorded, Recording};
 use crate::cli::arguments::{ConnectionArgs, ResultArgs, ThreadArgs, TradingArgs};
-use crate::cli::display::{print, status_line, warn};
+use crate::cli::display::{status_line, warn};
 use crate::cli::interrupt::Interrupt;
+use crate::cli::printer::Printer;
 use crate::engine::status::Status;
 use crate::feed::live::{LiveFeed, LiveOutcome, LiveSettings};
 use crate::report::publish::publish;
@@ -48,7 +49,7 @@ pub struct LiveArgs {
 ///
 /// # Errors
 /// Bad arguments, no connection, or files that cannot be written.
-pub fn run(args: &LiveArgs) -> Result<(), Failure> {
+pub fn run(args: &LiveArgs, printer: &mut Printer) -> Result<(), Failure> {
     let mut trading = args.trading.settings(&args.threads)?.for_a_socket();
     trading.session.observe = !args.results.no_report;
     let settings = args.connection.settings(args.trading.scale_rule(), trading.session.wait)?;
@@ -60,7 +61,7 @@ pub fn run(args: &LiveArgs) -> Result<(), Failure> {
         files,
         record: args.record.clone(),
     };
-    session.run(&Interrupt::watch()?)
+    session.run(&Interrupt::watch()?, printer)
 }
 
 /// A session ready to run.
@@ -83,7 +84,7 @@ impl LiveSession {
     ///
     /// # Errors
     /// No connection, or files that could not be written.
-    pub fn run(self, interrupt: &Interrupt) -> Result<(), Failure> {
+    pub fn run(self, interrupt: &Interrupt, printer: &mut Printer) -> Result<(), Failure> {
         let Self { title, settings, trading, files, record } = self;
         let product = settings.product.clone();
         let (tape, recorder) = match &record {
@@ -133,12 +134,12 @@ impl LiveSession {
         let fault = outcome.gave_up.as_ref().map(ToString::to_string);
         let published = published(&session.written, || publish(&run, &session, &outcome.counts, &outcome.notes, fault));
         let material = published.as_ref().ok().and_then(Option::as_ref);
-        let printed = print(RunReport::new(&run, &session, &outcome.counts, &outcome.notes).with(material));
+        printer.print(RunReport::new(&run, &session, &outcome.counts, &outcome.notes).with(material));
         if let Err(error) = session.written {
             return Err(Failure::running(error));
         }
         finish(recorded.and_then(|(_, error)| error), outcome)?;
-        published.map_err(Failure::running).and(printed)
+        published.map_err(Failure::running).map(|_| ())
     }
 }
 

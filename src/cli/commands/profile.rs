@@ -8,6 +8,7 @@ use crate::capture::replay::Replay;
 use crate::cli::arguments::{ThreadArgs, TradingArgs, parse_duration};
 use crate::cli::display::warn;
 use crate::cli::interrupt::Interrupt;
+use crate::cli::printer::Printer;
 use crate::engine::latency::{STAGES_EVERY, Stage, StageTable, StageTimes};
 use crate::engine::status::Status;
 use crate::profile::{Feeder, Frames, Noise, NoiseMeter, ping_pong_ns};
@@ -98,18 +99,21 @@ impl AtRate {
         self.presented == self.due && self.total().quantile_ns(0.99) <= p99_ns_max
     }
 
-    fn print(&self) {
-        println!("\n{} frames/s", Grouped(self.rate));
+    fn print(&self, printer: &mut Printer) {
+        printer.print(format_args!("\n{} frames/s\n", Grouped(self.rate)));
         let (presented, due) = (Grouped(self.presented), Grouped(self.due));
-        println!("  {presented} of {due} due frames presented, {} a second", Grouped(self.achieved_rate as u64));
-        print!("{}", StageLines(&self.latency));
-        println!(
-            "  ring high water {} events, full-ring waits {}",
+        printer.print(format_args!(
+            "  {presented} of {due} due frames presented, {} a second\n",
+            Grouped(self.achieved_rate as u64)
+        ));
+        printer.print(StageLines(&self.latency));
+        printer.print(format_args!(
+            "  ring high water {} events, full-ring waits {}\n",
             Grouped(self.ring_high_water_events as u64),
             Grouped(self.ring_full_waits)
-        );
+        ));
         for complaint in &self.complaints {
-            println!("  too noisy to trust: {complaint}");
+            printer.print(format_args!("  too noisy to trust: {complaint}\n"));
         }
     }
 
@@ -151,7 +155,7 @@ impl AtRate {
 ///
 /// # Errors
 /// Bad arguments, a bad capture, or files that cannot be written.
-pub fn run(args: &ProfileArgs) -> Result<(), Failure> {
+pub fn run(args: &ProfileArgs, printer: &mut Printer) -> Result<(), Failure> {
     let settings = args.trading.settings(&args.threads)?;
     let session = &settings.session;
     let rule = args.trading.scale_rule();
@@ -167,14 +171,18 @@ pub fn run(args: &ProfileArgs) -> Result<(), Failure> {
         Pins::Two(feed, engine) => Some(ping_pong_ns((Some(feed), Some(engine))).map_err(Failure::input)?),
         _ => Some(ping_pong_ns((None, None)).map_err(Failure::input)?),
     };
-    println!("papertrader {}: profile of {}", env!("CARGO_PKG_VERSION"), args.capture.display());
-    println!("  {} frames of {} behind a snapshot, in memory", Grouped(frames.len() as u64 - 1), frames.product);
+    printer.print(format_args!("papertrader {}: profile of {}\n", env!("CARGO_PKG_VERSION"), args.capture.display()));
+    printer.print(format_args!(
+        "  {} frames of {} behind a snapshot, in memory\n",
+        Grouped(frames.len() as u64 - 1),
+        frames.product
+    ));
     let threads = if session.fused { "one thread (fused)" } else { "two threads" };
-    println!("  {threads}, {}, wait {}", cores(session.pins), session.wait.name());
-    println!("  the stages of one frame in {STAGES_EVERY} are stamped, received → decided of all");
-    println!("  floors: a stamp costs {stamp_ns} ns");
+    printer.print(format_args!("  {threads}, {}, wait {}\n", cores(session.pins), session.wait.name()));
+    printer.print(format_args!("  the stages of one frame in {STAGES_EVERY} are stamped, received → decided of all\n"));
+    printer.print(format_args!("  floors: a stamp costs {stamp_ns} ns\n"));
     if let Some(hop_ns) = ping_pong_ns {
-        println!("          a cache line takes {hop_ns:.0} ns from one thread to the other");
+        printer.print(format_args!("          a cache line takes {hop_ns:.0} ns from one thread to the other\n"));
     }
 
     let mut runs: Vec<AtRate> = Vec::new();
@@ -224,17 +232,19 @@ pub fn run(args: &ProfileArgs) -> Result<(), Failure> {
             complaints: noise.complaints(seconds),
             files,
         };
-        at_rate.print();
+        at_rate.print(printer);
         runs.push(at_rate);
     }
 
     let p99_ns_max = args.knee_p99_us.saturating_mul(1_000);
     let knee = runs.iter().filter(|run| run.is_within(p99_ns_max)).map(|run| run.rate).max();
     match knee {
-        Some(rate) => {
-            println!("\nknee: {} frames/s, the highest rate with p99 <= {} us", Grouped(rate), args.knee_p99_us)
-        }
-        None => println!("\nknee: none of the rates has p99 <= {} us", args.knee_p99_us),
+        Some(rate) => printer.print(format_args!(
+            "\nknee: {} frames/s, the highest rate with p99 <= {} us\n",
+            Grouped(rate),
+            args.knee_p99_us
+        )),
+        None => printer.print(format_args!("\nknee: none of the rates has p99 <= {} us\n", args.knee_p99_us)),
     }
     let noisy = runs.iter().filter(|run| !run.complaints.is_empty()).count();
     if noisy > 0 {
@@ -261,11 +271,11 @@ pub fn run(args: &ProfileArgs) -> Result<(), Failure> {
     fs::create_dir_all(&args.out)
         .and_then(|()| fs::write(&path, text + "\n"))
         .map_err(|source| Failure::running(WriteError::at(&path)(source)))?;
-    println!("\nwrote\n  {}", path.display());
+    printer.print(format_args!("\nwrote\n  {}\n", path.display()));
     for run in &runs {
-        println!("  {}\n  {}", run.files.hgrm.display(), run.files.hlog.display());
+        printer.print(format_args!("  {}\n  {}\n", run.files.hgrm.display(), run.files.hlog.display()));
         if let Some(report) = &run.files.report {
-            println!("  {}\n  {}", report.json.display(), report.html.display());
+            printer.print(format_args!("  {}\n  {}\n", report.json.display(), report.html.display()));
         }
     }
     Ok(())

@@ -4,8 +4,9 @@ use super::live::{connection_lines, finish, print_notices, recorded_line};
 use crate::base::failure::Failure;
 use crate::capture::recording;
 use crate::cli::arguments::ConnectionArgs;
-use crate::cli::display::{print, status_line};
+use crate::cli::display::status_line;
 use crate::cli::interrupt::Interrupt;
+use crate::cli::printer::Printer;
 use crate::engine::status::Status;
 use crate::feed::intake::ScaleRule;
 use crate::feed::live::LiveFeed;
@@ -44,7 +45,7 @@ impl Publish for NoEngine {
 ///
 /// # Errors
 /// Bad arguments, no connection, or a file that cannot be written.
-pub fn run(args: &RecordArgs) -> Result<(), Failure> {
+pub fn run(args: &RecordArgs, printer: &mut Printer) -> Result<(), Failure> {
     let settings = args.connection.settings(ScaleRule::default(), Wait::Block)?;
     let (tape, recorder) = recording::start(&args.capture).map_err(Failure::input)?;
     let (notices, heard) = bounded(64);
@@ -94,7 +95,6 @@ pub fn run(args: &RecordArgs) -> Result<(), Failure> {
         // Writing to a string does not fail.
         let _ = writeln!(report, "  {name:<24} {value}");
     }
-    let printed = print(report);
-    finish(error, &outcome)?;
-    printed
+    printer.print(report);
+    finish(error, &outcome)
 }

@@ -5,8 +5,9 @@ use crate::base::clock::Speed;
 use crate::base::failure::Failure;
 use crate::capture::replay::{Replay, Waits};
 use crate::cli::arguments::{ResultArgs, ThreadArgs, TradingArgs};
-use crate::cli::display::{byte_bar, print, warn};
+use crate::cli::display::{byte_bar, warn};
 use crate::cli::interrupt::Interrupt;
+use crate::cli::printer::Printer;
 use crate::engine::status::Status;
 use crate::report::publish::publish;
 use crate::report::terminal::{Run, RunReport};
@@ -54,7 +55,7 @@ pub fn parse_speed(text: &str) -> Result<Speed, String> {
 ///
 /// # Errors
 /// Bad arguments, a bad capture, or files that cannot be written.
-pub fn run(args: &ReplayArgs) -> Result<(), Failure> {
+pub fn run(args: &ReplayArgs, printer: &mut Printer) -> Result<(), Failure> {
     let mut settings = args.trading.settings(&args.threads)?;
     settings.session.observe = !args.results.no_report;
     let (hot_threads, rule) = (if settings.session.fused { 1 } else { 2 }, args.trading.scale_rule());
@@ -101,7 +102,7 @@ pub fn run(args: &ReplayArgs) -> Result<(), Failure> {
     let fault = outcome.error.as_ref().map(ToString::to_string);
     let published = published(&session.written, || publish(&run, &session, &outcome.counts, &outcome.notes, fault));
     let material = published.as_ref().ok().and_then(Option::as_ref);
-    let printed = print(RunReport::new(&run, &session, &outcome.counts, &outcome.notes).with(material));
+    printer.print(RunReport::new(&run, &session, &outcome.counts, &outcome.notes).with(material));
     if let Some(cut) = &session.feed.cut {
         warn(cut);
     }
@@ -110,6 +111,6 @@ pub fn run(args: &ReplayArgs) -> Result<(), Failure> {
     }
     match session.feed.error {
         Some(error) => Err(Failure::input(error)),
-        None => published.map_err(Failure::running).and(printed),
+        None => published.map_err(Failure::running).map(|_| ()),
     }
 }

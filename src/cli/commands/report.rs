@@ -2,7 +2,8 @@
 
 use crate::base::failure::Failure;
 use crate::base::output::write_file;
-use crate::cli::display::{print, warn};
+use crate::cli::display::warn;
+use crate::cli::printer::Printer;
 use crate::report::figures::compare::RUNS_MAX;
 use crate::report::html::{comparison, page};
 use crate::report::material::Material;
@@ -30,7 +31,7 @@ pub struct ReportArgs {
 ///
 /// # Errors
 /// Bad arguments, a trade log that cannot be read, or a page that cannot be written.
-pub fn run(args: &ReportArgs) -> Result<(), Failure> {
+pub fn run(args: &ReportArgs, printer: &mut Printer) -> Result<(), Failure> {
     match args.runs.len() {
         1 if args.compare => return Err(Failure::input("--compare needs at least two runs")),
         count if count > 1 && !args.compare => {
@@ -64,7 +65,8 @@ pub fn run(args: &ReportArgs) -> Result<(), Failure> {
     for run in &runs {
         writeln!(shown, "{}\n{}", run.csv.display(), Summary(run)).expect("a String takes every character");
     }
-    print(format_args!("{shown}wrote\n  {}\n", output.display()))
+    printer.print(format_args!("{shown}wrote\n  {}\n", output.display()));
+    Ok(())
 }
 
 /// Whether a page of this name would replace what a report is made from.

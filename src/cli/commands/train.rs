@@ -5,6 +5,7 @@ use crate::base::output::{check_free, write_file};
 use crate::cli::arguments::{LAG_UPDATES, ReportArgs, ReportFiles, SourceArgs, THRESHOLD, parse_threshold};
 use crate::cli::display::bar;
 use crate::cli::interrupt::Interrupt;
+use crate::cli::printer::Printer;
 use crate::research::feature_list::parse_features;
 use crate::research::report::{FitReport, Report};
 use crate::research::scoring::{By, Contestant, Rules, score};
@@ -81,7 +82,7 @@ fn parse_share(text: &str) -> Result<f64, String> {
 ///
 /// # Errors
 /// Bad arguments, bad captures, or files that cannot be written.
-pub fn run(args: &TrainArgs) -> Result<(), Failure> {
+pub fn run(args: &TrainArgs, printer: &mut Printer) -> Result<(), Failure> {
     if args.output.extension().is_none_or(|extension| extension != "json") {
         return Err(Failure::input(format!(
             "{}: the name of a model to write must end in .json",
@@ -111,7 +112,7 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
         return Err(Failure::running("interrupted; nothing was written"));
     }
     write_model(args, &trained, &report, &settings)?;
-    args.report.publish(&report, Some(&files))
+    args.report.publish(&report, Some(&files), printer)
 }
 
 /// Where the report goes, once it is known that everything may be written.
