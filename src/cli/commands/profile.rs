@@ -11,15 +11,18 @@ use crate::cli::interrupt::Interrupt;
 use crate::cli::printer::Printer;
 use crate::engine::latency::{STAGES_EVERY, Stage, StageTable, StageTimes};
 use crate::engine::status::Status;
-use crate::profile::{Feeder, Frames, Noise, NoiseMeter, ping_pong_ns};
+use crate::feed::intake::ScaleRule;
+use crate::profile::{Feeder, Frames, Noise, NoiseMeter, Presented, ping_pong_ns};
 use crate::report::publish::publish;
 use crate::report::terminal::{Grouped, Run, StageLines};
 use crate::run::files::{ReportFiles, RunFiles, WriteError};
-use crate::run::session;
+use crate::run::session::{self, SessionReport, SessionSettings};
+use crate::run::settings::TradingSettings;
 use clap::Args;
 use serde_json::{Value, json};
+use std::fmt;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -90,6 +93,23 @@ struct AtRate {
 }
 
 impl AtRate {
+    fn new(rate: u64, report: SessionReport<Presented>, noise: Noise, files: RunFiles) -> Result<Self, Failure> {
+        let presented = report.feed;
+        let seconds = presented.elapsed_ns as f64 / 1e9;
+        Ok(Self {
+            rate,
+            due: presented.due,
+            presented: presented.presented,
+            achieved_rate: if seconds > 0.0 { presented.presented as f64 / seconds } else { 0.0 },
+            latency: report.written.map_err(Failure::running)?.latency,
+            ring_high_water_events: report.engine.ring_high_water_events,
+            ring_full_waits: report.ring_full_waits,
+            noise,
+            complaints: noise.complaints(seconds),
+            files,
+        })
+    }
+
     fn total(&self) -> &StageTimes {
         self.latency.stage(Stage::Total)
     }
@@ -97,24 +117,6 @@ impl AtRate {
     /// Whether all frames were presented and the tail is within the bound.
     fn is_within(&self, p99_ns_max: u64) -> bool {
         self.presented == self.due && self.total().quantile_ns(0.99) <= p99_ns_max
-    }
-
-    fn print(&self, printer: &mut Printer) {
-        printer.print(format_args!("\n{} frames/s\n", Grouped(self.rate)));
-        let (presented, due) = (Grouped(self.presented), Grouped(self.due));
-        printer.print(format_args!(
-            "  {presented} of {due} due frames presented, {} a second\n",
-            Grouped(self.achieved_rate as u64)
-        ));
-        printer.print(StageLines(&self.latency));
-        printer.print(format_args!(
-            "  ring high water {} events, full-ring waits {}\n",
-            Grouped(self.ring_high_water_events as u64),
-            Grouped(self.ring_full_waits)
-        ));
-        for complaint in &self.complaints {
-            printer.print(format_args!("  too noisy to trust: {complaint}\n"));
-        }
     }
 
     fn json(&self) -> Value {
@@ -151,51 +153,88 @@ impl AtRate {
     }
 }
 
-/// Runs every rate, reports, and writes the summary.
-///
-/// # Errors
-/// Bad arguments, a bad capture, or files that cannot be written.
-pub fn run(args: &ProfileArgs, printer: &mut Printer) -> Result<(), Failure> {
-    let settings = args.trading.settings(&args.threads)?;
-    let session = &settings.session;
-    let rule = args.trading.scale_rule();
-    let replay = Replay::open(&args.capture, args.product.as_deref(), rule, Speed::Max).map_err(Failure::input)?;
-    let frames = Arc::new(Frames::read(&args.capture, replay.product()).map_err(Failure::input)?);
-    drop(replay);
-    let interrupt = Interrupt::watch()?;
+impl fmt::Display for AtRate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (presented, due) = (Grouped(self.presented), Grouped(self.due));
+        let achieved_rate = Grouped(self.achieved_rate as u64);
+        let high_water = Grouped(self.ring_high_water_events as u64);
+        writeln!(f, "\n{} frames/s", Grouped(self.rate))?;
+        writeln!(f, "  {presented} of {due} due frames presented, {achieved_rate} a second")?;
+        write!(f, "{}", StageLines(&self.latency))?;
+        writeln!(f, "  ring high water {high_water} events, full-ring waits {}", Grouped(self.ring_full_waits))?;
+        self.complaints.iter().try_for_each(|complaint| writeln!(f, "  too noisy to trust: {complaint}"))
+    }
+}
 
-    let clock = Clock::new();
-    let stamp_ns = clock.floor_ns();
-    let ping_pong_ns = match session.pins {
-        _ if session.fused => None,
-        Pins::Two(feed, engine) => Some(ping_pong_ns((Some(feed), Some(engine))).map_err(Failure::input)?),
-        _ => Some(ping_pong_ns((None, None)).map_err(Failure::input)?),
-    };
-    printer.print(format_args!("papertrader {}: profile of {}\n", env!("CARGO_PKG_VERSION"), args.capture.display()));
-    printer.print(format_args!(
-        "  {} frames of {} behind a snapshot, in memory\n",
-        Grouped(frames.len() as u64 - 1),
-        frames.product
-    ));
-    let threads = if session.fused { "one thread (fused)" } else { "two threads" };
-    printer.print(format_args!("  {threads}, {}, wait {}\n", cores(session.pins), session.wait.name()));
-    printer.print(format_args!("  the stages of one frame in {STAGES_EVERY} are stamped, received → decided of all\n"));
-    printer.print(format_args!("  floors: a stamp costs {stamp_ns} ns\n"));
-    if let Some(hop_ns) = ping_pong_ns {
-        printer.print(format_args!("          a cache line takes {hop_ns:.0} ns from one thread to the other\n"));
+/// What no run can be faster than, nanoseconds.
+struct Floors {
+    /// A stamp of the clock.
+    stamp_ns: u64,
+    /// A cache line from one hot thread to the other, where there are two.
+    ping_pong_ns: Option<f64>,
+}
+
+impl Floors {
+    fn measure(session: &SessionSettings) -> Result<Self, Failure> {
+        let stamp_ns = Clock::new().floor_ns();
+        let cores = match session.pins {
+            Pins::Two(feed, engine) => (Some(feed), Some(engine)),
+            _ => (None, None),
+        };
+        let ping_pong_ns = if session.fused { None } else { Some(ping_pong_ns(cores).map_err(Failure::input)?) };
+        Ok(Self { stamp_ns, ping_pong_ns })
+    }
+}
+
+/// What all rates share.
+struct Profile<'a> {
+    args: &'a ProfileArgs,
+    settings: TradingSettings,
+    rule: ScaleRule,
+    frames: Arc<Frames>,
+}
+
+impl<'a> Profile<'a> {
+    fn prepare(args: &'a ProfileArgs) -> Result<Self, Failure> {
+        let settings = args.trading.settings(&args.threads)?;
+        let rule = args.trading.scale_rule();
+        let replay = Replay::open(&args.capture, args.product.as_deref(), rule, Speed::Max).map_err(Failure::input)?;
+        let frames = Arc::new(Frames::read(&args.capture, replay.product()).map_err(Failure::input)?);
+        Ok(Self { args, settings, rule, frames })
     }
 
-    let mut runs: Vec<AtRate> = Vec::new();
-    for &rate in &args.rates {
-        if interrupt.is_set() {
-            break;
+    /// The lines before the first rate.
+    fn head(&self, floors: &Floors) -> String {
+        let session = &self.settings.session;
+        let frames = Grouped(self.frames.len() as u64 - 1);
+        let threads = if session.fused { "one thread (fused)" } else { "two threads" };
+        let mut lines = vec![
+            format!("papertrader {}: profile of {}", env!("CARGO_PKG_VERSION"), self.args.capture.display()),
+            format!("  {frames} frames of {} behind a snapshot, in memory", self.frames.product),
+            format!("  {threads}, {}, wait {}", cores(session.pins), session.wait.name()),
+            format!("  the stages of one frame in {STAGES_EVERY} are stamped, received → decided of all"),
+            format!("  floors: a stamp costs {} ns", floors.stamp_ns),
+        ];
+        if let Some(hop_ns) = floors.ping_pong_ns {
+            lines.push(format!("          a cache line takes {hop_ns:.0} ns from one thread to the other"));
         }
-        let stem = format!("{}.{rate}", args.name);
-        let mut files = RunFiles::create(&args.out, &frames.product, Some(&stem)).map_err(Failure::input)?;
+        lines.join("\n") + "\n"
+    }
+
+    /// Names the files of a rate, and removes the pages of an earlier profile.
+    fn files_at(&self, rate: u64) -> Result<RunFiles, Failure> {
+        let stem = format!("{}.{rate}", self.args.name);
+        let mut files = RunFiles::create(&self.args.out, &self.frames.product, Some(&stem)).map_err(Failure::input)?;
         let pages = ReportFiles::beside(&files.csv);
         pages.remove();
-        files.report = (!args.no_report).then_some(pages);
-        let feeder = Feeder { frames: Arc::clone(&frames), rule, rate, duration: args.seconds };
+        files.report = (!self.args.no_report).then_some(pages);
+        Ok(files)
+    }
+
+    /// Runs one rate and writes its files.
+    fn at_rate(&self, rate: u64, interrupt: &Interrupt) -> Result<AtRate, Failure> {
+        let files = self.files_at(rate)?;
+        let feeder = Feeder { frames: Arc::clone(&self.frames), rule: self.rule, rate, duration: self.args.seconds };
         let status = Arc::new(Status::default());
         let mut meter = NoiseMeter::start();
         let watch = |status: &Status| {
@@ -203,14 +242,14 @@ pub fn run(args: &ProfileArgs, printer: &mut Printer) -> Result<(), Failure> {
             meter.look();
         };
         let started = Instant::now();
-        let report = session::run(session, &files, &status, feeder, watch).map_err(Failure::input)?;
+        let report = session::run(&self.settings.session, &files, &status, feeder, watch).map_err(Failure::input)?;
         let noise = meter.noise();
         let run = Run {
-            title: format!("profile of {} at {} frames/s", args.capture.display(), Grouped(rate)),
-            product: &frames.product,
+            title: format!("profile of {} at {} frames/s", self.args.capture.display(), Grouped(rate)),
+            product: &self.frames.product,
             alias: None,
             other_products: &[],
-            settings: &settings,
+            settings: &self.settings,
             files: &files,
             source: Vec::new(),
             elapsed: started.elapsed(),
@@ -218,67 +257,89 @@ pub fn run(args: &ProfileArgs, printer: &mut Printer) -> Result<(), Failure> {
         };
         published(&report.written, || publish(&run, &report, &report.feed.counts, &[], None))
             .map_err(Failure::running)?;
-        let presented = report.feed;
-        let seconds = presented.elapsed_ns as f64 / 1e9;
-        let at_rate = AtRate {
-            rate,
-            due: presented.due,
-            presented: presented.presented,
-            achieved_rate: if seconds > 0.0 { presented.presented as f64 / seconds } else { 0.0 },
-            latency: report.written.map_err(Failure::running)?.latency,
-            ring_high_water_events: report.engine.ring_high_water_events,
-            ring_full_waits: report.ring_full_waits,
-            noise,
-            complaints: noise.complaints(seconds),
-            files,
-        };
-        at_rate.print(printer);
-        runs.push(at_rate);
+        AtRate::new(rate, report, noise, files)
     }
 
+    /// The numbers of all rates, for machines.
+    fn summary(&self, floors: &Floors, runs: &[AtRate], knee: Option<u64>) -> Value {
+        let session = &self.settings.session;
+        json!({
+            "papertrader": env!("CARGO_PKG_VERSION"),
+            "finished_unix_ns": wall_ns(),
+            "capture": self.args.capture,
+            "product": self.frames.product,
+            "frames": self.frames.len(),
+            "model": session.model.path,
+            "features": session.model.features.len(),
+            "threads": { "fused": session.fused, "feed_core": session.pins.feed(),
+                "engine_core": session.pins.engine(), "wait": session.wait.name() },
+            "seconds": self.args.seconds.as_secs_f64(),
+            "stages_every": STAGES_EVERY,
+            "floors": { "stamp_ns": floors.stamp_ns, "ping_pong_ns": floors.ping_pong_ns },
+            "knee": { "p99_us_max": self.args.knee_p99_us, "rate": knee },
+            "rates": runs.iter().map(AtRate::json).collect::<Vec<_>>(),
+        })
+    }
+}
+
+/// Runs every rate, reports, and writes the summary.
+///
+/// # Errors
+/// Bad arguments, a bad capture, or files that cannot be written.
+pub fn run(args: &ProfileArgs, printer: &mut Printer) -> Result<(), Failure> {
+    let profile = Profile::prepare(args)?;
+    let interrupt = Interrupt::watch()?;
+    let floors = Floors::measure(&profile.settings.session)?;
+    printer.print(profile.head(&floors));
+    let mut runs: Vec<AtRate> = Vec::new();
+    for &rate in &args.rates {
+        if interrupt.is_set() {
+            break;
+        }
+        let at_rate = profile.at_rate(rate, &interrupt)?;
+        printer.print(&at_rate);
+        runs.push(at_rate);
+    }
     let p99_ns_max = args.knee_p99_us.saturating_mul(1_000);
     let knee = runs.iter().filter(|run| run.is_within(p99_ns_max)).map(|run| run.rate).max();
-    match knee {
-        Some(rate) => printer.print(format_args!(
-            "\nknee: {} frames/s, the highest rate with p99 <= {} us\n",
-            Grouped(rate),
-            args.knee_p99_us
-        )),
-        None => printer.print(format_args!("\nknee: none of the rates has p99 <= {} us\n", args.knee_p99_us)),
-    }
+    printer.print(knee_line(knee, args.knee_p99_us));
     let noisy = runs.iter().filter(|run| !run.complaints.is_empty()).count();
     if noisy > 0 {
         warn(format_args!("{noisy} of {} runs are too noisy to trust their tails", runs.len()));
     }
-    let summary = json!({
-        "papertrader": env!("CARGO_PKG_VERSION"),
-        "finished_unix_ns": wall_ns(),
-        "capture": args.capture,
-        "product": frames.product,
-        "frames": frames.len(),
-        "model": session.model.path,
-        "features": session.model.features.len(),
-        "threads": { "fused": session.fused, "feed_core": session.pins.feed(), "engine_core": session.pins.engine(),
-            "wait": session.wait.name() },
-        "seconds": args.seconds.as_secs_f64(),
-        "stages_every": STAGES_EVERY,
-        "floors": { "stamp_ns": stamp_ns, "ping_pong_ns": ping_pong_ns },
-        "knee": { "p99_us_max": args.knee_p99_us, "rate": knee },
-        "rates": runs.iter().map(AtRate::json).collect::<Vec<_>>(),
-    });
     let path = args.out.join(format!("{}.json", args.name));
-    let text = serde_json::to_string_pretty(&summary).map_err(Failure::running)?;
-    fs::create_dir_all(&args.out)
-        .and_then(|()| fs::write(&path, text + "\n"))
-        .map_err(|source| Failure::running(WriteError::at(&path)(source)))?;
-    printer.print(format_args!("\nwrote\n  {}\n", path.display()));
-    for run in &runs {
-        printer.print(format_args!("  {}\n  {}\n", run.files.hgrm.display(), run.files.hlog.display()));
-        if let Some(report) = &run.files.report {
-            printer.print(format_args!("  {}\n  {}\n", report.json.display(), report.html.display()));
-        }
-    }
+    write_summary(&path, &profile.summary(&floors, &runs, knee))?;
+    printer.print(written_lines(&path, &runs));
     Ok(())
+}
+
+fn knee_line(knee: Option<u64>, p99_us_max: u64) -> String {
+    match knee {
+        Some(rate) => {
+            format!("\nknee: {} frames/s, the highest rate with p99 <= {p99_us_max} us\n", Grouped(rate))
+        }
+        None => format!("\nknee: none of the rates has p99 <= {p99_us_max} us\n"),
+    }
+}
+
+fn write_summary(path: &Path, summary: &Value) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(summary).map_err(Failure::running)?;
+    // No rate has made the folder if a signal came before the first.
+    path.parent()
+        .map_or(Ok(()), fs::create_dir_all)
+        .and_then(|()| fs::write(path, text + "\n"))
+        .map_err(|source| Failure::running(WriteError::at(path)(source)))
+}
+
+/// What was written where.
+fn written_lines(summary: &Path, runs: &[AtRate]) -> String {
+    let mut paths = vec![summary];
+    for AtRate { files, .. } in runs {
+        paths.extend([&*files.hgrm, &*files.hlog]);
+        paths.extend(files.report.iter().flat_map(|report| [&*report.json, &*report.html]));
+    }
+    let lines: String = paths.iter().map(|path| format!("  {}\n", path.display())).collect();
+    format!("\nwrote\n{lines}")
 }
 
 fn cores(pins: Pins) -> String {
