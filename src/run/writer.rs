@@ -11,7 +11,7 @@ use crate::run::percentiles::write_percentiles;
 use crate::run::trade_log::TradeLog;
 use crate::statistics::logistic::probability;
 use hdrhistogram::serialization::V2DeflateSerializer;
-use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
+use hdrhistogram::serialization::interval_log::{IntervalLogWriter, IntervalLogWriterBuilder, Tag};
 use rtrb::Consumer;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -44,6 +44,14 @@ pub struct Inputs {
     pub collector: Option<Collector>,
     /// Latencies.
     pub tables: Tables,
+}
+
+impl Inputs {
+    /// The share of its room that the fullest ring has filled.
+    fn fullest(&self) -> f64 {
+        let optional = [self.observations.as_ref().map(filled), self.rows.as_ref().map(filled)];
+        optional.into_iter().flatten().fold(filled(&self.trades), f64::max)
+    }
 }
 
 /// What the writer thread has written.
@@ -129,80 +137,52 @@ fn filled<T>(ring: &Consumer<T>) -> f64 {
     ring.slots() as f64 / ring.buffer().capacity() as f64
 }
 
-/// Writes until the engine has gone and everything it sent is written; who knows that it has gone unparks the thread. After a
-/// fault it goes on taking, so that the engine never waits for it, and stops the run.
-fn run(
-    files: &RunFiles,
-    mut outputs: Outputs,
-    mut hlog: BufWriter<File>,
-    mut inputs: Inputs,
-    clock: &Clock,
-    status: &Status,
-) -> Result<Written, WriteError> {
-    let mut fault = None;
-    let mut note = |result: Result<(), WriteError>| {
+/// The first file that could not be written stops the run; what comes after it is not reported.
+struct Faults<'a> {
+    status: &'a Status,
+    first: Option<WriteError>,
+}
+
+impl Faults<'_> {
+    fn note(&mut self, result: Result<(), WriteError>) {
         if let Err(error) = result {
-            status.stop();
-            fault.get_or_insert(error);
+            self.status.stop();
+            self.first.get_or_insert(error);
         }
-    };
-    let mut written = Written::default();
-    let started = clock.stamp();
-    let hlog_error = WriteError::at(&files.hlog);
-    {
-        let mut serializer = V2DeflateSerializer::new();
-        let mut intervals = IntervalLogWriterBuilder::new()
-            .add_comment("papertrader: nanoseconds; one line per stage and interval, the stage as tag")
-            .with_start_time(SystemTime::now())
-            .with_max_value_divisor(1.0)
-            .begin_log_with(&mut hlog, &mut serializer)
-            .map_err(&hlog_error)?;
-        let mut flushed = Instant::now();
+    }
+}
+
+/// What the rounds need.
+struct Writer<'a, 'log> {
+    files: &'a RunFiles,
+    inputs: Inputs,
+    outputs: Outputs,
+    intervals: IntervalLogWriter<'log, 'log, BufWriter<File>, V2DeflateSerializer>,
+    clock: &'a Clock,
+    /// The stamp from which the latency log counts.
+    started: u64,
+    status: &'a Status,
+    flushed: Instant,
+    written: Written,
+    faults: Faults<'a>,
+}
+
+impl Writer<'_, '_> {
+    /// Takes what comes until the engine has gone and everything it sent is taken. After a fault it goes on taking, so
+    /// that the engine never waits for it.
+    fn work(&mut self) {
         let mut rest = Rest(REST_MIN);
         loop {
             // Looked at first: what was sent before the engine went is then taken below.
-            let engine_gone = inputs.trades.is_abandoned();
-            let fullest = [
-                filled(&inputs.trades),
-                inputs.observations.as_ref().map_or(0.0, filled),
-                inputs.rows.as_ref().map_or(0.0, filled),
-            ];
-            let fullest = fullest.into_iter().fold(0.0, f64::max);
-            while let Ok(trade) = inputs.trades.pop() {
-                written.trades += 1;
-                note(outputs.trades.write(&trade).map_err(WriteError::at(&files.csv)));
-            }
-            if let Some(ring) = &mut inputs.observations {
-                // One reading of both clocks a round: they drift apart by less than a nanosecond within it.
-                let now = (clock.stamp(), wall_ns());
-                while let Ok(frame) = ring.pop() {
-                    note(outputs.observation(&frame, clock, now));
-                    if let Some(collector) = &mut inputs.collector {
-                        collector.frame(&frame);
-                    }
-                }
-            }
-            if let (Some(ring), Some(collector)) = (&mut inputs.rows, &mut inputs.collector) {
-                while let Ok(row) = ring.read_chunk(collector.row_width()) {
-                    collector.row(row.into_iter());
-                }
-            }
-            while inputs.tables.take(|table| {
-                written.latency.add(table);
-                let total = &written.latency.stage(Stage::Total).histogram;
-                status.latency(total.value_at_quantile(0.5), total.value_at_quantile(0.99));
-                let (from, to) = table.span();
-                let start = Duration::from_nanos(clock.between_ns(started, from));
-                let duration = Duration::from_nanos(clock.between_ns(from, to));
-                for stage in Stage::ALL {
-                    let tag = Tag::new(stage.tag());
-                    let line = intervals.write_histogram(&table.stage(stage).histogram, start, duration, tag);
-                    note(line.map_err(|error| hlog_error(io::Error::other(error))));
-                }
-            }) {}
-            if flushed.elapsed() >= FLUSH_AFTER || engine_gone {
-                note(outputs.flush(&files.csv));
-                flushed = Instant::now();
+            let engine_gone = self.inputs.trades.is_abandoned();
+            let fullest = self.inputs.fullest();
+            self.take_trades();
+            self.take_observations();
+            self.take_rows();
+            self.take_tables();
+            if self.flushed.elapsed() >= FLUSH_AFTER || engine_gone {
+                self.faults.note(self.outputs.flush(&self.files.csv));
+                self.flushed = Instant::now();
             }
             if engine_gone {
                 break;
@@ -210,20 +190,100 @@ fn run(
             thread::park_timeout(rest.after(fullest));
         }
     }
-    note(hlog.flush().map_err(&hlog_error));
-    // Its rows went to a file without a name, which is gone with this process.
-    if !files.csv.exists() {
-        let removed = io::Error::new(io::ErrorKind::NotFound, "it was removed while the program ran");
-        note(Err(WriteError::at(&files.csv)(removed)));
+
+    fn take_trades(&mut self) {
+        while let Ok(trade) = self.inputs.trades.pop() {
+            self.written.trades += 1;
+            self.faults.note(self.outputs.trades.write(&trade).map_err(WriteError::at(&self.files.csv)));
+        }
     }
-    let percentiles = File::create(&files.hgrm).and_then(|file| {
+
+    fn take_observations(&mut self) {
+        let Some(ring) = &mut self.inputs.observations else { return };
+        // One reading of both clocks a round: they drift apart by less than a nanosecond within it.
+        let now = (self.clock.stamp(), wall_ns());
+        while let Ok(frame) = ring.pop() {
+            self.faults.note(self.outputs.observation(&frame, self.clock, now));
+            if let Some(collector) = &mut self.inputs.collector {
+                collector.frame(&frame);
+            }
+        }
+    }
+
+    fn take_rows(&mut self) {
+        if let (Some(ring), Some(collector)) = (&mut self.inputs.rows, &mut self.inputs.collector) {
+            while let Ok(row) = ring.read_chunk(collector.row_width()) {
+                collector.row(row.into_iter());
+            }
+        }
+    }
+
+    fn take_tables(&mut self) {
+        let error = WriteError::at(&self.files.hlog);
+        while self.inputs.tables.take(|table| {
+            self.written.latency.add(table);
+            let total = &self.written.latency.stage(Stage::Total).histogram;
+            self.status.latency(total.value_at_quantile(0.5), total.value_at_quantile(0.99));
+            let (from, to) = table.span();
+            let start = Duration::from_nanos(self.clock.between_ns(self.started, from));
+            let duration = Duration::from_nanos(self.clock.between_ns(from, to));
+            for stage in Stage::ALL {
+                let tag = Tag::new(stage.tag());
+                let line = self.intervals.write_histogram(&table.stage(stage).histogram, start, duration, tag);
+                self.faults.note(line.map_err(|cause| error(io::Error::other(cause))));
+            }
+        }) {}
+    }
+}
+
+/// Writes until the engine has gone and everything it sent is written; who knows that it has gone unparks the thread. A fault
+/// stops the run.
+fn run(
+    files: &RunFiles,
+    outputs: Outputs,
+    mut hlog: BufWriter<File>,
+    inputs: Inputs,
+    clock: &Clock,
+    status: &Status,
+) -> Result<Written, WriteError> {
+    let started = clock.stamp();
+    let hlog_error = WriteError::at(&files.hlog);
+    let mut serializer = V2DeflateSerializer::new();
+    let intervals = IntervalLogWriterBuilder::new()
+        .add_comment("papertrader: nanoseconds; one line per stage and interval, the stage as tag")
+        .with_start_time(SystemTime::now())
+        .with_max_value_divisor(1.0)
+        .begin_log_with(&mut hlog, &mut serializer)
+        .map_err(&hlog_error)?;
+    let faults = Faults { status, first: None };
+    let (flushed, written) = (Instant::now(), Written::default());
+    let mut writer = Writer { files, inputs, outputs, intervals, clock, started, status, flushed, written, faults };
+    writer.work();
+
+    let Writer { inputs, mut written, mut faults, .. } = writer;
+    faults.note(hlog.flush().map_err(hlog_error));
+    faults.note(check_kept(&files.csv));
+    faults.note(write_hgrm(&files.hgrm, &written.latency));
+    written.observed = inputs.collector.map(Collector::finish);
+    faults.first.map_or(Ok(written), Err)
+}
+
+/// Refuses a file that was removed while it was written: its rows are gone with this process.
+fn check_kept(path: &Path) -> Result<(), WriteError> {
+    if path.exists() {
+        return Ok(());
+    }
+    let removed = io::Error::new(io::ErrorKind::NotFound, "it was removed while the program ran");
+    Err(WriteError::at(path)(removed))
+}
+
+fn write_hgrm(path: &Path, latency: &StageTable) -> Result<(), WriteError> {
+    let written = File::create(path).and_then(|file| {
         let mut output = BufWriter::new(file);
-        write_percentiles(&mut output, &written.latency.stage(Stage::Total).histogram)?;
+        write_percentiles(&mut output, &latency.stage(Stage::Total).histogram)?;
         output.flush()
     });
-    note(percentiles.map_err(WriteError::at(&files.hgrm)));
-    written.observed = inputs.collector.map(Collector::finish);
-    fault.map_or(Ok(written), Err)
+    written.map_err(WriteError::at(path))
 }
 
 #[cfg(test)]

@@ -265,7 +265,7 @@ fn a_stop_ends_feed_and_engine_in_turn() {
     }
 }
 
-/// The engine hands on what it takes by a second ring, as `engine::push` does, and the writer takes it as `writer::run`
+/// The engine hands on what it takes by a second ring, as `engine::push` does, and the writer takes it as `Writer::work`
 /// does: it looks first whether the engine has gone, and then takes what there is.
 fn write_all(trades: &Taking) -> usize {
     let ring = &trades.ring.0;
