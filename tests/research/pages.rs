@@ -66,7 +66,9 @@ fn trained(capture: &Path, stem: PathBuf, more: &[&str]) -> Made {
 fn evaluated(capture: &Path, models: &[PathBuf], stem: PathBuf, more: &[&str]) -> Made {
     let mut command = papertrader();
     command.arg("evaluate").arg(capture).args(["--resamples", "100", "--block", "2", "--force"]).args(more);
-    models.iter().for_each(|model| drop(command.arg("--model").arg(model)));
+    for model in models {
+        command.arg("--model").arg(model);
+    }
     let terminal = succeed(command.arg("--report").arg(&stem));
     Made::read(&stem, terminal)
 }
