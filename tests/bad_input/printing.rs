@@ -103,7 +103,7 @@ impl Given {
         let figures = |command: &mut Command| {
             _ = command.args(["--horizon", "5", "--resamples", "100", "--threads", "1"]);
         };
-        let connected = |command: &mut Command| _ = command.args(["--duration", "0.5", "--url", &self.url]);
+        let connected = |command: &mut Command| _ = command.args(["--duration", "1", "--url", &self.url]);
         let files = match name {
             "replay" => {
                 // Its end is a warning.
@@ -129,7 +129,7 @@ impl Given {
                 vec!["ca.pem"]
             }
             "demo" => {
-                command.args(["--duration", "0.5"]);
+                command.args(["--duration", "1"]);
                 named(&mut command);
                 [&run[..], &["run.l2.zst"]].concat()
             }
