@@ -14,6 +14,7 @@ use crate::run::files::{RunFiles, WriteError};
 use crate::run::observe::Collector;
 use crate::run::writer::{self, Inputs, Written};
 use crate::strategy::model::Model;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use rtrb::RingBuffer;
 use std::sync::Arc;
 use std::thread;
@@ -100,6 +101,29 @@ pub fn run<F: Feed>(
 ) -> Result<SessionReport<F::Outcome>, SessionError> {
     let clock = Clock::new();
     let stamp_floor_ns = clock.floor_ns();
+    let (engine, inputs) = engine_and_inputs(settings, files, &clock, status);
+    let write = writer::prepare(files, inputs, clock, Arc::clone(status))?;
+    thread::scope(|scope| {
+        let writer = spawn(scope, "writer", write);
+        let ran = if settings.fused {
+            run_fused(settings, engine, feed, status, &mut watch)
+        } else {
+            run_on_two_threads(settings, engine, feed, status, &mut watch)
+        };
+        let Ran { feed, engine, ring_full_waits, ring_full_waited } = ran?;
+        writer.thread().unpark();
+        let written = join(writer);
+        Ok(SessionReport { feed, engine, written, ring_full_waits, ring_full_waited, stamp_floor_ns })
+    })
+}
+
+/// The engine with its trader, and the other ends of the trader's rings, for the writer thread.
+fn engine_and_inputs(
+    settings: &SessionSettings,
+    files: &RunFiles,
+    clock: &Clock,
+    status: &Arc<Status>,
+) -> (Engine, Inputs) {
     let (recorder, tables) = recorder(clock.clone(), LATENCY_INTERVAL);
     let (trades, trades_out) = RingBuffer::new(TRADE_RING);
     let model = &settings.model;
@@ -110,67 +134,99 @@ pub fn run<F: Feed>(
         .observe
         .then(|| Collector::new(&model.features, settings.rules.threshold_logit, settings.horizon_updates()));
     let inputs = Inputs { trades: trades_out, observations: observations_out, rows: rows_out, collector, tables };
-    let write = writer::prepare(files, inputs, clock, Arc::clone(status))?;
-    let outputs = Outputs { trades, observations, rows };
-    let mut engine =
-        Engine::new(vec![Trader::original(model.clone(), settings.rules, outputs)], recorder, Arc::clone(status));
-    let (pins, wait) = (settings.pins, settings.wait);
-    // Threads that spin are to lose no time later; others start the sooner.
-    let faults_in = wait == Wait::Spin;
+    let trader = Trader::original(model.clone(), settings.rules, Outputs { trades, observations, rows });
+    (Engine::new(vec![trader], recorder, Arc::clone(status)), inputs)
+}
 
+/// What the hot threads leave.
+struct Ran<O> {
+    feed: O,
+    engine: EngineReport,
+    ring_full_waits: u64,
+    ring_full_waited: Duration,
+}
+
+/// Feed and engine on one thread.
+fn run_fused<F: Feed>(
+    settings: &SessionSettings,
+    mut engine: Engine,
+    feed: F,
+    status: &Status,
+    watch: &mut impl FnMut(&Status),
+) -> Result<Ran<F::Outcome>, CoresError> {
+    let (pins, faults_in) = (settings.pins, faults_in(settings));
+    let (ended, has_ended) = end_signal();
     thread::scope(|scope| {
-        let spawn_error = "the system can start a thread";
-        let writer = thread::Builder::new().name("writer".into()).spawn_scoped(scope, write).expect(spawn_error);
-        let hot = |name: &str| thread::Builder::new().name(name.into());
-        // Says to the watching loop that the hot threads have ended: the sender goes with the feed thread.
-        let (ended, has_ended) = crossbeam_channel::bounded::<()>(0);
-
-        let (feed, engine, (ring_full_waits, ring_full_waited)) = if settings.fused {
-            let fused = hot("fused").spawn_scoped(scope, move || {
-                let _ended = ended;
-                cores::pin(pins.feed())?;
-                if faults_in {
-                    engine.fault_in();
-                }
-                let outcome = feed.run(&mut engine, status);
-                Ok::<_, CoresError>((outcome, engine.finish()))
-            });
-            let fused = fused.expect(spawn_error);
-            watch_until_ended(&has_ended, status, &mut watch);
-            let (outcome, report) = join(fused)?;
-            (outcome, report, (0, Duration::ZERO))
-        } else {
-            let (mut publisher, taker) = handoff(RING_EVENTS, wait);
-            let engine = hot("engine").spawn_scoped(scope, move || {
-                cores::pin(pins.engine())?;
-                if faults_in {
-                    engine.fault_in();
-                }
-                Ok::<_, CoresError>(engine.run(taker))
-            });
-            let feed = hot("feed").spawn_scoped(scope, move || {
-                let _ended = ended;
-                cores::pin(pins.feed())?;
-                if faults_in {
-                    publisher.fault_in();
-                }
-                let outcome = feed.run(&mut publisher, status);
-                Ok::<_, CoresError>((outcome, (publisher.full_waits(), publisher.full_waited())))
-            });
-            let (engine, feed) = (engine.expect(spawn_error), feed.expect(spawn_error));
-            watch_until_ended(&has_ended, status, &mut watch);
-            let (outcome, full) = join(feed)?;
-            (outcome, join(engine)?, full)
-        };
-        writer.thread().unpark();
-        let written = join(writer);
-        Ok(SessionReport { feed, engine, written, ring_full_waits, ring_full_waited, stamp_floor_ns })
+        let fused = spawn(scope, "fused", move || {
+            let _ended = ended;
+            cores::pin(pins.feed())?;
+            if faults_in {
+                engine.fault_in();
+            }
+            let outcome = feed.run(&mut engine, status);
+            Ok((outcome, engine.finish()))
+        });
+        watch_until_ended(&has_ended, status, watch);
+        let (feed, engine) = join(fused)?;
+        Ok(Ran { feed, engine, ring_full_waits: 0, ring_full_waited: Duration::ZERO })
     })
 }
 
-fn watch_until_ended(ended: &crossbeam_channel::Receiver<()>, status: &Status, watch: &mut impl FnMut(&Status)) {
+/// Feed and engine each on a thread of its own, with the ring between them.
+fn run_on_two_threads<F: Feed>(
+    settings: &SessionSettings,
+    mut engine: Engine,
+    feed: F,
+    status: &Status,
+    watch: &mut impl FnMut(&Status),
+) -> Result<Ran<F::Outcome>, CoresError> {
+    let (pins, faults_in) = (settings.pins, faults_in(settings));
+    let (ended, has_ended) = end_signal();
+    let (mut publisher, taker) = handoff(RING_EVENTS, settings.wait);
+    thread::scope(|scope| {
+        let engine = spawn(scope, "engine", move || {
+            cores::pin(pins.engine())?;
+            if faults_in {
+                engine.fault_in();
+            }
+            Ok(engine.run(taker))
+        });
+        let feed = spawn(scope, "feed", move || {
+            let _ended = ended;
+            cores::pin(pins.feed())?;
+            if faults_in {
+                publisher.fault_in();
+            }
+            let outcome = feed.run(&mut publisher, status);
+            Ok((outcome, publisher.full_waits(), publisher.full_waited()))
+        });
+        watch_until_ended(&has_ended, status, watch);
+        let (feed, ring_full_waits, ring_full_waited) = join(feed)?;
+        Ok(Ran { feed, engine: join(engine)?, ring_full_waits, ring_full_waited })
+    })
+}
+
+/// Threads that spin must lose no time later; others start sooner without.
+fn faults_in(settings: &SessionSettings) -> bool {
+    settings.wait == Wait::Spin
+}
+
+/// Tells the watching loop that the hot threads have ended: the sender goes with the feed thread.
+fn end_signal() -> (Sender<()>, Receiver<()>) {
+    bounded(0)
+}
+
+fn spawn<'scope, T: Send + 'scope>(
+    scope: &'scope thread::Scope<'scope, '_>,
+    name: &str,
+    work: impl FnOnce() -> T + Send + 'scope,
+) -> thread::ScopedJoinHandle<'scope, T> {
+    thread::Builder::new().name(name.into()).spawn_scoped(scope, work).expect("the system can start a thread")
+}
+
+fn watch_until_ended(ended: &Receiver<()>, status: &Status, watch: &mut impl FnMut(&Status)) {
     // Nothing is ever sent: the only other outcome than a time-out is that the sender has gone.
-    while ended.recv_timeout(WATCH_EVERY) == Err(crossbeam_channel::RecvTimeoutError::Timeout) {
+    while ended.recv_timeout(WATCH_EVERY) == Err(RecvTimeoutError::Timeout) {
         watch(status);
     }
 }
