@@ -8,7 +8,7 @@ use papertrader::feed::intake::ScaleRule;
 use papertrader::research::dataset::FeatureRows;
 use papertrader::research::fit::{Design, fit};
 use papertrader::research::scaler::Scaler;
-use papertrader::research::source::{RowShape, Source, Watch};
+use papertrader::research::source::{Nobody, RowShape, Source, Watch};
 use papertrader::research::table::{RowKey, Table};
 use papertrader::statistics::labels::Ties;
 use papertrader::strategy::features::{FeatureSet, SEED};
@@ -40,8 +40,7 @@ fn main() {
     let source = Source::open(&captures, None, ScaleRule::default()).expect("captures of one product");
     let mut table = Table::new(SEED.len(), memory_mb << 20);
     let mut ordinal = 0;
-    let bar = indicatif::ProgressBar::hidden();
-    let watch = Watch { bar: &bar, stop: &|| false };
+    let watch = Watch { bar: &Nobody, stop: &|| false };
     let shape = RowShape { horizon: 20, every: 1 };
     let started = Instant::now();
     source

@@ -18,8 +18,10 @@
 // Each room imports only rooms below it (`tests/rooms.rs`).
 
 // What people use.
+#[cfg(feature = "cli")]
 pub mod cli;
 
+#[cfg(feature = "cli")]
 pub mod report;
 
 pub mod research;

@@ -1,5 +1,6 @@
 //! What commands show on standard error while they work.
 
+use crate::research::source::ReadProgress;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
@@ -31,4 +32,10 @@ pub fn bar(steps: u64, what: &'static str) -> ProgressBar {
         ProgressStyle::with_template("{msg} {bar:30} {percent}%  {eta} left").expect("the template is well-formed");
     let target = if io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
     ProgressBar::with_draw_target(Some(steps), target).with_style(style).with_message(what)
+}
+
+impl ReadProgress for ProgressBar {
+    fn bytes_read(&self, bytes: u64) {
+        self.set_position(bytes);
+    }
 }

@@ -11,7 +11,8 @@ use crossbeam_utils::CachePadded;
 use std::time::Duration;
 
 /// How a thread waits for another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Wait {
     /// Look again at once: lowest latency, a whole core.
     Spin,

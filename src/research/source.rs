@@ -1,4 +1,4 @@
-//! The captures that rows come from: one product, in order of time, read with a progress bar.
+//! The captures that rows come from: one product, in order of time, read while somebody looks on.
 
 use super::dataset::{Collector, LabelledRow, Observer, RowCounts, SinkError};
 use super::source_error::SourceError;
@@ -11,7 +11,6 @@ use crate::market::event::{Event, FrameHead};
 use crate::market::publish::{EngineGone, Publish};
 use crate::market::units::Scale;
 use crate::run::session::Feed;
-use indicatif::ProgressBar;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::fs::File;
@@ -49,10 +48,16 @@ pub struct CaptureFacts {
     pub counts: RowCounts,
 }
 
+/// Shows how far the reading has come.
+pub trait ReadProgress {
+    /// Called now and then with the bytes read so far, of [`Source::bytes`].
+    fn bytes_read(&self, bytes: u64);
+}
+
 /// Who looks on while captures are read.
 pub struct Watch<'a> {
     /// Shows the bytes read.
-    pub bar: &'a ProgressBar,
+    pub bar: &'a dyn ReadProgress,
     /// Whether somebody asked for the end.
     pub stop: &'a (dyn Fn() -> bool + Sync),
 }
@@ -75,7 +80,7 @@ const WATCH_EVERY: u64 = 1024;
 impl<A: Publish, B: Publish> Publish for Tee<'_, A, B> {
     fn publish(&mut self, head: &FrameHead, levels: &[Event]) -> Result<(), EngineGone> {
         if self.frames.is_multiple_of(WATCH_EVERY) {
-            self.watch.bar.set_position(self.bytes_before + self.progress.bytes_read());
+            self.watch.bar.bytes_read(self.bytes_before + self.progress.bytes_read());
             if (self.watch.stop)() {
                 self.status.stop();
             }
@@ -90,9 +95,13 @@ impl<A: Publish, B: Publish> Publish for Tee<'_, A, B> {
     }
 }
 
-/// Nobody.
+/// Takes frames and progress, and does nothing with them.
 #[derive(Debug, Default)]
 pub struct Nobody;
+
+impl ReadProgress for Nobody {
+    fn bytes_read(&self, _: u64) {}
+}
 
 impl Publish for Nobody {
     fn publish(&mut self, _: &FrameHead, _: &[Event]) -> Result<(), EngineGone> {

@@ -42,7 +42,8 @@ impl DoubleMid {
 }
 
 /// What becomes of rows after which the mid is the same.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "lowercase")]
 pub enum Ties {
     /// They are left out; the probability is that of up, given that the mid moves.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// The program under test.
+#[cfg(feature = "cli")]
 pub fn papertrader() -> Command {
     Command::new(env!("CARGO_BIN_EXE_papertrader"))
 }

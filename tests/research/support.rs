@@ -12,7 +12,7 @@ use papertrader::feed::intake::ScaleRule;
 use papertrader::market::event::{Event, FrameHead};
 use papertrader::market::publish::{EngineGone, Publish};
 use papertrader::research::dataset::FeatureRows;
-use papertrader::research::source::{RowShape, Source, Watch};
+use papertrader::research::source::{Nobody, RowShape, Source, Watch};
 use papertrader::research::table::{RowKey, Table};
 use papertrader::run::session::Feed;
 use papertrader::strategy::features::{Feature, FeatureSet};
@@ -42,8 +42,7 @@ pub struct Rows {
 pub fn rows(captures: &[PathBuf], features: &[Feature], horizon: u32) -> Rows {
     let source = Source::open(captures, None, ScaleRule::default()).unwrap();
     let mut rows = Rows { table: Table::new(features.len(), usize::MAX), labelled: 0, ties: 0 };
-    let bar = indicatif::ProgressBar::hidden();
-    let watch = Watch { bar: &bar, stop: &|| false };
+    let watch = Watch { bar: &Nobody, stop: &|| false };
     source
         .read_rows(
             RowShape { horizon, every: 1 },
