@@ -1,4 +1,16 @@
 //! Monotonic stamps for latency, wall time for the log, and the pace of a replay.
+//!
+//! ```
+//! use papertrader::base::clock::{Clock, parse_utc_ns};
+//!
+//! let clock = Clock::new();
+//! let from = clock.stamp();
+//! let to = clock.later(from, 1_000_000);
+//! assert!(clock.between_ns(from, to).abs_diff(1_000_000) < 1_000);
+//! assert_eq!(clock.between_ns(to, from), 0);
+//!
+//! assert_eq!(parse_utc_ns(b"2024-08-09T00:00:00Z"), Some(1_723_161_600_000_000_000));
+//! ```
 
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};

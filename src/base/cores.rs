@@ -1,4 +1,15 @@
 //! Which cores the hot threads run on.
+//!
+//! ```
+//! use papertrader::base::cores::{CoresError, Pins};
+//!
+//! let allowed = [0, 1, 2, 3];
+//! let pins = Pins::parse("2,3", &allowed)?;
+//! assert_eq!((pins.feed(), pins.engine()), (Some(2), Some(3)));
+//! assert_eq!(Pins::parse("2", &allowed)?, Pins::One(2));
+//! assert_eq!(Pins::parse("2,2", &allowed), Err(CoresError::Twice(2)));
+//! # Ok::<(), CoresError>(())
+//! ```
 
 use core_affinity::CoreId;
 

@@ -1,4 +1,13 @@
 //! How a command fails: what it says and with which code it exits.
+//!
+//! ```
+//! use papertrader::base::failure::Failure;
+//! use std::process::ExitCode;
+//!
+//! let failure = Failure::input("line 3:\n  not a number");
+//! assert_eq!(failure.to_string(), "line 3: not a number");
+//! assert_eq!(failure.exit_code(), ExitCode::from(2));
+//! ```
 
 use crate::base::one_line::OneLine;
 use std::error::Error;

@@ -1,4 +1,14 @@
 //! Text that stays on its line.
+//!
+//! ```
+//! use papertrader::base::one_line::OneLine;
+//! use std::fmt::Write;
+//!
+//! let mut line = OneLine(String::new());
+//! line.write_str("BTC-USD\n\x1b[31m")?;
+//! assert_eq!(line.0, r"BTC-USD\n\u{1b}[31m");
+//! # Ok::<(), std::fmt::Error>(())
+//! ```
 
 use std::fmt::{self, Write};
 

@@ -1,4 +1,19 @@
 //! Files that are whole or not there: written beside their place under another name, then renamed.
+//!
+//! ```
+//! use papertrader::base::output::{Output, OutputError};
+//! use std::io::Write;
+//!
+//! let folder = tempfile::tempdir()?;
+//! let path = folder.path().join("RUN.json");
+//! let mut output = Output::create(&path, false)?;
+//! output.write_all(b"{}\n")?;
+//! assert!(!path.exists());
+//! output.finish()?;
+//! assert_eq!(std::fs::read(&path)?, b"{}\n");
+//! assert!(matches!(Output::create(&path, false), Err(OutputError::Exists(_))));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use std::fs;
 use std::io::{self, BufWriter, Write};

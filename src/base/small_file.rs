@@ -1,4 +1,16 @@
 //! Files that are small or none of ours: read whole, but no further than they may reach.
+//!
+//! ```
+//! use papertrader::base::small_file;
+//! use std::io::ErrorKind;
+//!
+//! let folder = tempfile::tempdir()?;
+//! let path = folder.path().join("model.txt");
+//! std::fs::write(&path, "0.25\n")?;
+//! assert_eq!(small_file::read_text(&path, 5)?, "0.25\n");
+//! assert_eq!(small_file::read_text(&path, 4).unwrap_err().kind(), ErrorKind::FileTooLarge);
+//! # Ok::<(), std::io::Error>(())
+//! ```
 
 use std::fs::File;
 use std::io::{self, Read};

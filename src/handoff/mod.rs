@@ -2,6 +2,35 @@
 //!
 //! A frame's events are published by one commit and taken as one chunk. A frame larger than the whole ring passes in
 //! pieces and is still one frame to the engine. The feed never drops: when the ring is full it waits, and counts the wait.
+//!
+//! ```
+//! use papertrader::handoff::{RING_EVENTS, Wait, handoff};
+//! use papertrader::market::event::{Event, FrameHead, FrameKind, UNMEASURED, UNSTAMPED};
+//! use papertrader::market::publish::{EngineGone, Publish};
+//! use papertrader::market::units::{Scale, Side};
+//! use std::thread;
+//!
+//! let level = Event::level(Side::Bid, 10_000, 300);
+//! let head = FrameHead {
+//!     kind: FrameKind::Snapshot,
+//!     levels: 1,
+//!     scale: Scale { price_decimals: 2, size_decimals: 8 },
+//!     sequence_num: 0,
+//!     ts_recv_ns: 0,
+//!     ts_event_ns: 0,
+//!     received: UNMEASURED,
+//!     decoded: UNSTAMPED,
+//!     published: UNSTAMPED,
+//! };
+//!
+//! let (mut publisher, mut taker) = handoff(RING_EVENTS, Wait::Block);
+//! let feed = thread::spawn(move || publisher.publish(&head, &[level]));
+//! assert_eq!(taker.next_head(), Some(head));
+//! taker.take_levels(&head, |levels| assert_eq!(levels, [level]));
+//! feed.join().expect("the feed does not panic")?;
+//! assert_eq!(taker.next_head(), None);
+//! # Ok::<(), EngineGone>(())
+//! ```
 
 use crate::market::event::{Event, FrameHead, HEAD_EVENTS};
 use crate::market::publish::{EngineGone, Publish};

@@ -2,6 +2,28 @@
 //!
 //! A frame (one websocket message about the book) travels as [`HEAD_EVENTS`] events that encode its [`FrameHead`],
 //! followed by one event per level. Events are 16 bytes, four to a cache line.
+//!
+//! ```
+//! use papertrader::market::event::{Event, FrameHead, FrameKind, HEAD_EVENTS, UNMEASURED, UNSTAMPED};
+//! use papertrader::market::units::{Scale, Side};
+//!
+//! let ask = Event::level(Side::Ask, 6_183_018, 50_000_000);
+//! assert_eq!((ask.side(), ask.price_ticks(), ask.size_lots()), (Side::Ask, 6_183_018, 50_000_000));
+//!
+//! let head = FrameHead {
+//!     kind: FrameKind::Update,
+//!     levels: 1,
+//!     scale: Scale { price_decimals: 2, size_decimals: 8 },
+//!     sequence_num: 7,
+//!     ts_recv_ns: 1_723_161_600_000_000_000,
+//!     ts_event_ns: 1_723_161_599_990_000_000,
+//!     received: UNMEASURED,
+//!     decoded: UNSTAMPED,
+//!     published: UNSTAMPED,
+//! };
+//! let events: [Event; HEAD_EVENTS] = head.encode();
+//! assert_eq!(FrameHead::decode(events), head);
+//! ```
 
 use crate::market::units::{COUNT_MAX, Scale, Side};
 

@@ -3,6 +3,17 @@
 //! A price is an integer count of ticks of `10^-price_decimals` quote units, a quantity an integer count of lots of
 //! `10^-size_decimals` base units. Both are read straight from the venue's decimal text, never through a float, so that
 //! `ticks / 10^decimals` is exactly the double that `strtod` gives for the text (as long as the count is below 2^53).
+//!
+//! ```
+//! use papertrader::market::units::{Decimal, NumberError, parse_count, parse_step};
+//!
+//! let price_ticks = parse_count(b"61830.17000000", 2)?;
+//! assert_eq!(price_ticks, 6_183_017);
+//! assert_eq!(parse_count(b"61830.175", 2), Err(NumberError::FinerThanScale { needs: 3 }));
+//! assert_eq!(Decimal { count: price_ticks, decimals: 2 }.to_string(), "61830.17");
+//! assert_eq!(parse_step("0.01").unwrap(), 2);
+//! # Ok::<(), NumberError>(())
+//! ```
 
 use std::fmt;
 

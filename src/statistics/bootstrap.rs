@@ -3,6 +3,24 @@
 //! Labels of neighbouring rows look at the same stretch of the future, so that rows are no independent samples. Blocks of
 //! time, much longer than the horizon, nearly are. Time is divided into cells, a tenth of a block each; a block is ten
 //! successive cells from any cell on, and a resample as many blocks, drawn with replacement, as cover the rows' time.
+//!
+//! ```
+//! use papertrader::statistics::bootstrap::{BootstrapSettings, Cells, interval, resample};
+//!
+//! // A row a second; every fourth went up.
+//! let up = |second: usize| f64::from(u8::from(second % 4 == 0));
+//! let rows = (0..1_000).map(|second| (0, second * 1_000_000_000));
+//! let cells = Cells::new(rows, 10.0);
+//! assert_eq!(cells.blocks(), 100);
+//!
+//! let settings = BootstrapSettings { block_s: 10.0, replicates: 200, seed: 1 };
+//! let shares = resample(&cells, settings, 2, |times| {
+//!     let sum: f64 = times.iter().enumerate().map(|(second, &times)| f64::from(times) * up(second)).sum();
+//!     sum / times.iter().sum::<u32>() as f64
+//! });
+//! let share = interval(shares).expect("every resample has rows");
+//! assert!(share.low < 0.25 && 0.25 < share.high);
+//! ```
 
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};

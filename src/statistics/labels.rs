@@ -1,4 +1,18 @@
 //! What a row is scored against: whether the mid is higher some updates later.
+//!
+//! ```
+//! use papertrader::statistics::labels::{DoubleMid, Ties, Weight};
+//!
+//! // From 100.005 to 100.01, the second in a finer scale.
+//! let now = DoubleMid { ticks: 20_001, price_decimals: 2 };
+//! let later = DoubleMid { ticks: 200_020, price_decimals: 3 };
+//! assert_eq!(now.mid_ticks(), 10_000.5);
+//! let change = now.change_to(later);
+//! assert_eq!((change.sign, change.ticks), (1, 0.5));
+//!
+//! assert_eq!(Ties::Drop.weight(0), Weight { up: 0.0, down: 0.0 });
+//! assert_eq!(Ties::Three.weight(0), Weight { up: 0.5, down: 0.5 });
+//! ```
 
 use serde::{Deserialize, Serialize};
 use std::fmt;

@@ -1,4 +1,12 @@
 //! Logits and probabilities.
+//!
+//! ```
+//! use papertrader::statistics::logistic::{logit_of, probability};
+//!
+//! assert_eq!(probability(0.0), 0.5);
+//! assert_eq!(probability(-1e9), 0.0);
+//! assert!((probability(logit_of(0.6)) - 0.6).abs() < 1e-15);
+//! ```
 
 /// The probability of a logit: 1 / (1 + e^−z), without overflow on either side.
 pub fn probability(logit: f64) -> f64 {

@@ -1,4 +1,21 @@
 //! How good probabilities are: sums over rows from which every figure follows, and the area under the ROC curve.
+//!
+//! ```
+//! use papertrader::statistics::labels::Ties;
+//! use papertrader::statistics::metrics::{Metric, Ranking, Tally};
+//!
+//! let (logits, signs) = ([2.0, -1.0, 0.5], [1, -1, 0]);
+//! let mut tally = Tally::default();
+//! for (logit, sign) in logits.into_iter().zip(signs) {
+//!     tally.add(logit, sign, Ties::Drop, 0.0);
+//! }
+//! let auc = Ranking::new(&logits, &signs, Ties::Drop).auc(|row| Ties::Drop.weight(signs[row]));
+//! let values = tally.values(auc);
+//! let value = |metric| values[Metric::ALL.iter().position(|&each| each == metric).unwrap()];
+//! assert_eq!(value(Metric::Auc), 1.0);
+//! assert_eq!(value(Metric::Accuracy), 1.0);
+//! assert_eq!(value(Metric::ShareAtThreshold), 2.0 / 3.0);
+//! ```
 
 use super::labels::{Ties, Weight};
 use crate::statistics::logistic::probability;

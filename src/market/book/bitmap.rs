@@ -1,4 +1,15 @@
 //! Which slots of the window are occupied, with the next occupied one found in a few instructions however far it is.
+//!
+//! ```
+//! use papertrader::market::book::bitmap::Bitmap;
+//!
+//! let mut occupied = Bitmap::default();
+//! occupied.insert(3);
+//! occupied.insert(200_000);
+//! assert_eq!(occupied.next_from(4), Some(200_000));
+//! occupied.remove(200_000);
+//! assert_eq!(occupied.next_from(4), None);
+//! ```
 
 /// Slots of a window: as many as three levels of 64-way words span.
 ///

@@ -1,4 +1,13 @@
 //! Which way prices get worse: what the two sides of a book differ in.
+//!
+//! ```
+//! use papertrader::market::book::direction::{Asks, Bids, Direction};
+//!
+//! // The better price has the smaller key.
+//! assert!(Bids::key(101) < Bids::key(100));
+//! assert!(Asks::key(100) < Asks::key(101));
+//! assert_eq!(Bids::price_ticks(Bids::key(101)), 101);
+//! ```
 
 /// The direction in which a side's prices get worse.
 pub trait Direction {

@@ -1,4 +1,32 @@
 //! Keeps a book from published frames: what a frame of each kind does to it, for whoever follows a feed.
+//!
+//! ```
+//! use papertrader::market::book::Follower;
+//! use papertrader::market::event::{Event, Fault, FrameHead, FrameKind, UNMEASURED, UNSTAMPED};
+//! use papertrader::market::units::{Scale, Side};
+//!
+//! let level = Event::level(Side::Bid, 10_000, 300);
+//! let head = FrameHead {
+//!     kind: FrameKind::Snapshot,
+//!     levels: 1,
+//!     scale: Scale { price_decimals: 2, size_decimals: 8 },
+//!     sequence_num: 0,
+//!     ts_recv_ns: 0,
+//!     ts_event_ns: 0,
+//!     received: UNMEASURED,
+//!     decoded: UNSTAMPED,
+//!     published: UNSTAMPED,
+//! };
+//!
+//! let mut follower = Follower::default();
+//! follower.count(&head);
+//! follower.begin(&head)?;
+//! follower.levels(&[level]);
+//! follower.end()?;
+//! assert!(follower.is_live());
+//! assert_eq!(follower.sequence(), Some(0));
+//! # Ok::<(), Fault>(())
+//! ```
 
 use super::{Book, BookState};
 use crate::market::event::{Event, Fault, FrameHead, FrameKind};

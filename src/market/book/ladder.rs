@@ -3,6 +3,21 @@
 //! Prices become *keys*, which rise from the best price outwards on both sides, so that everything else is written once.
 //! Levels whose keys fall into a window of [`SLOTS`] lie in an array; the others in a sorted vector. Between frames the
 //! best level, if there is one, is in the window.
+//!
+//! ```
+//! use papertrader::market::book::{Bids, Ladder};
+//!
+//! let mut bids = Ladder::<Bids>::default();
+//! for (price_ticks, size_lots) in [(9_999, 300), (10_000, 200), (9_000, 100)] {
+//!     bids.stage(price_ticks, size_lots);
+//! }
+//! bids.end_snapshot().expect("three levels are not too many");
+//!
+//! bids.set(10_000, 0);
+//! bids.settle().expect("two levels are not too many");
+//! let prices: Vec<u64> = bids.levels().map(|level| level.price_ticks).collect();
+//! assert_eq!(prices, [9_999, 9_000]);
+//! ```
 
 use super::bitmap::{Bitmap, SLOTS};
 use super::direction::Direction;

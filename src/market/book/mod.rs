@@ -1,6 +1,25 @@
 //! The order book: exact, price-indexed, direction-generic.
 //!
 //! After every frame it equals a pair of ordered maps fed the same frames, whatever the prices are.
+//!
+//! ```
+//! use papertrader::market::book::{Book, BookState, Level};
+//! use papertrader::market::event::{Event, Fault};
+//! use papertrader::market::units::{Scale, Side};
+//!
+//! let mut book = Book::default();
+//! book.begin_snapshot(Scale { price_decimals: 2, size_decimals: 8 });
+//! book.stage(&[Event::level(Side::Bid, 9_999, 300), Event::level(Side::Ask, 10_001, 500)]);
+//! book.end_snapshot()?;
+//! assert_eq!(book.state(), BookState::Live);
+//!
+//! // A better bid, and the only ask goes.
+//! book.apply(&[Event::level(Side::Bid, 10_000, 200), Event::level(Side::Ask, 10_001, 0)]);
+//! book.end_update()?;
+//! assert_eq!(book.bids().best(), Some(Level { price_ticks: 10_000, size_lots: 200 }));
+//! assert_eq!(book.asks().best(), None);
+//! # Ok::<(), Fault>(())
+//! ```
 
 pub mod bitmap;
 pub mod direction;

@@ -1,4 +1,20 @@
 //! The best levels of a side, at hand after every frame.
+//!
+//! ```
+//! use papertrader::market::book::{Asks, Ladder, Level, TOP_LEVELS};
+//!
+//! let mut asks = Ladder::<Asks>::default();
+//! (0..20).for_each(|step| asks.stage(10_000 + step, 5));
+//! asks.end_snapshot().expect("20 levels are not too many");
+//!
+//! let top = asks.top();
+//! assert_eq!(top.len(), TOP_LEVELS);
+//! assert_eq!(top.levels().last(), Some(Level { price_ticks: 10_009, size_lots: 5 }));
+//! let seen = top.version();
+//! asks.set(10_015, 0);
+//! asks.settle().expect("19 levels are not too many");
+//! assert_eq!(asks.top().version(), seen);
+//! ```
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
