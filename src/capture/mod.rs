@@ -3,6 +3,26 @@
 //! One line per frame: `<ts_recv_ns> <raw frame>`, plain or compressed by gzip or zstd, told apart by content. A line
 //! whose frame is an object that begins with the key `papertrader` is a [`Control`] line of the recorder: a connection
 //! opened or lost, a hole in the recording, or a frame that cannot stand on a line as it is.
+//!
+//! ```
+//! use papertrader::capture::{CaptureReader, CaptureWriter, Control, Item};
+//!
+//! let folder = tempfile::tempdir()?;
+//! let path = folder.path().join("market.zst");
+//! let mut writer = CaptureWriter::create(&path)?;
+//! writer.control(1_723_161_600_000_000_000, &Control::Connected { connection: 1 })?;
+//! writer.frame(1_723_161_600_000_250_000, br#"{"channel":"heartbeats"}"#)?;
+//! writer.finish()?;
+//!
+//! let mut reader = CaptureReader::open(&path)?;
+//! let line = reader.next_line()?.expect("the connection");
+//! assert_eq!(line.item, Item::Control(Control::Connected { connection: 1 }));
+//! let line = reader.next_line()?.expect("the frame");
+//! assert_eq!(line.ts_recv_ns, 1_723_161_600_000_250_000);
+//! assert_eq!(line.item, Item::Frame(br#"{"channel":"heartbeats"}"#));
+//! assert!(reader.next_line()?.is_none());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod blocks;
 mod reader;

@@ -1,6 +1,24 @@
 //! Records what a live session receives, on a thread that cannot slow the hot ones.
 //!
 //! The messages come over a [`Tape`], which never makes the feed wait.
+//!
+//! ```
+//! use papertrader::capture::{CaptureReader, Item, recording};
+//!
+//! let folder = tempfile::tempdir()?;
+//! let path = folder.path().join("market.gz");
+//! let (mut tape, recording) = recording::start(&path)?;
+//! tape.frame(1_723_161_600_000_250_000, br#"{"channel":"heartbeats"}"#);
+//! drop(tape);
+//! let (recorded, error) = recording.finish();
+//! assert!(error.is_none());
+//! assert_eq!((recorded.frames, recorded.lost), (1, 0));
+//!
+//! let mut reader = CaptureReader::open(&path)?;
+//! let line = reader.next_line()?.expect("the frame");
+//! assert_eq!(line.item, Item::Frame(br#"{"channel":"heartbeats"}"#));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use crate::capture::{CaptureError, CaptureWriter, Control};
 use crate::feed::tape::{Found, IDLE, Record, Tape, TapeReader, tape};

@@ -1,4 +1,29 @@
 //! Replays captures through the same path that live sessions take.
+//!
+//! ```
+//! use papertrader::base::clock::Speed;
+//! use papertrader::capture::CaptureWriter;
+//! use papertrader::capture::replay::Replay;
+//! use papertrader::engine::status::Status;
+//! use papertrader::feed::intake::ScaleRule;
+//! use papertrader::research::source::Nobody;
+//! use papertrader::run::session::Feed;
+//!
+//! let folder = tempfile::tempdir()?;
+//! let path = folder.path().join("market.txt");
+//! let mut writer = CaptureWriter::create(&path)?;
+//! writer.frame(0, br#"{"channel":"l2_data","timestamp":"2024-08-09T00:00:00Z","sequence_num":0,"events":[
+//!     {"type":"snapshot","product_id":"BTC-USD","updates":[
+//!     {"side":"bid","price_level":"61830.17","new_quantity":"0.5"}]}]}"#)?;
+//! writer.finish()?;
+//!
+//! let replay = Replay::open(&path, None, ScaleRule::default(), Speed::Max)?;
+//! assert_eq!(replay.product(), "BTC-USD");
+//! let outcome = replay.run(&mut Nobody, &Status::default());
+//! assert!(outcome.error.is_none());
+//! assert_eq!((outcome.counts.snapshots, outcome.scale.price_decimals), (1, 2));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use crate::base::clock::{Clock, Pacer, Speed};
 use crate::capture::{CaptureError, CaptureReader, Control, Cut, Item};

@@ -1,4 +1,19 @@
 //! Decides which faults strike an occasion.
+//!
+//! ```
+//! use papertrader::exchange::fault_plan::FaultPlan;
+//! use papertrader::exchange::faults::{FaultKind, Occasion};
+//! use std::time::Instant;
+//!
+//! let mut plan = FaultPlan::new(&["gap@2".parse()?]);
+//! let (now, mut due) = (Instant::now(), Vec::new());
+//! plan.strike(Occasion::Frame, now, &mut due);
+//! assert!(due.is_empty());
+//! plan.strike(Occasion::Frame, now, &mut due);
+//! assert_eq!(due[0].kind, FaultKind::Gap);
+//! assert_eq!(plan.fired()[&FaultKind::Gap], 1);
+//! # Ok::<(), papertrader::exchange::faults::FaultError>(())
+//! ```
 
 use super::faults::{Amount, Fault, FaultKind, FaultSpec, Moment, Occasion, When};
 use rand_xoshiro::Xoshiro256PlusPlus;

@@ -18,6 +18,18 @@
 //! not per connection, so that a client which reconnects after `disconnect@100` gets on. A fault hits every connection
 //! that the occasion concerns: a frame's fault all subscribers of its product. Whatever a fault withholds, spoils or adds,
 //! the market itself and the exchange's own book go on untouched.
+//!
+//! ```
+//! use papertrader::exchange::faults::{FaultError, FaultKind, FaultSpec, Moment, When};
+//! use std::time::Duration;
+//!
+//! let FaultSpec::Named { fault, when, times } = "stall:250ms@3s".parse()? else { panic!("it has a name") };
+//! assert_eq!((fault.kind, fault.duration()), (FaultKind::Stall, Some(Duration::from_millis(250))));
+//! assert_eq!(when, When::At(Moment::Time(Duration::from_secs(3))));
+//! assert_eq!(times, Some(1));
+//! assert!(matches!("flood".parse::<FaultSpec>(), Err(FaultError::UnknownKind { .. })));
+//! # Ok::<(), FaultError>(())
+//! ```
 
 use std::fmt;
 use std::str::FromStr;

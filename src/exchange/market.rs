@@ -43,6 +43,23 @@
 //!
 //! It is no model of fundamentals: returns have no memory beyond the excitation's seconds, the volatility has no time of
 //! day, and no agent reacts to what a user does.
+//!
+//! # Example
+//!
+//! ```
+//! use papertrader::exchange::market::{MarketConfig, SyntheticMarket};
+//!
+//! let config = MarketConfig { seed: 7, snapshot_levels: 500, ..MarketConfig::default() };
+//! let (mut market, mut twin) = (SyntheticMarket::new(&config), SyntheticMarket::new(&config));
+//! let (mut updates, mut same) = (Vec::new(), Vec::new());
+//! market.snapshot(&mut updates);
+//! assert!(updates.len() > 100);
+//! for _ in 0..100 {
+//!     assert!(market.next_frame(&mut updates) > config.start_ns);
+//!     twin.next_frame(&mut same);
+//!     assert_eq!(updates, same);
+//! }
+//! ```
 
 mod draw;
 mod flow;

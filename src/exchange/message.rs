@@ -6,6 +6,24 @@
 //!
 //! Every function clears the buffer first and leaves one whole message in it. Once the buffer has grown to the size of
 //! the messages, nothing is allocated. Times are nanoseconds since the Unix epoch, UTC.
+//!
+//! ```
+//! use papertrader::exchange::market::LevelUpdate;
+//! use papertrader::exchange::message::{L2Kind, l2_data};
+//! use papertrader::market::units::{Scale, Side};
+//!
+//! let update = LevelUpdate { side: Side::Ask, price_ticks: 6_183_018, size_lots: 50_000_000 };
+//! let scale = Scale { price_decimals: 2, size_decimals: 8 };
+//! let mut message = Vec::new();
+//! l2_data(&mut message, L2Kind::Update, "BTC-USD", 5, 1_723_161_600_000_000_000, scale, &[update]);
+//! assert_eq!(
+//!     String::from_utf8(message)?,
+//!     r#"{"channel":"l2_data","client_id":"","timestamp":"2024-08-09T00:00:00.000000000Z","sequence_num":5,"#.to_owned()
+//!         + r#""events":[{"type":"update","product_id":"BTC-USD","updates":[{"side":"offer","#
+//!         + r#""event_time":"2024-08-09T00:00:00.000000000Z","price_level":"61830.18","new_quantity":"0.5"}]}]}"#
+//! );
+//! # Ok::<(), std::string::FromUtf8Error>(())
+//! ```
 
 use super::market::LevelUpdate;
 use crate::market::units::{Scale, Side};

@@ -1,4 +1,16 @@
 //! How long to wait before the next attempt to connect.
+//!
+//! ```
+//! use papertrader::feed::backoff::{Backoff, DELAY_MIN, GOOD_SESSION_MIN};
+//!
+//! let mut backoff = Backoff::new(7);
+//! let (first, second) = (backoff.next_delay(), backoff.next_delay());
+//! assert!(DELAY_MIN <= first && first < 2 * DELAY_MIN);
+//! assert!(2 * DELAY_MIN <= second && second < 4 * DELAY_MIN);
+//!
+//! backoff.session_ended(GOOD_SESSION_MIN);
+//! assert!(backoff.next_delay() < 2 * DELAY_MIN);
+//! ```
 
 use std::time::Duration;
 

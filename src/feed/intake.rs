@@ -2,6 +2,26 @@
 //!
 //! It checks the sequence of every message, reads the product's levels at the scale in force, and turns everything that
 //! makes the book unreliable into a frame that says so, in its place between the others.
+//!
+//! ```
+//! use papertrader::base::clock::Clock;
+//! use papertrader::feed::intake::{Arrival, Intake, ScaleRule, Taken};
+//! use papertrader::market::event::{Fault, UNMEASURED, UNSTAMPED};
+//! use papertrader::research::source::Nobody;
+//!
+//! let mut intake = Intake::new("BTC-USD", ScaleRule::default(), Clock::new());
+//! let arrival = Arrival { ts_recv_ns: 0, received: UNMEASURED, decoded: UNSTAMPED };
+//! intake.connected(&arrival, &mut Nobody)?;
+//! let heartbeat = |number: u64| format!(r#"{{"channel":"heartbeats","sequence_num":{number},"events":[]}}"#);
+//! assert_eq!(intake.take(heartbeat(0).as_bytes(), &arrival, &mut Nobody)?, Taken::Heartbeat);
+//!
+//! // Message 1 was lost.
+//! let taken = intake.take(heartbeat(2).as_bytes(), &arrival, &mut Nobody)?;
+//! let Taken::Fault(note) = taken else { panic!("a gap is a fault") };
+//! assert_eq!(note.fault, Fault::SequenceGap);
+//! assert_eq!(note.detail, "sequence_num 2 where 1 was due");
+//! # Ok::<(), papertrader::market::publish::EngineGone>(())
+//! ```
 
 use super::coinbase::level2::{BookPart, Channel, LevelError, Malformed, Message, Parser};
 use super::coinbase::sequence::Sequence;

@@ -1,4 +1,39 @@
 //! A live session: connect, subscribe, read, publish; and begin again when anything makes the book unreliable.
+//!
+//! ```
+//! # #[cfg(feature = "cli")] {
+//! use papertrader::engine::status::Status;
+//! use papertrader::exchange::{Exchange, ExchangeConfig};
+//! use papertrader::feed::backoff::Backoff;
+//! use papertrader::feed::intake::ScaleRule;
+//! use papertrader::feed::live::{LiveFeed, LiveSettings};
+//! use papertrader::feed::vitals::Patience;
+//! use papertrader::feed::wire::{Connector, WireConfig};
+//! use papertrader::handoff::Wait;
+//! use papertrader::research::source::Nobody;
+//! use papertrader::run::session::Feed;
+//! use std::time::Duration;
+//!
+//! // The local exchange stands in for the venue.
+//! let exchange = Exchange::start(ExchangeConfig::default())?;
+//! let settings = LiveSettings {
+//!     connector: Connector::new(&WireConfig::new(exchange.url()))?,
+//!     product: "BTC-USD".into(),
+//!     rule: ScaleRule::default(),
+//!     wait: Wait::Block,
+//!     patience: Patience::default(),
+//!     duration: Some(Duration::from_secs(1)),
+//!     max_retries: None,
+//!     credentials: None,
+//!     backoff: Backoff::new(7),
+//! };
+//! let (notices, _heard) = crossbeam_channel::unbounded();
+//! let outcome = LiveFeed::new(settings, None, notices).run(&mut Nobody, &Status::default());
+//! assert_eq!((outcome.connections, outcome.counts.snapshots), (1, 1));
+//! assert_eq!(outcome.counts.faults.total(), 0);
+//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use super::backoff::Backoff;
 use super::coinbase::auth::Credentials;

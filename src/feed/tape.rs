@@ -2,6 +2,19 @@
 //!
 //! The feed copies each message into the ring and goes on. If the ring is full the *recording* has a gap, which is counted and
 //! marked in its place; the session loses nothing.
+//!
+//! ```
+//! use papertrader::feed::tape::{Found, Record, tape};
+//!
+//! let (mut tape, mut reader) = tape(1 << 16);
+//! tape.connected(1_000);
+//! tape.frame(2_000, b"{}");
+//! assert_eq!(reader.take(), Found::Record(1_000, Record::Connected { connection: 1 }));
+//! assert_eq!(reader.take(), Found::Record(2_000, Record::Frame(b"{}")));
+//! assert_eq!(reader.take(), Found::Nothing);
+//! drop(tape);
+//! assert_eq!(reader.take(), Found::End);
+//! ```
 
 use crate::base::clock::wall_ns;
 use crate::market::event::Fault;

@@ -1,4 +1,13 @@
 //! Whether a connection is alive: what has come over it, and what is overdue.
+//!
+//! ```
+//! use papertrader::feed::vitals::Patience;
+//! use std::time::Duration;
+//!
+//! // A product that trades rarely may be silent for longer.
+//! let patience = Patience { stale_after: Duration::from_secs(600), ..Patience::default() };
+//! assert!(patience.heartbeat < patience.snapshot && patience.snapshot < patience.stale_after);
+//! ```
 
 use crate::base::clock::Clock;
 use crate::market::event::Fault;

@@ -1,4 +1,19 @@
 //! Model files, and the logit that a model gives a row of features.
+//!
+//! ```
+//! use papertrader::strategy::features::Feature;
+//! use papertrader::strategy::model::{Model, ModelError};
+//!
+//! let text = r#"{"features": ["imbalance_1"], "intercept": 0.0, "coefficients": [2.0], "mean": [0.5], "scale": [4.0]}"#;
+//! let model = Model::parse("imbalance.json".as_ref(), text)?;
+//! assert_eq!(model.features, [Feature::Imbalance(1)]);
+//! // The scaler is folded in.
+//! assert_eq!((model.coefficients[0], model.intercept), (0.5, -0.25));
+//!
+//! let unknown = Model::parse("m.json".as_ref(), &text.replace("imbalance_1", "momentum"));
+//! assert!(matches!(unknown, Err(ModelError::Feature { index: 0, .. })));
+//! # Ok::<(), ModelError>(())
+//! ```
 
 use crate::base::small_file;
 use crate::strategy::features::{FEATURES_MAX, Feature, FeatureError, FeatureSet, SEED, Weights};

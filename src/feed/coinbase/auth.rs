@@ -3,6 +3,18 @@
 //! Market data needs none. With a key the venue accepts a token (RFC 7519) in each subscribe message, made as "Advanced
 //! Trade WebSocket Authentication" (docs.cdp.coinbase.com) has it: the key's name in `sub` and `kid`, `iss` `cdp`,
 //! valid for 120 s, signed with ES256 (RFC 7518) or Ed25519 (RFC 8037).
+//!
+//! ```
+//! use data_encoding::BASE64;
+//! use papertrader::feed::coinbase::auth::{AuthError, Credentials};
+//!
+//! // An Ed25519 key is 32 bytes in base64.
+//! let credentials = Credentials::new("organizations/o/apiKeys/k", &BASE64.encode(&[7; 32]))?;
+//! let token = credentials.token(1_723_161_600)?;
+//! assert_eq!(token.split('.').count(), 3);
+//! assert_eq!(Credentials::new("k", "no key").err(), Some(AuthError::KeyFormat));
+//! # Ok::<(), AuthError>(())
+//! ```
 
 use std::fmt;
 

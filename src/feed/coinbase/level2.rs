@@ -3,6 +3,28 @@
 //! The parser takes any key order, white space, unknown fields, several events in a message and escaped strings, and
 //! allocates nothing for a message that is well. Messages of the venue's usual layout take a faster way to the same
 //! result. What it reads is in the venue's documentation of the Advanced Trade websocket, channel `level2`.
+//!
+//! ```
+//! use papertrader::feed::coinbase::level2::{BookPart, Parser};
+//! use papertrader::market::event::{Event, FrameKind};
+//! use papertrader::market::units::{Scale, Side};
+//!
+//! let text = br#"{"channel":"l2_data","client_id":"","timestamp":"2024-08-09T00:00:00Z","sequence_num":5,"events":[
+//!     {"type":"update","product_id":"BTC-USD","updates":[{"side":"offer","event_time":"2024-08-09T00:00:00Z",
+//!     "price_level":"61830.18","new_quantity":"0.00000005"}]}]}"#;
+//! let mut parser = Parser::new("BTC-USD");
+//! let mut levels = Vec::new();
+//!
+//! // The numbers need a finer scale than whole units.
+//! let message = parser.parse(text, Scale::default(), &mut levels)?;
+//! let BookPart::Finer(scale) = message.book else { panic!("whole units do not do") };
+//! assert_eq!(scale, Scale { price_decimals: 2, size_decimals: 8 });
+//!
+//! let message = parser.parse(text, scale, &mut levels)?;
+//! assert_eq!((message.book, message.sequence_num), (BookPart::Frame(FrameKind::Update), Some(5)));
+//! assert_eq!(levels, [Event::level(Side::Ask, 6_183_018, 5)]);
+//! # Ok::<(), papertrader::feed::coinbase::level2::Malformed>(())
+//! ```
 
 mod fast;
 mod general;

@@ -1,4 +1,16 @@
 //! The venue's message counter: contiguous over all channels of one connection, from 0.
+//!
+//! ```
+//! use papertrader::feed::coinbase::sequence::Sequence;
+//! use papertrader::market::event::Fault;
+//!
+//! let mut sequence = Sequence::default();
+//! sequence.connected();
+//! assert_eq!(sequence.check(0), Ok(()));
+//! assert_eq!(sequence.check(2), Err((Fault::SequenceGap, 1)));
+//! assert_eq!(sequence.check(3), Ok(()));
+//! assert_eq!(sequence.check(3), Err((Fault::SequenceRepeat, 4)));
+//! ```
 
 use crate::market::event::Fault;
 

@@ -1,4 +1,18 @@
 //! What a client says to the venue, and what an acknowledgement means.
+//!
+//! ```
+//! use papertrader::feed::coinbase::subscription::{check_acknowledgement, subscribe};
+//!
+//! let [level2, _] = subscribe("BTC-USDC", None, 0)?;
+//! assert_eq!(level2, r#"{"type":"subscribe","product_ids":["BTC-USDC"],"channel":"level2"}"#);
+//!
+//! // The venue streams a -USDC product as its -USD twin.
+//! let answer = br#"{"channel":"subscriptions","events":[{"subscriptions":{"level2":["BTC-USD"]}}]}"#;
+//! assert_eq!(check_acknowledgement(answer, "BTC-USDC"), Ok(()));
+//! let refusal = check_acknowledgement(answer, "ETH-USD").unwrap_err();
+//! assert_eq!(refusal, "the venue acknowledges level2 of BTC-USD instead of ETH-USD");
+//! # Ok::<(), papertrader::feed::coinbase::auth::AuthError>(())
+//! ```
 
 use super::auth::{AuthError, Credentials};
 use serde::{Deserialize, Serialize};

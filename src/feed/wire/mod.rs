@@ -8,6 +8,42 @@
 //!
 //! Once connected, this module allocates nothing. Per message of the feed's usual size, tungstenite allocates nothing
 //! but when its buffer grows, rustls one vector for the plaintext of each TLS record; `tests/wire` counts it.
+//!
+//! A server on this machine, here tungstenite's own, says one thing:
+//!
+//! ```
+//! use papertrader::base::clock::Clock;
+//! use papertrader::feed::wire::{Connector, Received, WireConfig};
+//! use std::net::TcpListener;
+//! use std::sync::atomic::AtomicBool;
+//! use std::thread;
+//! use std::time::Duration;
+//!
+//! let listener = TcpListener::bind("127.0.0.1:0")?;
+//! let url = format!("ws://{}", listener.local_addr()?);
+//! let server = thread::spawn(move || {
+//!     let (stream, _) = listener.accept().unwrap();
+//!     let mut websocket = tungstenite::accept(stream).unwrap();
+//!     websocket.send(tungstenite::Message::text("hello")).unwrap();
+//!     while websocket.read().is_ok() {}
+//! });
+//!
+//! let connector = Connector::new(&WireConfig::new(url))?;
+//! let mut wire = connector.connect(&Clock::new(), &AtomicBool::new(false))?;
+//! loop {
+//!     match wire.next_message()? {
+//!         Some(Received::Text { text, received_raw, decoded_raw }) => {
+//!             assert!(text == "hello" && received_raw <= decoded_raw);
+//!             break;
+//!         }
+//!         Some(Received::Closed { .. }) => unreachable!("the server goes on reading"),
+//!         None => wire.wait(Duration::from_millis(50))?,
+//!     }
+//! }
+//! assert!(wire.close(Duration::from_secs(5)));
+//! # server.join().unwrap();
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod connect;
 mod endpoint;

@@ -1,4 +1,29 @@
 //! Features of the book: a catalogue of names, and the computation of those that a model asks for.
+//!
+//! ```
+//! use papertrader::market::book::Book;
+//! use papertrader::market::event::Event;
+//! use papertrader::market::units::{Scale, Side};
+//! use papertrader::strategy::features::{FeatureSet, NoFeatures};
+//!
+//! let features = ["mid".parse()?, "spread_ticks".parse()?, "mid_return_1".parse()?];
+//! let mut features = FeatureSet::new(&features);
+//!
+//! let mut book = Book::default();
+//! book.begin_snapshot(Scale { price_decimals: 2, size_decimals: 2 });
+//! book.stage(&[Event::level(Side::Bid, 9_999, 300), Event::level(Side::Ask, 10_001, 100)]);
+//! book.end_snapshot().expect("two levels are not too many");
+//! // A return over one update needs the update before.
+//! assert_eq!(features.update(&book, 0), Err(NoFeatures::WarmingUp));
+//!
+//! book.apply(&[Event::level(Side::Bid, 10_000, 50)]);
+//! book.end_update().expect("three levels are not too many");
+//! features.update(&book, 1_000_000).expect("there is an update before");
+//! let values: Vec<f64> = features.values().collect();
+//! assert_eq!(values[..2], [100.005, 1.0]);
+//! assert!((values[2] - 0.000_05).abs() < 1e-12);
+//! # Ok::<(), papertrader::strategy::features::FeatureError>(())
+//! ```
 
 mod catalogue;
 mod history;
