@@ -1,4 +1,31 @@
 //! Rows of values after each frame of the book, each with what the mid did over the horizon.
+//!
+//! ```
+//! use papertrader::base::clock::Speed;
+//! use papertrader::capture::replay::Replay;
+//! use papertrader::engine::status::Status;
+//! use papertrader::feed::intake::ScaleRule;
+//! use papertrader::research::dataset::{Collector, FeatureRows, LabelledRow};
+//! use papertrader::run::session::Feed;
+//! use papertrader::strategy::features::{Feature, FeatureSet};
+//!
+//! # mod synthetic { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/synthetic.rs")); }
+//! // 100 frames of the synthetic market.
+//! let folder = tempfile::tempdir()?;
+//! let capture = synthetic::capture(folder.path(), 100)?;
+//!
+//! let mut features = FeatureRows::new(FeatureSet::new(&[Feature::Imbalance(1)]));
+//! let mut sink = |row: &LabelledRow<'_>| {
+//!     assert!((-1.0..=1.0).contains(&row.values[0]));
+//!     Ok(())
+//! };
+//! let mut collector = Collector::new(0, 20, 1, &mut features, &mut sink);
+//! Replay::open(&capture, None, ScaleRule::default(), Speed::Max)?.run(&mut collector, &Status::default());
+//! let counts = collector.finish()?;
+//! // The last 20 rows have no mid 20 updates later.
+//! assert_eq!((counts.frames, counts.rows, counts.unlabelled), (100, 100, 20));
+//! # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+//! ```
 
 use crate::market::book::{Book, Follower};
 use crate::market::event::{Event, FrameHead, FrameKind};

@@ -1,4 +1,23 @@
 //! What a model's decisions would have earned: the engine itself, beside the rows.
+//!
+//! ```
+//! use papertrader::research::economics::{Closed, Economics};
+//! use papertrader::statistics::bootstrap::{BootstrapSettings, Cells};
+//!
+//! let trade = |second: i64, sold| {
+//!     let ts_recv_ns = second * 1_000_000_000;
+//!     Closed { capture: 0, sequence: 0, ts_recv_ns, bought: 100.0, sold }
+//! };
+//! let trades = [trade(0, 101.0), trade(1, 99.0), trade(2, 100.6)];
+//! let cells = Cells::new(trades.iter().map(|trade| (trade.capture, trade.ts_recv_ns)), 10.0);
+//! let cell_of = |trade: &Closed| (trade.ts_recv_ns / 1_000_000_000) as usize;
+//! let settings = BootstrapSettings { block_s: 10.0, replicates: 100, seed: 1 };
+//! let economics = Economics::of(&trades, 0, &cells, cell_of, settings, 1);
+//! assert_eq!(economics.winners, Some(2.0 / 3.0));
+//! assert!((economics.gross_bps.unwrap() - 20.0).abs() < 1e-9);
+//! // Three seconds are no five blocks of ten.
+//! assert_eq!(economics.gross_bps_interval, None);
+//! ```
 
 use crate::base::clock::Clock;
 use crate::engine::Engine;

@@ -1,4 +1,28 @@
 //! What is said of models that have been scored: figures with intervals, reliability, economics, differences.
+//!
+//! ```
+//! use papertrader::feed::intake::ScaleRule;
+//! use papertrader::research::scoring::{By, Contestant, Rules, score};
+//! use papertrader::research::source::{Nobody, Source, Watch};
+//! use papertrader::statistics::bootstrap::BootstrapSettings;
+//! use papertrader::statistics::labels::Ties;
+//! use papertrader::statistics::metrics::Metric;
+//!
+//! # mod synthetic { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/synthetic.rs")); }
+//! // 200 frames of the synthetic market.
+//! let folder = tempfile::tempdir()?;
+//! let source = Source::open(&[synthetic::capture(folder.path(), 200)?], None, ScaleRule::default())?;
+//! let contestants = [Contestant { name: "coin".into(), by: By::Constant(0.5) }];
+//! let bootstrap = BootstrapSettings { block_s: 1.0, replicates: 100, seed: 1 };
+//! let rules = Rules { horizon: 20, ties: Ties::Drop, threshold: 0.6, buy_amount: 100.0, bootstrap, threads: 1 };
+//! let watch = Watch { bar: &Nobody, stop: &|| false };
+//! let (parts, _) = score(&source, &contestants, &rules, 1, &|_, _| Some(0), &watch)?;
+//!
+//! let report = parts[0].report(&contestants, &rules);
+//! assert_eq!((report.rows, report.up + report.down + report.ties), (180, 180));
+//! assert_eq!(report.contestants[0].figure(Metric::Brier).value, Some(0.25));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use super::economics::{Closed, Economics};
 use super::scoring::{By, Contestant, Part, Rules};

@@ -1,4 +1,23 @@
 //! Rows as files: CSV and Parquet, written as they come.
+//!
+//! ```
+//! use papertrader::research::dataset::{LabelledRow, RowHead};
+//! use papertrader::research::export::RowWriter;
+//! use papertrader::statistics::labels::{Change, DoubleMid};
+//! use papertrader::strategy::features::Feature;
+//!
+//! let folder = tempfile::tempdir()?;
+//! let path = folder.path().join("rows.csv");
+//! let mut writer = RowWriter::create(&path, false, &["market.zst".into()], &[Feature::Imbalance(1)])?;
+//! let mid = DoubleMid { ticks: 20_001, price_decimals: 2 };
+//! let head = RowHead { capture: 0, sequence: 5, venue_sequence_num: 7, ts_recv_ns: 9, ts_event_ns: 8, mid };
+//! writer.write(&LabelledRow { head, values: &[0.5], change: Some(Change { sign: 1, ticks: 1.5 }) })?;
+//! writer.finish()?;
+//!
+//! let text = std::fs::read_to_string(&path)?;
+//! assert_eq!(text.lines().last(), Some("market.zst,5,7,9,8,2,10000.5,0.5,1.5,1"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use super::dataset::LabelledRow;
 use crate::base::output::{Output, OutputError};

@@ -1,4 +1,14 @@
 //! Lists of features as the command line names them.
+//!
+//! ```
+//! use papertrader::research::feature_list::{FeatureListError, parse_features};
+//! use papertrader::strategy::features::Feature;
+//!
+//! assert_eq!(parse_features("mid, imbalance_5")?, [Feature::Mid, Feature::Imbalance(5)]);
+//! assert_eq!(parse_features("seed")?.len(), 28);
+//! assert!(matches!(parse_features("mid,mid"), Err(FeatureListError::Twice(Feature::Mid))));
+//! # Ok::<(), FeatureListError>(())
+//! ```
 
 use crate::strategy::features::{CATALOGUE, DEPTH_MAX, FEATURES_MAX, Feature, FeatureError, SEED};
 

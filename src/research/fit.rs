@@ -3,6 +3,29 @@
 //! The objective is scikit-learn's: ½·Σ w² + C·Σ_i [u_i·ln(1 + e^−t_i) + d_i·ln(1 + e^t_i)] with t_i = w·z_i + b, where u_i
 //! and d_i are a row's weights as up and as not up and the intercept b is not penalised. The penalty makes the Hessian
 //! positive definite in w whatever the features' dependences, so that a singular design has one optimum like any other.
+//!
+//! ```
+//! use papertrader::research::fit::{Design, fit, mean_loss};
+//! use papertrader::research::scaler::Scaler;
+//! use papertrader::research::table::{RowKey, Table};
+//! use papertrader::statistics::labels::Ties;
+//!
+//! let mut table = Table::new(1, 1 << 20);
+//! for (ordinal, (value, sign)) in (0..).zip([(-2.0, -1), (-1.0, 1), (1.0, -1), (2.0, 1)]) {
+//!     table.push(RowKey { ordinal, sequence: ordinal, capture: 0, sign }, &[value])?;
+//! }
+//! table.finish()?;
+//!
+//! let rows = [0..4];
+//! let scaler = Scaler::fit(&table, &[0], &rows, Ties::Drop, 1)?;
+//! let design = Design { table: &table, columns: &[0], rows: &rows, ties: Ties::Drop, scaler: &scaler, threads: 1 };
+//! let found = fit(&design, 1.0, None, &|| false)?;
+//! assert!(found.weights[0] > 0.0 && found.intercept.abs() < 1e-9);
+//! assert!(found.gradient_max < 1e-6);
+//! // Better than a coin.
+//! assert!(mean_loss(&design, &found)? < 2.0_f64.ln());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use super::passes::{self, Sum};
 use super::scaler::Scaler;

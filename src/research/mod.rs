@@ -2,6 +2,35 @@
 //! does not flatter, and the files that come of it.
 //!
 //! Rows come from the same intake, book and features that trade, and the economics of a model from the same engine.
+//!
+//! ```
+//! use papertrader::feed::intake::ScaleRule;
+//! use papertrader::research::feature_list::parse_features;
+//! use papertrader::research::source::{Nobody, Source, Watch};
+//! use papertrader::research::training::{TrainSettings, train};
+//! use papertrader::statistics::labels::Ties;
+//! use papertrader::strategy::model::Model;
+//!
+//! # mod synthetic { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/synthetic.rs")); }
+//! // 2,000 frames of the synthetic market.
+//! let folder = tempfile::tempdir()?;
+//! let source = Source::open(&[synthetic::capture(folder.path(), 2_000)?], None, ScaleRule::default())?;
+//! let settings = TrainSettings {
+//!     features: parse_features("imbalance_1,spread_ticks,ofi_1_20")?,
+//!     horizon: 20,
+//!     ties: Ties::Drop,
+//!     c: Some(1.0),
+//!     test_share: 0.3,
+//!     memory_bytes: 1 << 20,
+//!     threads: 1,
+//! };
+//! let trained = train(&source, &settings, &Watch { bar: &Nobody, stop: &|| false }, || {})?;
+//! let file = trained.model.to_file(20, 0.6, None);
+//! let model = Model::from_file("trained.json".as_ref(), &file)?;
+//! // More bids than asks at the top foretell a rise.
+//! assert!(model.coefficients[0] > 0.0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod dataset;
 pub mod economics;

@@ -1,4 +1,31 @@
 //! Passes over a table: sums over its rows that are the same to the last bit for any number of threads.
+//!
+//! ```
+//! use papertrader::research::passes::{Sum, sum};
+//! use papertrader::research::table::{RowKey, Table};
+//!
+//! struct Total(f64);
+//!
+//! impl Sum for Total {
+//!     fn add(&mut self, _: &[RowKey], values: &[f64]) {
+//!         self.0 += values.iter().sum::<f64>();
+//!     }
+//!
+//!     fn merge(&mut self, later: Self) {
+//!         self.0 += later.0;
+//!     }
+//! }
+//!
+//! let mut table = Table::new(1, 1 << 20);
+//! for ordinal in 0..10_000 {
+//!     table.push(RowKey { ordinal, sequence: ordinal, capture: 0, sign: 1 }, &[0.1])?;
+//! }
+//! table.finish()?;
+//! let on_one = sum(&table, &[0..10_000], 1, || Total(0.0))?;
+//! let on_two = sum(&table, &[0..10_000], 2, || Total(0.0))?;
+//! assert_eq!(on_one.0.to_bits(), on_two.0.to_bits());
+//! # Ok::<(), std::io::Error>(())
+//! ```
 
 use super::table::{RowKey, Table};
 use std::io;

@@ -1,4 +1,16 @@
 //! What training and evaluation have to say: one structure, which is shown on the terminal, as JSON and as a page.
+//!
+//! ```
+//! use papertrader::research::report::RulesReport;
+//! use papertrader::research::scoring::Rules;
+//! use papertrader::statistics::bootstrap::BootstrapSettings;
+//! use papertrader::statistics::labels::Ties;
+//!
+//! let bootstrap = BootstrapSettings { block_s: 60.0, replicates: 1_000, seed: 1 };
+//! let rules = Rules { horizon: 20, ties: Ties::Down, threshold: 0.6, buy_amount: 100.0, bootstrap, threads: 4 };
+//! let report = RulesReport::from(&rules);
+//! assert_eq!((report.horizon_updates, report.probability_of), (20, "P(up) over all rows"));
+//! ```
 
 use super::evaluation::{ContestantReport, PartReport};
 use super::scoring::Rules;

@@ -1,4 +1,20 @@
 //! The standard scaler: means and population standard deviations of the training rows, as scikit-learn computes them.
+//!
+//! ```
+//! use papertrader::research::scaler::Scaler;
+//! use papertrader::research::table::{RowKey, Table};
+//! use papertrader::statistics::labels::Ties;
+//!
+//! let mut table = Table::new(2, 1 << 20);
+//! for (ordinal, values) in (0..).zip([[1.0, 7.0], [3.0, 7.0]]) {
+//!     table.push(RowKey { ordinal, sequence: ordinal, capture: 0, sign: 1 }, &values)?;
+//! }
+//! table.finish()?;
+//! let scaler = Scaler::fit(&table, &[0, 1], &[0..2], Ties::Drop, 1)?;
+//! assert_eq!((scaler.mean, scaler.scale), (vec![2.0, 7.0], vec![1.0, 1.0]));
+//! assert_eq!(scaler.constant, [false, true]);
+//! # Ok::<(), std::io::Error>(())
+//! ```
 
 use super::passes::{self, Sum};
 use super::table::{RowKey, Table};

@@ -1,4 +1,33 @@
 //! Lets models decide on captures: their logits on every row, and the trades that they would have made.
+//!
+//! ```
+//! use papertrader::feed::intake::ScaleRule;
+//! use papertrader::research::scoring::{By, Contestant, Rules, score};
+//! use papertrader::research::source::{Nobody, Source, Watch};
+//! use papertrader::statistics::bootstrap::BootstrapSettings;
+//! use papertrader::statistics::labels::Ties;
+//! use papertrader::strategy::model::Model;
+//!
+//! # mod synthetic { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/synthetic.rs")); }
+//! // 2,000 frames of the synthetic market.
+//! let folder = tempfile::tempdir()?;
+//! let source = Source::open(&[synthetic::capture(folder.path(), 2_000)?], None, ScaleRule::default())?;
+//!
+//! let text = r#"{"features": ["imbalance_1"], "intercept": 0.0, "coefficients": [2.0]}"#;
+//! let model = Model::parse("imbalance.json".as_ref(), text)?;
+//! let contestants = [
+//!     Contestant { name: "imbalance".into(), by: By::Model(Box::new(model)) },
+//!     Contestant { name: "coin".into(), by: By::Constant(0.5) },
+//! ];
+//! let bootstrap = BootstrapSettings { block_s: 1.0, replicates: 100, seed: 1 };
+//! let rules = Rules { horizon: 20, ties: Ties::Drop, threshold: 0.6, buy_amount: 100.0, bootstrap, threads: 1 };
+//! let watch = Watch { bar: &Nobody, stop: &|| false };
+//! let (parts, facts) = score(&source, &contestants, &rules, 1, &|_, _| Some(0), &watch)?;
+//! assert_eq!((facts[0].counts.frames, parts[0].rows()), (2_000, 1_980));
+//! assert!(parts[0].auc(0, Ties::Drop) > 0.5);
+//! assert_eq!(parts[0].auc(1, Ties::Drop), 0.5);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use super::dataset::{Observer, SinkError};
 use super::economics::{Backtest, Closed, Traded};

@@ -1,4 +1,17 @@
 //! Choosing the penalty by blocked cross-validation inside the training part.
+//!
+//! ```
+//! use papertrader::research::selection::{Tried, around, best};
+//! use papertrader::research::table::RowKey;
+//!
+//! // Rows 40 to 59 are left out; a horizon of 10 updates is kept free on both sides.
+//! let key = |sequence| RowKey { ordinal: sequence, sequence, capture: 0, sign: 1 };
+//! let keys: Vec<RowKey> = (0..100).map(key).collect();
+//! assert_eq!(around(&keys, &(0..100), &(40..60), 10), [0..30, 70..100]);
+//!
+//! let tried = [Tried { c: 0.1, log_loss: 0.6 }, Tried { c: 1.0, log_loss: 0.5 }, Tried { c: 10.0, log_loss: 0.5 }];
+//! assert_eq!(best(&tried), Some(tried[1]));
+//! ```
 
 use super::fit::{Design, Fit, FitError, fit, mean_loss};
 use super::scaler::Scaler;

@@ -1,4 +1,28 @@
 //! The captures that rows come from: one product, in order of time, read while somebody looks on.
+//!
+//! ```
+//! use papertrader::feed::intake::ScaleRule;
+//! use papertrader::research::dataset::FeatureRows;
+//! use papertrader::research::source::{Nobody, RowShape, Source, Watch};
+//! use papertrader::strategy::features::{Feature, FeatureSet};
+//!
+//! # mod synthetic { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/synthetic.rs")); }
+//! // 100 frames of the synthetic market.
+//! let folder = tempfile::tempdir()?;
+//! let source = Source::open(&[synthetic::capture(folder.path(), 100)?], None, ScaleRule::default())?;
+//! assert_eq!(source.product(), "BTC-USD");
+//!
+//! let mut features = FeatureRows::new(FeatureSet::new(&[Feature::Mid, Feature::SpreadTicks]));
+//! let shape = RowShape { horizon: 20, every: 10 };
+//! let mut labelled = 0;
+//! let facts = source.read_rows(shape, &mut features, &Watch { bar: &Nobody, stop: &|| false }, &mut |row| {
+//!     assert_eq!(row.values.len(), 2);
+//!     labelled += u64::from(row.change.is_some());
+//!     Ok(())
+//! })?;
+//! assert_eq!((facts[0].counts.rows, labelled), (10, 8));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use super::dataset::{Collector, LabelledRow, Observer, RowCounts, SinkError};
 use super::source_error::SourceError;

@@ -1,4 +1,17 @@
 //! What can be wrong with the captures that rows come from.
+//!
+//! ```
+//! use papertrader::base::failure::Failure;
+//! use papertrader::feed::intake::ScaleRule;
+//! use papertrader::research::source::Source;
+//! use papertrader::research::source_error::SourceError;
+//! use std::process::ExitCode;
+//!
+//! let error = Source::open(&["nowhere.zst".into()], None, ScaleRule::default()).unwrap_err();
+//! assert!(matches!(error, SourceError::Capture(_)));
+//! assert!(error.to_string().starts_with("cannot open capture nowhere.zst: "));
+//! assert_eq!(Failure::from(error).exit_code(), ExitCode::from(2));
+//! ```
 
 use super::dataset::SinkError;
 use crate::base::failure::Failure;

@@ -1,4 +1,20 @@
 //! Rows to train on: in memory up to a budget, beyond it in a file that goes with the process.
+//!
+//! ```
+//! use papertrader::research::table::{RowKey, Table};
+//!
+//! // No row stays in memory.
+//! let mut table = Table::new(2, 0);
+//! for ordinal in 0..3 {
+//!     table.push(RowKey { ordinal, sequence: 10 * ordinal, capture: 0, sign: 1 }, &[ordinal as f64, 0.5])?;
+//! }
+//! table.finish()?;
+//! assert_eq!(table.disk_bytes(), 3 * 2 * 8);
+//! table.read(&(1..3), &mut Vec::new(), |keys, values| {
+//!     assert_eq!((keys[0].sequence, values), (10, &[1.0, 0.5, 2.0, 0.5][..]));
+//! })?;
+//! # Ok::<(), std::io::Error>(())
+//! ```
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};

@@ -1,4 +1,15 @@
 //! From captures to a model: rows into a table, a cut in time, a fit on what is before it.
+//!
+//! ```
+//! use papertrader::research::training::Cut;
+//!
+//! // The test part begins with frame 700 of capture 1. Labels look 20 updates ahead.
+//! let cut = Cut { capture: 1, sequence: 700 };
+//! assert_eq!(cut.part_of(0, 9_000, 20), Some(0));
+//! assert_eq!(cut.part_of(1, 679, 20), Some(0));
+//! assert_eq!(cut.part_of(1, 680, 20), None);
+//! assert_eq!(cut.part_of(1, 700, 20), Some(1));
+//! ```
 
 use super::dataset::{FeatureRows, RowCounts};
 use super::fit::{Dependence, Design, Fit, FitError, fit};
