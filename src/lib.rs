@@ -1,11 +1,74 @@
-//! Paper trading for models of market microstructure.
+//! Paper trading for machine-learning models of market microstructure: an exact order book, a model, a simulator.
 //!
-//! The way of one message, which is the order of the modules:
+//! A market goes through the whole path here. It is the synthetic one, written to a capture and replayed:
+//!
+//! ```
+//! use papertrader::base::{clock::Speed, cores::Pins};
+//! use papertrader::capture::{CaptureWriter, replay::Replay};
+//! use papertrader::exchange::market::{MarketConfig, SyntheticMarket};
+//! use papertrader::exchange::message::{L2Kind, l2_data};
+//! use papertrader::execution::simulator::SimulatorSettings;
+//! use papertrader::run::session::{self, SessionSettings};
+//! use papertrader::{feed::intake::ScaleRule, handoff::Wait, run::writer::RunFiles, strategy::model::Model};
+//!
+//! let folder = tempfile::tempdir()?;
+//! let path = folder.path().join("market.zst");
+//! let config = MarketConfig { snapshot_levels: 500, ..MarketConfig::default() };
+//! let (mut market, mut capture) = (SyntheticMarket::new(&config), CaptureWriter::create(&path)?);
+//! let (mut levels, mut message) = (Vec::new(), Vec::new());
+//! market.snapshot(&mut levels);
+//! for number in 0..1_000 {
+//!     let kind = if number == 0 { L2Kind::Snapshot } else { L2Kind::Update };
+//!     l2_data(&mut message, kind, &config.product, number, market.now_ns(), config.scale, &levels);
+//!     capture.frame(market.now_ns(), &message)?;
+//!     market.next_frame(&mut levels);
+//! }
+//! capture.finish()?;
+//!
+//! // Buys where bids outweigh asks, and sells 20 updates later.
+//! let text = r#"{"features": ["imbalance_1"], "intercept": 0.0, "coefficients": [2.0]}"#;
+//! let model = Model::parse("imbalance.json".as_ref(), text)?;
+//! let simulator = SimulatorSettings { threshold_logit: 0.4, lag_updates: 20, buy_amount: 100.0 };
+//! let (pins, wait) = (Pins::Anywhere, Wait::Block);
+//! let settings = SessionSettings { model, simulator, pins, fused: false, wait, observe: false };
+//! let files = RunFiles::create(folder.path(), &config.product, None)?;
+//! let replay = Replay::open(&path, None, ScaleRule::default(), Speed::Max)?;
+//! let report = session::run(&settings, &files, &Default::default(), replay, |_| {})?;
+//! assert_eq!(report.engine.counts.frames, 1_000);
+//! assert!(report.engine.totals.trades > 0 && files.csv.exists());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Modules
+//!
+//! From the top down; each module uses only those below it:
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | `cli` | the command line and its commands |
+//! | `report` | what is shown after a run: HTML page, `RUN.json`, terminal |
+//! | [`research`] | from captures to a trained and evaluated model |
+//! | [`profile`] | latency at fixed frame rates |
+//! | [`exchange`] | the synthetic market and the venue's messages; with the feature `cli` a local exchange |
+//! | [`capture`] | recording to files and replay from them |
+//! | [`feed`] | from the socket to parsed frames |
+//! | [`run`] | the threads of a session and the files that it writes |
+//! | [`engine`] | book, features, model and simulator, frame by frame |
+//! | [`strategy`] | features and models |
+//! | [`execution`] | simulated orders |
+//! | [`handoff`] | the ring between feed thread and engine thread |
+//! | [`market`] | units, frames, the order book |
+//! | [`statistics`] | labels, metrics, bootstrap intervals |
+//! | [`base`] | clocks, cores, files, failures |
+//!
+//! The Cargo feature `cli`, on by default, adds `cli`, `report` and the local exchange.
+//!
+//! # The path of a message
 //!
 //! ```text
 //!            feed thread (core A)                                  engine thread (core B)
 //! socket ─▶ TLS ─▶ websocket ─▶ level2 parse ─▶ ring ─▶ book ─▶ features ─▶ model ─▶ simulator ─▶ trade ring
-//!            feed::wire          feed::level2  handoff  book    features   model   simulator        │
+//!            feed::wire          feed::coinbase handoff  book    features   model   simulator        │
 //!                                feed::intake           engine                           writer thread ─▶ CSV
 //! ```
 //!

@@ -1,4 +1,19 @@
 //! Configuration files: options of the command line, kept in TOML.
+//!
+//! ```
+//! use papertrader::cli::config::expand_config;
+//! use std::ffi::OsString;
+//!
+//! let folder = tempfile::tempdir()?;
+//! let path = folder.path().join("papertrader.toml");
+//! std::fs::write(&path, "threshold = 0.7\nfused = true\n")?;
+//! let arguments = [OsString::from("replay"), "--config".into(), path.into(), "--threshold=0.8".into()];
+//! let mut expanded = expand_config(arguments).expect("the file is well-formed");
+//! // What follows on the command line comes last and wins.
+//! assert_eq!(expanded.pop(), Some("--threshold=0.8".into()));
+//! assert!(expanded.contains(&"--threshold=0.7".into()) && expanded.contains(&"--fused".into()));
+//! # Ok::<(), std::io::Error>(())
+//! ```
 
 use crate::base::failure::Failure;
 use crate::base::small_file;

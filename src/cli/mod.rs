@@ -1,4 +1,15 @@
 //! The program: a command line to a command.
+//!
+//! ```
+//! use clap::Parser;
+//! use papertrader::cli::{Cli, Command};
+//!
+//! let cli = Cli::try_parse_from(["papertrader", "generate", "--output", "market.zst", "--frames", "100"])?;
+//! let Command::Generate(generate) = cli.command else { panic!("another command") };
+//! assert_eq!((generate.frames, generate.product.as_str()), (100, "BTC-USD"));
+//! assert!(Cli::try_parse_from(["papertrader", "generate"]).is_err());
+//! # Ok::<(), clap::Error>(())
+//! ```
 
 pub mod arguments;
 pub mod config;

@@ -1,4 +1,13 @@
 //! Arguments that several commands share, and what they become.
+//!
+//! ```
+//! use papertrader::cli::arguments::{parse_amount, parse_duration, parse_threshold};
+//! use std::time::Duration;
+//!
+//! assert_eq!(parse_duration("30m"), Ok(Duration::from_secs(1_800)));
+//! assert_eq!(parse_threshold("0.6"), Ok(0.6));
+//! assert!(parse_threshold("1.5").is_err() && parse_amount("-5").is_err());
+//! ```
 
 mod connection;
 mod research;

@@ -1,4 +1,24 @@
 //! `papertrader evaluate`: model files side by side on captures.
+//!
+//! ```
+//! use clap::Parser;
+//! use papertrader::cli::{Cli, Command, commands};
+//!
+//! # mod synthetic { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/synthetic.rs")); }
+//! // 500 frames of the synthetic market.
+//! let folder = tempfile::tempdir()?;
+//! std::env::set_current_dir(&folder)?;
+//! synthetic::capture(folder.path(), 500)?;
+//! std::fs::write("imbalance.json", r#"{"features": ["imbalance_1"], "intercept": 0.0, "coefficients": [2.0]}"#)?;
+//! let arguments = [
+//!     "papertrader", "evaluate", "market.txt", "--model", "imbalance.json",
+//!     "--report", "verdict", "--resamples", "100",
+//! ];
+//! let Command::Evaluate(args) = Cli::try_parse_from(arguments)?.command else { panic!("another command") };
+//! commands::evaluate::run(&args).expect("the capture is whole");
+//! assert!(std::fs::exists("verdict.report.json")? && std::fs::exists("verdict.report.html")?);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use crate::base::failure::Failure;
 use crate::cli::arguments::{LAG_UPDATES, ReportArgs, ReportFiles, SourceArgs, THRESHOLD, parse_threshold};

@@ -1,4 +1,15 @@
 //! `papertrader exchange`: a local exchange for everything that wants something real to connect to.
+//!
+//! ```
+//! use clap::Parser;
+//! use papertrader::cli::{Cli, Command};
+//!
+//! let arguments = ["papertrader", "exchange", "--tls", "--rate", "1000", "--fault", "gap@100"];
+//! let Command::Exchange(args) = Cli::try_parse_from(arguments)?.command else { panic!("another command") };
+//! assert!(args.tls && args.listen.ip().is_loopback());
+//! assert_eq!((args.rate, args.fault.len()), (Some(1_000.0), 1));
+//! # Ok::<(), clap::Error>(())
+//! ```
 
 use crate::base::failure::Failure;
 use crate::cli::interrupt::Interrupt;

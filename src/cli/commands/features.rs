@@ -1,4 +1,20 @@
 //! `papertrader features`: what a model would see after each frame, as a table.
+//!
+//! ```
+//! use clap::Parser;
+//! use papertrader::cli::{Cli, Command, commands};
+//!
+//! # mod synthetic { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/synthetic.rs")); }
+//! // 100 frames of the synthetic market.
+//! let folder = tempfile::tempdir()?;
+//! std::env::set_current_dir(&folder)?;
+//! synthetic::capture(folder.path(), 100)?;
+//! let arguments = ["papertrader", "features", "market.txt", "--features", "mid,imbalance_1", "--output", "rows.csv"];
+//! let Command::Features(args) = Cli::try_parse_from(arguments)?.command else { panic!("another command") };
+//! commands::features::run(&args).expect("the capture is whole");
+//! assert_eq!(std::fs::read_to_string("rows.csv")?.lines().count(), 101);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use crate::base::failure::Failure;
 use crate::cli::arguments::SourceArgs;

@@ -1,4 +1,20 @@
 //! `papertrader generate`: a capture of the synthetic market.
+//!
+//! ```
+//! use papertrader::capture::CaptureReader;
+//! use papertrader::cli::commands::generate::{GenerateArgs, run};
+//!
+//! let folder = tempfile::tempdir()?;
+//! let output = folder.path().join("market.zst");
+//! let product = "BTC-USD".into();
+//! let args = GenerateArgs { output: output.clone(), seed: 7, frames: 100, product, rate: 200.0, levels: 500 };
+//! run(&args).expect("the folder can be written to");
+//!
+//! let mut reader = CaptureReader::open(&output)?;
+//! while reader.next_line()?.is_some() {}
+//! assert_eq!(reader.lines(), 100);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use crate::base::failure::Failure;
 use crate::capture::CaptureWriter;

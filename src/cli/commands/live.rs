@@ -1,4 +1,15 @@
 //! `papertrader live`: paper trading against the live feed.
+//!
+//! ```
+//! use clap::Parser;
+//! use papertrader::cli::{Cli, Command};
+//!
+//! let arguments = ["papertrader", "live", "--model", "imbalance.json", "--record", "market.zst", "--duration", "30m"];
+//! let Command::Live(args) = Cli::try_parse_from(arguments)?.command else { panic!("another command") };
+//! assert_eq!(args.connection.url, papertrader::cli::arguments::VENUE_URL);
+//! assert_eq!(args.record, Some("market.zst".into()));
+//! # Ok::<(), clap::Error>(())
+//! ```
 
 use super::published;
 use crate::base::failure::Failure;

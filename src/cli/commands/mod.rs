@@ -1,4 +1,23 @@
 //! The commands: arguments in, work done, report out.
+//!
+//! ```
+//! use papertrader::base::failure::Failure;
+//! use papertrader::cli::commands::generate::{self, GenerateArgs};
+//! use papertrader::cli::commands::report::{self, ReportArgs};
+//! use std::process::ExitCode;
+//!
+//! let folder = tempfile::tempdir()?;
+//! let output = folder.path().join("market.txt");
+//! let product = "BTC-USD".into();
+//! let args = GenerateArgs { output: output.clone(), seed: 7, frames: 10, product, rate: 200.0, levels: 500 };
+//! generate::run(&args).expect("the folder can be written to");
+//! assert_eq!(std::fs::read_to_string(output)?.lines().count(), 10);
+//!
+//! let args = ReportArgs { runs: vec![folder.path().join("none.csv")], compare: false, output: None };
+//! let failure: Failure = report::run(&args).unwrap_err();
+//! assert_eq!(failure.exit_code(), ExitCode::from(2));
+//! # Ok::<(), std::io::Error>(())
+//! ```
 
 pub mod demo;
 pub mod evaluate;

@@ -1,4 +1,14 @@
 //! `papertrader profile`: the latency from a frame's due time to its decision, at fixed rates.
+//!
+//! ```
+//! use clap::Parser;
+//! use papertrader::cli::{Cli, Command};
+//!
+//! let arguments = ["papertrader", "profile", "market.zst", "--model", "imbalance.json", "--rates", "1k,1M"];
+//! let Command::Profile(args) = Cli::try_parse_from(arguments)?.command else { panic!("another command") };
+//! assert_eq!(args.rates, [1_000, 1_000_000]);
+//! # Ok::<(), clap::Error>(())
+//! ```
 
 use super::published;
 use crate::base::clock::{Clock, Speed, wall_ns};

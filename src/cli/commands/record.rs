@@ -1,4 +1,21 @@
 //! `papertrader record`: the live feed into a capture, without a model.
+//!
+//! ```
+//! use clap::Parser;
+//! use papertrader::capture::CaptureReader;
+//! use papertrader::cli::{Cli, Command, commands};
+//! use papertrader::exchange::{Exchange, ExchangeConfig};
+//!
+//! // The local exchange stands in for the venue.
+//! let exchange = Exchange::start(ExchangeConfig::default())?;
+//! let folder = tempfile::tempdir()?;
+//! let path = folder.path().join("market.zst");
+//! let arguments = ["papertrader", "record", "--url", &exchange.url(), "--duration", "1", &path.to_string_lossy()];
+//! let Command::Record(args) = Cli::try_parse_from(arguments)?.command else { panic!("another command") };
+//! commands::record::run(&args).expect("the exchange is there");
+//! assert!(CaptureReader::open(&path)?.next_line()?.is_some());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use super::live::{connection_lines, finish, print_notices, recorded_line};
 use crate::base::failure::Failure;

@@ -1,4 +1,21 @@
 //! `papertrader replay`: paper trading over a recorded market.
+//!
+//! ```
+//! use clap::Parser;
+//! use papertrader::cli::{Cli, Command, commands};
+//!
+//! # mod synthetic { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/synthetic.rs")); }
+//! // 500 frames of the synthetic market.
+//! let folder = tempfile::tempdir()?;
+//! std::env::set_current_dir(&folder)?;
+//! synthetic::capture(folder.path(), 500)?;
+//! std::fs::write("imbalance.json", r#"{"features": ["imbalance_1"], "intercept": 0.0, "coefficients": [2.0]}"#)?;
+//! let arguments = ["papertrader", "replay", "market.txt", "--model", "imbalance.json", "--out", ".", "--name", "run"];
+//! let Command::Replay(args) = Cli::try_parse_from(arguments)?.command else { panic!("another command") };
+//! commands::replay::run(&args).expect("the capture is whole");
+//! assert!(std::fs::exists("run.csv")? && std::fs::exists("run.html")?);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use super::published;
 use crate::base::clock::Speed;

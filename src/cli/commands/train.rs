@@ -1,4 +1,23 @@
 //! `papertrader train`: captures to a model, with a report that says how far to trust it.
+//!
+//! ```
+//! use clap::Parser;
+//! use papertrader::cli::{Cli, Command, commands};
+//!
+//! # mod synthetic { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/synthetic.rs")); }
+//! // 2,000 frames of the synthetic market.
+//! let folder = tempfile::tempdir()?;
+//! std::env::set_current_dir(&folder)?;
+//! synthetic::capture(folder.path(), 2_000)?;
+//! let arguments = [
+//!     "papertrader", "train", "market.txt", "--output", "model.json",
+//!     "--features", "imbalance_1,spread_ticks", "--resamples", "100",
+//! ];
+//! let Command::Train(args) = Cli::try_parse_from(arguments)?.command else { panic!("another command") };
+//! commands::train::run(&args).expect("the capture is whole");
+//! assert!(std::fs::read_to_string("model.json")?.contains("spread_ticks"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use crate::base::failure::Failure;
 use crate::base::output::{check_free, write_file};
