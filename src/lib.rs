@@ -7,9 +7,9 @@
 //! use papertrader::capture::{CaptureWriter, replay::Replay};
 //! use papertrader::exchange::market::{MarketConfig, SyntheticMarket};
 //! use papertrader::exchange::message::{L2Kind, l2_data};
-//! use papertrader::execution::simulator::SimulatorSettings;
+//! use papertrader::execution::rules::OriginalRules;
 //! use papertrader::run::session::{self, SessionSettings};
-//! use papertrader::{feed::intake::ScaleRule, handoff::Wait, run::writer::RunFiles, strategy::model::Model};
+//! use papertrader::{feed::intake::ScaleRule, handoff::Wait, run::files::RunFiles, strategy::model::Model};
 //!
 //! let folder = tempfile::tempdir()?;
 //! let path = folder.path().join("market.zst");
@@ -28,7 +28,7 @@
 //! // Buys where bids outweigh asks, and sells 20 updates later.
 //! let text = r#"{"features": ["imbalance_1"], "intercept": 0.0, "coefficients": [2.0]}"#;
 //! let model = Model::parse("imbalance.json".as_ref(), text)?;
-//! let simulator = SimulatorSettings { threshold_logit: 0.4, lag_updates: 20, buy_amount: 100.0 };
+//! let rules = OriginalRules { threshold_logit: 0.4, lag_updates: 20, buy_amount: 100.0 };
 //! let (pins, wait) = (Pins::Anywhere, Wait::Block);
 //! let settings = SessionSettings { model, simulator, pins, fused: false, wait, observe: false };
 //! let files = RunFiles::create(folder.path(), &config.product, None)?;

@@ -3,6 +3,36 @@
 //! The engine counts each frame's way, and the stages of one frame in [`STAGES_EVERY`], by spans of raw clock counts; once an
 //! interval it swaps its tables for empty ones through a pair of rings, and a thread that is not hot turns them into
 //! histograms of nanoseconds, sums them up and writes them out.
+//!
+//! ```
+//! use papertrader::base::clock::Clock;
+//! use papertrader::engine::latency::{EngineStamps, Stage, recorder};
+//! use papertrader::market::event::{FrameHead, FrameKind};
+//! use papertrader::market::units::Scale;
+//! use std::time::Duration;
+//!
+//! let clock = Clock::new();
+//! let (mut recorder, mut tables) = recorder(clock.clone(), Duration::from_secs(1));
+//! let [received, decoded, published] = [clock.stamp(), clock.stamp(), clock.stamp()];
+//! let head = FrameHead {
+//!     kind: FrameKind::Update,
+//!     levels: 0,
+//!     scale: Scale::default(),
+//!     sequence_num: 0,
+//!     ts_recv_ns: 0,
+//!     ts_event_ns: 0,
+//!     received,
+//!     decoded,
+//!     published,
+//! };
+//! let [taken, applied, featured, decided] = [clock.stamp(), clock.stamp(), clock.stamp(), clock.stamp()];
+//! recorder.record(&head, &EngineStamps { taken, applied, decided: Some((featured, decided)) });
+//! recorder.finish();
+//! assert!(tables.take(|table| {
+//!     assert_eq!(table.stage(Stage::Total).count(), 1);
+//!     assert!(table.stage(Stage::Total).max_ns >= table.stage(Stage::Book).max_ns);
+//! }));
+//! ```
 
 use crate::base::clock::Clock;
 use crate::market::event::{FrameHead, UNMEASURED, UNSTAMPED};

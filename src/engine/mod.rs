@@ -1,4 +1,40 @@
 //! The engine thread: a book, and the traders on it, frame by frame.
+//!
+//! ```
+//! use papertrader::base::clock::{Clock, Speed};
+//! use papertrader::capture::replay::Replay;
+//! use papertrader::engine::latency::recorder;
+//! use papertrader::engine::status::Status;
+//! use papertrader::engine::Engine;
+//! use papertrader::engine::trader::{Outputs, Trader};
+//! use papertrader::execution::rules::OriginalRules;
+//! use papertrader::feed::intake::ScaleRule;
+//! use papertrader::run::session::Feed;
+//! use papertrader::strategy::model::Model;
+//! use std::sync::Arc;
+//! use std::time::Duration;
+//!
+//! # mod synthetic { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/synthetic.rs")); }
+//! let folder = tempfile::tempdir()?;
+//! let capture = synthetic::capture(folder.path(), 100)?;
+//!
+//! let text = r#"{"features": ["imbalance_1"], "intercept": 0.0, "coefficients": [2.0]}"#;
+//! let model = Model::parse("imbalance.json".as_ref(), text)?;
+//! let rules = OriginalRules { threshold_logit: f64::NEG_INFINITY, lag_updates: 20, buy_amount: 100.0 };
+//! let (recorder, _tables) = recorder(Clock::new(), Duration::MAX);
+//! let (trades, _taken) = rtrb::RingBuffer::new(1_000);
+//! let status = Arc::new(Status::default());
+//! let outputs = Outputs { trades, observations: None, rows: None };
+//! let trader = Trader::original(model, rules, outputs);
+//! let mut engine = Engine::new(vec![trader], recorder, Arc::clone(&status));
+//!
+//! // On the feed's own thread, without a ring between the two.
+//! Replay::open(&capture, None, ScaleRule::default(), Speed::Max)?.run(&mut engine, &status);
+//! let report = engine.finish();
+//! assert_eq!((report.counts.frames, report.trader().counts.inferences), (100, 100));
+//! assert_eq!((report.trader().totals.trades, report.trader().open_positions), (80, 20));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod latency;
 pub mod observation;

@@ -1,4 +1,25 @@
 //! What the engine hands the writer thread of every live frame, for reports: a fixed-size record by one push.
+//!
+//! ```
+//! use papertrader::engine::observation::{ROW_EVERY, row_ring};
+//! use papertrader::market::book::Book;
+//! use papertrader::market::event::Event;
+//! use papertrader::market::units::{Scale, Side};
+//! use papertrader::strategy::features::{Feature, FeatureSet};
+//!
+//! let mut book = Book::default();
+//! book.begin_snapshot(Scale { price_decimals: 2, size_decimals: 2 });
+//! book.stage(&[Event::level(Side::Bid, 9_999, 300), Event::level(Side::Ask, 10_001, 100)]);
+//! book.end_snapshot().expect("two levels are not too many");
+//! let mut features = FeatureSet::new(&[Feature::Mid, Feature::SpreadTicks]);
+//! features.update(&book, 0).expect("the book has both sides");
+//!
+//! let (mut sender, mut rows) = row_ring(2);
+//! let mut waits = 0;
+//! (0..ROW_EVERY).for_each(|_| sender.evaluated(&features, &mut waits));
+//! assert_eq!(rows.slots(), 2);
+//! assert_eq!((rows.pop(), rows.pop()), (Ok(100.0), Ok(2.0)));
+//! ```
 
 use crate::market::book::Level;
 use crate::market::units::Scale;

@@ -1,4 +1,20 @@
 //! What the hot threads let others see while they run: a few words, written without waiting and read now and then.
+//!
+//! ```
+//! use papertrader::engine::status::Status;
+//! use papertrader::market::event::Fault;
+//!
+//! let status = Status::default();
+//! status.inferred(0.25);
+//! assert_eq!((status.read().logit, status.read().frames), (0.25, 0));
+//!
+//! status.engine_found(Fault::TooManyLevels);
+//! assert_eq!(status.take_engine_fault(), Some(Fault::TooManyLevels));
+//! assert_eq!(status.take_engine_fault(), None);
+//!
+//! status.stop();
+//! assert!(status.stopping());
+//! ```
 
 use super::trader::Trader;
 use crate::market::book::{Book, BookState};

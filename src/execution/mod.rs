@@ -1,5 +1,16 @@
 //! From a decision to money: what decides ([`rules`]), what fills ([`fill`]), what counts money ([`ledger`], [`fees`]), and
 //! the executions that put them together ([`original`]).
+//!
+//! ```
+//! use papertrader::execution::Execution;
+//! use papertrader::execution::original::Original;
+//! use papertrader::execution::rules::OriginalRules;
+//!
+//! let rules = OriginalRules { threshold_logit: 0.4, lag_updates: 20, buy_amount: 100.0 };
+//! let execution = Execution::Original(Original::new(rules));
+//! assert!(execution.wants(0.4) && !execution.wants(0.3));
+//! assert_eq!((execution.open_positions(), execution.totals().trades), (0, 0));
+//! ```
 
 pub mod fees;
 pub mod fill;

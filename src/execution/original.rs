@@ -2,6 +2,29 @@
 //!
 //! The volume that an amount of quote currency buys is a quotient of the two, so that positions are floats although the
 //! book is integers.
+//!
+//! ```
+//! use papertrader::execution::ledger::Moment;
+//! use papertrader::execution::original::Original;
+//! use papertrader::execution::rules::OriginalRules;
+//! use papertrader::market::book::Book;
+//! use papertrader::market::event::Event;
+//! use papertrader::market::units::{Scale, Side};
+//!
+//! let mut book = Book::default();
+//! book.begin_snapshot(Scale { price_decimals: 2, size_decimals: 2 });
+//! book.stage(&[Event::level(Side::Bid, 9_900, 500), Event::level(Side::Ask, 10_000, 500)]);
+//! book.end_snapshot().expect("two levels are not too many");
+//!
+//! let rules = OriginalRules { threshold_logit: 0.4, lag_updates: 20, buy_amount: 100.0 };
+//! let mut original = Original::new(rules);
+//! let at = |sequence| Moment { sequence, venue_sequence_num: sequence, ts_recv_ns: 0 };
+//! // 100.00 buys one unit at the ask, which brings 99.00 at the bid.
+//! original.buy(at(0), 0.7, &book);
+//! original.sell_due(at(19), &book, |_| unreachable!("nothing is due yet"));
+//! original.sell_due(at(20), &book, |trade| assert_eq!(trade.profit(), -1.0));
+//! assert_eq!((original.totals().trades, original.totals().winners), (1, 0));
+//! ```
 
 use super::fill::{in_units, mid, sell, spend};
 use super::ledger::{Moment, Position, Totals, Trade};

@@ -6,6 +6,28 @@
 //!
 //! A frame that is waited for is brought into the caches first, where the read that receives it from a socket leaves it. One that
 //! is late already comes from memory.
+//!
+//! ```
+//! use papertrader::engine::status::Status;
+//! use papertrader::feed::intake::ScaleRule;
+//! use papertrader::profile::{Feeder, Frames};
+//! use papertrader::research::source::Nobody;
+//! use papertrader::run::session::Feed;
+//! use std::sync::Arc;
+//! use std::time::Duration;
+//!
+//! # mod synthetic { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/synthetic.rs")); }
+//! // A snapshot and 99 updates of the synthetic market.
+//! let folder = tempfile::tempdir()?;
+//! let capture = synthetic::capture(folder.path(), 100)?;
+//! let frames = Arc::new(Frames::read(&capture, "BTC-USD")?);
+//! assert_eq!(frames.len(), 100);
+//!
+//! let feeder = Feeder { frames, rule: ScaleRule::default(), rate: 1_000, duration: Duration::from_millis(50) };
+//! let presented = feeder.run(&mut Nobody, &Status::default());
+//! assert_eq!(presented.due, 50);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod feeder;
 mod frames;

@@ -1,4 +1,18 @@
 //! Everything that a report of a run is made from: its trade log, and what lies beside it.
+//!
+//! ```
+//! use papertrader::report::material::Material;
+//!
+//! let folder = tempfile::tempdir()?;
+//! let csv = folder.path().join("run.csv");
+//! let rows = "buy_sequence_number,sell_sequence_number,buy_amount,sell_amount,volume,profit\n0,20,100,101,1,1\n";
+//! std::fs::write(&csv, rows)?;
+//! let material = Material::read(&csv)?;
+//! assert_eq!((material.table.len(), material.numbers.gross_bps), (1, Some(100.0)));
+//! // Neither RUN.json nor RUN.hlog lies beside it.
+//! assert!(material.run.is_none() && material.latency.is_none() && !material.remarks.is_empty());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use super::run_file::RunFile;
 use super::trades::{TradeNumbers, TradeTable, TradesError};

@@ -1,4 +1,33 @@
 //! After a run: its `RUN.json`, its page, and what the terminal shows of them.
+//!
+//! ```
+//! use papertrader::report::publish::publish;
+//! use papertrader::report::terminal::Run;
+//! use papertrader::run::settings::TradingSettings;
+//! use papertrader::run::writer::ReportFiles;
+//! use std::time::Duration;
+//!
+//! # mod synthetic { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/synthetic.rs")); }
+//! // A session over 500 frames of the synthetic market.
+//! let folder = tempfile::tempdir()?;
+//! let (session, mut files, report) = synthetic::session(&synthetic::capture(folder.path(), 500)?)?;
+//! files.report = Some(ReportFiles::beside(&files.csv));
+//! let run = Run {
+//!     title: "replay of market.txt".into(),
+//!     product: "BTC-USD",
+//!     alias: None,
+//!     other_products: &[],
+//!     settings: &TradingSettings { session, threshold: 0.6, fee_bps: 1.0 },
+//!     files: &files,
+//!     source: Vec::new(),
+//!     elapsed: Duration::from_secs(1),
+//!     stopped: false,
+//! };
+//! let material = publish(&run, &report, &report.feed.counts, &[], None)?.expect("it was asked for");
+//! assert_eq!(material.numbers.trades, report.engine.totals.trades);
+//! assert!(folder.path().join("run.html").exists() && folder.path().join("run.json").exists());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use super::html::page;
 use super::material::Material;

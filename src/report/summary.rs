@@ -1,4 +1,17 @@
 //! A report for people without a browser: a few lines with sparklines.
+//!
+//! ```
+//! use papertrader::report::material::Material;
+//! use papertrader::report::summary::Summary;
+//!
+//! let folder = tempfile::tempdir()?;
+//! let csv = folder.path().join("run.csv");
+//! let rows = "buy_sequence_number,sell_sequence_number,buy_amount,sell_amount,volume,profit\n0,20,100,101,1,1\n";
+//! std::fs::write(&csv, rows)?;
+//! let material = Material::read(&csv)?;
+//! assert!(Summary(&material).to_string().lines().all(|line| line.starts_with("  ")));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use super::html::{Shown, fee_sentence, finding};
 use super::material::Material;

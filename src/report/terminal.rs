@@ -1,4 +1,13 @@
 //! The report on standard output.
+//!
+//! ```
+//! use papertrader::engine::latency::StageTable;
+//! use papertrader::report::terminal::{Grouped, StageLines};
+//!
+//! assert_eq!(Grouped(1_234_567).to_string(), "1,234,567");
+//! let text = StageLines(&StageTable::default()).to_string();
+//! assert!(text.lines().last().is_some_and(|line| line.starts_with("  received → decided")));
+//! ```
 
 use crate::base::cores::Pins;
 use crate::base::one_line::OneLine;

@@ -1,4 +1,19 @@
 //! `RUN.hlog` read back: the whole way's latency over time and, where nothing else tells them, every stage's figures.
+//!
+//! ```
+//! use papertrader::run::latency_log::LatencyLog;
+//!
+//! # mod synthetic { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/synthetic.rs")); }
+//! // A session over 100 frames of the synthetic market.
+//! let folder = tempfile::tempdir()?;
+//! let capture = synthetic::capture(folder.path(), 100)?;
+//! let (_, files, report) = synthetic::session(&capture)?;
+//!
+//! let log = LatencyLog::read(&files.hlog, false)?.expect("the session wrote it");
+//! let evaluated: u64 = log.intervals.iter().map(|interval| interval.count).sum();
+//! assert_eq!(evaluated, report.engine.trader().counts.inferences);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use crate::engine::latency::{RANGE_NS_MAX, Stage, StageTimes};
 use crate::run::stage_facts::StageFacts;

@@ -1,4 +1,39 @@
 //! Puts the threads together: a feed, an engine, a writer, and the caller, who watches.
+//!
+//! A feed is anything that publishes frames. A capture, on one thread:
+//!
+//! ```
+//! use papertrader::base::clock::Speed;
+//! use papertrader::base::cores::Pins;
+//! use papertrader::capture::replay::Replay;
+//! use papertrader::execution::rules::OriginalRules;
+//! use papertrader::feed::intake::ScaleRule;
+//! use papertrader::handoff::Wait;
+//! use papertrader::run::session::{self, SessionSettings};
+//! use papertrader::run::files::RunFiles;
+//! use papertrader::strategy::model::Model;
+//! use std::sync::Arc;
+//!
+//! # mod synthetic { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/synthetic.rs")); }
+//! let folder = tempfile::tempdir()?;
+//! let capture = synthetic::capture(folder.path(), 100)?;
+//!
+//! let text = r#"{"features": ["imbalance_1"], "intercept": 0.0, "coefficients": [2.0]}"#;
+//! let settings = SessionSettings {
+//!     model: Model::parse("imbalance.json".as_ref(), text)?,
+//!     rules: OriginalRules { threshold_logit: f64::NEG_INFINITY, lag_updates: 20, buy_amount: 100.0 },
+//!     pins: Pins::Anywhere,
+//!     fused: true,
+//!     wait: Wait::Block,
+//!     observe: false,
+//! };
+//! let files = RunFiles::create(folder.path(), "BTC-USD", Some("run"))?;
+//! let replay = Replay::open(&capture, None, ScaleRule::default(), Speed::Max)?;
+//! let report = session::run(&settings, &files, &Arc::default(), replay, |_| {})?;
+//! assert_eq!(report.feed.counts.frames, 100);
+//! assert_eq!((report.engine.totals.trades, report.written?.trades), (80, 80));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use crate::base::clock::Clock;
 use crate::base::cores::{self, CoresError, Pins};

@@ -1,4 +1,27 @@
 //! What a trading session is told, whatever its feed.
+//!
+//! ```
+//! use papertrader::base::cores::Pins;
+//! use papertrader::execution::rules::OriginalRules;
+//! use papertrader::handoff::Wait;
+//! use papertrader::run::session::SessionSettings;
+//! use papertrader::run::settings::TradingSettings;
+//! use papertrader::strategy::model::Model;
+//!
+//! let text = r#"{"features": ["imbalance_1"], "intercept": 0.0, "coefficients": [2.0], "horizon_updates": 50}"#;
+//! let session = SessionSettings {
+//!     model: Model::parse("imbalance.json".as_ref(), text)?,
+//!     rules: OriginalRules { threshold_logit: 0.4, lag_updates: 20, buy_amount: 100.0 },
+//!     pins: Pins::Anywhere,
+//!     fused: false,
+//!     wait: Wait::Block,
+//!     observe: false,
+//! };
+//! assert_eq!(session.horizon_updates(), 50);
+//! let settings = TradingSettings { session, threshold: 0.6, fee_bps: 1.0 };
+//! assert!(settings.for_a_socket().session.fused);
+//! # Ok::<(), papertrader::strategy::model::ModelError>(())
+//! ```
 
 use crate::base::cores::Pins;
 use crate::handoff::Wait;

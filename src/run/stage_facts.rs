@@ -1,4 +1,19 @@
 //! What a run keeps of a stage's latency.
+//!
+//! ```
+//! use papertrader::engine::latency::{Stage, StageTimes};
+//! use papertrader::run::stage_facts::StageFacts;
+//!
+//! let mut times = StageTimes::default();
+//! for time_ns in [900, 1_000, 1_100] {
+//!     times.histogram.record(time_ns)?;
+//!     times.max_ns = times.max_ns.max(time_ns);
+//! }
+//! let facts = StageFacts::of(Stage::Book, &times);
+//! assert_eq!((facts.stage.as_str(), facts.count), ("book", 3));
+//! assert_eq!((facts.min_ns, facts.p50_ns, facts.max_ns), (900, 1_000, 1_100));
+//! # Ok::<(), hdrhistogram::RecordError>(())
+//! ```
 
 use crate::engine::latency::{Stage, StageTimes};
 use serde::{Deserialize, Serialize};

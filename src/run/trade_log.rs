@@ -1,4 +1,30 @@
 //! The trade log: one CSV row per closed trade, the original program's columns first.
+//!
+//! ```
+//! use papertrader::execution::ledger::{Moment, Position, Trade};
+//! use papertrader::run::trade_log::TradeLog;
+//!
+//! let moment = |sequence| Moment { sequence, venue_sequence_num: sequence, ts_recv_ns: 0 };
+//! let position = Position {
+//!     bought: moment(0),
+//!     sell_sequence: 20,
+//!     buy_amount: 100.0,
+//!     volume: 1.0,
+//!     logit: 0.0,
+//!     buy_mid: 99.5,
+//! };
+//! let trade = Trade { position, sold: moment(20), sell_amount: 99.0, unsold_volume: 0.0, sell_mid: 99.5 };
+//!
+//! let mut bytes = Vec::new();
+//! let mut log = TradeLog::new(&mut bytes)?;
+//! log.write(&trade)?;
+//! log.flush()?;
+//! drop(log);
+//! let text = String::from_utf8(bytes).expect("numbers are UTF-8");
+//! assert!(text.starts_with("buy_sequence_number,sell_sequence_number,buy_amount,sell_amount,volume,profit,"));
+//! assert!(text.contains("\n0,20,100.0,99.0,1.0,-1.0,"));
+//! # Ok::<(), std::io::Error>(())
+//! ```
 
 use crate::execution::ledger::Trade;
 use crate::statistics::logistic::probability;

@@ -1,4 +1,29 @@
 //! The writer thread: takes trades, evaluations and latency tables from the engine's rings and puts them on disk.
+//!
+//! ```
+//! use papertrader::base::clock::Clock;
+//! use papertrader::engine::latency::recorder;
+//! use papertrader::run::writer::{Inputs, RunFiles, prepare};
+//! use rtrb::RingBuffer;
+//! use std::sync::Arc;
+//! use std::time::Duration;
+//!
+//! let folder = tempfile::tempdir()?;
+//! let files = RunFiles::create(folder.path(), "BTC-USD", Some("run"))?;
+//! let clock = Clock::new();
+//! let (recorder, tables) = recorder(clock.clone(), Duration::from_secs(1));
+//! let (trades, trades_out) = RingBuffer::new(16);
+//! let inputs = Inputs { trades: trades_out, observations: None, rows: None, collector: None, tables };
+//! let write = prepare(&files, inputs, clock, Arc::default())?;
+//!
+//! // The engine ends without a trade.
+//! recorder.finish();
+//! drop(trades);
+//! let written = write()?;
+//! assert_eq!(written.trades, 0);
+//! assert_eq!(std::fs::read_to_string(&files.csv)?.lines().count(), 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use crate::base::clock::{Clock, wall_ns};
 use crate::engine::latency::{Stage, StageTable, Tables};

@@ -1,4 +1,14 @@
 //! Axes: a range, labelled places on it, and what is measured in which unit.
+//!
+//! ```
+//! use papertrader::report::chart::Axis;
+//! use papertrader::report::chart::axis::fixed;
+//!
+//! let axis = Axis::exact("share", (0.0, 1.0), 5);
+//! let labels: Vec<&str> = axis.ticks.iter().map(|(_, label)| label.as_str()).collect();
+//! assert_eq!(labels, ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
+//! assert_eq!(fixed(-12_345.678, 2), "−12,345.68");
+//! ```
 
 /// An axis.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,4 +1,20 @@
 //! Charts as SVG: panels one below the other, described by what they show and drawn by plotters.
+//!
+//! ```
+//! use papertrader::report::chart::{Axis, Figure, Ink, Mark, Panel};
+//!
+//! let points = vec![(0.0, 1.0), (1.0, 3.0), (2.0, 2.0)];
+//! let panels = |_| {
+//!     vec![Panel {
+//!         x: Axis::whole("update", (0.0, 2.0), 3),
+//!         y: Axis::from_zero("profit", 3.0, 4),
+//!         weight: 1.0,
+//!         marks: vec![Mark::Line(points.clone(), Ink::Series(0), 1.5)],
+//!     }]
+//! };
+//! let figure = Figure::whole("profit", "Profit", 240, panels).caption("After each update.");
+//! assert!(figure.drawings("profit").contains("<svg"));
+//! ```
 
 pub mod axis;
 mod draw;

@@ -1,4 +1,19 @@
 //! Several runs in one picture, a colour each.
+//!
+//! ```
+//! use papertrader::report::figures::compare::figures;
+//! use papertrader::report::material::Material;
+//!
+//! let folder = tempfile::tempdir()?;
+//! let runs = ["a.csv", "b.csv"].map(|name| folder.path().join(name));
+//! let rows = "buy_sequence_number,sell_sequence_number,buy_amount,sell_amount,volume,profit\n0,20,100,101,1,1\n";
+//! for run in &runs {
+//!     std::fs::write(run, rows)?;
+//! }
+//! let runs = [Material::read(&runs[0])?, Material::read(&runs[1])?];
+//! assert!(!figures(&runs).is_empty());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use super::latency::places_of;
 use crate::report::chart::axis::extent;

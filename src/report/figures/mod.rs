@@ -1,4 +1,19 @@
 //! The figures of a run's report, and the one that reports of research share with it.
+//!
+//! ```
+//! use papertrader::report::chart::Slot;
+//! use papertrader::report::figures::{Chapter, figures};
+//! use papertrader::report::material::Material;
+//!
+//! let folder = tempfile::tempdir()?;
+//! let csv = folder.path().join("run.csv");
+//! let rows = "buy_sequence_number,sell_sequence_number,buy_amount,sell_amount,volume,profit\n0,20,100,101,1,1\n";
+//! std::fs::write(&csv, rows)?;
+//! let latency = figures(&Material::read(&csv)?, Chapter::Latency);
+//! // Without RUN.json and RUN.hlog there is nothing to draw, and the page says so.
+//! assert!(latency.iter().all(|slot| matches!(slot, Slot::Missing(..))));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod book;
 mod calibration;

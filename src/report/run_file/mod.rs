@@ -1,4 +1,15 @@
 //! `RUN.json`: what a run was told, what it counted, what its frames and trades said. `simulations/README.md` documents it.
+//!
+//! ```
+//! use papertrader::report::run_file::{RunFile, RunFileError};
+//!
+//! let folder = tempfile::tempdir()?;
+//! let path = folder.path().join("run.json");
+//! assert!(RunFile::read(&path)?.is_none());
+//! std::fs::write(&path, "{}")?;
+//! assert!(matches!(RunFile::read(&path), Err(RunFileError::Other { .. })));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod compose;
 mod json;

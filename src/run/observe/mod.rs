@@ -1,4 +1,30 @@
 //! What a run's live frames say, gathered on the writer thread while the run goes on: constant work per frame, bounded memory.
+//!
+//! ```
+//! use papertrader::engine::observation::{Evaluation, Observation};
+//! use papertrader::market::book::Level;
+//! use papertrader::market::event::UNSTAMPED;
+//! use papertrader::market::units::Scale;
+//! use papertrader::run::observe::Collector;
+//! use papertrader::strategy::features::Feature;
+//!
+//! let mut collector = Collector::new(&[Feature::Imbalance(1)], 0.4, 1);
+//! for sequence in 0..10 {
+//!     collector.frame(&Observation {
+//!         sequence,
+//!         venue_sequence_num: sequence,
+//!         ts_recv_ns: sequence as i64 * 1_000_000,
+//!         stretch: 1,
+//!         bid: Level { price_ticks: 9_999 + sequence, size_lots: 300 },
+//!         ask: Level { price_ticks: 10_001 + sequence, size_lots: 100 },
+//!         scale: Scale { price_decimals: 2, size_decimals: 2 },
+//!         evaluation: Some(Evaluation { logit: 1.0, decided: UNSTAMPED }),
+//!     });
+//!     collector.row([0.5].into_iter());
+//! }
+//! let observed = collector.finish();
+//! assert_eq!((observed.live_frames, observed.one_sided_frames), (10, 0));
+//! ```
 
 mod calibration;
 mod horizon;
