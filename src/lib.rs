@@ -1,4 +1,4 @@
-//! Paper trading for machine-learning models of market microstructure: an exact order book, a model, a simulator.
+//! Paper trading for machine-learning models of market microstructure: an exact order book, a model, an execution.
 //!
 //! A market goes through the whole path here. It is the synthetic one, written to a capture and replayed:
 //!
@@ -30,12 +30,12 @@
 //! let model = Model::parse("imbalance.json".as_ref(), text)?;
 //! let rules = OriginalRules { threshold_logit: 0.4, lag_updates: 20, buy_amount: 100.0 };
 //! let (pins, wait) = (Pins::Anywhere, Wait::Block);
-//! let settings = SessionSettings { model, simulator, pins, fused: false, wait, observe: false };
+//! let settings = SessionSettings { model, rules, pins, fused: false, wait, observe: false };
 //! let files = RunFiles::create(folder.path(), &config.product, None)?;
 //! let replay = Replay::open(&path, None, ScaleRule::default(), Speed::Max)?;
 //! let report = session::run(&settings, &files, &Default::default(), replay, |_| {})?;
 //! assert_eq!(report.engine.counts.frames, 1_000);
-//! assert!(report.engine.totals.trades > 0 && files.csv.exists());
+//! assert!(report.engine.trader().totals.trades > 0 && files.csv.exists());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -53,9 +53,9 @@
 //! | [`capture`] | recording to files and replay from them |
 //! | [`feed`] | from the socket to parsed frames |
 //! | [`run`] | the threads of a session and the files that it writes |
-//! | [`engine`] | book, features, model and simulator, frame by frame |
+//! | [`engine`] | a book and its traders, frame by frame |
 //! | [`strategy`] | features and models |
-//! | [`execution`] | simulated orders |
+//! | [`execution`] | from a decision to money: rules, fills, ledger, fees |
 //! | [`handoff`] | the ring between feed thread and engine thread |
 //! | [`market`] | units, frames, the order book |
 //! | [`statistics`] | labels, metrics, bootstrap intervals |

@@ -275,3 +275,48 @@ fn an_import_of_a_room_above_is_a_complaint_that_says_what_to_do() {
     );
     assert!(complaint("engine", "kitchen").unwrap().starts_with("'kitchen' is not a room: "));
 }
+
+/// The files of the public modules, found by the `pub mod` lines from `lib.rs` down.
+fn public_modules() -> Vec<PathBuf> {
+    let mut found = vec![source().join("lib.rs")];
+    let mut at = 0;
+    while let Some(path) = found.get(at).cloned() {
+        let folder = match path.file_stem().unwrap().to_str().unwrap() {
+            "lib" | "mod" => path.parent().unwrap().to_path_buf(),
+            _ => path.with_extension(""),
+        };
+        let text = fs::read_to_string(&path).unwrap();
+        // Without the modules that only tests and fuzzers see. Indented ones belong to a module that stands in this file.
+        let lines = text.lines().zip(text.lines().skip(1)).filter(|(before, _)| !before.contains("fuzzing"));
+        for name in lines.filter_map(|(_, line)| line.strip_prefix("pub mod ")?.strip_suffix(';')) {
+            let file = folder.join(name).with_extension("rs");
+            found.push(if file.is_file() { file } else { folder.join(name).join("mod.rs") });
+        }
+        at += 1;
+    }
+    found
+}
+
+/// Whether documentation holds code that is compiled: a fence that opens without a language or with an attribute of rustdoc.
+fn has_example(docs: &str) -> bool {
+    let mut fences = docs.lines().filter_map(|line| line.trim().strip_prefix("```"));
+    std::iter::from_fn(|| fences.next().inspect(|_| drop(fences.next())))
+        .any(|opening| ["", "rust", "no_run", "should_panic", "compile_fail"].contains(&opening.trim()))
+}
+
+#[test]
+fn every_public_module_opens_with_an_example() {
+    let mut lacking = Vec::new();
+    for path in public_modules() {
+        let text = fs::read_to_string(&path).unwrap();
+        let docs: Vec<&str> = text.lines().map_while(|line| line.strip_prefix("//!")).collect();
+        if !has_example(&docs.join("\n")) {
+            lacking.push(format!("src/{}", path.strip_prefix(source()).unwrap().display()));
+        }
+    }
+    assert!(
+        lacking.is_empty(),
+        "add a short example that runs (``` in the //! docs at the top), or make the module private:\n{}",
+        lacking.join("\n")
+    );
+}
