@@ -3,9 +3,9 @@
 use crate::common::{fail, stderr};
 use crate::support::*;
 use crate::venue::Venue;
-use aws_lc_rs::encoding::{AsBigEndian, AsDer};
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair};
 use data_encoding::BASE64;
+use ring::rand::SystemRandom;
+use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair};
 use std::collections::HashSet;
 use std::process::Command;
 
@@ -13,16 +13,19 @@ const KEY_NAME: &str = "organizations/0000/apiKeys/1111";
 
 /// A key as the venue's users have it, `\n` for line breaks, and the words of it that must not show.
 fn es256() -> (String, Vec<String>) {
-    let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expect("a key");
-    let text = BASE64.encode(pair.private_key().as_der().expect("an encoding").as_ref());
+    let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new()).expect("a key");
+    // A PKCS#8 document ends with the SEC1 one.
+    const SEC1_AT: usize = 29;
+    let text = BASE64.encode(&pkcs8.as_ref()[SEC1_AT..]);
     let lines: Vec<String> =
         text.as_bytes().chunks(64).map(|line| String::from_utf8_lossy(line).into_owned()).collect();
     (format!("-----BEGIN EC PRIVATE KEY-----\\n{}\\n-----END EC PRIVATE KEY-----\\n", lines.join("\\n")), lines)
 }
 
 fn ed25519() -> (String, Vec<String>) {
-    let seed = Ed25519KeyPair::generate().expect("a key").seed().expect("a seed").as_be_bytes().expect("bytes");
-    let text = BASE64.encode(seed.as_ref());
+    let pkcs8 = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).expect("a key");
+    const SEED: std::ops::Range<usize> = 16..48;
+    let text = BASE64.encode(&pkcs8.as_ref()[SEED]);
     (text.clone(), vec![text])
 }
 

@@ -92,7 +92,7 @@ impl Authority {
         adjust(&mut params);
         let certificate: CertificateDer<'static> = params.signed_by(&key, &self.issuer).expect("a certificate").into();
         let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a private key");
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .expect("protocol versions")

@@ -18,9 +18,10 @@
 
 use std::fmt;
 
-use aws_lc_rs::rand::{SecureRandom, SystemRandom};
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair};
 use data_encoding::{BASE64, BASE64URL_NOPAD, HEXLOWER};
+use ed25519_dalek::pkcs8::DecodePrivateKey;
+use p256::ecdsa::signature::Signer as _;
+use rustls::crypto::ring;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
 use serde::Serialize;
@@ -66,9 +67,10 @@ pub struct Credentials {
     signer: Signer,
 }
 
+/// Both wipe the key when dropped.
 enum Signer {
-    Es256(EcdsaKeyPair),
-    Ed25519(Ed25519KeyPair),
+    Es256(p256::ecdsa::SigningKey),
+    Ed25519(ed25519_dalek::SigningKey),
 }
 
 impl Signer {
@@ -155,9 +157,8 @@ impl Credentials {
     /// # Errors
     /// [`AuthError::Sign`].
     pub fn token(&self, now_unix_s: u64) -> Result<String, AuthError> {
-        let random = SystemRandom::new();
         let mut nonce = [0; 16];
-        random.fill(&mut nonce).map_err(|_| AuthError::Sign)?;
+        ring::default_provider().secure_random.fill(&mut nonce).map_err(|_| AuthError::Sign)?;
 
         let nonce = HEXLOWER.encode(&nonce);
         let header = Header { alg: self.signer.algorithm(), kid: &self.name, nonce: &nonce, typ: "JWT" };
@@ -165,11 +166,14 @@ impl Credentials {
         let claims = Claims { sub: &self.name, iss: "cdp", nbf: now_unix_s, exp };
         let mut token = format!("{}.{}", base64url_json(&header), base64url_json(&claims));
         let signature = match &self.signer {
-            Signer::Es256(key) => key.sign(&random, token.as_bytes()).map_err(|_| AuthError::Sign)?,
-            Signer::Ed25519(key) => key.sign(token.as_bytes()),
+            Signer::Es256(key) => {
+                let signature: p256::ecdsa::Signature = key.try_sign(token.as_bytes()).map_err(|_| AuthError::Sign)?;
+                <[u8; 64]>::from(signature.to_bytes())
+            }
+            Signer::Ed25519(key) => key.try_sign(token.as_bytes()).map_err(|_| AuthError::Sign)?.to_bytes(),
         };
         token.push('.');
-        BASE64URL_NOPAD.encode_append(signature.as_ref(), &mut token);
+        BASE64URL_NOPAD.encode_append(&signature, &mut token);
         Ok(token)
     }
 }
@@ -182,38 +186,43 @@ fn signer_from_pem(text: &str) -> Result<Signer, AuthError> {
     // The library's error is dropped: it can quote a line of the input.
     let mut der = PrivateKeyDer::from_pem_slice(text.as_bytes()).map_err(|_| AuthError::KeyFormat)?;
     let signer = match &der {
-        PrivateKeyDer::Sec1(sec1) => es256_signer(sec1.secret_sec1_der()),
-        PrivateKeyDer::Pkcs8(pkcs8) => es256_signer(pkcs8.secret_pkcs8_der())
-            .or_else(|| Ed25519KeyPair::from_pkcs8(pkcs8.secret_pkcs8_der()).ok().map(Signer::Ed25519)),
+        PrivateKeyDer::Sec1(sec1) => p256::SecretKey::from_sec1_der(sec1.secret_sec1_der()).ok().map(es256_signer),
+        PrivateKeyDer::Pkcs8(pkcs8) => {
+            let der = pkcs8.secret_pkcs8_der();
+            let p256 = p256::SecretKey::from_pkcs8_der(der).ok().map(es256_signer);
+            p256.or_else(|| ed25519_dalek::SigningKey::from_pkcs8_der(der).ok().map(Signer::Ed25519))
+        }
         _ => None,
     };
     der.zeroize();
     signer.ok_or(AuthError::KeyUnsupported)
 }
 
-/// Reads SEC1 and PKCS#8 alike.
-fn es256_signer(der: &[u8]) -> Option<Signer> {
-    EcdsaKeyPair::from_private_key_der(&ECDSA_P256_SHA256_FIXED_SIGNING, der).ok().map(Signer::Es256)
+fn es256_signer(key: p256::SecretKey) -> Signer {
+    Signer::Es256(key.into())
 }
 
 fn signer_from_base64(text: &str) -> Result<Signer, AuthError> {
     const SEED_BYTES: usize = 32;
     let bytes = Zeroizing::new(BASE64.decode(text.as_bytes()).map_err(|_| AuthError::KeyFormat)?);
-    let pair = match bytes.split_at_checked(SEED_BYTES) {
-        Some((seed, [])) => Ed25519KeyPair::from_seed_unchecked(seed),
-        Some((seed, public)) if public.len() == SEED_BYTES => Ed25519KeyPair::from_seed_and_public_key(seed, public),
-        _ => return Err(AuthError::KeyFormat),
-    };
-    pair.map(Signer::Ed25519).map_err(|_| AuthError::KeyUnsupported)
+    let (seed, public) = bytes.split_first_chunk::<SEED_BYTES>().ok_or(AuthError::KeyFormat)?;
+    let key = ed25519_dalek::SigningKey::from_bytes(seed);
+    match public.len() {
+        0 => Ok(Signer::Ed25519(key)),
+        SEED_BYTES if public == key.verifying_key().as_bytes() => Ok(Signer::Ed25519(key)),
+        SEED_BYTES => Err(AuthError::KeyUnsupported),
+        _ => Err(AuthError::KeyFormat),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use aws_lc_rs::encoding::{AsBigEndian, AsDer};
-    use aws_lc_rs::signature::{
-        ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED_SIGNING, ED25519, KeyPair, UnparsedPublicKey,
-        VerificationAlgorithm,
+    // Another implementation checks what this one signs.
+    use ::ring::rand::SystemRandom;
+    use ::ring::signature::{
+        ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, ED25519,
+        EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair, UnparsedPublicKey, VerificationAlgorithm,
     };
     use serde_json::{Value, json};
 
@@ -226,12 +235,43 @@ mod tests {
         format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
     }
 
-    fn p256() -> EcdsaKeyPair {
-        EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expect("a key")
+    /// A DER element of less than 128 bytes.
+    fn element(tag: u8, content: &[&[u8]]) -> Vec<u8> {
+        let content = content.concat();
+        let length = u8::try_from(content.len()).ok().filter(|length| *length < 128).expect("the short form");
+        [&[tag, length], content.as_slice()].concat()
     }
 
-    fn sec1(pair: &EcdsaKeyPair) -> String {
-        pem("EC PRIVATE KEY", pair.private_key().as_der().expect("an encoding").as_ref())
+    const EC_PUBLIC_KEY: &[u8] = b"\x06\x07\x2a\x86\x48\xce\x3d\x02\x01";
+    const P256: &[u8] = b"\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07";
+
+    fn pkcs8(algorithm: &'static EcdsaSigningAlgorithm) -> Vec<u8> {
+        EcdsaKeyPair::generate_pkcs8(algorithm, &SystemRandom::new()).expect("a key").as_ref().to_vec()
+    }
+
+    /// A P-256 key: private and public.
+    fn p256() -> ([u8; 32], [u8; 65]) {
+        let document = pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING);
+        (document[36..68].try_into().expect("32 bytes"), document[73..].try_into().expect("65 bytes"))
+    }
+
+    /// RFC 5915, with the optional parts or without.
+    fn sec1_der(private: &[u8], parameters: bool, public: Option<&[u8]>) -> Vec<u8> {
+        let parameters = if parameters { element(0xa0, &[P256]) } else { Vec::new() };
+        let public = public.map_or(Vec::new(), |public| element(0xa1, &[&element(3, &[&[0], public])]));
+        element(0x30, &[b"\x02\x01\x01", &element(4, &[private]), &parameters, &public])
+    }
+
+    /// As OpenSSL and the venue write it.
+    fn sec1((private, public): &([u8; 32], [u8; 65])) -> String {
+        pem("EC PRIVATE KEY", &sec1_der(private, true, Some(public)))
+    }
+
+    fn ed25519() -> ([u8; 32], [u8; 32]) {
+        let document = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).expect("a key");
+        let seed: [u8; 32] = document.as_ref()[16..48].try_into().expect("32 bytes");
+        let pair = Ed25519KeyPair::from_seed_unchecked(&seed).expect("a key");
+        (seed, pair.public_key().as_ref().try_into().expect("32 bytes"))
     }
 
     fn part(token: &str, index: usize) -> Vec<u8> {
@@ -251,13 +291,25 @@ mod tests {
 
     #[test]
     fn p256_keys_sign_es256_in_both_encodings_and_with_escaped_line_breaks() {
-        let pair = p256();
-        let pkcs8 = pem("PRIVATE KEY", pair.to_pkcs8v1().expect("an encoding").as_ref());
-        let with_parameters = format!("{}{}", pem("EC PARAMETERS", b"\x06\x08*\x86H\xce=\x03\x01\x07"), sec1(&pair));
-        for text in [sec1(&pair), sec1(&pair).replace('\n', "\\n"), pkcs8, with_parameters] {
+        let key @ (private, public) = &p256();
+        let mut texts = vec![sec1(key), sec1(key).replace('\n', "\\n")];
+        texts.push(format!("{}{}", pem("EC PARAMETERS", P256), sec1(key)));
+        for parameters in [false, true] {
+            for public in [None, Some(public.as_slice())] {
+                let der = sec1_der(private, parameters, public);
+                texts.push(pem("EC PRIVATE KEY", &der));
+                let algorithm = element(0x30, &[EC_PUBLIC_KEY, P256]);
+                // PKCS#8 (RFC 5958) of more than 127 bytes: a length of the long form.
+                let content = [b"\x02\x01\x00", algorithm.as_slice(), &element(4, &[&der])].concat();
+                let length = u8::try_from(content.len()).expect("less than 256 bytes");
+                let head: &[u8] = if length < 128 { &[0x30, length] } else { &[0x30, 0x81, length] };
+                texts.push(pem("PRIVATE KEY", &[head, &content].concat()));
+            }
+        }
+        for text in texts {
             let token = Credentials::new(NAME, &text).expect("a key").token(1_700_000_000).expect("a token");
             assert!(token.starts_with(&Credentials::new(NAME, &text).expect("a key").token_start()));
-            let (header, claims) = verified(&token, &ECDSA_P256_SHA256_FIXED, pair.public_key().as_ref());
+            let (header, claims) = verified(&token, &ECDSA_P256_SHA256_FIXED, public);
             assert_eq!(header["alg"], "ES256");
             assert_eq!(header["kid"], NAME);
             assert_eq!(header["typ"], "JWT");
@@ -268,15 +320,18 @@ mod tests {
 
     #[test]
     fn ed25519_keys_sign_in_every_form() {
-        let pair = Ed25519KeyPair::generate().expect("a key");
-        let seed = pair.seed().expect("a seed").as_be_bytes().expect("its bytes");
-        let both = [seed.as_ref(), pair.public_key().as_ref()].concat();
-        let v1 = pem("PRIVATE KEY", pair.to_pkcs8v1().expect("an encoding").as_ref());
-        let v2 = pem("PRIVATE KEY", pair.to_pkcs8().expect("an encoding").as_ref());
-        for text in [BASE64.encode(seed.as_ref()), format!(" {}\n", BASE64.encode(&both)), v1, v2] {
+        let (seed, public) = ed25519();
+        let both = [seed, public].concat();
+        // RFC 8410, without the public key and with it.
+        let algorithm = b"\x30\x05\x06\x03\x2b\x65\x70";
+        let private = element(4, &[&element(4, &[&seed])]);
+        let v1 = element(0x30, &[b"\x02\x01\x00", algorithm, &private]);
+        let v2 = element(0x30, &[b"\x02\x01\x01", algorithm, &private, &element(0x81, &[&[0], &public])]);
+        let bare = [BASE64.encode(&seed), format!(" {}\n", BASE64.encode(&both))];
+        for text in bare.into_iter().chain([v1, v2].map(|der| pem("PRIVATE KEY", &der))) {
             let token = Credentials::new(NAME, &text).expect("a key").token(7).expect("a token");
             assert!(token.starts_with(&Credentials::new(NAME, &text).expect("a key").token_start()));
-            let (header, claims) = verified(&token, &ED25519, pair.public_key().as_ref());
+            let (header, claims) = verified(&token, &ED25519, &public);
             assert_eq!(header["alg"], "EdDSA");
             assert_eq!(claims, json!({"sub": NAME, "iss": "cdp", "nbf": 7, "exp": 127}));
         }
@@ -292,9 +347,12 @@ mod tests {
     #[test]
     fn unusable_keys_are_told_apart_and_never_quoted() {
         let key = sec1(&p256());
-        let p384 = EcdsaKeyPair::generate(&ECDSA_P384_SHA384_FIXED_SIGNING).expect("a key");
-        let seed = Ed25519KeyPair::generate().expect("a key").seed().expect("a seed").as_be_bytes().expect("bytes");
-        let mismatched = [seed.as_ref(), &[1; 32]].concat();
+        let p384 = pkcs8(&ECDSA_P384_SHA384_FIXED_SIGNING);
+        let (private, _) = p256();
+        let (_, other) = p256();
+        let mismatched = sec1_der(&private, true, Some(&other));
+        let (seed, _) = ed25519();
+        let mismatched_seed = [seed, [1; 32]].concat();
         let body = key.lines().nth(1).expect("a line of base64").to_owned();
         let cases = [
             (body.clone(), AuthError::KeyFormat),
@@ -303,9 +361,12 @@ mod tests {
             (key.replace("EC PRIVATE", "PUBLIC"), AuthError::KeyFormat),
             (key.replacen(&body, "", 1), AuthError::KeyUnsupported),
             (key.replace("EC PRIVATE", "RSA PRIVATE"), AuthError::KeyUnsupported),
-            (pem("PRIVATE KEY", p384.to_pkcs8v1().expect("an encoding").as_ref()), AuthError::KeyUnsupported),
+            (pem("PRIVATE KEY", &p384), AuthError::KeyUnsupported),
+            (pem("EC PRIVATE KEY", &mismatched), AuthError::KeyUnsupported),
+            (pem("EC PRIVATE KEY", &sec1_der(&[0; 32], true, None)), AuthError::KeyUnsupported),
+            (pem("EC PRIVATE KEY", &sec1_der(&[0xff; 32], true, None)), AuthError::KeyUnsupported),
             (BASE64.encode(&[9; 31]), AuthError::KeyFormat),
-            (BASE64.encode(&mismatched), AuthError::KeyUnsupported),
+            (BASE64.encode(&mismatched_seed), AuthError::KeyUnsupported),
         ];
         for (text, expected) in cases {
             let error = Credentials::new(NAME, &text).expect_err("no usable key");
