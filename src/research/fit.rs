@@ -27,13 +27,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use super::matrix;
 use super::passes::{self, Sum};
 use super::scaler::Scaler;
 use super::table::{RowKey, Table};
 use crate::statistics::labels::Ties;
-use faer::linalg::matmul::triangular::{self, BlockStructure};
-use faer::linalg::solvers::Solve;
-use faer::{Accum, Mat, MatMut, MatRef, Par, Side};
 use std::io;
 use std::ops::Range;
 
@@ -123,15 +121,17 @@ struct Derivatives<'a> {
     /// Π (1 + e^−|t|) over the rows of the chunk, at most 2 to the power of [`CHUNK_ROWS`]: one logarithm for all.
     softplus_product: f64,
     gradient: Vec<f64>,
-    /// The lower triangle, column by column.
+    /// The upper triangle, row by row, of `width` columns.
     hessian: Vec<f64>,
-    /// Scaled rows with a 1 behind each, row by row.
+    /// Scaled rows with a 1 and zeros behind each, row by row.
     chunk: Vec<f64>,
+    /// The length of a row of both: the point's, padded.
+    width: usize,
 }
 
 impl<'a> Derivatives<'a> {
     fn new(design: &'a Design<'a>, point: &'a [f64], inverse_scale: &'a [f64], with_hessian: bool) -> Self {
-        let count = point.len();
+        let width = matrix::padded(point.len());
         Self {
             design,
             point,
@@ -139,28 +139,17 @@ impl<'a> Derivatives<'a> {
             with_hessian,
             loss: 0.0,
             softplus_product: 1.0,
-            gradient: vec![0.0; count],
-            hessian: vec![0.0; count * count],
-            chunk: Vec::with_capacity(CHUNK_ROWS * count),
+            gradient: vec![0.0; point.len()],
+            hessian: vec![0.0; width * width],
+            chunk: Vec::with_capacity(CHUNK_ROWS * width),
+            width,
         }
     }
 
     /// Adds the chunk's rows, which are weighted by the square root of their curvature, to the Hessian, and empties it.
     fn multiply(&mut self) {
-        let count = self.point.len();
-        if self.with_hessian && !self.chunk.is_empty() {
-            let rows = MatRef::from_row_major_slice(&self.chunk, self.chunk.len() / count, count);
-            triangular::matmul(
-                MatMut::from_column_major_slice_mut(&mut self.hessian, count, count),
-                BlockStructure::TriangularLower,
-                Accum::Add,
-                rows.transpose(),
-                BlockStructure::Rectangular,
-                rows,
-                BlockStructure::Rectangular,
-                1.0,
-                Par::Seq,
-            );
+        if self.with_hessian {
+            matrix::add_products(&self.chunk, self.width, &mut self.hessian);
         }
         self.chunk.clear();
         self.loss += self.softplus_product.ln();
@@ -180,7 +169,7 @@ impl Sum for Derivatives<'_> {
             }
             debug_assert_eq!(weight.total(), 1.0, "a row that counts counts once");
             let at = self.chunk.len();
-            self.chunk.resize(at + weights.len(), 0.0);
+            self.chunk.resize(at + self.width, 0.0);
             let scaling = scaler.mean.iter().zip(self.inverse_scale);
             let places = self.chunk[at..].iter_mut().zip(scaling);
             if every_column {
@@ -192,8 +181,8 @@ impl Sum for Derivatives<'_> {
                     *place = (row[column] - mean) * inverse;
                 }
             }
-            self.chunk.push(1.0);
             let scaled = &mut self.chunk[at..];
+            scaled[weights.len()] = 1.0;
             let logit = intercept[0] + dot(weights, &scaled[..weights.len()]);
 
             // e^−|t| serves both logarithms and the probability without overflow.
@@ -209,7 +198,7 @@ impl Sum for Derivatives<'_> {
                 *gradient += residual * *value;
                 *value *= root;
             }
-            if self.chunk.len() == CHUNK_ROWS * self.point.len() {
+            if self.chunk.len() == CHUNK_ROWS * self.width {
                 self.multiply();
             }
         }
@@ -259,23 +248,22 @@ fn evaluate(design: &Design<'_>, c: f64, point: &[f64], inverse_scale: &[f64], w
     let sums = passes::sum(design.table, design.rows, design.threads, || {
         Derivatives::new(design, point, inverse_scale, with_hessian)
     })?;
-    let (weights, _) = point.split_at(point.len() - 1);
+    let count = point.len();
+    let (weights, _) = point.split_at(count - 1);
     let mut gradient: Vec<f64> = sums.gradient.iter().map(|component| c * component).collect();
-    let mut hessian: Vec<f64> = sums.hessian.iter().map(|component| c * component).collect();
+    let hessian = sums.hessian.chunks_exact(sums.width).take(count).flat_map(|row| &row[..count]);
+    let mut hessian: Vec<f64> = hessian.map(|component| c * component).collect();
     for (at, weight) in weights.iter().enumerate() {
         gradient[at] += weight;
-        hessian[at * point.len() + at] += 1.0;
+        hessian[at * count + at] += 1.0;
     }
     Ok(At { objective: c * sums.loss + dot(weights, weights) / 2.0, gradient, hessian })
 }
 
 /// −H⁻¹·g, or `None` where the Hessian is numerically not positive definite.
 fn newton_step(at: &At) -> Option<Vec<f64>> {
-    let count = at.gradient.len();
-    let hessian = MatRef::from_column_major_slice(&at.hessian, count, count);
-    let mut step = Mat::from_fn(count, 1, |row, _| -at.gradient[row]);
-    hessian.llt(Side::Lower).ok()?.solve_in_place(&mut step);
-    let step: Vec<f64> = (0..count).map(|row| step[(row, 0)]).collect();
+    let downhill: Vec<f64> = at.gradient.iter().map(|component| -component).collect();
+    let step = matrix::solve(&at.hessian, &downhill)?;
     step.iter().all(|component| component.is_finite()).then_some(step)
 }
 
@@ -416,14 +404,14 @@ impl Dependence {
         let products = passes::sum(design.table, design.rows, design.threads, || {
             Derivatives::new(design, &origin, &inverse_scale, true)
         })?;
-        let at = |row: usize, column: usize| products.hessian[row.min(column) * (count + 1) + row.max(column)];
+        let at = |row: usize, column: usize| products.hessian[row.min(column) * products.width + row.max(column)];
         let correlation =
             |row: usize, column: usize| match (design.scaler.constant[row], design.scaler.constant[column]) {
                 (false, false) => at(row, column) / (at(row, row) * at(column, column)).sqrt(),
                 _ => f64::from(u8::from(row == column)),
             };
-        let matrix = Mat::from_fn(count, count, correlation);
-        let eigenvalues = matrix.self_adjoint_eigenvalues(Side::Lower).map_err(|_| FitError::NotFinite)?;
+        let correlations: Vec<f64> = (0..count * count).map(|at| correlation(at / count, at % count)).collect();
+        let eigenvalues = matrix::eigenvalues(&correlations, count).ok_or(FitError::NotFinite)?;
         let mut pairs: Vec<(usize, usize, f64)> = (0..count)
             .flat_map(|a| (a + 1..count).map(move |b| (a, b)))
             .map(|(a, b)| (a, b, correlation(a, b)))

@@ -38,6 +38,7 @@ pub mod evaluation;
 pub mod export;
 pub mod feature_list;
 pub mod fit;
+mod matrix;
 pub mod passes;
 pub mod report;
 pub mod scaler;

@@ -27,7 +27,7 @@
 
 mod catalogue;
 mod history;
-mod lanes;
+pub(crate) mod lanes;
 mod logarithm;
 mod plan;
 mod weights;
@@ -159,6 +159,7 @@ impl FeatureSet {
         Ok(true)
     }
 
+    #[inline]
     fn compute(&mut self, tops: [&Top; 2]) {
         match self.processor {
             Processor::Any => self.compute_by(lanes::Plain, tops),
@@ -212,6 +213,7 @@ impl FeatureSet {
 const VECTORS: usize = TOP_ROOM / LANES;
 const _: () = assert!(VECTORS == 3, "sums add up three vectors");
 
+#[inline(always)]
 fn vectors(counts: &[u64; TOP_ROOM]) -> &[[u64; LANES]; VECTORS] {
     counts.as_chunks().0.first_chunk().expect("the room is whole vectors")
 }
