@@ -67,8 +67,8 @@
 //!
 //! ```text
 //!            feed thread (core A)                                  engine thread (core B)
-//! socket ─▶ TLS ─▶ websocket ─▶ level2 parse ─▶ ring ─▶ book ─▶ features ─▶ model ─▶ simulator ─▶ trade ring
-//!            feed::wire          feed::coinbase handoff  book    features   model   simulator        │
+//! socket ─▶ TLS ─▶ websocket ─▶ level2 parse ─▶ ring ─▶ book ─▶ features ─▶ model ─▶ execution ─▶ trade ring
+//!            feed::wire          feed::coinbase handoff  market   strategy           execution        │
 //!                                feed::intake           engine                           writer thread ─▶ CSV
 //! ```
 //!

@@ -15,7 +15,7 @@ pub mod arguments;
 pub mod config;
 mod display;
 mod interrupt;
-mod printer;
+pub mod printer;
 
 pub mod commands;
 

@@ -1,4 +1,12 @@
 //! The one way to standard output.
+//!
+//! ```
+//! use papertrader::cli::printer::Printer;
+//!
+//! let mut printer = Printer::stdout();
+//! printer.print(format_args!("{} trades\n", 3));
+//! printer.finish().expect("standard output takes it");
+//! ```
 
 use crate::base::failure::Failure;
 use std::fmt::Display;

@@ -1,4 +1,23 @@
 //! A trader on the engine's book: features, a model, an execution, and what comes of them.
+//!
+//! ```
+//! use papertrader::engine::trader::{Outputs, Trader};
+//! use papertrader::execution::rules::OriginalRules;
+//! use papertrader::market::book::Book;
+//! use papertrader::strategy::model::Model;
+//!
+//! let text = r#"{"features": ["imbalance_1"], "intercept": 0.0, "coefficients": [2.0]}"#;
+//! let model = Model::parse("imbalance.json".as_ref(), text)?;
+//! let rules = OriginalRules { threshold_logit: 0.4, lag_updates: 20, buy_amount: 100.0 };
+//! let (trades, mut taken) = rtrb::RingBuffer::new(16);
+//! let trader = Trader::original(model, rules, Outputs { trades, observations: None, rows: None });
+//!
+//! // An engine would show it frames in between.
+//! let report = trader.finish(&Book::default());
+//! assert_eq!((report.counts.inferences, report.open_positions), (0, 0));
+//! assert!(taken.pop().is_err());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use super::latency::Recorder;
 use super::observation::{Evaluation, Observation, RowSender};

@@ -1,4 +1,13 @@
 //! What a venue takes.
+//!
+//! ```
+//! use papertrader::execution::fees::Turnover;
+//!
+//! // Bought for 100 and sold for 101 at 10 basis points per side.
+//! let turnover = Turnover { bought: 100.0, sold: 101.0 };
+//! assert!((turnover.net(1.0, 10.0) - 0.799).abs() < 1e-12);
+//! assert!((turnover.break_even_fee_bps(1.0).unwrap() - 49.75).abs() < 0.01);
+//! ```
 
 /// Fees per side, in basis points of the amount traded, for which the net profit is told.
 pub const FEES_BPS: [f64; 6] = [0.0, 0.5, 1.0, 2.5, 10.0, 60.0];

@@ -1,8 +1,19 @@
 //! What fills: orders that take from the book, level by level.
+//!
+//! ```
+//! use papertrader::execution::fill::{sell, spend};
+//!
+//! // Price and size of each level, best first.
+//! let asks = [(10.0, 2.0), (11.0, 5.0)];
+//! assert_eq!(spend(42.0, asks.into_iter()), (42.0, 4.0));
+//! let bids = [(9.0, 1.0), (8.0, 2.0)];
+//! assert_eq!(sell(4.0, bids.into_iter()), (25.0, 1.0));
+//! ```
 
 use crate::market::book::{Book, Level};
 
 /// The mid in quote units, NaN without two sides.
+#[inline]
 pub fn mid(book: &Book) -> f64 {
     book.best().map_or(f64::NAN, |(bid, ask)| {
         (bid.price_ticks as f64 + ask.price_ticks as f64) / 2.0 / book.scale().ticks_per_unit()
@@ -10,6 +21,7 @@ pub fn mid(book: &Book) -> f64 {
 }
 
 /// Spends `amount` of quote currency on levels of (price, size), best first. Returns what was spent and what was bought.
+#[inline]
 pub fn spend(amount: f64, levels: impl Iterator<Item = (f64, f64)>) -> (f64, f64) {
     let (mut left, mut volume) = (amount, 0.0);
     for (price, size) in levels {
@@ -24,6 +36,7 @@ pub fn spend(amount: f64, levels: impl Iterator<Item = (f64, f64)>) -> (f64, f64
 }
 
 /// Sells `volume` of base currency to levels of (price, size), best first. Returns what was received and what was left.
+#[inline]
 pub fn sell(volume: f64, levels: impl Iterator<Item = (f64, f64)>) -> (f64, f64) {
     let (mut left, mut received) = (volume, 0.0);
     for (price, size) in levels {
@@ -37,6 +50,7 @@ pub fn sell(volume: f64, levels: impl Iterator<Item = (f64, f64)>) -> (f64, f64)
 }
 
 /// Levels in quote and base units.
+#[inline]
 pub fn in_units(book: &Book, levels: impl Iterator<Item = Level>) -> impl Iterator<Item = (f64, f64)> {
     let (ticks_per_unit, lots_per_unit) = (book.scale().ticks_per_unit(), book.scale().lots_per_unit());
     levels.map(move |level| (level.price_ticks as f64 / ticks_per_unit, level.size_lots as f64 / lots_per_unit))

@@ -1,4 +1,16 @@
 //! What counts money: positions, trades and their sums.
+//!
+//! ```
+//! use papertrader::execution::ledger::{Moment, Position, Totals, Trade};
+//!
+//! let at = |sequence| Moment { sequence, venue_sequence_num: sequence, ts_recv_ns: 0 };
+//! let position =
+//!     Position { bought: at(0), sell_sequence: 20, buy_amount: 100.0, volume: 2.0, logit: 0.5, buy_mid: 50.0 };
+//! let trade = Trade { position, sold: at(20), sell_amount: 101.0, unsold_volume: 0.0, sell_mid: 50.5 };
+//! let mut totals = Totals::default();
+//! totals.count(&trade);
+//! assert_eq!((totals.trades, totals.winners, totals.profit), (1, 1, 1.0));
+//! ```
 
 /// The frame at which something happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

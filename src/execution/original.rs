@@ -70,6 +70,7 @@ impl Original {
     }
 
     /// Buys in the frame `now` from `book`, the live book after that frame.
+    #[inline]
     pub fn buy(&mut self, now: Moment, logit: f64, book: &Book) {
         let (buy_amount, volume) = spend(self.rules.buy_amount, in_units(book, book.asks().levels()));
         if volume == 0.0 {
@@ -88,6 +89,7 @@ impl Original {
     }
 
     /// Sums over all closed trades.
+    #[inline]
     pub fn totals(&self) -> &Totals {
         &self.totals
     }
@@ -98,6 +100,7 @@ impl Original {
     }
 
     /// What is bought and not yet sold, oldest first.
+    #[inline]
     pub fn open(&self) -> impl ExactSizeIterator<Item = &Position> {
         self.open.iter()
     }

@@ -1,4 +1,11 @@
 //! What decides: when to buy and when to sell.
+//!
+//! ```
+//! use papertrader::execution::rules::OriginalRules;
+//!
+//! let rules = OriginalRules { threshold_logit: 0.4, lag_updates: 20, buy_amount: 100.0 };
+//! assert!(rules.wants(0.4) && !rules.wants(0.3) && !rules.wants(f64::NAN));
+//! ```
 
 /// The longest holding time in updates.
 pub const LAG_MAX: u32 = 1_000_000;

@@ -4,7 +4,7 @@
 //! use papertrader::report::publish::publish;
 //! use papertrader::report::terminal::Run;
 //! use papertrader::run::settings::TradingSettings;
-//! use papertrader::run::writer::ReportFiles;
+//! use papertrader::run::files::ReportFiles;
 //! use std::time::Duration;
 //!
 //! # mod synthetic { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/synthetic.rs")); }
@@ -24,7 +24,7 @@
 //!     stopped: false,
 //! };
 //! let material = publish(&run, &report, &report.feed.counts, &[], None)?.expect("it was asked for");
-//! assert_eq!(material.numbers.trades, report.engine.totals.trades);
+//! assert_eq!(material.numbers.trades, report.engine.trader().totals.trades);
 //! assert!(folder.path().join("run.html").exists() && folder.path().join("run.json").exists());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -1,4 +1,14 @@
 //! What reports on a terminal share: lines of a name and its value, counts, times.
+//!
+//! ```
+//! use papertrader::report::text::{Grouped, Names, utc};
+//!
+//! let mut text = String::new();
+//! Names::RUN.line(&mut text, "frames", Grouped(1_234_567))?;
+//! assert_eq!(text, "  frames                   1,234,567\n");
+//! assert_eq!(utc(1_723_161_256_000_000_000), "2024-08-08T23:54:16Z");
+//! # Ok::<(), std::fmt::Error>(())
+//! ```
 
 use crate::base::one_line::OneLine;
 use std::fmt::{self, Display, Formatter, Write};

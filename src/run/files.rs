@@ -1,4 +1,14 @@
 //! The files of a run: their names, and what is said of one that cannot be written.
+//!
+//! ```
+//! use papertrader::run::files::RunFiles;
+//!
+//! let folder = tempfile::tempdir()?;
+//! let files = RunFiles::create(folder.path(), "BTC-USD", Some("monday"))?;
+//! assert_eq!(files.csv, folder.path().join("monday.csv"));
+//! assert_eq!(files.hlog, folder.path().join("monday.hlog"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use std::fs::{self, File};
 use std::io;

@@ -31,7 +31,7 @@
 //! let replay = Replay::open(&capture, None, ScaleRule::default(), Speed::Max)?;
 //! let report = session::run(&settings, &files, &Arc::default(), replay, |_| {})?;
 //! assert_eq!(report.feed.counts.frames, 100);
-//! assert_eq!((report.engine.totals.trades, report.written?.trades), (80, 80));
+//! assert_eq!((report.engine.trader().totals.trades, report.written?.trades), (80, 80));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

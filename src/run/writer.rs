@@ -3,7 +3,8 @@
 //! ```
 //! use papertrader::base::clock::Clock;
 //! use papertrader::engine::latency::recorder;
-//! use papertrader::run::writer::{Inputs, RunFiles, prepare};
+//! use papertrader::run::files::RunFiles;
+//! use papertrader::run::writer::{Inputs, prepare};
 //! use rtrb::RingBuffer;
 //! use std::sync::Arc;
 //! use std::time::Duration;

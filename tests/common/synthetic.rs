@@ -6,11 +6,11 @@ use papertrader::capture::replay::{Replay, ReplayOutcome};
 use papertrader::capture::{CaptureError, CaptureWriter};
 use papertrader::exchange::market::{MarketConfig, SyntheticMarket};
 use papertrader::exchange::message::{L2Kind, l2_data};
-use papertrader::execution::simulator::SimulatorSettings;
+use papertrader::execution::rules::OriginalRules;
 use papertrader::feed::intake::ScaleRule;
 use papertrader::handoff::Wait;
 use papertrader::run::session::{self as sessions, SessionReport, SessionSettings};
-use papertrader::run::writer::RunFiles;
+use papertrader::run::files::RunFiles;
 use papertrader::strategy::model::Model;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -42,7 +42,7 @@ pub fn session(
     let text = r#"{"features": ["imbalance_1"], "intercept": 0.0, "coefficients": [2.0]}"#;
     let settings = SessionSettings {
         model: Model::parse("imbalance.json".as_ref(), text)?,
-        simulator: SimulatorSettings { threshold_logit: 0.4, lag_updates: 20, buy_amount: 100.0 },
+        rules: OriginalRules { threshold_logit: 0.4, lag_updates: 20, buy_amount: 100.0 },
         pins: Pins::Anywhere,
         fused: true,
         wait: Wait::Block,

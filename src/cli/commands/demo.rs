@@ -1,6 +1,7 @@
 //! `papertrader demo`: everything at once on one machine, with no network.
 //!
 //! ```
+//! use papertrader::cli::printer::Printer;
 //! use clap::Parser;
 //! use papertrader::cli::{Cli, Command, commands};
 //!
@@ -8,7 +9,7 @@
 //! std::env::set_current_dir(&folder)?;
 //! let arguments = ["papertrader", "demo", "--duration", "1", "--out", ".", "--name", "demo"];
 //! let Command::Demo(args) = Cli::try_parse_from(arguments)?.command else { panic!("another command") };
-//! commands::demo::run(&args).expect("it needs no network");
+//! commands::demo::run(&args, &mut Printer::stdout()).expect("it needs no network");
 //! assert!(std::fs::exists("demo.csv")? && std::fs::exists("demo.html")?);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -1,6 +1,7 @@
 //! `papertrader evaluate`: model files side by side on captures.
 //!
 //! ```
+//! use papertrader::cli::printer::Printer;
 //! use clap::Parser;
 //! use papertrader::cli::{Cli, Command, commands};
 //!
@@ -15,7 +16,7 @@
 //!     "--report", "verdict", "--resamples", "100",
 //! ];
 //! let Command::Evaluate(args) = Cli::try_parse_from(arguments)?.command else { panic!("another command") };
-//! commands::evaluate::run(&args).expect("the capture is whole");
+//! commands::evaluate::run(&args, &mut Printer::stdout()).expect("the capture is whole");
 //! assert!(std::fs::exists("verdict.report.json")? && std::fs::exists("verdict.report.html")?);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

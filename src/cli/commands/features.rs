@@ -1,6 +1,7 @@
 //! `papertrader features`: what a model would see after each frame, as a table.
 //!
 //! ```
+//! use papertrader::cli::printer::Printer;
 //! use clap::Parser;
 //! use papertrader::cli::{Cli, Command, commands};
 //!
@@ -11,7 +12,7 @@
 //! synthetic::capture(folder.path(), 100)?;
 //! let arguments = ["papertrader", "features", "market.txt", "--features", "mid,imbalance_1", "--output", "rows.csv"];
 //! let Command::Features(args) = Cli::try_parse_from(arguments)?.command else { panic!("another command") };
-//! commands::features::run(&args).expect("the capture is whole");
+//! commands::features::run(&args, &mut Printer::stdout()).expect("the capture is whole");
 //! assert_eq!(std::fs::read_to_string("rows.csv")?.lines().count(), 101);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

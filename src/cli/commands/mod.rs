@@ -1,6 +1,7 @@
 //! The commands: arguments in, work done, report out.
 //!
 //! ```
+//! use papertrader::cli::printer::Printer;
 //! use papertrader::base::failure::Failure;
 //! use papertrader::cli::commands::generate::{self, GenerateArgs};
 //! use papertrader::cli::commands::report::{self, ReportArgs};
@@ -14,7 +15,7 @@
 //! assert_eq!(std::fs::read_to_string(output)?.lines().count(), 10);
 //!
 //! let args = ReportArgs { runs: vec![folder.path().join("none.csv")], compare: false, output: None };
-//! let failure: Failure = report::run(&args).unwrap_err();
+//! let failure: Failure = report::run(&args, &mut Printer::stdout()).unwrap_err();
 //! assert_eq!(failure.exit_code(), ExitCode::from(2));
 //! # Ok::<(), std::io::Error>(())
 //! ```

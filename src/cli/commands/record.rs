@@ -1,6 +1,7 @@
 //! `papertrader record`: the live feed into a capture, without a model.
 //!
 //! ```
+//! use papertrader::cli::printer::Printer;
 //! use clap::Parser;
 //! use papertrader::capture::CaptureReader;
 //! use papertrader::cli::{Cli, Command, commands};
@@ -12,7 +13,7 @@
 //! let path = folder.path().join("market.zst");
 //! let arguments = ["papertrader", "record", "--url", &exchange.url(), "--duration", "1", &path.to_string_lossy()];
 //! let Command::Record(args) = Cli::try_parse_from(arguments)?.command else { panic!("another command") };
-//! commands::record::run(&args).expect("the exchange is there");
+//! commands::record::run(&args, &mut Printer::stdout()).expect("the exchange is there");
 //! assert!(CaptureReader::open(&path)?.next_line()?.is_some());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -1,6 +1,7 @@
 //! `papertrader replay`: paper trading over a recorded market.
 //!
 //! ```
+//! use papertrader::cli::printer::Printer;
 //! use clap::Parser;
 //! use papertrader::cli::{Cli, Command, commands};
 //!
@@ -12,7 +13,7 @@
 //! std::fs::write("imbalance.json", r#"{"features": ["imbalance_1"], "intercept": 0.0, "coefficients": [2.0]}"#)?;
 //! let arguments = ["papertrader", "replay", "market.txt", "--model", "imbalance.json", "--out", ".", "--name", "run"];
 //! let Command::Replay(args) = Cli::try_parse_from(arguments)?.command else { panic!("another command") };
-//! commands::replay::run(&args).expect("the capture is whole");
+//! commands::replay::run(&args, &mut Printer::stdout()).expect("the capture is whole");
 //! assert!(std::fs::exists("run.csv")? && std::fs::exists("run.html")?);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

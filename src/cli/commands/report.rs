@@ -1,13 +1,14 @@
 //! `papertrader report`: the page of a run, or of several side by side.
 //!
 //! ```
+//! use papertrader::cli::printer::Printer;
 //! use papertrader::cli::commands::report::{ReportArgs, run};
 //!
 //! let folder = tempfile::tempdir()?;
 //! let csv = folder.path().join("run.csv");
 //! let rows = "buy_sequence_number,sell_sequence_number,buy_amount,sell_amount,volume,profit\n0,20,100,101,1,1\n";
 //! std::fs::write(&csv, rows)?;
-//! run(&ReportArgs { runs: vec![csv.clone()], compare: false, output: None }).expect("the log is whole");
+//! run(&ReportArgs { runs: vec![csv.clone()], compare: false, output: None }, &mut Printer::stdout()).expect("the log is whole");
 //! assert!(csv.with_extension("html").exists());
 //! # Ok::<(), std::io::Error>(())
 //! ```

@@ -1,6 +1,7 @@
 //! `papertrader train`: captures to a model, with a report that says how far to trust it.
 //!
 //! ```
+//! use papertrader::cli::printer::Printer;
 //! use clap::Parser;
 //! use papertrader::cli::{Cli, Command, commands};
 //!
@@ -14,7 +15,7 @@
 //!     "--features", "imbalance_1,spread_ticks", "--resamples", "100",
 //! ];
 //! let Command::Train(args) = Cli::try_parse_from(arguments)?.command else { panic!("another command") };
-//! commands::train::run(&args).expect("the capture is whole");
+//! commands::train::run(&args, &mut Printer::stdout()).expect("the capture is whole");
 //! assert!(std::fs::read_to_string("model.json")?.contains("spread_ticks"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -1,4 +1,15 @@
 //! The reliability diagram of all reports: how often the mid rose against how probable that was said to be.
+//!
+//! ```
+//! use papertrader::report::chart::Ink;
+//! use papertrader::report::figures::reliability::{Counted, Diagram, Tenth};
+//!
+//! let tenth = Tenth { from: 0.6, mean_probability: 0.64, up_share: 0.59, count: 120.0 };
+//! let counted = Counted { ink: Ink::Series(0), tenths: vec![tenth], has_intervals: true };
+//! let diagram = Diagram { counted: vec![counted], share: "rose", count: "evaluations" };
+//! let figure = diagram.figure("fig-reliability", "Reliability");
+//! assert_eq!(figure.id, "fig-reliability");
+//! ```
 
 use crate::report::chart::{Axis, Figure, Ink, Mark, Panel, Size};
 
