@@ -4,19 +4,19 @@
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use papertrader::market::book::BookState;
 use papertrader::base::clock::Clock;
 use papertrader::engine::Engine;
-use papertrader::engine::trader::{Outputs, Trader};
-use papertrader::market::event::{Event, Fault, FrameHead};
-use papertrader::feed::intake::{Arrival, Intake, ScaleRule, Taken};
-use papertrader::market::publish::{EngineGone, Publish};
 use papertrader::engine::latency::recorder;
-use papertrader::strategy::model::{Model, ModelFile};
 use papertrader::engine::observation::Observation;
+use papertrader::engine::status::Status;
+use papertrader::engine::trader::{Outputs, Trader};
 use papertrader::execution::ledger::Trade;
 use papertrader::execution::rules::OriginalRules;
-use papertrader::engine::status::Status;
+use papertrader::feed::intake::{Arrival, Intake, ScaleRule, Taken};
+use papertrader::market::book::BookState;
+use papertrader::market::event::{Event, Fault, FrameHead};
+use papertrader::market::publish::{EngineGone, Publish};
+use papertrader::strategy::model::{Model, ModelFile};
 use rtrb::{Consumer, RingBuffer};
 use serde::de::IgnoredAny;
 use std::collections::BTreeMap;
