@@ -4,10 +4,10 @@ use super::client::{Client, Desk};
 use super::depth::Depth;
 use super::faults::{Fault, FaultKind};
 use super::frame::MarketFrame;
-use super::market::LevelUpdate;
-use super::message::{self, L2Kind};
 use super::product::Product;
 use super::transport::Transport;
+use crate::exchange::market::LevelUpdate;
+use crate::exchange::message::{self, L2Kind};
 use crate::market::units::{COUNT_MAX, DECIMALS_MAX, Scale, Side};
 use tungstenite::protocol::frame::coding::{CloseCode, Control, Data, OpCode};
 

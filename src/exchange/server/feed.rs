@@ -3,12 +3,12 @@
 use super::config::{ExchangeConfig, ExchangeError, Pace, SourceConfig};
 use super::depth::Depth;
 use super::frame::MarketFrame;
-use super::market::{MarketConfig, SyntheticMarket};
-use super::message::{self, L2Kind};
 use super::playback::Playback;
 use super::product::Product;
 use crate::base::clock;
 use crate::capture::CaptureError;
+use crate::exchange::market::{MarketConfig, SyntheticMarket};
+use crate::exchange::message::{self, L2Kind};
 use crate::market::units::Scale;
 use std::time::{Duration, Instant};
 

@@ -1,6 +1,6 @@
 //! The exchange's own books: plain ordered maps, the truth that clients are held against.
 
-use super::market::LevelUpdate;
+use crate::exchange::market::LevelUpdate;
 use crate::market::units::{COUNT_MAX, Scale, Side};
 use std::collections::BTreeMap;
 

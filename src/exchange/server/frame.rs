@@ -1,7 +1,7 @@
 //! A frame of the market as every subscriber gets it, but for the sequence number.
 
-use super::market::LevelUpdate;
-use super::message::L2Kind;
+use crate::exchange::market::LevelUpdate;
+use crate::exchange::message::L2Kind;
 use std::ops::Range;
 
 /// Where a rendered message is cut open for the sequence number.

@@ -3,10 +3,10 @@
 use super::config::{ExchangeError, Pace};
 use super::depth::Depth;
 use super::frame::MarketFrame;
-use super::market::LevelUpdate;
-use super::message::L2Kind;
 use super::product::Product;
 use crate::capture::{CaptureError, CaptureReader, Item};
+use crate::exchange::market::LevelUpdate;
+use crate::exchange::message::L2Kind;
 use crate::market::units::{DECIMALS_MAX, NumberError, Scale, Side, parse_count};
 use serde::Deserialize;
 use sonic_rs::LazyValue;

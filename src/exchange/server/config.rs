@@ -72,7 +72,7 @@ pub enum SourceConfig {
         seed: u64,
         /// Mean frames a second of each product. `Pace::Speed` is not a pace for a market without a recorded one.
         pace: Pace,
-        /// Levels of a product's first book, both sides together; see [`super::market::MarketConfig`] for the bounds.
+        /// Levels of a product's first book, both sides together; see [`crate::exchange::market::MarketConfig`] for the bounds.
         snapshot_levels: usize,
     },
     /// A recording.

@@ -3,11 +3,11 @@
 use super::config::Limits;
 use super::connection::Connection;
 use super::frame::MarketFrame;
-use super::message::{self, L2Kind};
 use super::product::Product;
 use super::send_log::SendLog;
 use super::stats::ExchangeStats;
 use crate::base::clock;
+use crate::exchange::message::{self, L2Kind};
 use std::time::{Duration, Instant};
 use tungstenite::protocol::frame::coding::CloseCode;
 
