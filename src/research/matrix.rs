@@ -89,10 +89,12 @@ fn whole(matrix: &[f64], count: usize) -> DMatrix<f64> {
 
 /// Solves matrix · x = `right` by Cholesky's decomposition; `None` if the matrix is numerically not positive definite.
 pub(super) fn solve(matrix: &[f64], right: &[f64]) -> Option<Vec<f64>> {
-    let factors = whole(matrix, right.len()).cholesky()?;
-    let x: Vec<f64> = factors.solve(&DVector::from_column_slice(right)).iter().copied().collect();
-    // The decomposition of a matrix that is not finite is no error.
-    x.iter().all(|value| value.is_finite()).then_some(x)
+    let whole = whole(matrix, right.len());
+    // The decomposition would take an infinite pivot.
+    if !whole.iter().all(|value| value.is_finite()) {
+        return None;
+    }
+    Some(whole.cholesky()?.solve(&DVector::from_column_slice(right)).iter().copied().collect())
 }
 
 /// Steps of the iteration after which eigenvalues count as not found; a few for each are usual.
