@@ -190,7 +190,7 @@ impl Engine {
         self.status.publish(self.follower.book(), &self.traders, self.counts.frames);
     }
 
-    #[inline]
+    #[inline(always)]
     fn close_due(&mut self, head: &FrameHead) {
         let moment = self.moment(head);
         let book = self.follower.book();
@@ -198,7 +198,7 @@ impl Engine {
     }
 
     /// Lets every trader decide. Gives the stamps of the features and of the decision: the last trader's that had any.
-    #[inline]
+    #[inline(always)]
     fn decide(&mut self, head: &FrameHead) -> Option<(u64, u64)> {
         let (moment, book) = (self.moment(head), self.follower.book());
         let is_crossed_or_locked = book.is_crossed_or_locked();
@@ -215,7 +215,7 @@ impl Engine {
     }
 
     /// The frame's place in the simulation. Only for frames since the first snapshot, which have been counted.
-    #[inline]
+    #[inline(always)]
     fn moment(&self, head: &FrameHead) -> Moment {
         let sequence = self.follower.sequence().expect("a book that is traded on has had a snapshot");
         Moment { sequence, venue_sequence_num: head.sequence_num, ts_recv_ns: head.ts_recv_ns }

@@ -132,14 +132,14 @@ impl Trader {
     }
 
     /// Closes what is due by the frame `now` in the live book before it, or in the first live book since.
-    #[inline]
+    #[inline(always)]
     pub fn close_due(&mut self, now: Moment, book: &Book) {
         let Self { execution, outputs, counts, .. } = self;
         execution.close_due(now, book, |trade| push(&mut outputs.trades, trade, &mut counts.writer_waits));
     }
 
     /// Evaluates the model and opens a position if it says so. Gives the stamps of the features and of the decision.
-    #[inline]
+    #[inline(always)] // Built into the engine's loop: the frame stays in registers.
     pub fn decide(&mut self, frame: &LiveFrame<'_>, recorder: &Recorder) -> Option<(u64, u64)> {
         let changed = match self.features.update(frame.book, frame.head.ts_recv_ns) {
             Ok(changed) => changed,
@@ -174,7 +174,7 @@ impl Trader {
     }
 
     /// Tells the writer thread of a live frame. After the last stamp: it is no part of the latency.
-    #[inline]
+    #[inline(always)]
     fn observe(&mut self, frame: &LiveFrame<'_>, evaluation: Option<Evaluation>) {
         let Moment { sequence, venue_sequence_num, ts_recv_ns } = frame.moment;
         if let Some(observations) = &mut self.outputs.observations {

@@ -59,9 +59,8 @@ impl Original {
     /// Sells what is due by the frame `now` into `book`, the live book before that frame, and tells of each trade.
     #[inline]
     pub fn sell_due(&mut self, now: Moment, book: &Book, mut closed: impl FnMut(Trade)) {
-        while let Some(position) = self.open.front().copied().filter(|position| position.sell_sequence <= now.sequence)
-        {
-            self.open.pop_front();
+        while self.open.front().is_some_and(|position| position.sell_sequence <= now.sequence) {
+            let Some(position) = self.open.pop_front() else { break };
             let (sell_amount, unsold_volume) = sell(position.volume, in_units(book, book.bids().levels()));
             let trade = Trade { position, sold: now, sell_amount, unsold_volume, sell_mid: mid(book) };
             self.totals.count(&trade);
