@@ -23,7 +23,8 @@ impl Minute {
     /// Reads the stamp at the beginning of `text`, which a quote ends. Gives what begins with that quote.
     #[inline]
     pub fn read<'a>(&mut self, text: &'a [u8]) -> Option<(i64, &'a [u8])> {
-        let usual = text.get(TIME_MAX) == Some(&b'"');
+        // A stamp two bytes shorter has a quote at the same place: that of the next name.
+        let usual = text.get(TIME_MAX - 1..=TIME_MAX) == Some(br#"Z""#);
         let bytes = if usual { TIME_MAX } else { text.iter().take(TIME_MAX).position(|&byte| byte == b'"')? };
         let (stamp, rest) = text.split_at_checked(bytes)?;
         Some((self.parse_utc_ns(stamp)?, rest))
@@ -58,6 +59,16 @@ fn minute_start_ns(minute: &[u8; 17]) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn stamps_of_every_length_end_at_their_quote() {
+        let whole = "2024-08-08T23:54:16.618936965";
+        for stamp in (19..=whole.len()).filter(|&bytes| bytes != 20).map(|bytes| format!("{}Z", &whole[..bytes])) {
+            let text = format!(r#"{stamp}","sequence_num":17"#);
+            let (ts_ns, rest) = Minute::default().read(text.as_bytes()).unwrap_or_else(|| panic!("{text}"));
+            assert_eq!((Some(ts_ns), rest), (parse_utc_ns(stamp.as_bytes()), &text.as_bytes()[stamp.len()..]));
+        }
+    }
 
     #[test]
     fn a_minute_remembered_is_the_minute_of_the_text() {
