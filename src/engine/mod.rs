@@ -180,21 +180,27 @@ impl Engine {
         if head.kind.is_book_frame() {
             let is_live = self.follower.is_live();
             if !self.was_live && is_live {
-                // What fell due without a live book is sold into the first one.
-                self.close_due(head);
+                self.close_overdue(head);
             }
             self.counts.frames_by_state[self.book().state() as usize] += 1;
             let decided = if is_live { self.decide(head) } else { None };
             self.recorder.record(head, &EngineStamps { taken: self.taken, applied, decided });
         }
-        self.status.publish(self.follower.book(), &self.traders, self.counts.frames);
+        self.status.publish(self.follower.book(), self.counts.frames);
     }
 
     #[inline(always)]
     fn close_due(&mut self, head: &FrameHead) {
-        let moment = self.moment(head);
-        let book = self.follower.book();
-        self.traders.iter_mut().for_each(|trader| trader.close_due(moment, book));
+        let (moment, book) = (self.moment(head), self.follower.book());
+        for trader in &mut self.traders {
+            trader.close_due(moment, book, &self.status);
+        }
+    }
+
+    /// What fell due without a live book is sold into the first one.
+    #[cold]
+    fn close_overdue(&mut self, head: &FrameHead) {
+        self.close_due(head);
     }
 
     /// Lets every trader decide. Gives the stamps of the features and of the decision: the last trader's that had any.
@@ -206,10 +212,7 @@ impl Engine {
         let frame = LiveFrame { head, moment, book, is_crossed_or_locked, stretch: self.counts.snapshots };
         let mut stamps = None;
         for trader in &mut self.traders {
-            stamps = trader.decide(&frame, &self.recorder).or(stamps);
-        }
-        if stamps.is_some() {
-            self.status.inferred(self.traders[0].logit());
+            stamps = trader.decide(&frame, &self.recorder, &self.status).or(stamps);
         }
         stamps
     }
@@ -344,7 +347,11 @@ mod tests {
         let sums = report.traders.iter().map(|trader| trader.totals);
         let (trades, profit) = sums.fold((0, 0.0), |sums, totals| (sums.0 + totals.trades, sums.1 + totals.profit));
         let shown = status.read();
-        assert_eq!((shown.trades, shown.profit), (trades, profit));
+        assert_eq!(shown.trades, trades);
+        // Summed up in another order.
+        assert!((shown.profit - profit).abs() <= 1e-9 * (1.0 + profit.abs()), "{} {profit}", shown.profit);
+        let open: usize = report.traders.iter().map(|trader| trader.open_positions).sum();
+        assert_eq!(shown.open_positions, open as u64);
         let mut results = Vec::new();
         for (trader, mut trades) in report.traders.into_iter().zip(taken) {
             let trades: Vec<Trade> = std::iter::from_fn(|| trades.pop().ok()).collect();

@@ -16,7 +16,6 @@
 //! assert!(status.stopping());
 //! ```
 
-use super::trader::Trader;
 use crate::market::book::{Book, BookState};
 use crate::market::event::Fault;
 use crossbeam_utils::CachePadded;
@@ -66,9 +65,9 @@ pub struct Status {
 pub struct Reading {
     /// Frames of the book so far.
     pub frames: u64,
-    /// Closed trades.
+    /// Closed trades, of all traders.
     pub trades: u64,
-    /// Gross profit in quote currency.
+    /// Gross profit in quote currency, added up in the order of closing.
     pub profit: f64,
     /// Open positions.
     pub open_positions: u64,
@@ -76,7 +75,7 @@ pub struct Reading {
     pub best: Option<(f64, f64)>,
     /// The book's state.
     pub state: BookState,
-    /// The last logit.
+    /// The last evaluation's logit, whichever trader's.
     pub logit: f64,
     /// Connections made by a live feed.
     pub connections: u64,
@@ -105,27 +104,33 @@ impl Status {
 
     /// The engine's state after a frame.
     #[inline]
-    pub fn publish(&self, book: &Book, traders: &[Trader], frames: u64) {
+    pub fn publish(&self, book: &Book, frames: u64) {
         let words = &*self.engine;
-        let (mut trades, mut profit, mut open_positions) = (0, 0.0, 0);
-        for execution in traders.iter().map(Trader::execution) {
-            let totals = execution.totals();
-            trades += totals.trades;
-            profit += totals.profit;
-            open_positions += execution.open_positions() as u64;
-        }
         let (bid, ask) = book.best().map_or((0, 0), |(bid, ask)| (bid.price_ticks, ask.price_ticks));
         words.frames.store(frames, Ordering::Relaxed);
-        words.trades.store(trades, Ordering::Relaxed);
-        words.profit.store(profit.to_bits(), Ordering::Relaxed);
-        words.open_positions.store(open_positions, Ordering::Relaxed);
         words.best_bid_ticks.store(bid, Ordering::Relaxed);
         words.best_ask_ticks.store(ask, Ordering::Relaxed);
         words.price_decimals.store(book.scale().price_decimals, Ordering::Relaxed);
         words.state.store(book.state() as u8, Ordering::Relaxed);
     }
 
-    /// The model's last word.
+    /// A trader opened a position.
+    #[inline]
+    pub fn opened(&self) {
+        add(&self.engine.open_positions, 1);
+    }
+
+    /// A trader closed a position at this profit.
+    #[inline]
+    pub fn closed(&self, profit: f64) {
+        let words = &*self.engine;
+        add(&words.open_positions, 1_u64.wrapping_neg());
+        add(&words.trades, 1);
+        let sum = f64::from_bits(words.profit.load(Ordering::Relaxed)) + profit;
+        words.profit.store(sum.to_bits(), Ordering::Relaxed);
+    }
+
+    /// The last evaluation's logit.
     #[inline]
     pub fn inferred(&self, logit: f64) {
         self.engine.logit.store(logit.to_bits(), Ordering::Relaxed);
@@ -180,4 +185,10 @@ impl Status {
             ),
         }
     }
+}
+
+/// Adds to a word that this thread alone writes.
+#[inline]
+fn add(word: &AtomicU64, count: u64) {
+    word.store(word.load(Ordering::Relaxed).wrapping_add(count), Ordering::Relaxed);
 }

@@ -21,6 +21,7 @@
 
 use super::latency::Recorder;
 use super::observation::{Evaluation, Observation, RowSender};
+use super::status::Status;
 use crate::execution::Execution;
 use crate::execution::ledger::{Moment, Totals, Trade};
 use crate::execution::original::Original;
@@ -133,14 +134,17 @@ impl Trader {
 
     /// Closes what is due by the frame `now` in the live book before it, or in the first live book since.
     #[inline(always)]
-    pub fn close_due(&mut self, now: Moment, book: &Book) {
+    pub fn close_due(&mut self, now: Moment, book: &Book, status: &Status) {
         let Self { execution, outputs, counts, .. } = self;
-        execution.close_due(now, book, |trade| push(&mut outputs.trades, trade, &mut counts.writer_waits));
+        execution.close_due(now, book, |trade| {
+            status.closed(trade.profit());
+            push(&mut outputs.trades, trade, &mut counts.writer_waits);
+        });
     }
 
     /// Evaluates the model and opens a position if it says so. Gives the stamps of the features and of the decision.
     #[inline(always)] // Built into the engine's loop: the frame stays in registers.
-    pub fn decide(&mut self, frame: &LiveFrame<'_>, recorder: &Recorder) -> Option<(u64, u64)> {
+    pub fn decide(&mut self, frame: &LiveFrame<'_>, recorder: &Recorder, status: &Status) -> Option<(u64, u64)> {
         let changed = match self.features.update(frame.book, frame.head.ts_recv_ns) {
             Ok(changed) => changed,
             Err(reason) => {
@@ -160,12 +164,13 @@ impl Trader {
         if self.execution.wants(logit) {
             if frame.is_crossed_or_locked {
                 self.counts.purchases_withheld += 1;
-            } else {
-                self.execution.open(frame.moment, logit, frame.book);
+            } else if self.execution.open(frame.moment, logit, frame.book) {
+                status.opened();
             }
         }
         let decided = recorder.decision_stamp(frame.head);
         self.counts.inferences += 1;
+        status.inferred(logit);
         self.observe(frame, Some(Evaluation { logit, decided }));
         if let Some(rows) = &mut self.outputs.rows {
             rows.evaluated(&self.features, &mut self.counts.writer_waits);
@@ -191,18 +196,6 @@ impl Trader {
             };
             push(observations, observation, &mut self.counts.writer_waits);
         }
-    }
-
-    /// The logit of the last evaluation.
-    #[inline]
-    pub fn logit(&self) -> f64 {
-        self.logit
-    }
-
-    /// What it trades by.
-    #[inline]
-    pub fn execution(&self) -> &Execution {
-        &self.execution
     }
 
     /// Ends the trader: lets the writer thread end, and reports. `book` is the book at the end.

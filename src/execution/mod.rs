@@ -32,7 +32,7 @@ pub enum Execution {
 
 impl Execution {
     /// Closes what is due by the frame `now` in `book`, the live book before that frame, and tells of each trade.
-    #[inline]
+    #[inline(always)]
     pub fn close_due(&mut self, now: Moment, book: &Book, closed: impl FnMut(Trade)) {
         match self {
             Self::Original(original) => original.sell_due(now, book, closed),
@@ -47,9 +47,9 @@ impl Execution {
         }
     }
 
-    /// Opens a position in the frame `now` in `book`, the live book after that frame.
+    /// Opens a position in the frame `now` in `book`, the live book after that frame. False if nothing could be filled.
     #[inline]
-    pub fn open(&mut self, now: Moment, logit: f64, book: &Book) {
+    pub fn open(&mut self, now: Moment, logit: f64, book: &Book) -> bool {
         match self {
             Self::Original(original) => original.buy(now, logit, book),
         }

@@ -57,7 +57,7 @@ impl Original {
     }
 
     /// Sells what is due by the frame `now` into `book`, the live book before that frame, and tells of each trade.
-    #[inline]
+    #[inline(always)] // Built into the engine's loop: mostly nothing is due.
     pub fn sell_due(&mut self, now: Moment, book: &Book, mut closed: impl FnMut(Trade)) {
         while self.open.front().is_some_and(|position| position.sell_sequence <= now.sequence) {
             let Some(position) = self.open.pop_front() else { break };
@@ -68,17 +68,18 @@ impl Original {
         }
     }
 
-    /// Buys in the frame `now` from `book`, the live book after that frame.
+    /// Buys in the frame `now` from `book`, the live book after that frame. False if nobody sold.
     #[inline]
-    pub fn buy(&mut self, now: Moment, logit: f64, book: &Book) {
+    pub fn buy(&mut self, now: Moment, logit: f64, book: &Book) -> bool {
         let (buy_amount, volume) = spend(self.rules.buy_amount, in_units(book, book.asks().levels()));
         if volume == 0.0 {
             self.empty_asks += 1;
-            return;
+            return false;
         }
         let sell_sequence = now.sequence + u64::from(self.rules.lag_updates);
         debug_assert!(self.open.len() <= self.rules.lag_updates as usize, "one purchase a frame");
         self.open.push_back(Position { bought: now, sell_sequence, buy_amount, volume, logit, buy_mid: mid(book) });
+        true
     }
 
     /// What is bought and sold when.

@@ -81,7 +81,7 @@ impl Follower {
     /// Counts a frame, of whatever kind.
     #[inline]
     pub fn count(&mut self, head: &FrameHead) {
-        let counts = self.since_snapshot > 0 || head.kind == FrameKind::Snapshot;
+        let counts = self.since_snapshot > 0 || matches!(head.kind, FrameKind::Snapshot);
         self.since_snapshot += u64::from(counts && head.kind.is_book_frame());
     }
 
