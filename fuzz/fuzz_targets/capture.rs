@@ -64,6 +64,9 @@ fn oracle(bytes: &[u8]) -> Option<Reading> {
     let unterminated = lines.pop().filter(|line| !line.is_empty());
     let count = lines.len();
     for (index, line) in lines.into_iter().chain(unterminated).enumerate() {
+        if line.iter().all(u8::is_ascii_whitespace) {
+            continue;
+        }
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let parsed = line.iter().position(|&byte| byte == b' ').and_then(|space| {
             let (time, frame) = (&line[..space], &line[space + 1..]);

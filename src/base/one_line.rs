@@ -12,6 +12,18 @@
 
 use std::fmt::{self, Write};
 
+/// Characters of a venue's words, such as an error or an acknowledgement, that a message of ours quotes.
+pub const QUOTE_CHARS_MAX: usize = 200;
+
+/// The beginning of a text from a venue or a file, fit for one line.
+pub fn quote(text: &str, chars_max: usize) -> String {
+    let mut quoted: String = text.chars().take(chars_max).flat_map(char::escape_debug).collect();
+    if text.chars().nth(chars_max).is_some() {
+        quoted.push('…');
+    }
+    quoted
+}
+
 /// Passes text on with its control characters escaped: names and messages that come from a venue or a file stay on their
 /// line and give a terminal no commands.
 #[derive(Debug)]

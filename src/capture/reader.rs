@@ -157,16 +157,21 @@ impl CaptureReader {
     /// # Errors
     /// See [`CaptureError`]. After an error there are no more lines; all lines before it were good.
     pub fn next_line(&mut self) -> Result<Option<Line<'_>>, CaptureError> {
-        if self.taken == self.block.len && !self.next_block()? {
-            return Ok(None);
-        }
-        let rest = &self.block.bytes[self.taken..self.block.len];
-        let (line, terminated) = match memchr::memchr(b'\n', rest) {
-            Some(at) => (&rest[..at], true),
-            None => (rest, false),
+        let (start, terminated) = loop {
+            if self.taken == self.block.len && !self.next_block()? {
+                return Ok(None);
+            }
+            let start = self.taken;
+            let rest = &self.block.bytes[start..self.block.len];
+            let at = memchr::memchr(b'\n', rest);
+            self.taken = start + at.map_or(rest.len(), |at| at + 1);
+            self.lines += 1;
+            // Empty lines are passed over.
+            if !rest[..at.unwrap_or(rest.len())].iter().all(u8::is_ascii_whitespace) {
+                break (start, at.is_some());
+            }
         };
-        self.taken += line.len() + usize::from(terminated);
-        self.lines += 1;
+        let line = &self.block.bytes[start..self.taken - usize::from(terminated)];
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         match parse_line(line, &mut self.decoded) {
             Ok((ts_recv_ns, Parsed::Frame(frame))) => {

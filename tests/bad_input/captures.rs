@@ -82,10 +82,20 @@ fn assert_start_was_used(replayed: &Replayed) {
 }
 
 #[test]
+fn empty_lines_are_passed_over() {
+    let whole = good_start().quiet(3);
+    let expected = whole.replay().well();
+    for empty in ["\n", "\r\n", " \t\n"] {
+        let text = format!("{empty}{}{empty}{empty}", whole.text().replace('\n', &format!("\n{empty}")));
+        let replayed = Setup::new(text.as_bytes()).replay(&[]).well();
+        assert_eq!((replayed.trades, replayed.evaluated), (expected.trades.clone(), expected.evaluated.clone()));
+    }
+}
+
+#[test]
 fn a_bad_line_ends_the_replay_and_what_came_before_is_used() {
     for (line, reason) in [
         (message(PRODUCT, "update", 5, &[]), "does not begin with a receive time and a space"),
-        (String::new(), "does not begin with a receive time and a space"),
         ("1723161600000000000 ".into(), "has a receive time but no frame"),
         (r#"1 {"papertrader":"gap"}"#.into(), "is a control line that cannot be read (missing field `frames`)"),
         (

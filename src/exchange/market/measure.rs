@@ -64,11 +64,11 @@ impl Observer {
         let mut bids = self.bids.iter().rev();
         let mut asks = self.asks.iter();
         let ((&bid, &bid_lots), (&ask, &ask_lots)) = (bids.next().expect("bids"), asks.next().expect("asks"));
-        let (&next_bid, &next_ask) = (bids.next().expect("bids").0, asks.next().expect("asks").0);
         let ticks = self.scale.ticks_per_unit();
         assert!(bid < ask, "crossed or locked: {bid} {ask}");
         self.spreads.push((ask - bid) as f64);
-        self.level_gaps.extend([(bid - next_bid) as f64 / ticks, (next_ask - ask) as f64 / ticks]);
+        let next = [bids.next().map(|(next, _)| bid - next), asks.next().map(|(next, _)| next - ask)];
+        self.level_gaps.extend(next.into_iter().flatten().map(|gap| gap as f64 / ticks));
         let [bid_size, ask_size] = [bid_lots, ask_lots].map(|lots| lots as f64 / self.scale.lots_per_unit());
         self.touch_sizes.extend([bid_size, ask_size]);
         self.tops.push((bid + ask, (bid_size - ask_size) / (bid_size + ask_size)));

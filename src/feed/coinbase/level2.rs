@@ -134,33 +134,46 @@ impl LevelField {
     }
 }
 
+/// A name of a product.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Name {
+    Own,
+    Twin,
+}
+
 /// Reads messages for one product.
 #[derive(Debug)]
 pub struct Parser {
     product: Box<str>,
     /// The name under which the venue streams the product if not under its own.
     twin: Option<Box<str>>,
-    twin_seen: bool,
+    /// Under which of the two it is streamed, once that is known.
+    name: Option<Name>,
+    /// Whether the name has just turned out to be the product's own, so that the book is another market's.
+    are_mixed: bool,
     other_products: Vec<Box<str>>,
     usual: fast::Reader,
 }
 
 impl Parser {
-    /// A parser for `product`. A `-USDC` product is also recognised as its `-USD` twin, under which the venue streams it.
+    /// A parser for `product`. A `-USDC` product is also recognised as its `-USD` twin, under which the venue streams it; a
+    /// few, such as USDT-USDC, are markets beside that twin. Once levels come under the product's own name the twin is another
+    /// product.
     pub fn new(product: &str) -> Self {
         let twin: Option<Box<str>> = product.strip_suffix("-USDC").map(|base| format!("{base}-USD").into());
         Self {
             product: product.into(),
             usual: fast::Reader::new(product, twin.as_deref()),
             twin,
-            twin_seen: false,
+            name: None,
+            are_mixed: false,
             other_products: Vec::new(),
         }
     }
 
     /// The name under which the product's levels came, when it is not the product's own.
     pub fn alias(&self) -> Option<&str> {
-        self.twin.as_deref().filter(|_| self.twin_seen)
+        self.twin.as_deref().filter(|_| self.name == Some(Name::Twin))
     }
 
     /// Other products seen in level messages, at most 64.
@@ -181,7 +194,11 @@ impl Parser {
         let Some(usual) = self.usual.read(message, scale, levels) else {
             return self.parse_any_layout(message, scale, levels);
         };
-        self.twin_seen |= usual.is_twin;
+        let name = if usual.is_twin { Name::Twin } else { Name::Own };
+        if self.name.is_some_and(|known| known != name) {
+            return self.parse_any_layout(message, scale, levels);
+        }
+        self.name = Some(name);
         Ok(Message {
             channel: Channel::Level2,
             sequence_num: Some(usual.sequence_num),
@@ -210,9 +227,6 @@ impl Parser {
         json.deserialize_map(EnvelopeVisitor(&mut sink))
             .and_then(|()| json.end())
             .map_err(|error| Malformed::Json { offset: error.offset() })?;
-        if let Some(offset) = general::bad_escape(message.as_bytes()) {
-            return Err(Malformed::Json { offset });
-        }
         let Sink { envelope, kind, error, needs, .. } = sink;
         let book = match (envelope.channel, error, kind) {
             (Channel::Level2, Some(error), _) => BookPart::Impossible(error),
@@ -231,12 +245,18 @@ impl Parser {
 
     /// Whether an event's product is ours; others are remembered.
     fn is_ours(&mut self, product: &str) -> bool {
-        if product == &*self.product {
-            return true;
-        }
-        if self.twin.as_deref() == Some(product) {
-            self.twin_seen = true;
-            return true;
+        let name = if product == &*self.product {
+            Some(Name::Own)
+        } else {
+            self.twin.as_deref().filter(|&twin| twin == product).map(|_| Name::Twin)
+        };
+        match (name, self.name) {
+            (Some(Name::Twin), Some(Name::Own)) | (None, _) => {}
+            _ => {
+                self.are_mixed |= self.name == Some(Name::Twin) && name == Some(Name::Own);
+                self.name = name;
+                return true;
+            }
         }
         if self.other_products.len() < OTHER_PRODUCTS_MAX
             && product.len() <= PRODUCT_BYTES_MAX

@@ -12,7 +12,7 @@
 //! let text = br#"{"channel":"subscriptions","sequence_num":1,"events":[{"subscriptions":{"level2":["BTC-USD"]}}]}"#;
 //! let message = Parser::new("BTC-USD").parse(text, Scale::default(), &mut Vec::new())?;
 //! assert_eq!((message.channel, message.sequence_num), (Channel::Subscriptions, Some(1)));
-//! assert_eq!(subscription::check_acknowledgement(text, "BTC-USD"), Ok(()));
+//! assert_eq!(subscription::acknowledged(text, "BTC-USD"), subscription::Acknowledged::Yes);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

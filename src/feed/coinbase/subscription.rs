@@ -1,20 +1,21 @@
 //! What a client says to the venue, and what an acknowledgement means.
 //!
 //! ```
-//! use papertrader::feed::coinbase::subscription::{check_acknowledgement, subscribe};
+//! use papertrader::feed::coinbase::subscription::{Acknowledged, acknowledged, subscribe};
 //!
 //! let [level2, _] = subscribe("BTC-USDC", None, 0)?;
 //! assert_eq!(level2, r#"{"type":"subscribe","product_ids":["BTC-USDC"],"channel":"level2"}"#);
 //!
 //! // The venue streams a -USDC product as its -USD twin.
 //! let answer = br#"{"channel":"subscriptions","events":[{"subscriptions":{"level2":["BTC-USD"]}}]}"#;
-//! assert_eq!(check_acknowledgement(answer, "BTC-USDC"), Ok(()));
-//! let refusal = check_acknowledgement(answer, "ETH-USD").unwrap_err();
-//! assert_eq!(refusal, "the venue acknowledges level2 of BTC-USD instead of ETH-USD");
+//! assert_eq!(acknowledged(answer, "BTC-USDC"), Acknowledged::Yes);
+//! let refusal = "the venue acknowledges level2 of BTC-USD instead of ETH-USD";
+//! assert_eq!(acknowledged(answer, "ETH-USD"), Acknowledged::Other(refusal.into()));
 //! # Ok::<(), papertrader::feed::coinbase::auth::AuthError>(())
 //! ```
 
 use super::auth::{AuthError, Credentials};
+use crate::base::one_line::{QUOTE_CHARS_MAX, quote};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -44,42 +45,42 @@ pub fn subscribe(product: &str, credentials: Option<&Credentials>, now_unix_s: u
     Ok([message("level2", &[product])?, message("heartbeats", &[])?])
 }
 
-/// Characters of an unexpected acknowledgement that an error quotes.
-pub const QUOTE_CHARS_MAX: usize = 200;
-
 #[derive(Deserialize)]
 struct Acknowledgement {
-    events: Vec<Event>,
+    events: Option<Vec<Option<Event>>>,
 }
 
 #[derive(Deserialize)]
 struct Event {
-    subscriptions: BTreeMap<String, Vec<String>>,
+    subscriptions: Option<BTreeMap<String, Option<Vec<String>>>>,
 }
 
-/// Whether an acknowledgement lists the book of `product`, or of the `-USD` twin of a `-USDC` product. The error says what
-/// it lists instead.
-///
-/// # Errors
-/// It does not, or is not shaped like an acknowledgement.
-pub fn check_acknowledgement(message: &[u8], product: &str) -> Result<(), String> {
-    let acknowledgement: Acknowledgement =
-        serde_json::from_slice(message).map_err(|error| format!("the acknowledgement cannot be read: {error}"))?;
+/// What an acknowledgement says of a book.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Acknowledged {
+    /// It lists the book.
+    Yes,
+    /// It lists no book at all: the venue sends such ones for other channels, and before the one that counts.
+    NotYet,
+    /// It lists other books; in words.
+    Other(String),
+}
+
+/// Whether an acknowledgement lists the book of `product`, or of the `-USD` twin of a `-USDC` product. Whatever cannot be read
+/// lists none.
+pub fn acknowledged(message: &[u8], product: &str) -> Acknowledged {
+    let events = serde_json::from_slice(message).ok().and_then(|read: Acknowledgement| read.events).unwrap_or_default();
     let twin = product.strip_suffix("-USDC").map(|base| format!("{base}-USD"));
-    let listed = acknowledgement.events.iter().filter_map(|event| event.subscriptions.get("level2")).flatten();
-    let books: Vec<&str> = listed.map(String::as_str).collect();
+    let lists = events.iter().flatten().filter_map(|event| event.subscriptions.as_ref()?.get("level2")?.as_ref());
+    let books: Vec<&str> = lists.flatten().map(String::as_str).collect();
     if books.iter().any(|&book| book == product || Some(book) == twin.as_deref()) {
-        return Ok(());
+        return Acknowledged::Yes;
     }
-    Err(match books[..] {
-        [] => "the venue acknowledges no level2 subscription".into(),
-        _ => {
-            let listed = books.join(", ");
-            let cut = if listed.chars().nth(QUOTE_CHARS_MAX).is_some() { "…" } else { "" };
-            let listed: String = listed.chars().take(QUOTE_CHARS_MAX).flat_map(char::escape_debug).collect();
-            format!("the venue acknowledges level2 of {listed}{cut} instead of {product}")
-        }
-    })
+    if books.is_empty() {
+        return Acknowledged::NotYet;
+    }
+    let listed = quote(&books.join(", "), QUOTE_CHARS_MAX);
+    Acknowledged::Other(format!("the venue acknowledges level2 of {listed} instead of {product}"))
 }
 
 #[cfg(test)]
@@ -94,26 +95,34 @@ mod tests {
     }
 
     #[test]
-    fn acknowledgements_are_checked() {
+    fn acknowledgements_are_read_leniently() {
         let acknowledge = |books: &str, product: &str| {
             let text =
                 format!(r#"{{"channel":"subscriptions","events":[{{"subscriptions":{{"level2":[{books}]}}}}]}}"#);
-            check_acknowledgement(text.as_bytes(), product)
+            acknowledged(text.as_bytes(), product)
         };
-        assert_eq!(acknowledge(r#""BTC-USD""#, "BTC-USD"), Ok(()));
-        assert_eq!(acknowledge(r#""BTC-USD""#, "BTC-USDC"), Ok(()));
-        assert_eq!(acknowledge("", "BTC-USD"), Err("the venue acknowledges no level2 subscription".into()));
-        assert_eq!(
-            acknowledge(r#""ETH-USD","X\n""#, "BTC-USD"),
-            Err("the venue acknowledges level2 of ETH-USD, X\\n instead of BTC-USD".into())
-        );
+        assert_eq!(acknowledge(r#""BTC-USD""#, "BTC-USD"), Acknowledged::Yes);
+        assert_eq!(acknowledge(r#""ETH-USD","BTC-USD""#, "BTC-USDC"), Acknowledged::Yes);
+        assert_eq!(acknowledge("", "BTC-USD"), Acknowledged::NotYet);
+        let other = "the venue acknowledges level2 of ETH-USD, X\\n instead of BTC-USD";
+        assert_eq!(acknowledge(r#""ETH-USD","X\n""#, "BTC-USD"), Acknowledged::Other(other.into()));
         for (length, cut) in [(QUOTE_CHARS_MAX, ""), (QUOTE_CHARS_MAX + 1, "…"), (1 << 20, "…")] {
-            let said = acknowledge(&format!("\"{}\"", "X".repeat(length)), "P").unwrap_err();
             let quoted = "X".repeat(QUOTE_CHARS_MAX);
-            assert_eq!(said, format!("the venue acknowledges level2 of {quoted}{cut} instead of P"));
+            let other = format!("the venue acknowledges level2 of {quoted}{cut} instead of P");
+            assert_eq!(acknowledge(&format!("\"{}\"", "X".repeat(length)), "P"), Acknowledged::Other(other));
         }
-        let none = check_acknowledgement(br#"{"events":[{"subscriptions":{"heartbeats":["heartbeats"]}}]}"#, "BTC-USD");
-        assert_eq!(none, Err("the venue acknowledges no level2 subscription".into()));
-        assert!(check_acknowledgement(b"{}", "BTC-USD").unwrap_err().starts_with("the acknowledgement cannot be read"));
+        for nothing in [
+            r#"{"events":[{"subscriptions":{"heartbeats":["heartbeats"]}}]}"#,
+            r#"{"events":[{"subscriptions":{}}]}"#,
+            r#"{"events":[{"subscriptions":{"level2":null}}]}"#,
+            r#"{"events":[{"subscriptions":null}]}"#,
+            r#"{"events":[null]}"#,
+            r#"{"events":null}"#,
+            r#"{"events":7}"#,
+            "{}",
+            "nonsense",
+        ] {
+            assert_eq!(acknowledged(nothing.as_bytes(), "BTC-USD"), Acknowledged::NotYet, "{nothing}");
+        }
     }
 }

@@ -2,14 +2,17 @@
 
 use super::{Channel, LevelError, LevelField, Parser};
 use crate::base::clock::parse_utc_ns;
+use crate::base::one_line::{QUOTE_CHARS_MAX, quote};
 use crate::market::event::{Event, Fault, FrameKind};
 use crate::market::units::{DECIMALS_MAX, NumberError, Scale, Side, parse_count};
-use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
 use std::fmt;
 
-/// Characters of a faulty text that an error quotes.
-const QUOTE_CHARS_MAX: usize = 48;
+/// Characters of a faulty number or side that an error quotes.
+const VALUE_CHARS_MAX: usize = 48;
+/// How deep a value that is passed over may be nested.
+const NESTING_MAX: u8 = 127;
 
 /// What is known of the envelope.
 #[derive(Default)]
@@ -74,7 +77,7 @@ impl EventState {
                     NumberError::TooLarge | NumberError::FinerThanScale { .. } => Fault::NumberTooLarge,
                     NumberError::Empty | NumberError::Negative | NumberError::NotDecimal => Fault::BadNumber,
                 };
-                self.fail(index, field, fault, format!("'{}' {error}", quote(text)));
+                self.fail(index, field, fault, format!("'{}' {error}", quote(text, VALUE_CHARS_MAX)));
             }
         }
         0
@@ -90,6 +93,10 @@ impl Sink<'_> {
             event.fail(0, LevelField::Whole, Fault::Malformed, "has no type");
         } else if event.ours == Some(true) && event.kind != EventKind::Unknown && !event.has_levels {
             event.fail(0, LevelField::Whole, Fault::Malformed, "has no updates");
+        }
+        let are_mixed = event.ours == Some(true) && std::mem::take(&mut self.parser.are_mixed);
+        if are_mixed && event.kind == EventKind::Known(FrameKind::Update) {
+            event.fail(0, LevelField::Whole, Fault::Malformed, "changes a book that is its -USD twin's");
         }
         match event.kind {
             _ if event.ours == Some(false) || (event.ours.is_none() && !event.has_levels) => {
@@ -118,32 +125,6 @@ impl Sink<'_> {
     }
 }
 
-/// The beginning of a text from the venue, fit for one line.
-fn quote(text: &str) -> Box<str> {
-    let mut quoted: String = text.chars().take(QUOTE_CHARS_MAX).flat_map(char::escape_debug).collect();
-    if text.chars().nth(QUOTE_CHARS_MAX).is_some() {
-        quoted.push('…');
-    }
-    quoted.into()
-}
-
-/// Where the first `\u` without four hexadecimal digits stands in a text that is JSON otherwise: the JSON parser does not look
-/// at them in values that are passed over.
-pub(super) fn bad_escape(json: &[u8]) -> Option<usize> {
-    let mut at = 0;
-    while let Some(found) = memchr::memchr(b'\\', &json[at..]) {
-        let escape = at + found;
-        at = escape + 2;
-        if json.get(escape + 1) == Some(&b'u') {
-            if !json.get(at..at + 4).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)) {
-                return Some(escape);
-            }
-            at += 4;
-        }
-    }
-    None
-}
-
 /// A visitor that can stand for a value of any type.
 macro_rules! seed {
     ($visitor:ty, $value:ty $(, $($generics:tt)*)?) => {
@@ -166,16 +147,73 @@ macro_rules! pass_over {
             Ok(Default::default())
         })*
         $(fn $nested<A: $access<'de>>(self, nested: A) -> Result<Self::Value, A::Error> {
-            IgnoredAny.$nested(nested).map(|_| Default::default())
+            PassOver { nesting_left: NESTING_MAX }.$nested(nested).map(|()| Default::default())
         })*
         fn visit_unit<E>(self) -> Result<Self::Value, E> {
-            Ok(Default::default())
+            Ok(Self::NULL)
         }
     };
 }
 
+/// A value that nobody has a use for, whatever it is.
+///
+/// The JSON library has its own way, faster for large ones, which recurses as deep as the venue likes.
+struct PassOver {
+    nesting_left: u8,
+}
+
+seed!(PassOver, ());
+
+impl PassOver {
+    fn within<E: serde::de::Error>(self) -> Result<Self, E> {
+        let nesting_left = self.nesting_left.checked_sub(1).ok_or_else(|| E::custom("nested too deeply"))?;
+        Ok(Self { nesting_left })
+    }
+}
+
+impl<'de> Visitor<'de> for PassOver {
+    type Value = ();
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON value")
+    }
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<(), A::Error> {
+        let Self { nesting_left } = self.within()?;
+        while values.next_element_seed(Self { nesting_left })?.is_some() {}
+        Ok(())
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Self { nesting_left } = self.within()?;
+        while map.next_key_seed(KeySeed)?.is_some() {
+            map.next_value_seed(Self { nesting_left })?;
+        }
+        Ok(())
+    }
+}
+
 /// Calls its function with a string; anything else in its place is passed over.
 struct Text<F>(F);
+
+impl<F> Text<F> {
+    const NULL: () = ();
+}
 
 seed!(Text<F>, (), F: FnOnce(&str));
 
@@ -190,6 +228,10 @@ impl<'de, F: FnOnce(&str)> Visitor<'de> for Text<F> {
 
 /// Yields an unsigned number; anything else in its place is none.
 struct Unsigned;
+
+impl Unsigned {
+    const NULL: Option<u64> = None;
+}
 
 seed!(Unsigned, Option<u64>);
 
@@ -275,10 +317,11 @@ impl<'de> Visitor<'de> for EnvelopeVisitor<'_, '_> {
                 }))?,
                 Key::SequenceNum => envelope.sequence_num = map.next_value_seed(Unsigned)?,
                 Key::Type => map.next_value_seed(Text(|text: &str| envelope.is_error = text == "error"))?,
-                Key::Message => map.next_value_seed(Text(|text: &str| envelope.message = Some(quote(text))))?,
+                Key::Message => map
+                    .next_value_seed(Text(|text: &str| envelope.message = Some(quote(text, QUOTE_CHARS_MAX).into())))?,
                 Key::Events => map.next_value_seed(EventsVisitor(sink))?,
                 _ => {
-                    map.next_value::<IgnoredAny>()?;
+                    map.next_value_seed(PassOver { nesting_left: NESTING_MAX })?;
                 }
             }
         }
@@ -287,6 +330,10 @@ impl<'de> Visitor<'de> for EnvelopeVisitor<'_, '_> {
 }
 
 struct EventsVisitor<'s, 'a>(&'s mut Sink<'a>);
+
+impl EventsVisitor<'_, '_> {
+    const NULL: () = ();
+}
 
 seed!(EventsVisitor<'_, '_>, ());
 
@@ -300,6 +347,10 @@ impl<'de> Visitor<'de> for EventsVisitor<'_, '_> {
 }
 
 struct EventVisitor<'s, 'a>(&'s mut Sink<'a>);
+
+impl EventVisitor<'_, '_> {
+    const NULL: () = ();
+}
 
 seed!(EventVisitor<'_, '_>, ());
 
@@ -335,7 +386,7 @@ impl<'de> Visitor<'de> for EventVisitor<'_, '_> {
                     }
                 }
                 _ => {
-                    map.next_value::<IgnoredAny>()?;
+                    map.next_value_seed(PassOver { nesting_left: NESTING_MAX })?;
                 }
             }
         }
@@ -348,6 +399,11 @@ impl<'de> Visitor<'de> for EventVisitor<'_, '_> {
 struct UpdatesVisitor<'s, 'a> {
     sink: &'s mut Sink<'a>,
     event: &'s mut EventState,
+}
+
+impl UpdatesVisitor<'_, '_> {
+    /// An empty list.
+    const NULL: bool = true;
 }
 
 seed!(UpdatesVisitor<'_, '_>, bool);
@@ -380,6 +436,10 @@ struct LevelVisitor<'s> {
     scale: Scale,
 }
 
+impl LevelVisitor<'_> {
+    const NULL: Option<Event> = None;
+}
+
 seed!(LevelVisitor<'_>, Option<Event>);
 
 impl<'de> Visitor<'de> for LevelVisitor<'_> {
@@ -395,7 +455,7 @@ impl<'de> Visitor<'de> for LevelVisitor<'_> {
                         "bid" => Side::Bid,
                         "offer" | "ask" => Side::Ask,
                         _ => {
-                            let reason = format!("'{}' is neither bid nor offer", quote(text));
+                            let reason = format!("'{}' is neither bid nor offer", quote(text, VALUE_CHARS_MAX));
                             event.fail(index, LevelField::Side, Fault::UnknownSide, reason);
                             Side::Bid
                         }
@@ -408,7 +468,7 @@ impl<'de> Visitor<'de> for LevelVisitor<'_> {
                     size_lots = Some(event.number(index, LevelField::Quantity, text, scale.size_decimals));
                 }))?,
                 _ => {
-                    map.next_value::<IgnoredAny>()?;
+                    map.next_value_seed(PassOver { nesting_left: NESTING_MAX })?;
                 }
             }
         }
