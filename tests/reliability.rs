@@ -1,11 +1,11 @@
 //! RELIABILITY.md names tests and bounds: the tests must exist and the bounds have the values given.
 
+use papertrader::base::one_line::QUOTE_CHARS_MAX;
 use papertrader::capture::{LINE_BYTES_MAX, ZSTD_WINDOW_LOG_MAX};
 use papertrader::cli::config::CONFIG_BYTES_MAX;
 use papertrader::execution::rules::LAG_MAX;
 use papertrader::feed::backoff::DELAY_MAX;
 use papertrader::feed::coinbase::level2::{OTHER_PRODUCTS_MAX, PRODUCT_BYTES_MAX};
-use papertrader::feed::coinbase::subscription::QUOTE_CHARS_MAX;
 use papertrader::feed::intake::FRAME_LEVELS_MAX;
 use papertrader::feed::wire::{
     CA_BYTES_MAX, CONNECT_TIME_MAX, HANDSHAKE_BYTES_MAX, HANDSHAKE_TIME_MAX, MESSAGE_BYTES_MAX,

@@ -180,7 +180,7 @@ impl Engine {
         if head.kind.is_book_frame() {
             let is_live = self.follower.is_live();
             if !self.was_live && is_live {
-                self.close_overdue(head);
+                self.went_live(head);
             }
             self.counts.frames_by_state[self.book().state() as usize] += 1;
             let decided = if is_live { self.decide(head) } else { None };
@@ -199,7 +199,8 @@ impl Engine {
 
     /// What fell due without a live book is sold into the first one.
     #[cold]
-    fn close_overdue(&mut self, head: &FrameHead) {
+    fn went_live(&mut self, head: &FrameHead) {
+        self.status.went_live();
         self.close_due(head);
     }
 
@@ -228,7 +229,7 @@ impl Engine {
     #[cold]
     fn found(&mut self, fault: Fault) {
         self.counts.faults.count(fault);
-        self.status.engine_found(fault);
+        self.status.engine_found(fault, self.counts.connections);
     }
 
     /// Ends the engine: hands over the last latencies, lets the writer thread end, and reports.

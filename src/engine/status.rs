@@ -8,9 +8,12 @@
 //! status.inferred(0.25);
 //! assert_eq!((status.read().logit, status.read().frames), (0.25, 0));
 //!
-//! status.engine_found(Fault::TooManyLevels);
-//! assert_eq!(status.take_engine_fault(), Some(Fault::TooManyLevels));
-//! assert_eq!(status.take_engine_fault(), None);
+//! status.engine_found(Fault::TooManyLevels, 2);
+//! assert_eq!(status.take_engine_fault(2), Some(Fault::TooManyLevels));
+//! assert_eq!(status.take_engine_fault(2), None);
+//! // Found late, in the book of a connection that has ended.
+//! status.engine_found(Fault::TooManyLevels, 2);
+//! assert_eq!(status.take_engine_fault(3), None);
 //!
 //! status.stop();
 //! assert!(status.stopping());
@@ -32,9 +35,10 @@ struct EngineWords {
     best_ask_ticks: AtomicU64,
     price_decimals: AtomicU8,
     state: AtomicU8,
+    has_been_live: AtomicBool,
     logit: AtomicU64,
-    /// The last fault that the engine found, as its number plus 1.
-    fault: AtomicU8,
+    /// The last fault that the engine found: its number plus 1 in the lowest byte, the connection above.
+    fault: AtomicU64,
 }
 
 /// Written by a live feed's thread alone.
@@ -136,6 +140,16 @@ impl Status {
         self.engine.logit.store(logit.to_bits(), Ordering::Relaxed);
     }
 
+    /// The book has become live.
+    pub fn went_live(&self) {
+        self.engine.has_been_live.store(true, Ordering::Release);
+    }
+
+    /// Whether the book ever was live.
+    pub fn has_been_live(&self) -> bool {
+        self.engine.has_been_live.load(Ordering::Acquire)
+    }
+
     /// A live feed's connections so far, and whether it has one.
     pub fn connected(&self, connections: u64, connected: bool) {
         self.feed.connections.store(connections, Ordering::Relaxed);
@@ -148,20 +162,23 @@ impl Status {
         self.writer.p99_ns.store(p99_ns, Ordering::Relaxed);
     }
 
-    /// A fault that the engine, not the feed, found: the feed must get a new snapshot.
+    /// A fault that the engine, not the feed, found in the book of a connection, counted from 1: the feed must get a new
+    /// snapshot.
     #[cold]
-    pub fn engine_found(&self, fault: Fault) {
-        self.engine.fault.store(fault as u8 + 1, Ordering::Relaxed);
+    pub fn engine_found(&self, fault: Fault, connection: u64) {
+        self.engine.fault.store(connection << 8 | (fault as u64 + 1), Ordering::Relaxed);
     }
 
-    /// Takes the last fault that the engine found.
+    /// Takes the last fault that the engine found, if it is one of this connection's book: what was found late in the book of an
+    /// earlier one has been seen to.
     #[inline]
-    pub fn take_engine_fault(&self) -> Option<Fault> {
+    pub fn take_engine_fault(&self, connection: u64) -> Option<Fault> {
         if self.engine.fault.load(Ordering::Relaxed) == 0 {
             return None;
         }
-        let number = self.engine.fault.swap(0, Ordering::Relaxed);
-        Fault::ALL.get(usize::from(number).wrapping_sub(1)).copied()
+        let found = self.engine.fault.swap(0, Ordering::Relaxed);
+        let fault = Fault::ALL.get((found as usize & 0xff).wrapping_sub(1)).copied();
+        fault.filter(|_| found >> 8 == connection)
     }
 
     /// What the words say now.

@@ -37,12 +37,13 @@
 
 use super::backoff::Backoff;
 use super::coinbase::auth::Credentials;
-use super::coinbase::subscription;
+use super::coinbase::subscription::{self, Acknowledged, acknowledged};
 use super::intake::{Arrival, FaultNote, Intake, IntakeCounts, ScaleRule, Taken};
 use super::tape::Tape;
-use super::vitals::{Patience, Vitals};
-use super::wire::{Connector, Received, Wire, WireError};
+use super::vitals::{Patience, Progress, Vitals};
+use super::wire::{Connector, ReadTime, Received, Wire, WireError};
 use crate::base::clock::{Clock, wall_ns};
+use crate::base::one_line::{QUOTE_CHARS_MAX, quote};
 use crate::engine::status::Status;
 use crate::handoff::Wait;
 use crate::market::event::Fault;
@@ -161,6 +162,8 @@ struct Run<'a, P> {
     connections: u64,
     failed_attempts: u64,
     alias_told: bool,
+    /// When the first frame made the book of the connection in hand live. It is so until the connection's end.
+    live_since: Option<Instant>,
     /// Finds our tokens, which are secrets, in what the venue sends: an error message may quote the request.
     token: Option<Finder<'static>>,
 }
@@ -190,6 +193,7 @@ impl Feed for LiveFeed {
             connections: 0,
             failed_attempts: 0,
             alias_told: false,
+            live_since: None,
             token: settings
                 .credentials
                 .as_ref()
@@ -247,8 +251,9 @@ impl<P: Publish> Run<'_, P> {
             told.clear();
             self.connections += 1;
             self.status.connected(self.connections, true);
-            let connected = Instant::now();
+            self.live_since = None;
             let end = self.connection(wire);
+            let live = self.live_since.map_or(Duration::ZERO, |since| since.elapsed());
             self.status.connected(self.connections, false);
             match end {
                 End::Session | End::EngineGone => return None,
@@ -261,7 +266,7 @@ impl<P: Publish> Run<'_, P> {
                     if self.intake.disconnected(fault, cause, &arrival, self.engine).is_err() {
                         return None;
                     }
-                    backoff.session_ended(connected.elapsed());
+                    backoff.session_ended(live);
                     if !self.sleep(backoff.next_delay()) {
                         return None;
                     }
@@ -288,8 +293,6 @@ impl<P: Publish> Run<'_, P> {
             tape.connected(arrival.ts_recv_ns);
         }
         self.intake.connected(&arrival, self.engine)?;
-        // What the engine found in the last connection's book has been seen to.
-        self.status.take_engine_fault();
         let now_unix_s = u64::try_from(arrival.ts_recv_ns / 1_000_000_000).unwrap_or(0);
         let credentials = self.settings.credentials.as_ref();
         let messages = subscription::subscribe(&self.settings.product, credentials, now_unix_s)
@@ -316,13 +319,14 @@ impl<P: Publish> Run<'_, P> {
             if self.is_over() {
                 return End::Session;
             }
-            if let Some(fault) = self.status.take_engine_fault() {
+            if let Some(fault) = self.status.take_engine_fault(self.connections) {
                 return End::Fault(fault, "found by the book".into());
             }
             if !took {
                 // Only once everything that has come is read: a process that was suspended finds its heartbeats waiting.
                 let (patience, synced) = (&self.settings.patience, self.intake.is_synced());
-                if let Some((fault, cause)) = vitals.overdue(patience, &self.clock, synced, wire.last_received_raw()) {
+                let progress = Progress { last_byte: wire.last_read().raw, bytes_under_way: wire.bytes_under_way() };
+                if let Some((fault, cause)) = vitals.overdue(patience, &self.clock, synced, progress) {
                     return End::Fault(fault, cause);
                 }
                 let waited = match self.settings.wait {
@@ -343,9 +347,9 @@ impl<P: Publish> Run<'_, P> {
     /// Takes a message if there is one.
     #[inline]
     fn take_message(&mut self, wire: &mut Wire, vitals: &mut Vitals) -> Result<bool, End> {
-        let (text, received, decoded) = match wire.next_message()? {
+        let (text, read, decoded) = match wire.next_message()? {
             None => return Ok(false),
-            Some(Received::Text { text, received_raw, decoded_raw }) => (text, received_raw, decoded_raw),
+            Some(Received::Text { text, read, decoded_raw }) => (text, read, decoded_raw),
             Some(Received::Closed { code, reason }) => {
                 let mut cause = String::from("the venue closed the connection");
                 if let Some(code) = code {
@@ -354,14 +358,12 @@ impl<P: Publish> Run<'_, P> {
                 }
                 let is_token = |token: &Finder<'_>| token.find(reason.as_bytes()).is_some();
                 if !reason.is_empty() && !self.token.as_ref().is_some_and(is_token) {
-                    let _ = write!(cause, " ({})", reason.chars().take(80).collect::<String>().escape_debug());
+                    let _ = write!(cause, " ({})", quote(reason, QUOTE_CHARS_MAX));
                 }
                 return Err(End::Fault(Fault::Disconnected, cause));
             }
         };
-        // The wall clock when the read returned, not when it was decoded.
-        let since_ns = self.clock.between_ns(received, self.clock.stamp());
-        let ts_recv_ns = wall_ns().saturating_sub_unsigned(since_ns);
+        let ReadTime { raw: received, wall_ns: ts_recv_ns, .. } = read;
         let message = text.as_bytes();
         if let Some(token) = &self.token
             && token.find(message).is_some()
@@ -375,16 +377,19 @@ impl<P: Publish> Run<'_, P> {
         match self.intake.take(message, &arrival, self.engine)? {
             Taken::Frame => {
                 vitals.frame = received;
+                if self.live_since.is_none() {
+                    self.live_since = Some(Instant::now());
+                }
                 if !self.alias_told && self.intake.parser().alias().is_some() {
                     self.tell_alias();
                 }
             }
             Taken::Heartbeat => vitals.heartbeat = received,
-            Taken::Subscriptions => {
-                subscription::check_acknowledgement(message, &self.settings.product)
-                    .map_err(|cause| End::Fault(Fault::SubscriptionRefused, cause))?;
-                vitals.acknowledged = true;
-            }
+            Taken::Subscriptions => match acknowledged(message, &self.settings.product) {
+                Acknowledged::Yes => vitals.acknowledged = true,
+                Acknowledged::NotYet => {}
+                Acknowledged::Other(cause) => return Err(End::Fault(Fault::SubscriptionRefused, cause)),
+            },
             Taken::Other => {}
             Taken::Fault(FaultNote { fault, detail }) => return Err(End::Fault(fault, detail)),
         }

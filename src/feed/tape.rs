@@ -190,8 +190,12 @@ impl Tape {
         if self.ring.cached_slots() < bytes && self.ring.slots() < bytes {
             return false;
         }
-        // Messages are at most 64 MiB.
-        let head = Head { ts_recv_ns, kind, count, payload_bytes: payload.len() as u32 };
+        let head = Head {
+            ts_recv_ns,
+            kind,
+            count,
+            payload_bytes: u32::try_from(payload.len()).expect("a ring of less than 4 GiB"),
+        };
         let room = "there is room: only this thread fills the ring";
         self.ring.push_entire_slice(&head.encode()).expect(room);
         self.ring.push_entire_slice(payload).expect(room);

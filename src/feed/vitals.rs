@@ -24,6 +24,9 @@ pub struct Patience {
     pub bytes: Duration,
     /// Without a frame of the product although heartbeats come.
     pub stale_after: Duration,
+    /// For one message, while its bytes keep coming. Nothing else is overdue meanwhile: what else the venue sends waits behind
+    /// it. The largest snapshots, some 5 MB, take this long at 28 kB/s.
+    pub message: Duration,
 }
 
 impl Default for Patience {
@@ -33,6 +36,7 @@ impl Default for Patience {
             heartbeat: Duration::from_secs(5),
             bytes: Duration::from_secs(10),
             stale_after: Duration::from_secs(30),
+            message: Duration::from_secs(180),
         }
     }
 }
@@ -45,34 +49,127 @@ pub(super) struct Vitals {
     pub heartbeat: u64,
     /// The last frame of the product.
     pub frame: u64,
+    /// When the message began that is under way.
+    message: Option<u64>,
+}
+
+/// What the wire has received.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Progress {
+    /// The stamp of the last byte.
+    pub last_byte: u64,
+    /// Bytes of a message that is not whole yet.
+    pub bytes_under_way: u64,
 }
 
 impl Vitals {
     /// Of a connection over which the subscription went just now.
     pub fn new(now: u64) -> Self {
-        Self { subscribed: now, acknowledged: false, heartbeat: now, frame: now }
+        Self { subscribed: now, acknowledged: false, heartbeat: now, frame: now, message: None }
     }
 
-    /// What is overdue, if anything is; `bytes` is the stamp of the last byte.
-    pub fn overdue(&self, patience: &Patience, clock: &Clock, synced: bool, bytes: u64) -> Option<(Fault, String)> {
+    /// What is overdue, if anything is.
+    pub fn overdue(
+        &mut self,
+        patience: &Patience,
+        clock: &Clock,
+        synced: bool,
+        progress: Progress,
+    ) -> Option<(Fault, String)> {
         let now = clock.stamp();
         let late = |since: u64, limit: Duration| Duration::from_nanos(clock.between_ns(since, now)) > limit;
-        if late(bytes, patience.bytes) {
+        if late(progress.last_byte, patience.bytes) {
             return Some((Fault::NoBytes, format!("no bytes for {:?}", patience.bytes)));
+        }
+        if progress.bytes_under_way > 0 {
+            let began = *self.message.get_or_insert(now);
+            if !late(began, patience.message) {
+                return None;
+            }
+            let (bytes, limit) = (progress.bytes_under_way, patience.message);
+            let text = format!("{bytes} bytes of a message in {limit:?}, and it is not whole: the link is too slow");
+            return Some((if synced { Fault::StaleProduct } else { Fault::NoSnapshot }, text));
+        }
+        if let Some(began) = self.message.take() {
+            // What waited behind the message has as long as before.
+            let took = now.saturating_sub(began);
+            for since in [&mut self.subscribed, &mut self.heartbeat, &mut self.frame] {
+                *since = now.min(*since + took);
+            }
         }
         if late(self.heartbeat, patience.heartbeat) {
             return Some((Fault::NoHeartbeat, format!("no heartbeat for {:?}", patience.heartbeat)));
         }
         if !synced && late(self.subscribed, patience.snapshot) {
-            return Some((Fault::NoSnapshot, format!("no snapshot {:?} after subscribing", patience.snapshot)));
-        }
-        if !self.acknowledged && late(self.subscribed, patience.snapshot) {
-            let text = format!("no acknowledgement {:?} after subscribing", patience.snapshot);
-            return Some((Fault::SubscriptionRefused, text));
+            let limit = patience.snapshot;
+            return Some(if self.acknowledged {
+                (Fault::NoSnapshot, format!("no snapshot {limit:?} after subscribing"))
+            } else {
+                let text = format!("neither an acknowledgement of the book nor a snapshot {limit:?} after subscribing");
+                (Fault::SubscriptionRefused, text)
+            });
         }
         if synced && late(self.frame, patience.stale_after) {
             return Some((Fault::StaleProduct, format!("no frame of the product for {:?}", patience.stale_after)));
         }
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    fn patience() -> Patience {
+        Patience { snapshot: 60 * MS, heartbeat: 30 * MS, bytes: 40 * MS, stale_after: 90 * MS, message: 200 * MS }
+    }
+
+    /// What is overdue after so many ms, while bytes come each ms and belong to a message between two moments.
+    fn overdue(synced: bool, message_ms: std::ops::Range<u64>, heartbeats_until_ms: u64) -> (u64, Fault, String) {
+        let clock = Clock::new();
+        let start = clock.stamp();
+        let mut vitals = Vitals::new(start);
+        let mut last_ms = 0;
+        loop {
+            let now = clock.stamp();
+            let ms = clock.between_ns(start, now) / 1_000_000;
+            if ms > 2 && ms == last_ms {
+                std::thread::sleep(MS / 4);
+                continue;
+            }
+            last_ms = ms;
+            let under_way = message_ms.contains(&ms);
+            if !under_way && ms < heartbeats_until_ms {
+                vitals.heartbeat = now;
+            }
+            let progress = Progress { last_byte: now, bytes_under_way: if under_way { ms + 1 } else { 0 } };
+            if let Some((fault, text)) = vitals.overdue(&patience(), &clock, synced, progress) {
+                return (ms, fault, text);
+            }
+        }
+    }
+
+    #[test]
+    fn a_message_that_takes_long_is_waited_for() {
+        // The heartbeat is due 30 ms after the message, not within it.
+        let (ms, fault, _) = overdue(true, 5..150, 0);
+        assert!(ms >= 150 && fault == Fault::NoHeartbeat, "{fault:?} after {ms} ms");
+        let (ms, fault, text) = overdue(false, 5..10_000, 0);
+        assert!(ms >= 200 && fault == Fault::NoSnapshot, "{fault:?} after {ms} ms");
+        assert!(text.ends_with(" bytes of a message in 200ms, and it is not whole: the link is too slow"), "{text}");
+        // The snapshot, too, has as long as before.
+        let (ms, fault, text) = overdue(false, 5..100, 10_000);
+        assert!(ms >= 150 && fault == Fault::SubscriptionRefused, "{fault:?} after {ms} ms: {text}");
+    }
+
+    #[test]
+    fn a_quiet_connection_is_overdue_by_its_first_limit() {
+        let (_, fault, text) = overdue(true, 0..0, 0);
+        assert_eq!((fault, text.as_str()), (Fault::NoHeartbeat, "no heartbeat for 30ms"));
+        let (ms, fault, text) = overdue(true, 0..0, 10_000);
+        assert_eq!((fault, text.as_str()), (Fault::StaleProduct, "no frame of the product for 90ms"));
+        assert!(ms >= 90);
     }
 }

@@ -4,6 +4,7 @@ use crate::common::{fail, papertrader};
 use crate::support::*;
 use crate::venue::Venue;
 use papertrader::market::event::Fault;
+use serde_json::json;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
@@ -113,7 +114,7 @@ fn a_recording_that_cannot_be_written() {
     let mut command = live_with("ws://127.0.0.1:9", folder.path());
     let (code, said) = fails_in_one_line(command.args(["--record", "/nowhere/a.l2"]));
     assert_eq!(code, 2);
-    assert!(said.starts_with("error: cannot write capture /nowhere/a.l2: "), "{said}");
+    assert!(said.starts_with("error: cannot write /nowhere/a.l2: "), "{said}");
 }
 
 /// An acknowledgement of something else is no subscription.
@@ -137,20 +138,12 @@ fn an_acknowledgement_of_another_product() {
     assert!(heartbeats.get("product_ids").is_none() && level2.get("jwt").is_none());
 }
 
-/// Nor is none at all.
+/// Heartbeats alone are no subscription.
 #[test]
-fn no_acknowledgement() {
+fn neither_acknowledgement_nor_book() {
     let venue = Venue::serve(|client| {
         client.request();
-        client.snapshot();
-        for counter in 0.. {
-            std::thread::sleep(std::time::Duration::from_millis(100));
-            if counter > 60 {
-                break;
-            }
-            let heartbeat = serde_json::json!({"channel": "heartbeats", "events": [{"heartbeat_counter": counter}]});
-            client.try_send(heartbeat);
-        }
+        client.heartbeats(60);
     });
     let mut settings = venue.settings();
     settings.patience.snapshot = std::time::Duration::from_secs(2);
@@ -158,6 +151,29 @@ fn no_acknowledgement() {
     wait_until("it reconnects", || session.connections() >= 2);
     let (outcome, _) = session.stop();
     assert_eq!(outcome.notes[0].fault, Fault::SubscriptionRefused);
-    assert_eq!(outcome.notes[0].detail, "no acknowledgement 2s after subscribing");
+    assert_eq!(outcome.notes[0].detail, "neither an acknowledgement of the book nor a snapshot 2s after subscribing");
+    venue.end();
+}
+
+/// The book is what counts: acknowledgements that list nothing, or are none, end nothing.
+#[test]
+fn a_book_needs_no_acknowledgement() {
+    let venue = Venue::serve(|client| {
+        client.request();
+        client.snapshot();
+        for subscriptions in
+            [json!({}), json!(null), json!({"level2": null}), json!({"heartbeats": ["heartbeats"]}), json!(7)]
+        {
+            client.send(json!({"channel": "subscriptions", "events": [{"subscriptions": subscriptions}]}));
+        }
+        client.send(json!({"channel": "subscriptions", "events": null}));
+        client.heartbeats(30);
+        client.until_closed();
+    });
+    let mut settings = venue.settings();
+    settings.patience.snapshot = std::time::Duration::from_secs(1);
+    settings.duration = Some(std::time::Duration::from_secs(2));
+    let (outcome, _) = Session::start(settings).wait();
+    assert_eq!((outcome.connections, outcome.counts.subscriptions, outcome.counts.faults.total()), (1, 6, 0));
     venue.end();
 }

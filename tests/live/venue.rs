@@ -8,9 +8,12 @@ use papertrader::feed::vitals::Patience;
 use papertrader::feed::wire::{Connector, WireConfig};
 use papertrader::handoff::Wait;
 use serde_json::{Value, json};
+use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
+use tungstenite::protocol::frame::Frame;
+use tungstenite::protocol::frame::coding::{Data, OpCode};
 use tungstenite::{Message, WebSocket};
 
 /// One client's connection.
@@ -58,6 +61,31 @@ impl Client {
         let updates = [level("bid", "9"), level("offer", "11")];
         let event = json!({"type": "snapshot", "product_id": PRODUCT, "updates": updates});
         self.send(json!({"channel": "l2_data", "events": [event]}));
+    }
+
+    /// Sends so many heartbeats, ten a second, to a client that may go.
+    pub fn heartbeats(&mut self, count: u32) {
+        for counter in 0..count {
+            thread::sleep(Duration::from_millis(100));
+            self.try_send(json!({"channel": "heartbeats", "events": [{"heartbeat_counter": counter}]}));
+        }
+    }
+
+    /// Sends a snapshot in so many pieces, as a slow link lets it through, ten a second. Whether all went.
+    pub fn slow_snapshot(&mut self, pieces: usize) -> bool {
+        let level = |side, price: usize| json!({"side": side, "price_level": price.to_string(), "new_quantity": "1"});
+        let updates: Vec<_> = (1..1_000).map(|price| level(if price < 500 { "bid" } else { "offer" }, price)).collect();
+        let event = json!({"type": "snapshot", "product_id": PRODUCT, "updates": updates});
+        let text = json!({"channel": "l2_data", "events": [event], "sequence_num": self.sequence_num}).to_string();
+        self.sequence_num += 1;
+        let mut frame = Vec::new();
+        Frame::message(text, OpCode::Data(Data::Text), true).format(&mut frame).expect("a Vec takes every byte");
+        let socket = self.websocket.get_mut();
+        socket.set_nodelay(true).expect("set");
+        frame.chunks(frame.len().div_ceil(pieces)).all(|piece| {
+            thread::sleep(Duration::from_millis(100));
+            socket.write_all(piece).is_ok()
+        })
     }
 
     /// Takes the two requests and answers them.

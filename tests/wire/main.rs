@@ -50,8 +50,8 @@ fn next(wire: &mut Wire, wait: Wait) -> Result<Message, WireError> {
     let start = Instant::now();
     loop {
         match wire.next_message()? {
-            Some(Received::Text { text, received_raw, decoded_raw }) => {
-                return Ok(Message::Text { text: text.to_owned(), received_raw, decoded_raw });
+            Some(Received::Text { text, read, decoded_raw }) => {
+                return Ok(Message::Text { text: text.to_owned(), received_raw: read.raw, decoded_raw });
             }
             Some(Received::Closed { code, reason }) => {
                 return Ok(Message::Closed { code, reason: reason.to_owned() });

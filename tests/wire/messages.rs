@@ -142,7 +142,7 @@ fn messages_of_one_read_share_its_stamp() {
             let second = stamps(next(&mut wire, Wait::Sleep));
             assert_eq!(first.0, second.0, "one read completed both");
             assert!(first.0 <= first.1 && first.1 <= second.1, "{first:?} {second:?}");
-            assert_eq!(wire.last_received_raw(), first.0);
+            assert_eq!(wire.last_read().raw, first.0);
         },
     );
 }
@@ -173,15 +173,15 @@ fn the_stamp_is_that_of_the_read_that_completed_the_message() {
         };
         // TLS sends records of its own after the handshake: take what comes until it is quiet for a while.
         loop {
-            let before = wire.last_received_raw();
+            let before = wire.last_read().raw;
             assert_eq!(wire.next_message().expect("no error"), None);
             wire.wait(Duration::from_millis(200)).expect("a wait");
             assert_eq!(wire.next_message().expect("no error"), None);
-            if wire.last_received_raw() == before {
+            if wire.last_read().raw == before {
                 break;
             }
         }
-        let half = wire.last_received_raw();
+        let half = wire.last_read().raw;
         go_on.send(()).expect("the server is there");
         match next(&mut wire, Wait::Sleep) {
             Ok(Message::Text { text, received_raw, .. }) => {

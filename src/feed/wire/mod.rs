@@ -32,8 +32,8 @@
 //! let mut wire = connector.connect(&Clock::new(), &AtomicBool::new(false))?;
 //! loop {
 //!     match wire.next_message()? {
-//!         Some(Received::Text { text, received_raw, decoded_raw }) => {
-//!             assert!(text == "hello" && received_raw <= decoded_raw);
+//!         Some(Received::Text { text, read, decoded_raw }) => {
+//!             assert!(text == "hello" && read.raw <= decoded_raw);
 //!             break;
 //!         }
 //!         Some(Received::Closed { .. }) => unreachable!("the server goes on reading"),
@@ -66,6 +66,7 @@ pub use connect::{
     CONNECT_TIME_MAX, Connector, HANDSHAKE_BYTES_MAX, HANDSHAKE_TIME_MAX, MESSAGE_BYTES_MAX, WireConfig,
 };
 pub use error::{ConfigError, Stage, WireError};
+pub use stream::ReadTime;
 use stream::Stream;
 pub use tls::CA_BYTES_MAX;
 
@@ -80,9 +81,8 @@ pub enum Received<'a> {
     Text {
         /// Its payload, in the buffer that the websocket read it into.
         text: &'a str,
-        /// When the socket read that completed it returned, as a raw reading of the clock. Messages that one read
-        /// completed share it.
-        received_raw: u64,
+        /// When the socket read that completed it returned. Messages that one read completed share it.
+        read: ReadTime,
         /// When TLS and websocket were done with it, as a raw reading of the clock.
         decoded_raw: u64,
     },
@@ -110,6 +110,8 @@ pub struct Wire {
     drained: bool,
     /// Set when the socket did not take all that was written.
     unflushed: bool,
+    /// The read that completed the last message or control frame.
+    completed: ReadTime,
     state: State,
 }
 
@@ -130,8 +132,9 @@ impl fmt::Debug for Wire {
 
 impl Wire {
     fn new(websocket: WebSocket<Stream>, poller: Poller, clock: Clock, host: String, peer: SocketAddr) -> Self {
-        let payload = Utf8Bytes::default();
-        Self { websocket, poller, clock, host, peer, payload, drained: false, unflushed: false, state: State::Open }
+        let (payload, completed) = (Utf8Bytes::default(), websocket.get_ref().last_read());
+        let (drained, unflushed, state) = (false, false, State::Open);
+        Self { websocket, poller, clock, host, peer, payload, drained, unflushed, completed, state }
     }
 
     /// The address that the connection goes to.
@@ -139,10 +142,14 @@ impl Wire {
         self.peer
     }
 
-    /// When bytes of any kind last arrived, as a raw reading of the clock; before the first, when the connection was
-    /// made.
-    pub fn last_received_raw(&self) -> u64 {
-        self.websocket.get_ref().received_raw()
+    /// When bytes of any kind last arrived; before the first, when the connection was made.
+    pub fn last_read(&self) -> ReadTime {
+        self.websocket.get_ref().last_read()
+    }
+
+    /// The bytes of a message that has begun to arrive and is not whole; 0 if there is none.
+    pub fn bytes_under_way(&self) -> u64 {
+        self.last_read().bytes - self.completed.bytes
     }
 
     /// Sends a text message. What the socket does not take at once goes out in later calls of [`Self::next_message`].
@@ -173,12 +180,16 @@ impl Wire {
             self.written(flushed)?;
         }
         for _ in 0..CONTROL_FRAMES_MAX {
-            match self.websocket.read() {
+            let message = self.websocket.read();
+            if message.is_ok() {
+                self.completed = self.last_read();
+            }
+            match message {
                 Ok(Message::Text(text)) => {
                     let decoded_raw = self.clock.stamp();
-                    let received_raw = self.last_received_raw();
+                    let read = self.completed;
                     self.payload = text;
-                    return Ok(Some(Received::Text { text: &self.payload, received_raw, decoded_raw }));
+                    return Ok(Some(Received::Text { text: &self.payload, read, decoded_raw }));
                 }
                 // The answer to a ping goes out with the next read.
                 Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => {}

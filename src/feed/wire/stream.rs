@@ -4,23 +4,35 @@ use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::sync::Arc;
 
-use crate::base::clock::Clock;
+use crate::base::clock::{Clock, wall_ns};
 use mio::net::TcpStream;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection};
+
+/// When bytes arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadTime {
+    /// A raw reading of the clock.
+    pub raw: u64,
+    /// The wall clock with it, Unix nanoseconds. It does not fall within a connection: where the system's clock is set back, it
+    /// waits.
+    pub wall_ns: i64,
+    /// Bytes of the connection until then, TLS included.
+    pub bytes: u64,
+}
 
 /// A non-blocking socket that remembers when its last read with bytes in it returned.
 pub(super) struct Socket {
     stream: TcpStream,
     clock: Clock,
-    received_raw: u64,
+    last: ReadTime,
 }
 
 impl Socket {
     /// Takes a connected stream.
     pub fn new(stream: TcpStream, clock: Clock) -> Self {
-        let received_raw = clock.stamp();
-        Self { stream, clock, received_raw }
+        let last = ReadTime { raw: clock.stamp(), wall_ns: wall_ns(), bytes: 0 };
+        Self { stream, clock, last }
     }
 }
 
@@ -30,7 +42,9 @@ impl Read for Socket {
             match self.stream.read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Ok(length) if length > 0 => {
-                    self.received_raw = self.clock.stamp();
+                    let raw = self.clock.stamp();
+                    let wall_ns = self.last.wall_ns.max(wall_ns());
+                    self.last = ReadTime { raw, wall_ns, bytes: self.last.bytes + length as u64 };
                     return Ok(length);
                 }
                 other => return other,
@@ -151,10 +165,9 @@ impl Stream {
         }
     }
 
-    /// When the last read with bytes in it returned, as a raw reading of the clock; before the first, when the
-    /// connection was made.
-    pub fn received_raw(&self) -> u64 {
-        self.socket().received_raw
+    /// When the last read with bytes in it returned; before the first, when the connection was made.
+    pub fn last_read(&self) -> ReadTime {
+        self.socket().last
     }
 
     /// Says that nothing more will be sent: the TLS alert, then the TCP half-close. Best effort, since what for is the
