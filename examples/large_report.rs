@@ -79,7 +79,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let began = Instant::now();
     let numbers = TradeNumbers::of(&table, 0.0);
     println!("their figures: {:.2?}", began.elapsed());
-    run_file(observed, numbers, trades).write(&csv.with_extension("json"))?;
+    run_file(observed, numbers, trades).write(&csv.with_extension("json"), true)?;
     drop(table);
 
     // `papertrader report`.

@@ -8,6 +8,7 @@
 use clap::Parser;
 use papertrader::base::clock::{Clock, Speed};
 use papertrader::base::cores::Pins;
+use papertrader::base::output::IfTaken;
 use papertrader::capture::recording;
 use papertrader::capture::replay::Replay;
 use papertrader::capture::{CaptureReader, Control, Item};
@@ -136,7 +137,7 @@ fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
         // The venue's own pace of a second and more would leave most of the time without a connection.
         backoff: Backoff::between(arguments.seed, Duration::from_millis(20), Duration::from_millis(200)),
     };
-    let (tape, recording) = recording::start(&capture)?;
+    let (tape, recording) = recording::start(&capture, IfTaken::Refuse)?;
     let (notices, heard) = crossbeam_channel::bounded(1_024);
     let feed = LiveFeed::new(live, Some(tape), notices);
     let files = RunFiles::create(&arguments.out, PRODUCT, Some("lived"))?;

@@ -42,7 +42,13 @@ fn twenty_replays_are_one() {
     let run = |way: &[&str]| {
         let probabilities = folder.path().join("probabilities.txt");
         let mut command = papertrader();
-        command.arg("replay").arg(&capture).arg("--model").arg(&model).args(["--threshold", "0.55", "--name", "run"]);
+        command.arg("replay").arg(&capture).arg("--model").arg(&model).args([
+            "--threshold",
+            "0.55",
+            "--name",
+            "run",
+            "--force",
+        ]);
         command.arg("--probabilities").arg(&probabilities).arg("--out").arg(folder.path());
         let report = succeed(command.args(way));
         let read = |path: &Path| fs::read(path).unwrap();

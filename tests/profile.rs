@@ -28,7 +28,18 @@ fn every_rate_is_run_and_written() {
             papertrader()
                 .arg("profile")
                 .arg(&path)
-                .args(["--rates", "500,1k", "--seconds", "0.2", "--knee-p99-us", "60000000", "--name", "run", "--out"])
+                .args([
+                    "--rates",
+                    "500,1k",
+                    "--seconds",
+                    "0.2",
+                    "--knee-p99-us",
+                    "60000000",
+                    "--name",
+                    "run",
+                    "--force",
+                    "--out",
+                ])
                 .arg(folder.path())
                 .arg("--model")
                 .arg(model())

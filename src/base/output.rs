@@ -1,4 +1,7 @@
-//! Files that are whole or not there: written beside their place under another name, then renamed.
+//! Files that a command makes. None replaces what another process made, unless the user said so.
+//!
+//! An [`Output`] is whole or not there: written beside its place under another name, then renamed. What has to be on disk
+//! while it grows, a recording or a trade log, is opened in its place by [`open`].
 //!
 //! ```
 //! use papertrader::base::output::{Output, OutputError};
@@ -15,7 +18,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
@@ -26,6 +29,9 @@ pub enum OutputError {
     /// It is there already.
     #[error("{0} exists; give --force to replace it")]
     Exists(PathBuf),
+    /// It is what the command reads.
+    #[error("{0} would be written over, and this command reads it; choose another name")]
+    Input(PathBuf),
     /// It cannot be written.
     #[error("cannot write {path}: {source}")]
     Write {
@@ -44,19 +50,127 @@ impl OutputError {
     }
 }
 
+/// What to do where a file is already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IfTaken {
+    /// Refuse.
+    #[default]
+    Refuse,
+    /// Take the next name that is free, with a number behind it: `market_2.zst`. For what a supervisor restarts.
+    Number,
+    /// Replace it, once there is something to write.
+    Replace,
+}
+
+impl IfTaken {
+    /// Refuses, or replaces if the user said so.
+    pub fn refuse_unless(force: bool) -> Self {
+        if force { Self::Replace } else { Self::Refuse }
+    }
+
+    /// Numbers, or replaces if the user said so.
+    pub fn number_unless(force: bool) -> Self {
+        if force { Self::Replace } else { Self::Number }
+    }
+}
+
+/// Whether nothing is lost by writing there without a new file: a device, a pipe.
+fn is_special(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|is| !is.is_file() && !is.is_dir())
+}
+
 /// Refuses a place that is taken, before any work is done for it.
 ///
 /// # Errors
 /// [`OutputError::Exists`].
 pub fn check_free(path: &Path, force: bool) -> Result<(), OutputError> {
-    if !force && fs::symlink_metadata(path).is_ok() { Err(OutputError::Exists(path.into())) } else { Ok(()) }
+    let is_taken = !force && !is_special(path) && fs::symlink_metadata(path).is_ok();
+    if is_taken { Err(OutputError::Exists(path.into())) } else { Ok(()) }
+}
+
+/// The same, and that the folder can be written to, for a file that [`open`] will open later.
+///
+/// # Errors
+/// [`OutputError::Exists`], or the folder is not there or cannot be written to.
+pub fn check(path: &Path, if_taken: IfTaken) -> Result<(), OutputError> {
+    check_free(path, if_taken != IfTaken::Refuse)?;
+    if is_special(path) {
+        return Ok(());
+    }
+    match fs::metadata(path) {
+        // The system's own words for a directory.
+        Ok(is) if is.is_dir() => File::options().write(true).open(path).map_err(OutputError::at(path)).map(drop)?,
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(OutputError::at(path)(error)),
+        _ => {}
+    }
+    tempfile::tempfile_in(folder_of(path)).map_err(OutputError::at(path)).map(drop)
+}
+
+/// Opens a file that is read by others while it grows. Gives it and its path.
+///
+/// # Errors
+/// It is there and `if_taken` refuses, or it cannot be made.
+pub fn open(path: &Path, if_taken: IfTaken) -> Result<(PathBuf, File), OutputError> {
+    let opened = |path: PathBuf, file: io::Result<File>| match file {
+        Ok(file) => Ok((path, file)),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(OutputError::Exists(path)),
+        Err(error) => Err(OutputError::at(&path)(error)),
+    };
+    if is_special(path) {
+        return opened(path.into(), File::options().write(true).open(path));
+    }
+    match if_taken {
+        IfTaken::Replace => opened(path.into(), File::create(path)),
+        IfTaken::Refuse => opened(path.into(), File::create_new(path)),
+        IfTaken::Number => {
+            let names = (1..).map(|number| numbered(path, number));
+            let made = names.map(|path| opened(path.clone(), File::create_new(&path)));
+            made.into_iter().find(|made| !matches!(made, Err(OutputError::Exists(_)))).expect("numbers do not end")
+        }
+    }
+}
+
+/// The name of a path with a number behind it: `market_2.l2.zst`. The first has none.
+pub fn numbered(path: &Path, number: u32) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    // A dot in front hides a file and does not begin its ending.
+    let stem_bytes = name.char_indices().skip(1).find(|&(_, letter)| letter == '.').map_or(name.len(), |(at, _)| at);
+    let (stem, ending) = name.split_at(stem_bytes);
+    if number == 1 { path.into() } else { path.with_file_name(format!("{stem}_{number}{ending}")) }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// A file on its way. Dropped before [`Output::finish`] it leaves nothing.
 pub struct Output {
     path: PathBuf,
-    file: BufWriter<NamedTempFile>,
+    file: BufWriter<Place>,
     force: bool,
+}
+
+/// Where its bytes go meanwhile.
+enum Place {
+    Beside(NamedTempFile),
+    /// What cannot be replaced by another file: a device, a pipe.
+    Itself(File),
+}
+
+impl Write for Place {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Beside(file) => file.write(bytes),
+            Self::Itself(file) => file.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Beside(file) => file.flush(),
+            Self::Itself(file) => file.flush(),
+        }
+    }
 }
 
 impl Output {
@@ -66,7 +180,12 @@ impl Output {
     /// It is there and `force` does not say to replace it, or the folder cannot be written to.
     pub fn create(path: &Path, force: bool) -> Result<Self, OutputError> {
         check_free(path, force)?;
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let buffered = |place| Self { path: path.into(), file: BufWriter::with_capacity(1 << 18, place), force };
+        if is_special(path) {
+            let (_, file) = open(path, IfTaken::Replace)?;
+            return Ok(buffered(Place::Itself(file)));
+        }
+        let folder = folder_of(path);
         let mut builder = tempfile::Builder::new();
         builder.prefix(".papertrader-").suffix(".part");
         #[cfg(unix)]
@@ -76,8 +195,7 @@ impl Output {
             builder.permissions(fs::Permissions::from_mode(0o666));
         }
         let file = fs::create_dir_all(folder).and_then(|()| builder.tempfile_in(folder));
-        let file = file.map_err(OutputError::at(path))?;
-        Ok(Self { path: path.into(), file: BufWriter::with_capacity(1 << 18, file), force })
+        Ok(buffered(Place::Beside(file.map_err(OutputError::at(path))?)))
     }
 
     /// Puts the file in its place.
@@ -86,7 +204,10 @@ impl Output {
     /// It cannot be written to the end, or something has come to its place meanwhile.
     pub fn finish(self) -> Result<(), OutputError> {
         let error = OutputError::at(&self.path);
-        let file = self.file.into_inner().map_err(|failed| error(failed.into_error()))?;
+        let file = match self.file.into_inner().map_err(|failed| error(failed.into_error()))? {
+            Place::Beside(file) => file,
+            Place::Itself(_) => return Ok(()),
+        };
         let placed = if self.force { file.persist(&self.path) } else { file.persist_noclobber(&self.path) };
         match placed {
             Ok(_) => Ok(()),
@@ -144,5 +265,41 @@ mod tests {
         fs::write(&path, "meanwhile").unwrap();
         assert!(matches!(output.finish(), Err(OutputError::Exists(_))));
         assert_eq!(fs::read_to_string(&path).unwrap(), "meanwhile");
+    }
+
+    #[test]
+    fn a_file_that_is_there_is_refused_numbered_or_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("market.l2.zst");
+        let names: Vec<_> = (0..3).map(|_| open(&path, IfTaken::Number).unwrap().0).collect();
+        let expected = ["market.l2.zst", "market_2.l2.zst", "market_3.l2.zst"].map(|name| folder.path().join(name));
+        assert_eq!(names, expected);
+        let error = open(&path, IfTaken::Refuse).unwrap_err();
+        assert_eq!(error.to_string(), format!("{} exists; give --force to replace it", path.display()));
+        fs::write(&path, "old").unwrap();
+        assert_eq!(check(&path, IfTaken::Refuse).unwrap_err().to_string(), error.to_string());
+        check(&path, IfTaken::Replace).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        assert_eq!(open(&path, IfTaken::Replace).unwrap().0, path);
+        assert_eq!(fs::read(&path).unwrap(), b"");
+        let nowhere = folder.path().join("none/market");
+        assert!(check(&nowhere, IfTaken::Number).unwrap_err().to_string().starts_with("cannot write "));
+        assert!(check(folder.path(), IfTaken::Replace).is_err() && open(folder.path(), IfTaken::Replace).is_err());
+        for (name, second) in [("a", "a_2"), (".a.b", ".a_2.b"), ("a.", "a_2."), ("é.x", "é_2.x")] {
+            assert_eq!(numbered(Path::new(name), 2), Path::new(second));
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn devices_are_written_to_and_not_replaced() {
+        use std::os::unix::fs::FileTypeExt;
+        let null = Path::new("/dev/null");
+        for if_taken in [IfTaken::Refuse, IfTaken::Number, IfTaken::Replace] {
+            assert_eq!(open(null, if_taken).unwrap().0, null);
+        }
+        write_file(null, true, "text").unwrap();
+        assert!(fs::metadata(null).unwrap().file_type().is_char_device());
+        assert!(write_file(Path::new("/dev/full"), false, "text").is_err());
     }
 }

@@ -34,6 +34,7 @@ pub use blocks::Progress;
 pub use reader::{CaptureReader, Cut, Item, Line};
 pub use writer::{CaptureWriter, Compression};
 
+use crate::base::output::OutputError;
 use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 use std::io;
@@ -100,6 +101,9 @@ fn encode(frame: &[u8]) -> Control {
 /// What can be wrong with a capture.
 #[derive(Debug, thiserror::Error)]
 pub enum CaptureError {
+    /// The file cannot be made, or not in its place.
+    #[error(transparent)]
+    Output(#[from] OutputError),
     /// The file cannot be opened.
     #[error("cannot open capture {path}: {source}")]
     Open {

@@ -3,11 +3,12 @@
 //! The messages come over a [`Tape`], which never makes the feed wait.
 //!
 //! ```
+//! use papertrader::base::output::IfTaken;
 //! use papertrader::capture::{CaptureReader, Item, recording};
 //!
 //! let folder = tempfile::tempdir()?;
 //! let path = folder.path().join("market.gz");
-//! let (mut tape, recording) = recording::start(&path)?;
+//! let (mut tape, recording) = recording::start(&path, IfTaken::Refuse)?;
 //! tape.frame(1_723_161_600_000_250_000, br#"{"channel":"heartbeats"}"#);
 //! drop(tape);
 //! let (recorded, error) = recording.finish();
@@ -20,15 +21,17 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use crate::base::output::{IfTaken, check};
 use crate::capture::{CaptureError, CaptureWriter, Control};
 use crate::feed::tape::{Found, IDLE, Record, Tape, TapeReader, tape};
+use crate::feed::wire::MESSAGE_BYTES_MAX;
 use crate::market::event::Fault;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// Bytes that wait to be recorded at most: many snapshots, or seconds of the busiest market.
-const RING_BYTES: usize = 32 << 20;
+/// Bytes that wait to be recorded at most: the largest message there can be, behind seconds of the busiest market.
+const RING_BYTES: usize = MESSAGE_BYTES_MAX + (16 << 20);
 /// How long a recorded frame may stay in the process's memory.
 const FLUSH_AFTER: Duration = Duration::from_millis(500);
 
@@ -39,8 +42,10 @@ pub struct Recording {
 }
 
 /// What was recorded.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recorded {
+    /// The capture; `None` if there was nothing to record.
+    pub path: Option<PathBuf>,
     /// Frames in the file.
     pub frames: u64,
     /// Their bytes.
@@ -49,20 +54,21 @@ pub struct Recorded {
     pub lost: u64,
 }
 
-/// Opens the capture and starts the thread that writes it.
+/// Looks at the capture's place and starts the thread that opens it, once there is something to write, and writes it.
 ///
 /// # Errors
-/// The file cannot be created.
-pub fn start(path: &Path) -> Result<(Tape, Recording), CaptureError> {
-    start_with(path, RING_BYTES)
+/// The file is there and `if_taken` refuses, or its folder cannot be written to.
+pub fn start(path: &Path, if_taken: IfTaken) -> Result<(Tape, Recording), CaptureError> {
+    start_with(path, if_taken, RING_BYTES)
 }
 
-fn start_with(path: &Path, ring_bytes: usize) -> Result<(Tape, Recording), CaptureError> {
-    let capture = CaptureWriter::create(path)?;
+fn start_with(path: &Path, if_taken: IfTaken, ring_bytes: usize) -> Result<(Tape, Recording), CaptureError> {
+    check(path, if_taken)?;
     let (tape, reader) = tape(ring_bytes);
+    let to = path.to_owned();
     let thread = thread::Builder::new()
         .name("recorder".into())
-        .spawn(move || write(capture, reader))
+        .spawn(move || write(&to, if_taken, reader))
         .map_err(|source| CaptureError::Write { path: path.into(), source })?;
     Ok((tape, Recording { thread }))
 }
@@ -79,22 +85,37 @@ impl Recording {
     }
 }
 
-fn write(mut capture: CaptureWriter, mut tape: TapeReader) -> (Recorded, Option<CaptureError>) {
+fn write(path: &Path, if_taken: IfTaken, mut tape: TapeReader) -> (Recorded, Option<CaptureError>) {
     let mut recorded = Recorded::default();
-    let worked = write_all(&mut capture, &mut tape, &mut recorded);
-    let ended = worked.and_then(|()| capture.finish());
-    (recorded, ended.err())
+    let worked = write_all(path, if_taken, &mut tape, &mut recorded);
+    (recorded, worked.err())
 }
 
-fn write_all(capture: &mut CaptureWriter, tape: &mut TapeReader, recorded: &mut Recorded) -> Result<(), CaptureError> {
+fn write_all(
+    path: &Path,
+    if_taken: IfTaken,
+    tape: &mut TapeReader,
+    recorded: &mut Recorded,
+) -> Result<(), CaptureError> {
+    let mut capture: Option<CaptureWriter> = None;
     let mut flushed = Instant::now();
     loop {
         match tape.take() {
-            Found::Record(ts_recv_ns, record) => write_record(capture, ts_recv_ns, record, recorded)?,
+            Found::Record(ts_recv_ns, record) => {
+                let capture = match &mut capture {
+                    Some(capture) => capture,
+                    None => {
+                        let opened = capture.insert(CaptureWriter::open(path, if_taken)?);
+                        recorded.path = Some(opened.path().into());
+                        opened
+                    }
+                };
+                write_record(capture, ts_recv_ns, record, recorded)?;
+            }
             Found::Nothing => thread::sleep(IDLE),
-            Found::End => return Ok(()),
+            Found::End => return capture.map_or(Ok(()), CaptureWriter::finish),
         }
-        if flushed.elapsed() >= FLUSH_AFTER {
+        if let Some(capture) = capture.as_mut().filter(|_| flushed.elapsed() >= FLUSH_AFTER) {
             capture.flush()?;
             flushed = Instant::now();
         }
@@ -151,7 +172,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         for name in ["a", "a.gz", "a.zst"] {
             let path = folder.path().join(name);
-            let (mut tape, recording) = start(&path).unwrap();
+            let (mut tape, recording) = start(&path, IfTaken::Refuse).unwrap();
             tape.connected(1);
             tape.frame(2, b"{}");
             tape.frame(3, b"with\na break");
@@ -159,7 +180,8 @@ mod tests {
             tape.connected(5);
             drop(tape);
             let (recorded, error) = recording.finish();
-            assert_eq!((recorded, error.is_none()), (Recorded { frames: 2, bytes: 14, lost: 0 }, true));
+            let expected = Recorded { path: Some(path.clone()), frames: 2, bytes: 14, lost: 0 };
+            assert_eq!((recorded, error.is_none()), (expected, true));
             assert_eq!(
                 lines(&path),
                 [
@@ -184,28 +206,28 @@ mod tests {
     fn a_frame_larger_than_the_ring_is_a_gap() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");
-        let (mut tape, recording) = start_with(&path, 100).unwrap();
+        let (mut tape, recording) = start_with(&path, IfTaken::Refuse, 100).unwrap();
         tape.frame(1, &[b'x'; 200]);
         tape.frame(2, b"{}");
         drop(tape);
-        assert_eq!(recording.finish().0, Recorded { frames: 1, bytes: 2, lost: 1 });
+        assert_eq!(recording.finish().0, Recorded { path: Some(path.clone()), frames: 1, bytes: 2, lost: 1 });
     }
 
     #[test]
     fn frames_lost_at_the_end_are_counted_and_marked() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");
-        let (mut tape, recording) = start_with(&path, 100).unwrap();
+        let (mut tape, recording) = start_with(&path, IfTaken::Refuse, 100).unwrap();
         tape.frame(1, b"{}");
         tape.frame(2, &[b'x'; 200]);
         drop(tape);
-        assert_eq!(recording.finish().0, Recorded { frames: 1, bytes: 2, lost: 1 });
+        assert_eq!(recording.finish().0, Recorded { path: Some(path.clone()), frames: 1, bytes: 2, lost: 1 });
         assert_eq!(lines(&path).pop().unwrap().1, Err(Control::Gap { frames: 1 }));
     }
 
     #[test]
     fn a_full_disk_ends_the_recording_and_not_the_session() {
-        let (mut tape, recording) = start(Path::new("/dev/full")).unwrap();
+        let (mut tape, recording) = start(Path::new("/dev/full"), IfTaken::Refuse).unwrap();
         tape.frame(1, &[b'x'; 1000]);
         while !recording.has_ended() {
             tape.frame(2, b"{}");
@@ -214,5 +236,38 @@ mod tests {
         tape.connected(3);
         let (_, error) = recording.finish();
         assert!(error.unwrap().to_string().starts_with("cannot write capture /dev/full: "));
+    }
+
+    #[test]
+    fn nothing_is_made_or_replaced_before_there_is_something_to_write() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.l2");
+        std::fs::write(&path, "kept").unwrap();
+        for if_taken in [IfTaken::Number, IfTaken::Replace] {
+            let (tape, recording) = start(&path, if_taken).unwrap();
+            drop(tape);
+            assert_eq!(recording.finish().0, Recorded::default());
+        }
+        assert!(start(&path, IfTaken::Refuse).is_err());
+        assert_eq!(std::fs::read(&path).unwrap(), b"kept");
+        for (if_taken, name) in [(IfTaken::Number, "a_2.l2"), (IfTaken::Replace, "a.l2")] {
+            let (mut tape, recording) = start(&path, if_taken).unwrap();
+            tape.frame(1, b"{}");
+            drop(tape);
+            assert_eq!(recording.finish().0.path, Some(folder.path().join(name)));
+            assert_eq!(lines(&folder.path().join(name)), [(1, Ok(b"{}".to_vec()))]);
+        }
+    }
+
+    #[test]
+    fn the_largest_message_is_recorded() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.zst");
+        let (mut tape, recording) = start(&path, IfTaken::Refuse).unwrap();
+        tape.frame(1, b"{}");
+        tape.frame(2, &vec![b' '; MESSAGE_BYTES_MAX]);
+        drop(tape);
+        let (recorded, error) = recording.finish();
+        assert_eq!((recorded.frames, recorded.lost, error.is_none()), (2, 0, true));
     }
 }

@@ -1,6 +1,7 @@
 //! Writes captures. Not for a hot thread: it compresses and writes where it is called.
 
 use super::{CaptureError, Control, encode, fits_on_a_line};
+use crate::base::output::{self, IfTaken};
 use flate2::write::GzEncoder;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -30,13 +31,45 @@ impl Compression {
     }
 }
 
-enum Output {
-    Plain(BufWriter<File>),
-    Gzip(GzEncoder<BufWriter<File>>),
-    Zstd(zstd::Encoder<'static, BufWriter<File>>),
+/// Where the bytes go.
+enum Place {
+    /// Read by others while it grows.
+    Growing(BufWriter<File>),
+    /// Not there before it is whole.
+    Whole(output::Output),
 }
 
-impl Output {
+impl Write for Place {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Growing(file) => file.write(bytes),
+            Self::Whole(file) => file.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Growing(file) => file.flush(),
+            Self::Whole(file) => file.flush(),
+        }
+    }
+}
+
+enum Encoded {
+    Plain(Place),
+    Gzip(GzEncoder<Place>),
+    Zstd(zstd::Encoder<'static, Place>),
+}
+
+impl Encoded {
+    fn new(compression: Compression, place: Place) -> io::Result<Self> {
+        Ok(match compression {
+            Compression::Plain => Self::Plain(place),
+            Compression::Gzip => Self::Gzip(GzEncoder::new(place, flate2::Compression::default())),
+            Compression::Zstd => Self::Zstd(zstd::Encoder::new(place, ZSTD_LEVEL)?),
+        })
+    }
+
     fn writer(&mut self) -> &mut dyn Write {
         match self {
             Self::Plain(writer) => writer,
@@ -49,25 +82,45 @@ impl Output {
 /// Writes a capture, line by line. Without [`CaptureWriter::finish`] a compressed file lacks its end and is read as cut.
 pub struct CaptureWriter {
     path: PathBuf,
-    output: Output,
+    output: Encoded,
 }
 
 impl CaptureWriter {
-    /// Creates or replaces the file; the name's ending chooses the compression.
+    /// Begins a new capture that is read by others while it grows; the name's ending chooses the compression.
     ///
     /// # Errors
-    /// The file cannot be created.
+    /// The file is there, or it cannot be made.
     pub fn create(path: &Path) -> Result<Self, CaptureError> {
-        let create = || -> io::Result<Output> {
-            let file = BufWriter::with_capacity(256 << 10, File::create(path)?);
-            Ok(match Compression::of(path) {
-                Compression::Plain => Output::Plain(file),
-                Compression::Gzip => Output::Gzip(GzEncoder::new(file, flate2::Compression::default())),
-                Compression::Zstd => Output::Zstd(zstd::Encoder::new(file, ZSTD_LEVEL)?),
-            })
-        };
-        let output = create().map_err(|source| CaptureError::Write { path: path.into(), source })?;
-        Ok(Self { path: path.into(), output })
+        Self::open(path, IfTaken::Refuse)
+    }
+
+    /// The same, where a file that is there need not be refused.
+    ///
+    /// # Errors
+    /// The file is there and `if_taken` refuses, or it cannot be made.
+    pub fn open(path: &Path, if_taken: IfTaken) -> Result<Self, CaptureError> {
+        let (path, file) = output::open(path, if_taken)?;
+        Self::new(path, Place::Growing(BufWriter::with_capacity(256 << 10, file)))
+    }
+
+    /// Begins a capture that is in its place when [`CaptureWriter::finish`] has made it whole.
+    ///
+    /// # Errors
+    /// The file is there and `force` does not say to replace it, or its folder cannot be written to.
+    pub fn whole(path: &Path, force: bool) -> Result<Self, CaptureError> {
+        Self::new(path.into(), Place::Whole(output::Output::create(path, force)?))
+    }
+
+    fn new(path: PathBuf, place: Place) -> Result<Self, CaptureError> {
+        match Encoded::new(Compression::of(&path), place) {
+            Ok(output) => Ok(Self { path, output }),
+            Err(source) => Err(CaptureError::Write { path, source }),
+        }
+    }
+
+    /// Where it is written to.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Appends a frame as it arrived.
@@ -111,12 +164,16 @@ impl CaptureWriter {
     /// The file cannot be written.
     pub fn finish(self) -> Result<(), CaptureError> {
         let Self { path, output } = self;
-        let finish = || match output {
-            Output::Plain(mut writer) => writer.flush(),
-            Output::Gzip(writer) => writer.finish()?.flush(),
-            Output::Zstd(writer) => writer.finish()?.flush(),
+        let place = match output {
+            Encoded::Plain(place) => Ok(place),
+            Encoded::Gzip(writer) => writer.finish(),
+            Encoded::Zstd(writer) => writer.finish(),
         };
-        finish().map_err(|source| CaptureError::Write { path, source })
+        let error = |source| CaptureError::Write { path: path.clone(), source };
+        match place.map_err(error)? {
+            Place::Growing(mut file) => file.flush().map_err(error),
+            Place::Whole(file) => Ok(file.finish()?),
+        }
     }
 
     fn write(&mut self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), CaptureError> {

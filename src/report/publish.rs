@@ -63,8 +63,8 @@ pub fn publish<O>(
     let Some(files) = &run.files.report else { return Ok(None) };
     let table = TradeTable::read(&run.files.csv)?;
     let numbers = TradeNumbers::of(&table, run.settings.fee_bps);
-    RunFile::new(run, session, feed, notes, fault, numbers).write(&files.json)?;
+    RunFile::new(run, session, feed, notes, fault, numbers).write(&files.json, run.files.replace)?;
     let material = Material::with_table(&run.files.csv, table);
-    write_file(&files.html, true, &page(&material))?;
+    write_file(&files.html, run.files.replace, &page(&material))?;
     Ok(Some(material))
 }

@@ -245,7 +245,7 @@ impl Display for RunReport<'_> {
         if let Some(material) = self.material {
             write!(f, "\nin short\n{}", Summary(material))?;
         }
-        let RunFiles { csv, hgrm, hlog, report, probabilities, decisions } = self.run.files;
+        let RunFiles { csv, hgrm, hlog, report, probabilities, decisions, .. } = self.run.files;
         writeln!(f, "\nwrote")?;
         let report = report.as_ref().filter(|_| self.material.is_some());
         let (json, html) = report.map(|report| (&report.json, &report.html)).unzip();

@@ -10,26 +10,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use crate::base::output::{IfTaken, OutputError, check, open};
 use std::fs::{self, File};
-use std::io;
 use std::path::{Path, PathBuf};
-
-/// A file that cannot be written.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot write {path}: {source}")]
-pub struct WriteError {
-    /// The file.
-    pub path: PathBuf,
-    /// What the system said.
-    pub source: io::Error,
-}
-
-impl WriteError {
-    /// For `map_err`.
-    pub fn at(path: &Path) -> impl Fn(io::Error) -> Self {
-        move |source| Self { path: path.into(), source }
-    }
-}
+use std::sync::Arc;
 
 /// The files of a run: one stem, several endings.
 #[derive(Clone, Debug)]
@@ -46,6 +30,23 @@ pub struct RunFiles {
     pub probabilities: Option<PathBuf>,
     /// The wall time of every evaluation, if asked for.
     pub decisions: Option<PathBuf>,
+    /// Whether to replace what is there.
+    pub replace: bool,
+    /// The trade log was made, empty, so that no other process takes the name.
+    claim: Option<Arc<Claim>>,
+}
+
+/// An empty file that keeps a name. It goes with its last owner if nothing was written to it.
+#[derive(Debug)]
+struct Claim(PathBuf);
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if fs::metadata(&self.0).is_ok_and(|file| file.len() == 0) {
+            // What is not there need not be removed.
+            let _ = fs::remove_file(&self.0);
+        }
+    }
 }
 
 /// A run's report.
@@ -62,66 +63,140 @@ impl ReportFiles {
     pub fn beside(csv: &Path) -> Self {
         Self { json: csv.with_extension("json"), html: csv.with_extension("html") }
     }
-
-    /// Removes what is there.
-    pub fn remove(&self) {
-        for path in [&self.json, &self.html] {
-            // What is not there need not be removed.
-            let _ = fs::remove_file(path);
-        }
-    }
 }
 
 impl RunFiles {
-    /// Removes what a run that never began has left.
-    pub fn remove(&self) {
-        let optional = [&self.probabilities, &self.decisions].into_iter().flatten();
-        for path in [&self.csv, &self.hgrm, &self.hlog].into_iter().chain(optional) {
-            // What is not there need not be removed.
-            let _ = fs::remove_file(path);
-        }
-        self.report.iter().for_each(ReportFiles::remove);
-    }
-
     /// Whether anything is written of every evaluation.
     pub fn want_evaluations(&self) -> bool {
         self.probabilities.is_some() || self.decisions.is_some()
     }
 
-    /// Names the files of a run of `product` that starts now, in local time, in `folder`, which is made if it is not
-    /// there. A name that is taken gets a number. With `stem` the name is that, and what is there is replaced.
+    /// Names the files of a run of `product`, in `folder`, which is made if it is not there. Without a `stem` the name is the
+    /// time, in local time, and the product; one that is taken gets a number. A given `stem` must be free.
     ///
     /// # Errors
-    /// The folder cannot be made or no file can be made in it.
-    pub fn create(folder: &Path, product: &str, stem: Option<&str>) -> Result<Self, WriteError> {
-        fs::create_dir_all(folder).map_err(WriteError::at(folder))?;
-        let files = |stem: &str| Self {
-            csv: folder.join(format!("{stem}.csv")),
-            hgrm: folder.join(format!("{stem}.hgrm")),
-            hlog: folder.join(format!("{stem}.hlog")),
-            report: None,
-            probabilities: None,
-            decisions: None,
-        };
-        if let Some(stem) = stem {
-            return Ok(files(stem));
+    /// The stem is taken, the folder cannot be made or no file can be made in it.
+    pub fn create(folder: &Path, product: &str, stem: Option<&str>) -> Result<Self, OutputError> {
+        match stem {
+            Some(stem) => Self::named(folder, stem, IfTaken::Refuse),
+            None => Self::named(folder, &stem_now(product), IfTaken::Number),
         }
-        let started = jiff::Zoned::now().strftime("%Y_%m_%d_%H_%M_%S").to_string();
-        // The product's name comes from the venue or a file.
-        let harmless =
-            |letter: char| if letter.is_ascii_alphanumeric() || "-._".contains(letter) { letter } else { '_' };
-        let product: String = product.chars().take(64).map(harmless).collect();
-        let mut again = 1;
-        loop {
-            let suffix = if again == 1 { String::new() } else { format!("_{again}") };
-            let named = files(&format!("{started}{product}{suffix}"));
-            match File::create_new(&named.csv) {
-                Ok(_) => return Ok(named),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => again += 1,
-                Err(error) => return Err(WriteError::at(&named.csv)(error)),
+    }
+
+    /// The same by a given name. It is taken if any file in the folder is called so but for its ending.
+    ///
+    /// # Errors
+    /// As for [`RunFiles::create`].
+    pub fn named(folder: &Path, stem: &str, if_taken: IfTaken) -> Result<Self, OutputError> {
+        fs::create_dir_all(folder).map_err(OutputError::at(folder))?;
+        let files = |number: u32| {
+            let with = |ending: &str| match number {
+                1 => folder.join(format!("{stem}.{ending}")),
+                _ => folder.join(format!("{stem}_{number}.{ending}")),
+            };
+            Self {
+                csv: with("csv"),
+                hgrm: with("hgrm"),
+                hlog: with("hlog"),
+                report: None,
+                probabilities: None,
+                decisions: None,
+                replace: if_taken == IfTaken::Replace,
+                claim: None,
+            }
+        };
+        if if_taken == IfTaken::Replace {
+            let named = files(1);
+            return check(&named.csv, if_taken).map(|()| named);
+        }
+        for number in 1.. {
+            let mut named = files(number);
+            let taken = match taken_by(&named.csv)? {
+                Some(path) => path,
+                None => match open(&named.csv, IfTaken::Refuse) {
+                    Ok(_) => {
+                        named.claim = Some(Arc::new(Claim(named.csv.clone())));
+                        return Ok(named);
+                    }
+                    Err(OutputError::Exists(path)) => path,
+                    Err(error) => return Err(error),
+                },
+            };
+            if if_taken == IfTaken::Refuse {
+                return Err(OutputError::Exists(taken));
+            }
+        }
+        unreachable!("numbers do not end")
+    }
+
+    /// Looks at the places of all files before anything runs.
+    ///
+    /// # Errors
+    /// One is taken or cannot be written to.
+    pub fn check(&self) -> Result<(), OutputError> {
+        let report = self.report.iter().flat_map(|report| [&report.json, &report.html]);
+        let given = [&self.probabilities, &self.decisions].into_iter().flatten();
+        let mut all = [&self.hgrm, &self.hlog].into_iter().chain(report).chain(given);
+        all.try_for_each(|path| check(path, IfTaken::refuse_unless(self.replace)))
+    }
+
+    /// Refuses to write over what the run reads, whatever may be replaced.
+    ///
+    /// # Errors
+    /// One of the files is one of these.
+    pub fn check_apart_from(&self, inputs: &[&Path]) -> Result<(), OutputError> {
+        let report = self.report.iter().flat_map(|report| [&report.json, &report.html]);
+        let given = [&self.probabilities, &self.decisions].into_iter().flatten();
+        for path in [&self.csv, &self.hgrm, &self.hlog].into_iter().chain(report).chain(given) {
+            let same = |input: &&Path| matches!((path.canonicalize(), input.canonicalize()), (Ok(a), Ok(b)) if a == b);
+            if inputs.iter().any(same) {
+                return Err(OutputError::Input(path.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes the report of the run that is replaced: it says nothing of this one.
+    pub fn remove_replaced_report(&self) {
+        if self.replace {
+            let ReportFiles { json, html } = ReportFiles::beside(&self.csv);
+            for path in [json, html] {
+                // What is not there need not be removed.
+                let _ = fs::remove_file(path);
             }
         }
     }
+
+    /// Opens one of these files.
+    ///
+    /// # Errors
+    /// It is there, and not to be replaced, or cannot be made.
+    pub fn open(&self, path: &Path) -> Result<File, OutputError> {
+        let ours = self.claim.is_some() && path == self.csv;
+        open(path, IfTaken::refuse_unless(self.replace || ours)).map(|(_, file)| file)
+    }
+}
+
+/// The time, in local time, and the product, as a name.
+pub fn stem_now(product: &str) -> String {
+    let started = jiff::Zoned::now().strftime("%Y_%m_%d_%H_%M_%S").to_string();
+    // The product's name comes from the venue or a file.
+    let harmless = |letter: char| if letter.is_ascii_alphanumeric() || "-._".contains(letter) { letter } else { '_' };
+    started + &product.chars().take(64).map(harmless).collect::<String>()
+}
+
+/// A file beside the trade log that is called like it but for the ending.
+fn taken_by(csv: &Path) -> Result<Option<PathBuf>, OutputError> {
+    let folder = csv.parent().unwrap_or(Path::new("."));
+    let name = csv.file_name().unwrap_or_default().to_string_lossy();
+    let beginning = name.trim_end_matches("csv");
+    for entry in fs::read_dir(folder).map_err(OutputError::at(folder))? {
+        let entry = entry.map_err(OutputError::at(folder))?;
+        if entry.file_name().to_string_lossy().starts_with(beginning) {
+            return Ok(Some(entry.path()));
+        }
+    }
+    Ok(None)
 }
 
 #[cfg(test)]
@@ -131,8 +206,8 @@ mod tests {
     #[test]
     fn names_do_not_collide_and_hold_nothing_of_a_path() {
         let folder = tempfile::tempdir().unwrap();
-        let names: Vec<PathBuf> =
-            (0..3).map(|_| RunFiles::create(folder.path(), "../a b/C-1", None).unwrap().csv).collect();
+        let runs: Vec<_> = (0..3).map(|_| RunFiles::create(folder.path(), "../a b/C-1", None).unwrap()).collect();
+        let names: Vec<PathBuf> = runs.iter().map(|run| run.csv.clone()).collect();
         for name in &names {
             assert_eq!(name.parent(), Some(folder.path()));
             assert!(name.to_str().unwrap().contains(".._a_b_C-1"), "{}", name.display());
@@ -141,9 +216,35 @@ mod tests {
         assert_ne!(names[0], names[1]);
         let named = RunFiles::create(folder.path(), "x", Some("run")).unwrap();
         assert_eq!(named.hlog, folder.path().join("run.hlog"));
+        assert!(named.csv.exists());
+        drop((named.clone(), named));
+        assert!(!folder.path().join("run.csv").exists());
         let file = folder.path().join("file");
         fs::write(&file, "").unwrap();
         let error = RunFiles::create(&file.join("in"), "x", None).unwrap_err();
         assert!(error.to_string().starts_with(&format!("cannot write {}/in: ", file.display())), "{error}");
+    }
+
+    #[test]
+    fn a_name_is_taken_by_any_of_its_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("run.html"), "kept").unwrap();
+        fs::write(at("run_2.ca.pem"), "kept").unwrap();
+        let named = |if_taken| RunFiles::named(folder.path(), "run", if_taken);
+        let error = named(IfTaken::Refuse).unwrap_err();
+        assert_eq!(error.to_string(), format!("{} exists; give --force to replace it", at("run.html").display()));
+        let third = named(IfTaken::Number).unwrap();
+        assert_eq!(third.csv, at("run_3.csv"));
+        third.open(&third.csv).unwrap();
+        fs::write(&third.hlog, "of another").unwrap();
+        assert!(matches!(third.open(&third.hlog), Err(OutputError::Exists(_))));
+        // Nothing is replaced before there is something to write.
+        fs::write(at("run.csv"), "old").unwrap();
+        let replacing = named(IfTaken::Replace).unwrap();
+        drop(replacing.clone());
+        assert_eq!(fs::read(at("run.csv")).unwrap(), b"old");
+        replacing.open(&replacing.csv).unwrap();
+        assert_eq!(fs::read(at("run.csv")).unwrap(), b"");
     }
 }

@@ -37,6 +37,7 @@
 
 use crate::base::clock::Clock;
 use crate::base::cores::{self, CoresError, Pins};
+use crate::base::output::OutputError;
 use crate::engine::latency::recorder;
 use crate::engine::observation::{OBSERVATION_RING, row_ring};
 use crate::engine::status::Status;
@@ -45,7 +46,7 @@ use crate::engine::{Engine, EngineReport};
 use crate::execution::rules::OriginalRules;
 use crate::handoff::{RING_EVENTS, Wait, handoff};
 use crate::market::publish::Publish;
-use crate::run::files::{RunFiles, WriteError};
+use crate::run::files::RunFiles;
 use crate::run::observe::Collector;
 use crate::run::writer::{self, Inputs, Written};
 use crate::strategy::model::Model;
@@ -103,7 +104,7 @@ pub struct SessionReport<O> {
     /// The engine's.
     pub engine: EngineReport,
     /// The writer's, or why it could not write.
-    pub written: Result<Written, WriteError>,
+    pub written: Result<Written, OutputError>,
     /// Times that the feed found the ring full.
     pub ring_full_waits: u64,
     /// How long it waited then, all together.
@@ -117,7 +118,7 @@ pub struct SessionReport<O> {
 pub enum SessionError {
     /// A file.
     #[error(transparent)]
-    Write(#[from] WriteError),
+    Write(#[from] OutputError),
     /// A core.
     #[error(transparent)]
     Cores(#[from] CoresError),
@@ -137,9 +138,9 @@ pub fn run<F: Feed>(
     let clock = Clock::new();
     let stamp_floor_ns = clock.floor_ns();
     let (engine, inputs) = engine_and_inputs(settings, files, &clock, status);
-    let write = writer::prepare(files, inputs, clock, Arc::clone(status))?;
+    files.check()?;
     thread::scope(|scope| {
-        let writer = spawn(scope, "writer", write);
+        let writer = spawn(scope, "writer", || writer::write(files, inputs, &clock, status));
         let ran = if settings.fused {
             run_fused(settings, engine, feed, status, &mut watch)
         } else {

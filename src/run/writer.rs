@@ -3,10 +3,10 @@
 //! ```
 //! use papertrader::base::clock::Clock;
 //! use papertrader::engine::latency::recorder;
+//! use papertrader::engine::status::Status;
 //! use papertrader::run::files::RunFiles;
-//! use papertrader::run::writer::{Inputs, prepare};
+//! use papertrader::run::writer::{Inputs, write};
 //! use rtrb::RingBuffer;
-//! use std::sync::Arc;
 //! use std::time::Duration;
 //!
 //! let folder = tempfile::tempdir()?;
@@ -15,23 +15,25 @@
 //! let (recorder, tables) = recorder(clock.clone(), Duration::from_secs(1));
 //! let (trades, trades_out) = RingBuffer::new(16);
 //! let inputs = Inputs { trades: trades_out, observations: None, rows: None, collector: None, tables };
-//! let write = prepare(&files, inputs, clock, Arc::default())?;
 //!
-//! // The engine ends without a trade.
+//! // The engine has a live book and ends without a trade.
+//! let status = Status::default();
+//! status.went_live();
 //! recorder.finish();
 //! drop(trades);
-//! let written = write()?;
+//! let written = write(&files, inputs, &clock, &status)?;
 //! assert_eq!(written.trades, 0);
 //! assert_eq!(std::fs::read_to_string(&files.csv)?.lines().count(), 1);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 use crate::base::clock::{Clock, wall_ns};
+use crate::base::output::OutputError;
 use crate::engine::latency::{Stage, StageTable, Tables};
 use crate::engine::observation::Observation;
 use crate::engine::status::Status;
 use crate::execution::ledger::Trade;
-use crate::run::files::{RunFiles, WriteError};
+use crate::run::files::RunFiles;
 use crate::run::observe::{Collector, Observed};
 use crate::run::percentiles::write_percentiles;
 use crate::run::trade_log::TradeLog;
@@ -42,7 +44,6 @@ use rtrb::Consumer;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -99,47 +100,71 @@ struct Outputs {
 }
 
 impl Outputs {
-    fn flush(&mut self, csv: &Path) -> Result<(), WriteError> {
-        self.trades.flush().map_err(WriteError::at(csv))?;
+    /// Opens the files, the latency log besides.
+    fn open(files: &RunFiles) -> Result<(Self, BufWriter<File>), OutputError> {
+        files.remove_replaced_report();
+        let create = |path: &Path| files.open(path).map(BufWriter::new);
+        let trades = TradeLog::new(create(&files.csv)?).map_err(OutputError::at(&files.csv))?;
+        let optional = |path: &Option<PathBuf>| path.as_ref().map(|path| Ok((path.clone(), create(path)?))).transpose();
+        let (probabilities, decisions) = (optional(&files.probabilities)?, optional(&files.decisions)?);
+        Ok((Self { trades, probabilities, decisions }, create(&files.hlog)?))
+    }
+
+    fn flush(&mut self, csv: &Path) -> Result<(), OutputError> {
+        self.trades.flush().map_err(OutputError::at(csv))?;
         for (path, output) in self.probabilities.iter_mut().chain(&mut self.decisions) {
-            output.flush().map_err(WriteError::at(path))?;
+            output.flush().map_err(OutputError::at(path))?;
         }
         Ok(())
     }
 
     /// Writes what is known of an evaluation. `now` is a stamp and the wall time when it was taken.
-    fn observation(&mut self, frame: &Observation, clock: &Clock, now: (u64, i64)) -> Result<(), WriteError> {
+    fn observation(&mut self, frame: &Observation, clock: &Clock, now: (u64, i64)) -> Result<(), OutputError> {
         let Some(evaluation) = frame.evaluation else { return Ok(()) };
         let number = frame.venue_sequence_num;
         if let Some((path, output)) = &mut self.probabilities {
-            writeln!(output, "{number} {:.16e}", probability(evaluation.logit)).map_err(WriteError::at(path))?;
+            writeln!(output, "{number} {:.16e}", probability(evaluation.logit)).map_err(OutputError::at(path))?;
         }
         if let Some((path, output)) = &mut self.decisions {
             let wall_ns = now.1.saturating_sub_unsigned(clock.between_ns(evaluation.decided, now.0));
-            writeln!(output, "{number} {wall_ns}").map_err(WriteError::at(path))?;
+            writeln!(output, "{number} {wall_ns}").map_err(OutputError::at(path))?;
         }
         Ok(())
     }
 }
 
-/// Opens the files, so that what is wrong with them is known before anything runs, and gives the thread's work.
+/// Writes until the engine has gone and everything it sent is written; who knows that it has gone unparks the thread. A fault
+/// stops the run. Of a session whose book never was live nothing is written.
 ///
 /// # Errors
-/// A file cannot be made.
-pub fn prepare(
-    files: &RunFiles,
-    inputs: Inputs,
-    clock: Clock,
-    status: Arc<Status>,
-) -> Result<impl FnOnce() -> Result<Written, WriteError> + Send + use<>, WriteError> {
-    let create = |path: &Path| File::create(path).map(BufWriter::new).map_err(WriteError::at(path));
-    let trades = TradeLog::new(create(&files.csv)?).map_err(WriteError::at(&files.csv))?;
-    let optional = |path: &Option<PathBuf>| path.as_ref().map(|path| Ok((path.clone(), create(path)?))).transpose();
-    let (probabilities, decisions) = (optional(&files.probabilities)?, optional(&files.decisions)?);
-    let outputs = Outputs { trades, probabilities, decisions };
-    let hlog = create(&files.hlog)?;
-    let files = files.clone();
-    Ok(move || run(&files, outputs, hlog, inputs, &clock, &status))
+/// A file cannot be made or written.
+pub fn write(files: &RunFiles, inputs: Inputs, clock: &Clock, status: &Status) -> Result<Written, OutputError> {
+    if !waited_for_a_book(&inputs, status) {
+        return Ok(Written::default());
+    }
+    match Outputs::open(files) {
+        Ok((outputs, hlog)) => run(files, outputs, hlog, inputs, clock, status),
+        Err(error) => {
+            // The engine does not wait for a thread that has gone.
+            status.stop();
+            Err(error)
+        }
+    }
+}
+
+/// Waits until the book is live. False if the engine goes before.
+fn waited_for_a_book(inputs: &Inputs, status: &Status) -> bool {
+    loop {
+        // Looked at first: it may have been live in its last moments.
+        let engine_gone = inputs.trades.is_abandoned();
+        if status.has_been_live() {
+            return true;
+        }
+        if engine_gone {
+            return false;
+        }
+        thread::park_timeout(REST_MIN);
+    }
 }
 
 /// How long to rest after a round, by what was found.
@@ -166,11 +191,11 @@ fn filled<T>(ring: &Consumer<T>) -> f64 {
 /// The first file that could not be written stops the run; what comes after it is not reported.
 struct Faults<'a> {
     status: &'a Status,
-    first: Option<WriteError>,
+    first: Option<OutputError>,
 }
 
 impl Faults<'_> {
-    fn note(&mut self, result: Result<(), WriteError>) {
+    fn note(&mut self, result: Result<(), OutputError>) {
         if let Err(error) = result {
             self.status.stop();
             self.first.get_or_insert(error);
@@ -220,7 +245,7 @@ impl Writer<'_, '_> {
     fn take_trades(&mut self) {
         while let Ok(trade) = self.inputs.trades.pop() {
             self.written.trades += 1;
-            self.faults.note(self.outputs.trades.write(&trade).map_err(WriteError::at(&self.files.csv)));
+            self.faults.note(self.outputs.trades.write(&trade).map_err(OutputError::at(&self.files.csv)));
         }
     }
 
@@ -245,7 +270,7 @@ impl Writer<'_, '_> {
     }
 
     fn take_tables(&mut self) {
-        let error = WriteError::at(&self.files.hlog);
+        let error = OutputError::at(&self.files.hlog);
         while self.inputs.tables.take(|table| {
             self.written.latency.add(table);
             let total = &self.written.latency.stage(Stage::Total).histogram;
@@ -262,8 +287,7 @@ impl Writer<'_, '_> {
     }
 }
 
-/// Writes until the engine has gone and everything it sent is written; who knows that it has gone unparks the thread. A fault
-/// stops the run.
+/// The rounds, and what is written at the end.
 fn run(
     files: &RunFiles,
     outputs: Outputs,
@@ -271,9 +295,9 @@ fn run(
     inputs: Inputs,
     clock: &Clock,
     status: &Status,
-) -> Result<Written, WriteError> {
+) -> Result<Written, OutputError> {
     let started = clock.stamp();
-    let hlog_error = WriteError::at(&files.hlog);
+    let hlog_error = OutputError::at(&files.hlog);
     let mut serializer = V2DeflateSerializer::new();
     let intervals = IntervalLogWriterBuilder::new()
         .add_comment("papertrader: nanoseconds; one line per stage and interval, the stage as tag")
@@ -289,27 +313,24 @@ fn run(
     let Writer { inputs, mut written, mut faults, .. } = writer;
     faults.note(hlog.flush().map_err(hlog_error));
     faults.note(check_kept(&files.csv));
-    faults.note(write_hgrm(&files.hgrm, &written.latency));
+    faults.note(write_hgrm(files, &written.latency));
     written.observed = inputs.collector.map(Collector::finish);
     faults.first.map_or(Ok(written), Err)
 }
 
 /// Refuses a file that was removed while it was written: its rows are gone with this process.
-fn check_kept(path: &Path) -> Result<(), WriteError> {
+fn check_kept(path: &Path) -> Result<(), OutputError> {
     if path.exists() {
         return Ok(());
     }
     let removed = io::Error::new(io::ErrorKind::NotFound, "it was removed while the program ran");
-    Err(WriteError::at(path)(removed))
+    Err(OutputError::at(path)(removed))
 }
 
-fn write_hgrm(path: &Path, latency: &StageTable) -> Result<(), WriteError> {
-    let written = File::create(path).and_then(|file| {
-        let mut output = BufWriter::new(file);
-        write_percentiles(&mut output, &latency.stage(Stage::Total).histogram)?;
-        output.flush()
-    });
-    written.map_err(WriteError::at(path))
+fn write_hgrm(files: &RunFiles, latency: &StageTable) -> Result<(), OutputError> {
+    let mut output = BufWriter::new(files.open(&files.hgrm)?);
+    let written = write_percentiles(&mut output, &latency.stage(Stage::Total).histogram);
+    written.and_then(|()| output.flush()).map_err(OutputError::at(&files.hgrm))
 }
 
 #[cfg(test)]

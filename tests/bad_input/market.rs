@@ -127,7 +127,7 @@ impl Setup {
     pub fn generated(frames: u64) -> Self {
         let setup = Self::new(&[]);
         let mut command = papertrader();
-        command.args(["generate", "--levels", "1000", "--frames", &frames.to_string(), "--output"]);
+        command.args(["generate", "--force", "--levels", "1000", "--frames", &frames.to_string(), "--output"]);
         assert!(command.arg(setup.capture()).status().unwrap().success());
         setup
     }
@@ -156,7 +156,7 @@ impl Setup {
     pub fn command(&self) -> Command {
         let mut command = papertrader();
         command.arg("replay").arg(self.capture()).arg("--model").arg(imbalance_model());
-        command.args(["--threshold", "0.6", "--lag", "2", "--name", "run", "--out"]).arg(self.out());
+        command.args(["--threshold", "0.6", "--lag", "2", "--name", "run", "--force", "--out"]).arg(self.out());
         command.arg("--probabilities").arg(self.folder().join("probabilities.txt"));
         command
     }

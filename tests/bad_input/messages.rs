@@ -113,9 +113,10 @@ fn numbers_off_the_given_grid() {
     assert_eq!(refined.evaluated, [0, 1, 2, 3, 4, 5, 6]);
     assert_eq!(refined.trades, [(0, 2), (1, 3), (2, 4), (3, 5), (4, 6)]);
     // A snapshot off the grid leaves no book at all.
-    let never = Capture::default().snapshot().quiet(3).replay_with(&["--tick-size", "1"]).well();
-    assert_eq!(never.count(fault), 4);
-    assert_eq!((never.evaluated.len(), never.trades.len()), (0, 0));
+    let never = Capture::default().snapshot().quiet(3).replay_with(&["--tick-size", "1"]);
+    let says = format!("error: the book of BTC-USD never was live: 4 messages, {fault} 4 times; nothing was written");
+    assert_eq!((never.code, never.stderr), (1, says));
+    assert_eq!((never.report.as_str(), never.evaluated.len(), never.trades.len()), ("", 0, 0));
 }
 
 #[test]
@@ -212,8 +213,10 @@ fn updates_before_any_snapshot() {
     assert_eq!((replayed.count("faults"), replayed.count("updates passed over")), (1, 2));
     assert_eq!(replayed.evaluated, [2, 3, 4]);
     assert_eq!(replayed.trades, [(0, 2)]);
-    let never = Capture::default().quiet(5).replay().well().says("state at the end         invalid");
-    assert_eq!((never.evaluated.len(), never.trades.len()), (0, 0));
+    let never = Capture::default().quiet(5).replay();
+    let why = "5 messages, update before a snapshot 1 times; nothing was written";
+    assert_eq!((never.code, never.stderr), (1, format!("error: the book of BTC-USD never was live: {why}")));
+    assert_eq!((never.report.as_str(), never.evaluated.len(), never.trades.len()), ("", 0, 0));
 }
 
 #[test]

@@ -72,3 +72,52 @@ fn names_of_files_do_not_collide() {
     assert_eq!(logs.len(), 3);
     assert!(logs.iter().all(|path| path.to_str().unwrap().contains("BTC-USD")), "{logs:?}");
 }
+
+#[test]
+fn what_is_there_is_replaced_only_by_force() {
+    let setup = setup();
+    let kept = setup.folder().join("kept");
+    let kept = kept.to_str().unwrap();
+    let capture = setup.capture();
+    let capture = capture.to_str().unwrap();
+    let model = super::market::imbalance_model();
+    let model = model.to_str().unwrap();
+    setup.replay(&[]).well();
+    let csv = setup.result("csv");
+    let csv = csv.to_str().unwrap();
+    for command in [
+        &["generate", "--frames", "10", "--output", kept][..],
+        &["report", csv, "--output", kept],
+        &["exchange", "--listen", "127.0.0.1:0", "--tls", "--ca-out", kept],
+        &["exchange", "--listen", "127.0.0.1:0", "--send-log", kept],
+        &["replay", capture, "--model", model, "--out", "/tmp", "--probabilities", kept],
+        &["replay", capture, "--model", model, "--out", "/tmp", "--decisions", kept],
+    ] {
+        fs::write(kept, "kept").unwrap();
+        let output = papertrader().args(command).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(
+            (output.status.code(), said),
+            (Some(2), format!("error: {kept} exists; give --force to replace it\n"))
+        );
+        assert_eq!(fs::read(kept).unwrap(), b"kept", "{command:?}");
+    }
+    // A run has one name for all its files.
+    for command in [&["replay", capture][..], &["profile", capture, "--rates", "1k", "--seconds", "0.1"]] {
+        let output = papertrader()
+            .args(command)
+            .args(["--model", model, "--name", "run", "--out"])
+            .arg(setup.out())
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        assert!(String::from_utf8(output.stderr).unwrap().ends_with(" exists; give --force to replace it\n"));
+    }
+    // What was begun and not ended is not there.
+    let mut child =
+        papertrader().args(["generate", "--force", "--frames", "1000000000", "--output", kept]).spawn().unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(fs::read(kept).unwrap(), b"kept");
+}

@@ -307,9 +307,9 @@ fn what_cannot_start_says_why() {
     let error = running.inject("wrong-host-cert@1".parse().expect("a fault")).expect_err("refused");
     assert!(matches!(error, ExchangeError::FaultNeedsTls { .. }));
 
-    let tls = Some(TlsFiles { ca_out: Some("/no/such/folder/ca.pem".into()) });
+    let tls = Some(TlsFiles { ca_out: Some("/proc/nowhere/ca.pem".into()) });
     let error = refused(ExchangeConfig { tls, ..config() });
-    assert!(error.to_string().starts_with("cannot write /no/such/folder/ca.pem: "), "{error}");
+    assert!(error.to_string().starts_with("cannot write /proc/nowhere/ca.pem: "), "{error}");
     let error = refused(ExchangeConfig { send_log: Some("/no/such/folder/sent".into()), ..config() });
     assert!(error.to_string().starts_with("cannot write /no/such/folder/sent: "), "{error}");
 }

@@ -1,6 +1,6 @@
 //! How a session ends: by its time, by a signal, by two.
 
-use crate::common::{reported, succeed};
+use crate::common::{fail, reported, succeed};
 use crate::support::*;
 use crate::venue::Venue;
 use papertrader::exchange::RunningExchange;
@@ -116,9 +116,11 @@ fn by_its_time_while_connecting() {
     let exchange = start(market(&["handshake-hang/1"]));
     let folder = tempfile::tempdir().expect("a folder");
     let before = Instant::now();
-    let report = succeed(live(&exchange, folder.path()).args(["--duration", "1"]));
+    let failed = fail(live(&exchange, folder.path()).args(["--duration", "1"]));
     assert!(before.elapsed() < Duration::from_secs(8), "the handshake alone would take ten");
-    assert_eq!(reported(&report, "connected"), "0 times (0 reconnects)");
+    let why = "error: the book of BTC-USD never was live: 0 messages, no snapshot came; nothing was written";
+    assert_eq!(failed, (1, why.into()));
+    assert_eq!(folder.path().read_dir().expect("a folder").count(), 0);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use crate::common::{reported, succeed};
 use crate::support::*;
 use papertrader::base::clock::Speed;
 use papertrader::base::cores::Pins;
+use papertrader::base::output::IfTaken;
 use papertrader::capture::recording;
 use papertrader::capture::replay::Replay;
 use papertrader::engine::status::Status;
@@ -58,7 +59,7 @@ fn counts<O>(report: &SessionReport<O>) -> (EngineCounts, TraderCounts, EngineRe
 fn lived_and_replayed(settings: LiveSettings, name: &str, fused: bool, frames: u64) -> IntakeCounts {
     let folder = tempfile::tempdir().expect("a folder");
     let (capture, rule) = (folder.path().join(name), settings.rule);
-    let (tape, recorder) = recording::start(&capture).expect("a recording");
+    let (tape, recorder) = recording::start(&capture, IfTaken::Refuse).expect("a recording");
     let (notices, _heard) = crossbeam_channel::bounded(10_000);
     let status = Arc::new(Status::default());
     let lived_files = files(folder.path(), "lived");
@@ -79,7 +80,7 @@ fn lived_and_replayed(settings: LiveSettings, name: &str, fused: bool, frames: u
     // The threads of the replay need not be the session's.
     for fused in [false, true] {
         let replay = Replay::open(&capture, Some(PRODUCT), rule, Speed::Max).expect("a capture");
-        let replay_files = files(folder.path(), "replayed");
+        let replay_files = files(folder.path(), if fused { "replayed-fused" } else { "replayed" });
         let status = Arc::new(Status::default());
         let replayed = session::run(&threads(fused), &replay_files, &status, replay, |_| {}).expect("a replay");
         assert!(replayed.feed.error.is_none() && replayed.feed.cut.is_none());

@@ -64,7 +64,7 @@ fn a_page_that_cannot_be_written_is_a_failure_of_the_run() {
     fs::write(runs.path("a.csv"), format!("{HEADER}\n")).unwrap();
     fs::create_dir(runs.path("taken.html")).unwrap();
     let (code, error) =
-        fail(papertrader().arg("report").arg(runs.path("a.csv")).arg("-o").arg(runs.path("taken.html")));
+        fail(papertrader().arg("report").arg(runs.path("a.csv")).arg("--force").arg("-o").arg(runs.path("taken.html")));
     assert_eq!(code, 1);
     assert!(error.starts_with(&format!("error: cannot write {}: ", runs.path("taken.html").display())), "{error}");
 }
@@ -122,7 +122,7 @@ fn runs_with_next_to_nothing_have_a_page() {
 fn constant_probabilities_have_a_page() {
     let runs = Runs::new();
     let capture = runs.capture(1_000);
-    let model = runs.path("flat.json");
+    let model = runs.path("flat.model.json");
     for (intercept, trades) in [(-3.0, false), (0.405_465_108_108_164_4, true), (30.0, true)] {
         let text = format!("{{\"features\": [\"spread_ticks\"], \"intercept\": {intercept}, \"coefficients\": [0.0]}}");
         fs::write(&model, text).unwrap();
@@ -147,7 +147,7 @@ fn what_lies_beside_a_trade_log_may_be_missing_or_foreign() {
     let json = runs.json("run.json");
     let good = json.to_string();
     let report = || {
-        let output = papertrader().arg("report").arg(runs.path("run.csv")).output().unwrap();
+        let output = papertrader().arg("report").arg(runs.path("run.csv")).arg("--force").output().unwrap();
         assert!(output.status.success(), "{}", crate::common::stderr(&output));
         let warned = crate::common::stderr(&output);
         (runs.text("run.html"), warned.replace(&format!("{}/", runs.folder.path().display()), ""))

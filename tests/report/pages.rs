@@ -240,7 +240,7 @@ fn every_rate_of_a_profile_has_a_page() {
     let model = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("models/imbalance.json");
     let mut command = papertrader();
     command.arg("profile").arg(&capture).arg("--model").arg(&model).arg("--out").arg(runs.folder.path());
-    command.args(["--rates", "500", "--seconds", "0.5", "--fused", "--name", "p"]);
+    command.args(["--rates", "500", "--seconds", "0.5", "--fused", "--name", "p", "--force"]);
     succeed(&mut command);
     let (json, page) = (runs.json("p.500.json"), runs.text("p.500.html"));
     assert!(json["observed"].is_null(), "the measured path is the shorter one");

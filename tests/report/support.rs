@@ -47,7 +47,7 @@ impl Runs {
     pub fn replay_with(&self, capture: &Path, model: &Path, name: &str, more: &[&str]) -> String {
         let mut command = papertrader();
         command.arg("replay").arg(capture).arg("--model").arg(model).arg("--out").arg(self.folder.path());
-        succeed(command.args(["--name", name]).args(more))
+        succeed(command.args(["--force", "--name", name]).args(more))
     }
 
     pub fn report(&self, name: &str) -> String {

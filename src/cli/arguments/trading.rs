@@ -2,6 +2,7 @@
 
 use crate::base::cores::{self, Pins};
 use crate::base::failure::Failure;
+use crate::base::output::IfTaken;
 use crate::execution::rules::{LAG_MAX, OriginalRules};
 use crate::feed::intake::ScaleRule;
 use crate::handoff::Wait;
@@ -12,7 +13,7 @@ use crate::run::settings::TradingSettings;
 use crate::statistics::logistic::logit_of;
 use crate::strategy::model::Model;
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The original program's threshold.
 pub const THRESHOLD: f64 = 0.6;
@@ -71,9 +72,12 @@ pub struct ResultArgs {
     /// Folder for the trade log, the latency histograms and the report
     #[arg(long, value_name = "FOLDER", default_value = "simulations")]
     pub out: PathBuf,
-    /// Name of the files in it, without ending; what is there is replaced [default: start time and product]
+    /// Name of the files in it, without ending [default: start time and product]
     #[arg(long, value_name = "NAME", value_parser = parse_name)]
     pub name: Option<String>,
+    /// Replace files that exist
+    #[arg(long)]
+    pub force: bool,
     /// Write neither RUN.json nor the page RUN.html, and do not gather what they say
     #[arg(long)]
     pub no_report: bool,
@@ -145,18 +149,33 @@ impl TradingArgs {
 }
 
 impl ResultArgs {
-    /// Names the files of a run that starts now.
+    /// Names the files of a run that starts now and reads `inputs`.
     ///
     /// # Errors
     /// They cannot be made.
-    pub fn files(&self, product: &str) -> Result<RunFiles, Failure> {
-        let mut files = RunFiles::create(&self.out, product, self.name.as_deref()).map_err(Failure::input)?;
-        // What lies there from a run of the same name says nothing of this one.
-        let report = ReportFiles::beside(&files.csv);
-        report.remove();
-        files.report = (!self.no_report).then_some(report);
+    pub fn files(&self, product: &str, inputs: &[&Path]) -> Result<RunFiles, Failure> {
+        self.files_or(product, inputs, IfTaken::Refuse)
+    }
+
+    /// The same for a session that a supervisor may start again: a given name that is taken gets a number.
+    ///
+    /// # Errors
+    /// They cannot be made.
+    pub fn next_files(&self, product: &str, inputs: &[&Path]) -> Result<RunFiles, Failure> {
+        self.files_or(product, inputs, IfTaken::Number)
+    }
+
+    fn files_or(&self, product: &str, inputs: &[&Path], if_taken: IfTaken) -> Result<RunFiles, Failure> {
+        let named = match &self.name {
+            Some(name) => RunFiles::named(&self.out, name, if self.force { IfTaken::Replace } else { if_taken }),
+            None => RunFiles::create(&self.out, product, None),
+        };
+        let mut files = named.map_err(Failure::input)?;
+        files.replace |= self.force;
+        files.report = (!self.no_report).then(|| ReportFiles::beside(&files.csv));
         files.probabilities.clone_from(&self.probabilities);
         files.decisions.clone_from(&self.decisions);
+        files.check_apart_from(inputs).map_err(Failure::input)?;
         Ok(files)
     }
 }

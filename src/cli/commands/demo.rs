@@ -17,15 +17,16 @@
 use super::exchange::parse_rate;
 use super::live::LiveSession;
 use crate::base::failure::Failure;
+use crate::base::output::write_file;
 use crate::cli::arguments::{ConnectionArgs, ResultArgs, ThreadArgs, TradingArgs, VENUE_URL, parse_duration};
 use crate::cli::interrupt::Interrupt;
 use crate::cli::printer::Printer;
 use crate::exchange::{Exchange, ExchangeConfig, Pace, SourceConfig, TlsFiles};
 use crate::feed::intake::ScaleRule;
+use crate::run::files::RunFiles;
 use crate::strategy::model::ModelFile;
 use clap::Args;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// The model that the demo trades unless another is named, built in so that the demo runs anywhere.
@@ -61,8 +62,8 @@ pub struct DemoArgs {
 pub fn run(args: &DemoArgs, printer: &mut Printer) -> Result<(), Failure> {
     let interrupt = Interrupt::watch()?;
     let product = "BTC-USD";
-    let files = args.results.files(product)?;
-    let mut trading = trading_args(args, &files.csv)?.settings(&args.threads)?.for_a_socket();
+    let files = args.results.files(product, args.model.as_deref().as_slice())?;
+    let mut trading = trading_args(args, &files)?.settings(&args.threads)?.for_a_socket();
     trading.session.observe = !args.results.no_report;
     let ca_cert = files.csv.with_extension("ca.pem");
     let record = files.csv.with_extension("l2.zst");
@@ -74,6 +75,7 @@ pub fn run(args: &DemoArgs, printer: &mut Printer) -> Result<(), Failure> {
             pace: Pace::Rate { frames_per_s: args.rate },
             snapshot_levels: 20_000,
         },
+        replace_files: files.replace,
         ..ExchangeConfig::default()
     };
     let exchange = Exchange::start(config).map_err(Failure::input)?;
@@ -96,15 +98,14 @@ pub fn run(args: &DemoArgs, printer: &mut Printer) -> Result<(), Failure> {
 
 /// The original's rules, with the model that was named or the built-in one, which is written beside the results for the
 /// reader to see.
-fn trading_args(args: &DemoArgs, csv: &Path) -> Result<TradingArgs, Failure> {
+fn trading_args(args: &DemoArgs, files: &RunFiles) -> Result<TradingArgs, Failure> {
     let model = match &args.model {
         Some(path) => path.clone(),
         None => {
             let (name, text) = MODEL;
             debug_assert!(serde_json::from_str::<ModelFile>(text).is_ok());
-            let path = csv.with_extension(name);
-            fs::write(&path, text)
-                .map_err(|error| Failure::input(format!("cannot write {}: {error}", path.display())))?;
+            let path = files.csv.with_extension(name);
+            write_file(&path, files.replace, text).map_err(Failure::input)?;
             path
         }
     };

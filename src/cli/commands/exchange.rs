@@ -70,6 +70,9 @@ pub struct ExchangeArgs {
     /// Write `sequence_num wall_ns` of the first client's frames, just before each was given to the socket
     #[arg(long, value_name = "FILE")]
     pub send_log: Option<PathBuf>,
+    /// Replace files that exist
+    #[arg(long)]
+    pub force: bool,
     /// Spin before each frame is due instead of sleeping: exact pacing for a whole core
     #[arg(long)]
     pub spin: bool,
@@ -106,6 +109,7 @@ impl ExchangeArgs {
             close_at_end: self.close_at_end,
             faults: self.fault.clone(),
             send_log: self.send_log.clone(),
+            replace_files: self.force,
             spin: if self.spin { SPIN } else { Duration::ZERO },
             ..ExchangeConfig::default()
         })

@@ -7,7 +7,7 @@
 //! let folder = tempfile::tempdir()?;
 //! let output = folder.path().join("market.zst");
 //! let product = "BTC-USD".into();
-//! let args = GenerateArgs { output: output.clone(), seed: 7, frames: 100, product, rate: 200.0, levels: 500 };
+//! let args = GenerateArgs { output: output.clone(), seed: 7, frames: 100, product, rate: 200.0, levels: 500, force: false };
 //! run(&args).expect("the folder can be written to");
 //!
 //! let mut reader = CaptureReader::open(&output)?;
@@ -45,6 +45,9 @@ pub struct GenerateArgs {
     /// Levels in the snapshot
     #[arg(long, value_name = "LEVELS", default_value_t = 20_000)]
     pub levels: usize,
+    /// Replace a file that exists
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// Writes the capture.
@@ -61,7 +64,7 @@ pub fn run(args: &GenerateArgs) -> Result<(), Failure> {
         ..MarketConfig::default()
     };
     let mut market = SyntheticMarket::new(&config);
-    let mut capture = CaptureWriter::create(&args.output).map_err(Failure::input)?;
+    let mut capture = CaptureWriter::whole(&args.output, args.force).map_err(Failure::input)?;
     let (mut levels, mut frame) = (Vec::new(), Vec::new());
     market.snapshot(&mut levels);
     let mut time_ns = market.now_ns();

@@ -11,8 +11,9 @@
 //! # Ok::<(), clap::Error>(())
 //! ```
 
-use super::published;
+use super::{never_live, published};
 use crate::base::failure::Failure;
+use crate::base::output::IfTaken;
 use crate::capture::CaptureError;
 use crate::capture::recording::{self, Recorded, Recording};
 use crate::cli::arguments::{ConnectionArgs, ResultArgs, ThreadArgs, TradingArgs};
@@ -29,7 +30,7 @@ use crate::run::settings::TradingSettings;
 use crate::statistics::logistic::probability;
 use clap::Args;
 use crossbeam_channel::{Receiver, bounded};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -42,7 +43,7 @@ pub struct LiveArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub connection: ConnectionArgs,
-    /// Record what arrives; the name's ending .gz or .zst compresses
+    /// Record what arrives; the name's ending .gz or .zst compresses. A name that is taken gets a number
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
     #[command(flatten)]
@@ -64,7 +65,7 @@ pub fn run(args: &LiveArgs, printer: &mut Printer) -> Result<(), Failure> {
     let mut trading = args.trading.settings(&args.threads)?.for_a_socket();
     trading.session.observe = !args.results.no_report;
     let settings = args.connection.settings(args.trading.scale_rule(), trading.session.wait)?;
-    let files = args.results.files(&args.connection.product)?;
+    let files = args.results.next_files(&args.connection.product, &[&args.trading.model])?;
     let session = LiveSession {
         title: format!("live session with {}", args.connection.url),
         settings,
@@ -100,7 +101,8 @@ impl LiveSession {
         let product = settings.product.clone();
         let (tape, recorder) = match &record {
             Some(path) => {
-                let (tape, recorder) = recording::start(path).map_err(Failure::input)?;
+                let (tape, recorder) =
+                    recording::start(path, IfTaken::number_unless(files.replace)).map_err(Failure::input)?;
                 (Some(tape), Some(recorder))
             }
             None => (None, None),
@@ -122,15 +124,13 @@ impl LiveSession {
 
         let recorded = recorder.map(Recording::finish);
         let outcome = &session.feed;
-        if outcome.connections == 0 && outcome.gave_up.is_some() {
-            // Nothing happened: there is nothing to report and nothing to keep.
-            files.remove();
-            return finish(None, outcome);
+        if !status.has_been_live() {
+            // There is nothing to report. What arrived is kept.
+            finish(recorded.and_then(|(_, error)| error), outcome)?;
+            return Err(Failure::running(never_live(&product, &session.engine, &outcome.counts)));
         }
         let mut source = connection_lines(outcome);
-        if let (Some((recorded, _)), Some(path)) = (&recorded, &record) {
-            source.push(("recorded", recorded_line(recorded, path)));
-        }
+        source.extend(recorded.as_ref().map(|(recorded, _)| ("recorded", recorded_line(recorded))));
         let run = Run {
             title,
             product: &product,
@@ -164,9 +164,10 @@ pub fn connection_lines(outcome: &LiveOutcome) -> Vec<(&'static str, String)> {
 }
 
 /// The report's line about the recording.
-pub fn recorded_line(recorded: &Recorded, path: &Path) -> String {
-    let Recorded { frames, bytes, lost } = recorded;
-    format!("{frames} messages, {bytes} bytes, {lost} lost, in {}", path.display())
+pub fn recorded_line(recorded: &Recorded) -> String {
+    let Recorded { path, frames, bytes, lost } = recorded;
+    let place = path.as_ref().map_or_else(|| "no file".into(), |path| path.display().to_string());
+    format!("{frames} messages, {bytes} bytes, {lost} lost, in {place}")
 }
 
 /// What remains to be said after the report.

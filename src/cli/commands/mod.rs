@@ -10,11 +10,11 @@
 //! let folder = tempfile::tempdir()?;
 //! let output = folder.path().join("market.txt");
 //! let product = "BTC-USD".into();
-//! let args = GenerateArgs { output: output.clone(), seed: 7, frames: 10, product, rate: 200.0, levels: 500 };
+//! let args = GenerateArgs { output: output.clone(), seed: 7, frames: 10, product, rate: 200.0, levels: 500, force: false };
 //! generate::run(&args).expect("the folder can be written to");
 //! assert_eq!(std::fs::read_to_string(output)?.lines().count(), 10);
 //!
-//! let args = ReportArgs { runs: vec![folder.path().join("none.csv")], compare: false, output: None };
+//! let args = ReportArgs { runs: vec![folder.path().join("none.csv")], compare: false, output: None, force: false };
 //! let failure: Failure = report::run(&args, &mut Printer::stdout()).unwrap_err();
 //! assert_eq!(failure.exit_code(), ExitCode::from(2));
 //! # Ok::<(), std::io::Error>(())
@@ -32,15 +32,26 @@ pub mod replay;
 pub mod report;
 pub mod train;
 
+use crate::base::output::OutputError;
+use crate::engine::EngineReport;
+use crate::feed::intake::IntakeCounts;
 use crate::report::material::Material;
 use crate::report::publish::ReportError;
-use crate::run::files::WriteError;
 use crate::run::writer::Written;
 
 /// Makes a run's report, if its files could be written: those of a run whose files could not say nothing true.
 fn published(
-    written: &Result<Written, WriteError>,
+    written: &Result<Written, OutputError>,
     publish: impl FnOnce() -> Result<Option<Material>, ReportError>,
 ) -> Result<Option<Material>, ReportError> {
     if written.is_ok() { publish() } else { Ok(None) }
+}
+
+/// Why a run has no result: its book never was live.
+fn never_live(product: &str, engine: &EngineReport, feed: &IntakeCounts) -> String {
+    let mut faults: Vec<_> = feed.faults.iter().chain(engine.counts.faults.iter()).collect();
+    faults.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
+    let faults: Vec<String> = faults.iter().map(|(fault, count)| format!("{} {count} times", fault.name())).collect();
+    let why = if faults.is_empty() { "no snapshot came".into() } else { faults.join(", ") };
+    format!("the book of {product} never was live: {} messages, {why}; nothing was written", feed.messages)
 }

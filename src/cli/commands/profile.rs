@@ -14,6 +14,7 @@ use super::published;
 use crate::base::clock::{Clock, Speed, wall_ns};
 use crate::base::cores::Pins;
 use crate::base::failure::Failure;
+use crate::base::output::{IfTaken, write_file};
 use crate::capture::replay::Replay;
 use crate::cli::arguments::{ThreadArgs, TradingArgs, parse_duration};
 use crate::cli::display::warn;
@@ -25,13 +26,12 @@ use crate::feed::intake::ScaleRule;
 use crate::profile::{Feeder, Frames, Noise, NoiseMeter, Presented, ping_pong_ns};
 use crate::report::publish::publish;
 use crate::report::terminal::{Grouped, Run, StageLines};
-use crate::run::files::{ReportFiles, RunFiles, WriteError};
+use crate::run::files::{ReportFiles, RunFiles};
 use crate::run::session::{self, SessionReport, SessionSettings};
 use crate::run::settings::TradingSettings;
 use clap::Args;
 use serde_json::{Value, json};
 use std::fmt;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -59,9 +59,12 @@ pub struct ProfileArgs {
     /// Folder for the histograms, the summary and the pages
     #[arg(long, value_name = "FOLDER", default_value = "simulations")]
     pub out: PathBuf,
-    /// Name of the files in it: NAME.json, and NAME.RATE.hgrm and the like; what is there is replaced
-    #[arg(long, value_name = "NAME", default_value = "profile", value_parser = crate::cli::arguments::parse_name)]
-    pub name: String,
+    /// Name of the files in it: NAME.json, and NAME.RATE.hgrm and the like [default: profile, with a number if taken]
+    #[arg(long, value_name = "NAME", value_parser = crate::cli::arguments::parse_name)]
+    pub name: Option<String>,
+    /// Replace files that exist
+    #[arg(long)]
+    pub force: bool,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub trading: TradingArgs,
@@ -202,6 +205,10 @@ struct Profile<'a> {
     settings: TradingSettings,
     rule: ScaleRule,
     frames: Arc<Frames>,
+    /// The name of all files.
+    stem: String,
+    /// Keeps that name.
+    _claim: RunFiles,
 }
 
 impl<'a> Profile<'a> {
@@ -210,7 +217,14 @@ impl<'a> Profile<'a> {
         let rule = args.trading.scale_rule();
         let replay = Replay::open(&args.capture, args.product.as_deref(), rule, Speed::Max).map_err(Failure::input)?;
         let frames = Arc::new(Frames::read(&args.capture, replay.product()).map_err(Failure::input)?);
-        Ok(Self { args, settings, rule, frames })
+        let (stem, if_taken) = match &args.name {
+            Some(name) => (&**name, IfTaken::Refuse),
+            None => ("profile", IfTaken::Number),
+        };
+        let if_taken = if args.force { IfTaken::Replace } else { if_taken };
+        let claim = RunFiles::named(&args.out, stem, if_taken).map_err(Failure::input)?;
+        let stem = claim.csv.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(Self { args, settings, rule, frames, stem, _claim: claim })
     }
 
     /// The lines before the first rate.
@@ -231,13 +245,13 @@ impl<'a> Profile<'a> {
         lines.join("\n") + "\n"
     }
 
-    /// Names the files of a rate, and removes the pages of an earlier profile.
+    /// Names the files of a rate.
     fn files_at(&self, rate: u64) -> Result<RunFiles, Failure> {
-        let stem = format!("{}.{rate}", self.args.name);
-        let mut files = RunFiles::create(&self.args.out, &self.frames.product, Some(&stem)).map_err(Failure::input)?;
-        let pages = ReportFiles::beside(&files.csv);
-        pages.remove();
-        files.report = (!self.args.no_report).then_some(pages);
+        let stem = format!("{}.{rate}", self.stem);
+        let if_taken = IfTaken::refuse_unless(self.args.force);
+        let mut files = RunFiles::named(&self.args.out, &stem, if_taken).map_err(Failure::input)?;
+        files.report = (!self.args.no_report).then(|| ReportFiles::beside(&files.csv));
+        files.check_apart_from(&[&self.args.trading.model, &self.args.capture]).map_err(Failure::input)?;
         Ok(files)
     }
 
@@ -317,8 +331,9 @@ pub fn run(args: &ProfileArgs, printer: &mut Printer) -> Result<(), Failure> {
     if noisy > 0 {
         warn(format_args!("{noisy} of {} runs are too noisy to trust their tails", runs.len()));
     }
-    let path = args.out.join(format!("{}.json", args.name));
-    write_summary(&path, &profile.summary(&floors, &runs, knee))?;
+    let path = args.out.join(format!("{}.json", profile.stem));
+    let summary = serde_json::to_string_pretty(&profile.summary(&floors, &runs, knee)).map_err(Failure::running)?;
+    write_file(&path, args.force, &(summary + "\n")).map_err(Failure::running)?;
     printer.print(written_lines(&path, &runs));
     Ok(())
 }
@@ -330,15 +345,6 @@ fn knee_line(knee: Option<u64>, p99_us_max: u64) -> String {
         }
         None => format!("\nknee: none of the rates has p99 <= {p99_us_max} us\n"),
     }
-}
-
-fn write_summary(path: &Path, summary: &Value) -> Result<(), Failure> {
-    let text = serde_json::to_string_pretty(summary).map_err(Failure::running)?;
-    // No rate has made the folder if a signal came before the first.
-    path.parent()
-        .map_or(Ok(()), fs::create_dir_all)
-        .and_then(|()| fs::write(path, text + "\n"))
-        .map_err(|source| Failure::running(WriteError::at(path)(source)))
 }
 
 /// What was written where.

@@ -20,6 +20,7 @@
 
 use super::live::{connection_lines, finish, print_notices, recorded_line};
 use crate::base::failure::Failure;
+use crate::base::output::IfTaken;
 use crate::capture::recording;
 use crate::cli::arguments::ConnectionArgs;
 use crate::cli::display::status_line;
@@ -31,11 +32,11 @@ use crate::feed::live::LiveFeed;
 use crate::handoff::Wait;
 use crate::market::event::{Event, FrameHead};
 use crate::market::publish::{EngineGone, Publish};
+use crate::run::files::stem_now;
 use crate::run::session::Feed;
 use clap::Args;
 use crossbeam_channel::bounded;
 use std::fmt::Write;
-use std::fs;
 use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -43,8 +44,12 @@ use std::time::{Duration, Instant};
 /// Arguments of `papertrader record`.
 #[derive(Clone, Debug, Args)]
 pub struct RecordArgs {
-    /// Capture to write; the name's ending .gz or .zst compresses
+    /// Capture to write; the name's ending .gz or .zst compresses. A name that is taken gets a number. In a folder the name
+    /// is the start time and the product
     pub capture: PathBuf,
+    /// Replace a capture that exists
+    #[arg(long)]
+    pub force: bool,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub connection: ConnectionArgs,
@@ -65,7 +70,12 @@ impl Publish for NoEngine {
 /// Bad arguments, no connection, or a file that cannot be written.
 pub fn run(args: &RecordArgs, printer: &mut Printer) -> Result<(), Failure> {
     let settings = args.connection.settings(ScaleRule::default(), Wait::Block)?;
-    let (tape, recorder) = recording::start(&args.capture).map_err(Failure::input)?;
+    let place = if args.capture.is_dir() {
+        args.capture.join(stem_now(&args.connection.product) + ".l2.zst")
+    } else {
+        args.capture.clone()
+    };
+    let (tape, recorder) = recording::start(&place, IfTaken::number_unless(args.force)).map_err(Failure::input)?;
     let (notices, heard) = bounded(64);
     let feed = LiveFeed::new(settings, Some(tape), notices);
     let status = Status::default();
@@ -97,8 +107,7 @@ pub fn run(args: &RecordArgs, printer: &mut Printer) -> Result<(), Failure> {
 
     let (recorded, error) = recorder.finish();
     if outcome.connections == 0 && outcome.gave_up.is_some() {
-        // Nothing happened: there is nothing to report and nothing to keep.
-        let _ = fs::remove_file(&args.capture);
+        // There is nothing to report.
         return finish(None, &outcome);
     }
     let counts = &outcome.counts;
@@ -107,7 +116,7 @@ pub fn run(args: &RecordArgs, printer: &mut Printer) -> Result<(), Failure> {
     lines.push(("level updates", counts.levels.to_string()));
     lines.push(("faults", counts.faults.total().to_string()));
     lines.extend(counts.faults.iter().map(|(fault, count)| (fault.name(), count.to_string())));
-    lines.push(("recorded", recorded_line(&recorded, &args.capture)));
+    lines.push(("recorded", recorded_line(&recorded)));
     let mut report = format!("papertrader {}: recording of {}\n", env!("CARGO_PKG_VERSION"), args.connection.url);
     for (name, value) in lines {
         // Writing to a string does not fail.

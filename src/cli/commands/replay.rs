@@ -18,7 +18,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use super::published;
+use super::{never_live, published};
 use crate::base::clock::Speed;
 use crate::base::failure::Failure;
 use crate::capture::replay::{Replay, Waits};
@@ -80,7 +80,7 @@ pub fn run(args: &ReplayArgs, printer: &mut Printer) -> Result<(), Failure> {
     let replay = Replay::open_beside(hot_threads, &args.capture, args.product.as_deref(), rule, args.speed);
     let replay = replay.map_err(Failure::input)?;
     let reads_ahead = replay.reads_ahead();
-    let files = args.results.files(replay.product())?;
+    let files = args.results.files(replay.product(), &[&args.trading.model, &args.capture])?;
     let interrupt = Interrupt::watch()?;
     let status = Arc::new(Status::default());
 
@@ -117,6 +117,13 @@ pub fn run(args: &ReplayArgs, printer: &mut Printer) -> Result<(), Failure> {
         stopped: session.feed.stopped,
     };
     let outcome = &session.feed;
+    if !status.has_been_live() {
+        let never_live = never_live(&outcome.product, &session.engine, &outcome.counts);
+        return Err(match session.feed.error {
+            Some(error) => Failure::input(error),
+            None => Failure::running(never_live),
+        });
+    }
     let fault = outcome.error.as_ref().map(ToString::to_string);
     let published = published(&session.written, || publish(&run, &session, &outcome.counts, &outcome.notes, fault));
     let material = published.as_ref().ok().and_then(Option::as_ref);

@@ -8,13 +8,13 @@
 //! let csv = folder.path().join("run.csv");
 //! let rows = "buy_sequence_number,sell_sequence_number,buy_amount,sell_amount,volume,profit\n0,20,100,101,1,1\n";
 //! std::fs::write(&csv, rows)?;
-//! run(&ReportArgs { runs: vec![csv.clone()], compare: false, output: None }, &mut Printer::stdout()).expect("the log is whole");
+//! run(&ReportArgs { runs: vec![csv.clone()], compare: false, output: None, force: false }, &mut Printer::stdout()).expect("the log is whole");
 //! assert!(csv.with_extension("html").exists());
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
 use crate::base::failure::Failure;
-use crate::base::output::write_file;
+use crate::base::output::{check_free, write_file};
 use crate::cli::display::warn;
 use crate::cli::printer::Printer;
 use crate::report::figures::compare::RUNS_MAX;
@@ -34,10 +34,13 @@ pub struct ReportArgs {
     /// Put several runs side by side on one page
     #[arg(long)]
     pub compare: bool,
-    /// Page to write; what is there is replaced [default: RUN.html beside the trade log, or RUN.compare.html beside the
+    /// Page to write [default: RUN.html beside the trade log, or RUN.compare.html beside the
     /// first]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// Replace a page that exists
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// Reads, writes the page, and shows the numbers.
@@ -66,13 +69,14 @@ pub fn run(args: &ReportArgs, printer: &mut Printer) -> Result<(), Failure> {
         let (output, run) = (output.display(), taken.display());
         return Err(Failure::input(format!("{output} belongs to the run {run}; give -o another name")));
     }
+    check_free(&output, args.force).map_err(Failure::input)?;
     let read = |path: &PathBuf| Material::read(path).map_err(Failure::input);
     let runs: Vec<Material> = args.runs.iter().map(read).collect::<Result<_, _>>()?;
     let text = match &runs[..] {
         [run] => page(run),
         runs => comparison(runs),
     };
-    write_file(&output, true, &text).map_err(Failure::running)?;
+    write_file(&output, args.force, &text).map_err(Failure::running)?;
     runs.iter().flat_map(|run| &run.remarks).for_each(warn);
     let mut shown = String::new();
     for run in &runs {

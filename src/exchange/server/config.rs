@@ -2,6 +2,7 @@
 
 use super::faults::FaultSpec;
 use super::tls::CertificateError;
+use crate::base::output::OutputError;
 use crate::capture::CaptureError;
 use std::io;
 use std::net::SocketAddr;
@@ -32,6 +33,8 @@ pub struct ExchangeConfig {
     /// our wall clock in Unix nanoseconds just before the frame was given to the socket (to TLS, where there is TLS).
     /// A frame that had to wait behind earlier bytes has no line. Written when that client leaves or the exchange stops.
     pub send_log: Option<PathBuf>,
+    /// Whether files that exist may be replaced.
+    pub replace_files: bool,
     /// For so long before a frame falls due the exchange spins instead of sleeping, which makes pacing exact to about a
     /// microsecond and keeps a core busy. Zero never spins; frames then come some 60 µs late.
     pub spin: Duration,
@@ -50,6 +53,7 @@ impl Default for ExchangeConfig {
             close_at_end: false,
             faults: Vec::new(),
             send_log: None,
+            replace_files: false,
             spin: Duration::ZERO,
             limits: Limits::default(),
         }
@@ -182,13 +186,8 @@ pub enum ExchangeError {
     #[error("cannot make the exchange's certificates: {0}")]
     Certificates(#[from] CertificateError),
     /// A file cannot be written.
-    #[error("cannot write {path}: {source}")]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Output(#[from] OutputError),
     /// The capture cannot be read.
     #[error(transparent)]
     Capture(#[from] CaptureError),

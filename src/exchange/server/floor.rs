@@ -52,7 +52,7 @@ impl Floor {
         }
         Ok(Self {
             plan: FaultPlan::new(&config.faults),
-            send_log: config.send_log.clone().map(SendLog::create).transpose()?,
+            send_log: config.send_log.as_deref().map(|path| SendLog::create(path, config.replace_files)).transpose()?,
             config,
             start_on_subscribe,
             clients: Vec::new(),

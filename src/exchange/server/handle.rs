@@ -7,6 +7,7 @@ use super::event_loop::EventLoop;
 use super::faults::FaultSpec;
 use super::stats::ExchangeStats;
 use super::tls::Certificates;
+use crate::base::output::write_file;
 use crossbeam_channel::{Sender, bounded};
 use mio::Waker;
 use std::net::SocketAddr;
@@ -27,7 +28,7 @@ impl Exchange {
         let certificates = config.tls.as_ref().map(|_| Certificates::make(config.listen.ip())).transpose()?;
         let ca_pem = certificates.as_ref().map(|certificates| certificates.ca_pem.clone());
         if let (Some(pem), Some(path)) = (&ca_pem, config.tls.as_ref().and_then(|tls| tls.ca_out.as_ref())) {
-            std::fs::write(path, pem).map_err(|source| ExchangeError::Write { path: path.clone(), source })?;
+            write_file(path, config.replace_files, pem)?;
         }
         let (commands, received) = bounded(COMMANDS_MAX);
         let event_loop = EventLoop::new(config, certificates, received)?;

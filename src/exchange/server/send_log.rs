@@ -1,9 +1,10 @@
 //! When each frame was given to one client's socket.
 
 use super::config::ExchangeError;
+use crate::base::output::{IfTaken, OutputError, open};
 use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Frames that are logged: a quarter of an hour at 2,000 a second, 32 MiB, reserved at the start.
 const FRAMES_MAX: usize = 1 << 21;
@@ -19,11 +20,9 @@ pub(super) struct SendLog {
 
 impl SendLog {
     /// Creates the file, so that a path that cannot be written shows at the start.
-    pub fn create(path: PathBuf) -> Result<Self, ExchangeError> {
-        match File::create(&path) {
-            Ok(file) => Ok(Self { path, file, frames: Vec::with_capacity(FRAMES_MAX) }),
-            Err(source) => Err(ExchangeError::Write { path, source }),
-        }
+    pub fn create(path: &Path, replace: bool) -> Result<Self, ExchangeError> {
+        let (path, file) = open(path, IfTaken::refuse_unless(replace))?;
+        Ok(Self { path, file, frames: Vec::with_capacity(FRAMES_MAX) })
     }
 
     /// Notes a frame, unless the log is full.
@@ -43,6 +42,6 @@ impl SendLog {
             }
             file.flush()
         };
-        write().map_err(|source| ExchangeError::Write { path, source })
+        Ok(write().map_err(OutputError::at(&path))?)
     }
 }

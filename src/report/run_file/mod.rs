@@ -295,12 +295,12 @@ impl RunFile {
 }
 
 impl<T: Serialize> RunFile<T> {
-    /// Writes the file; what is there is replaced.
+    /// Writes the file.
     ///
     /// # Errors
-    /// It cannot be written.
-    pub fn write(&self, path: &Path) -> Result<(), OutputError> {
-        write_file(path, true, &json::text(self))
+    /// It is there and not to be replaced, or cannot be written.
+    pub fn write(&self, path: &Path, replace: bool) -> Result<(), OutputError> {
+        write_file(path, replace, &json::text(self))
     }
 }
 
