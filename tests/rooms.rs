@@ -1,8 +1,9 @@
 //! The rooms of `src/` stand in one order, and a room imports only rooms below it. The compiler does not check that, these
 //! tests do. They also check that no files import each other in a circle.
 //!
-//! An import is a path that begins with `crate`, `super` or `self`, wherever it stands. A module names its own children
-//! without such a prefix or with `self`, which is no import here: it declares them.
+//! An import is a path that begins with `crate`, `super` or `self`, wherever it stands. What would hide one is refused: another
+//! name for the crate's root, a glob of it, the crate's own name, a path in a string or put together by a macro. A module names
+//! its own children without such a prefix or with `self`, which is no import here: it declares them.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,7 +46,15 @@ fn separates(tokens: &[TokenTree], at: usize) -> bool {
     colon(at) && colon(at + 1)
 }
 
-/// What one token stream mentions, in the module `here`.
+/// Whether the group here is that of `pub(…)`.
+fn is_visibility(tokens: &[TokenTree], at: usize) -> bool {
+    let is_pub = |token: &TokenTree| matches!(token, TokenTree::Ident(word) if word == "pub");
+    let in_parentheses = matches!(&tokens[at], TokenTree::Group(group) if group.delimiter() == Delimiter::Parenthesis);
+    // Not the fields of a tuple structure: `pub (A, B)` is no Rust.
+    in_parentheses && at > 0 && is_pub(&tokens[at - 1])
+}
+
+/// What one token stream mentions, in the module `here`. An empty path is one whose target cannot be seen.
 fn mentions(tokens: TokenStream, here: &[String], found: &mut Vec<Mention>) {
     let tokens: Vec<TokenTree> = tokens.into_iter().collect();
     let mut at = 0;
@@ -70,6 +79,16 @@ fn mentions(tokens: TokenStream, here: &[String], found: &mut Vec<Mention>) {
                 }
                 at = follow(&tokens, at + 3, path, found);
                 continue;
+            }
+            TokenTree::Ident(word) if word == "crate" || (word == "papertrader" && separates(&tokens, at + 1)) => {
+                found.push(Mention { line: word.span().start().line, path: Vec::new() });
+            }
+            TokenTree::Literal(text) if text.to_string().starts_with("\"crate::") => {
+                found.push(Mention { line: text.span().start().line, path: Vec::new() });
+            }
+            TokenTree::Group(group) if is_visibility(&tokens, at) => {
+                // `pub(crate)` imports nothing; `pub(in crate::a)` names what stands around it.
+                debug_assert!(!group.stream().is_empty());
             }
             TokenTree::Group(group) => mentions(group.stream(), here, found),
             _ => {}
@@ -155,8 +174,11 @@ fn place(room: &str) -> Option<usize> {
     ROOMS.iter().position(|&name| name == room)
 }
 
-/// What is wrong with one mention, as a sentence that says what to do.
-fn complaint(from: &str, to: &str) -> Option<String> {
+/// What is wrong with one mention, as a sentence that says what to do. `to` is missing where the path does not tell.
+fn complaint(from: &str, to: Option<&str>) -> Option<String> {
+    let Some(to) = to else {
+        return Some("it cannot be seen what this imports: write its path from `crate` on, in full".into());
+    };
     let (Some(here), Some(there)) = (place(from), place(to)) else {
         return Some(format!(
             "'{to}' is not a room: put the module into a room, or give the new room its place in ROOMS and ARCHITECTURE.md"
@@ -175,7 +197,7 @@ fn a_room_imports_only_rooms_below_it() {
     let mut complaints = Vec::new();
     for file in files() {
         for Mention { line, path } in &file.mentions {
-            if let Some(complaint) = path.first().and_then(|to| complaint(&file.module[0], to)) {
+            if let Some(complaint) = complaint(&file.module[0], path.first().map(String::as_str)) {
                 complaints.push(format!("src/{}:{line}: {complaint}", file.path.display()));
             }
         }
@@ -187,31 +209,32 @@ fn a_room_imports_only_rooms_below_it() {
 fn no_files_import_in_a_circle() {
     let files = files();
     let modules: BTreeMap<&[String], &File> = files.iter().map(|file| (&file.module[..], file)).collect();
-    let mut imports: BTreeMap<&Path, BTreeSet<&Path>> = BTreeMap::new();
+    let mut imports: BTreeMap<&Path, BTreeMap<&Path, usize>> = BTreeMap::new();
     for file in &files {
         for mention in &file.mentions {
             let target = (1..=mention.path.len()).rev().find_map(|length| modules.get(&mention.path[..length]));
             // A module may name its own children.
             if let Some(target) = target.filter(|target| !target.module.starts_with(&file.module)) {
-                imports.entry(&file.path).or_default().insert(&target.path);
+                imports.entry(&file.path).or_default().entry(&target.path).or_insert(mention.line);
             }
         }
     }
-    // What imports nothing that is left is in no circle.
+    // What imports nothing that is left, or is imported by nothing that is left, is in no circle.
     loop {
-        let done: Vec<&Path> = files
-            .iter()
-            .map(|file| &*file.path)
-            .filter(|path| imports.get(path).is_none_or(BTreeSet::is_empty))
-            .collect();
-        let before: usize = imports.values().map(BTreeSet::len).sum();
-        imports.values_mut().for_each(|targets| targets.retain(|target| !done.contains(target)));
-        imports.retain(|_, targets| !targets.is_empty());
-        if imports.values().map(BTreeSet::len).sum::<usize>() == before {
+        let before: usize = imports.values().map(BTreeMap::len).sum();
+        let importing: BTreeSet<&Path> = imports.keys().copied().collect();
+        let imported: BTreeSet<&Path> = imports.values().flat_map(BTreeMap::keys).copied().collect();
+        imports.values_mut().for_each(|targets| targets.retain(|target, _| importing.contains(target)));
+        imports.retain(|path, targets| !targets.is_empty() && imported.contains(path));
+        if imports.values().map(BTreeMap::len).sum::<usize>() == before {
             break;
         }
     }
-    assert!(imports.is_empty(), "these files import in a circle, or are imported by none outside one: {imports:#?}");
+    let edges = imports.iter().flat_map(|(from, targets)| targets.iter().map(move |(to, line)| (from, to, line)));
+    let circle: Vec<String> =
+        edges.map(|(from, to, line)| format!("src/{}:{line}: imports src/{}", from.display(), to.display())).collect();
+    let advice = "these files import in a circle: move what both need into a file of its own, below both";
+    assert!(circle.is_empty(), "{advice}\n{}\n", circle.join("\n"));
 }
 
 #[test]
@@ -244,7 +267,15 @@ fn imports_are_seen_wherever_they_stand() {
         }
         // crate::comment
         /// [`crate::document`]
-        const TEXT: &str = \"crate::text\";
+        pub(crate) const TEXT: &str = \"in crate::text\";
+        pub(in crate::report) struct Inside(pub(super) u8);
+        use crate as root;
+        use crate::*;
+        use super::super as above;
+        extern crate self as papertrader;
+        use papertrader::cli::X;
+        macro_rules! room { ($room:ident) => { crate::$room::X } }
+        #[serde(deserialize_with = \"crate::cli::x\")]
     ";
     let mut found = Vec::new();
     mentions(code.parse().unwrap(), &["market".into(), "book".into()], &mut found);
@@ -260,20 +291,28 @@ fn imports_are_seen_wherever_they_stand() {
         (6, "market::book::inner::g"),
         (6, "market::book::h"),
         (6, "cli::X"),
+        (12, ""),
+        (13, ""),
+        (14, ""),
+        (15, ""),
+        (16, ""),
+        (17, ""),
+        (18, ""),
     ];
     assert_eq!(found, expected.map(|(line, path)| (line, path.to_owned())));
 }
 
 #[test]
 fn an_import_of_a_room_above_is_a_complaint_that_says_what_to_do() {
-    assert_eq!(complaint("engine", "market"), None);
-    assert_eq!(complaint("engine", "engine"), None);
-    let above = complaint("engine", "feed").unwrap();
+    assert_eq!(complaint("engine", Some("market")), None);
+    assert_eq!(complaint("engine", Some("engine")), None);
+    assert!(complaint("engine", None).unwrap().ends_with("write its path from `crate` on, in full"));
+    let above = complaint("engine", Some("feed")).unwrap();
     assert!(
         above.starts_with("'engine' stands below 'feed' and must not import it: move what is needed down"),
         "{above}"
     );
-    assert!(complaint("engine", "kitchen").unwrap().starts_with("'kitchen' is not a room: "));
+    assert!(complaint("engine", Some("kitchen")).unwrap().starts_with("'kitchen' is not a room: "));
 }
 
 /// The files of the public modules, found by the `pub mod` lines from `lib.rs` down.
@@ -297,11 +336,23 @@ fn public_modules() -> Vec<PathBuf> {
     found
 }
 
-/// Whether documentation holds code that is compiled: a fence that opens without a language or with an attribute of rustdoc.
+/// Whether documentation holds code that is compiled and does something: a fence that opens without a language or with an
+/// attribute of rustdoc, and a line behind it that is no comment.
 fn has_example(docs: &str) -> bool {
-    let fences = docs.lines().filter_map(|line| line.trim().strip_prefix("```"));
-    // Every second one closes.
-    fences.step_by(2).any(|opening| ["", "rust", "no_run", "should_panic", "compile_fail"].contains(&opening.trim()))
+    // Every second part stands between fences.
+    docs.split("```").skip(1).step_by(2).any(|fenced| {
+        let (opening, code) = fenced.split_once('\n').unwrap_or((fenced, ""));
+        let is_code = |line: &str| !line.trim().is_empty() && !line.trim().starts_with("//");
+        ["", "rust", "no_run", "should_panic", "compile_fail"].contains(&opening.trim()) && code.lines().any(is_code)
+    })
+}
+
+#[test]
+fn an_example_has_code_in_it() {
+    assert!(has_example(" Words.\n ```\n let x = 1;\n ```\n"));
+    for none in [" Words.", " ```\n ```", " ```\n // none\n ```", " ```text\n let x = 1;\n ```"] {
+        assert!(!has_example(none), "{none}");
+    }
 }
 
 #[test]

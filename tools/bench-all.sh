@@ -42,14 +42,14 @@ cat "$out/repeated.l2" >/dev/null
 for threads in "" ${cores:+"--pin-cores $cores"} "--fused" ${cores:+"--fused --pin-cores ${cores%%,*}"}; do
     for run in 1 2 3 4 5; do
         # shellcheck disable=SC2086  # arguments, or none
-        "$papertrader" replay "$out/repeated.l2" --model "$model" --speed max --out "$out" --name replay $threads |
+        "$papertrader" replay "$out/repeated.l2" --model "$model" --speed max --out "$out" --name replay --force $threads |
             sed -n "s/^  ran for */replay ${threads:-two threads}, run $run: /p; s/^  bound by */  bound by /p; s/^  feed waited */  feed waited /p"
     done
 done
 
 echo; echo "### start: from the process's start to the first decision and to its end, a replay of a snapshot and 99 updates"
 head -n 100 "$out/repeated.l2" >"$out/start.l2"
-python3 - "$out/decisions" "$papertrader" replay "$out/start.l2" --model "$model" --out "$out" --name start <<'EOP'
+python3 - "$out/decisions" "$papertrader" replay "$out/start.l2" --model "$model" --out "$out" --name start --force <<'EOP'
 import subprocess
 import sys
 import time

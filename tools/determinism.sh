@@ -30,7 +30,7 @@ for ((run = 0; run < 20; run++)); do
     way=${ways[run / ${#programs[@]} % ${#ways[@]}]}
     # The way is a list of words.
     # shellcheck disable=SC2086
-    "$program" replay "$capture" --model models/synthetic.json --threshold 0.55 --name run --out "$work" \
+    "$program" replay "$capture" --model models/synthetic.json --threshold 0.55 --name run --force --out "$work" \
         --probabilities "$work/probabilities" $way |
         sed -e '/^latency/,$d' -e '/^ *\(threads\|bound by\|feed waited\|ran for\|full-ring waits\|writer waits\) /d' >"$work/numbers"
     sum=$(cat "$work/run.csv" "$work/probabilities" "$work/numbers" | sha256sum | cut -c1-16)

@@ -34,7 +34,7 @@ start_exchange() {
     set -- "$1" "$2" --source "$capture" --product "$product" --loop --rate "$3" --send-log "$4"
     spin=$1 tls=$2
     shift 2
-    [ "$tls" = plain ] || set -- "$@" --tls --ca-out "$work/ca.pem"
+    [ "$tls" = plain ] || set -- "$@" --tls --force --ca-out "$work/ca.pem"
     [ "$spin" = block ] || set -- "$@" --spin
     if [ "$spin" = spin ]; then pin='taskset -c 1'; else pin=; fi
     $pin "$bin/papertrader" exchange --listen 127.0.0.1:0 "$@" >"$work/exchange" 2>&1 &
@@ -71,7 +71,7 @@ for wait in spin block; do
                 threads=
                 [ "$wait" = block ] || threads='--wait spin --fused --pin-cores 0'
                 "$bin/papertrader" live --url "$url" $authority --product "$product" --model "$model" $threads \
-                    --duration "$seconds" --out "$work" --name live --decisions "$work/live-$name-$round.got" \
+                    --duration "$seconds" --out "$work" --name live --force --decisions "$work/live-$name-$round.got" \
                     >"$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }
                 stop_exchange
             done

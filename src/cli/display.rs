@@ -5,12 +5,16 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 
+/// Standard error, if that is a terminal.
+fn target() -> ProgressDrawTarget {
+    if io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() }
+}
+
 /// A bar over so many bytes on standard error, if that is a terminal; else one that shows nothing.
 pub fn byte_bar(bytes: u64) -> ProgressBar {
     let style = ProgressStyle::with_template("{bar:12} {bytes}/{total_bytes}  {wide_msg}")
         .expect("the template is well-formed");
-    let target = if io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    ProgressBar::with_draw_target(Some(bytes), target).with_style(style)
+    ProgressBar::with_draw_target(Some(bytes), target()).with_style(style)
 }
 
 /// Prints a warning on standard error, one line.
@@ -22,16 +26,14 @@ pub fn warn(text: impl Display) {
 /// A line on standard error that is written anew, if that is a terminal; else one that shows nothing.
 pub fn status_line() -> ProgressBar {
     let style = ProgressStyle::with_template("{wide_msg}").expect("the template is well-formed");
-    let target = if io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    ProgressBar::with_draw_target(None, target).with_style(style)
+    ProgressBar::with_draw_target(None, target()).with_style(style)
 }
 
 /// A bar over so many steps on standard error with the time left, if that is a terminal; else one that shows nothing.
 pub fn bar(steps: u64, what: &'static str) -> ProgressBar {
     let style =
         ProgressStyle::with_template("{msg} {bar:30} {percent}%  {eta} left").expect("the template is well-formed");
-    let target = if io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    ProgressBar::with_draw_target(Some(steps), target).with_style(style).with_message(what)
+    ProgressBar::with_draw_target(Some(steps), target()).with_style(style).with_message(what)
 }
 
 impl ReadProgress for ProgressBar {

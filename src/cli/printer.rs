@@ -29,6 +29,7 @@ enum State {
 
 impl Printer {
     /// Prints on standard output.
+    #[allow(clippy::disallowed_methods)] // The one place.
     pub fn stdout() -> Self {
         Self::to(io::stdout())
     }
@@ -67,7 +68,7 @@ impl Printer {
     pub fn finish(self) -> Result<(), Failure> {
         match self.state {
             State::Open | State::Closed => Ok(()),
-            State::Failed(error) => Err(Failure::running(format!("cannot print the report: {error}"))),
+            State::Failed(error) => Err(Failure::running(format!("cannot print to standard output: {error}"))),
         }
     }
 }
@@ -105,7 +106,7 @@ mod tests {
     fn the_first_error_ends_printing_and_all_but_a_closed_pipe_are_reported() {
         for (error, reported) in [
             (io::ErrorKind::BrokenPipe, None),
-            (io::ErrorKind::StorageFull, Some("cannot print the report: no storage space")),
+            (io::ErrorKind::StorageFull, Some("cannot print to standard output: no storage space")),
         ] {
             let taken = Rc::default();
             let mut printer = Printer::to(Limited { room: 5, error, taken: Rc::clone(&taken) });

@@ -14,6 +14,8 @@ use std::time::Duration;
 
 /// How long frames are presented before their latencies are recorded, so that caches and predictors are warm.
 const WARM_UP: Duration = Duration::from_millis(100);
+/// The longest schedule.
+pub const DURATION_MAX: Duration = Duration::from_secs(86_400);
 /// A run that is so many times as long as its schedule ends: the rate is far beyond what the machine does.
 const LATE_TIMES_MAX: u32 = 2;
 /// The pause between the book's snapshot and the first frame that is due, for the engine to take it in.
@@ -58,8 +60,9 @@ impl Feed for Feeder {
         let mut intake = Intake::new(&self.frames.product, self.rule, clock.clone());
         let period_ns = 1e9 / self.rate as f64;
         let warm_up = (WARM_UP.as_secs_f64() * self.rate as f64).ceil() as u64;
-        let due = (self.duration.as_secs_f64() * self.rate as f64).ceil() as u64;
-        let longest_ns = (WARM_UP + self.duration * LATE_TIMES_MAX).as_nanos() as u64;
+        let duration = self.duration.min(DURATION_MAX);
+        let due = (duration.as_secs_f64() * self.rate as f64).ceil() as u64;
+        let longest_ns = (WARM_UP + duration * LATE_TIMES_MAX).as_nanos() as u64;
         let (mut start, mut at) = (clock.stamp(), 0);
         let (mut presented, mut elapsed_ns) = (0, 0);
         for n in 0..warm_up + due {

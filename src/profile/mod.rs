@@ -34,7 +34,7 @@ mod frames;
 mod noise;
 mod ping_pong;
 
-pub use feeder::{Feeder, Presented};
+pub use feeder::{DURATION_MAX, Feeder, Presented};
 pub use frames::{BYTES_MAX, Frames, FramesError};
 pub use noise::{Noise, NoiseMeter};
 pub use ping_pong::ping_pong_ns;

@@ -1,7 +1,8 @@
 //! How fast a word goes from core to core.
 
 use crate::base::clock::Clock;
-use crate::base::cores::{self, CoresError};
+use crate::base::cores;
+use crate::run::session::SessionError;
 use crossbeam_utils::CachePadded;
 use std::hint::spin_loop;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ const HOP_BATCHES: usize = 15;
 ///
 /// # Errors
 /// A core cannot be pinned.
-pub fn ping_pong_ns(cores: (Option<usize>, Option<usize>)) -> Result<f64, CoresError> {
+pub fn ping_pong_ns(cores: (Option<usize>, Option<usize>)) -> Result<f64, SessionError> {
     let words = Arc::new([CachePadded::new(AtomicU64::new(0)), CachePadded::new(AtomicU64::new(0))]);
     let last = HOPS * HOP_BATCHES as u64;
     // Without a core of its own each, neither waits for the other's time slice to end.
@@ -29,7 +30,8 @@ pub fn ping_pong_ns(cores: (Option<usize>, Option<usize>)) -> Result<f64, CoresE
         }
     };
     let answering = Arc::clone(&words);
-    let answers = thread::spawn(move || {
+    let named = || thread::Builder::new().name("ping-pong".into());
+    let answers = named().spawn(move || {
         let pinned = cores::pin(cores.1);
         for value in 1..=last {
             await_word(&answering[0], value);
@@ -37,7 +39,8 @@ pub fn ping_pong_ns(cores: (Option<usize>, Option<usize>)) -> Result<f64, CoresE
         }
         pinned
     });
-    let asks = thread::spawn(move || {
+    let answers = answers.map_err(SessionError::Thread)?;
+    let asks = named().spawn(move || {
         let pinned = cores::pin(cores.0);
         let clock = Clock::new();
         let mut batches_ns = Vec::with_capacity(HOP_BATCHES);
@@ -53,9 +56,9 @@ pub fn ping_pong_ns(cores: (Option<usize>, Option<usize>)) -> Result<f64, CoresE
         pinned.map(|()| batches_ns[HOP_BATCHES / 2])
     });
     let no_panic = "the threads only count";
-    let asked = asks.join().expect(no_panic);
+    let asked = asks.map_err(SessionError::Thread)?.join().expect(no_panic);
     answers.join().expect(no_panic)?;
-    asked
+    Ok(asked?)
 }
 
 #[cfg(test)]

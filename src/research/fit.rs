@@ -102,8 +102,8 @@ pub enum FitError {
         /// The largest component of the gradient at the end.
         gradient_max: f64,
     },
-    /// Numbers grew beyond all bounds.
-    #[error("the fit met numbers that are not finite; is a feature out of all proportion?")]
+    /// Numbers grew beyond all bounds, or are too far apart for what is computed with them.
+    #[error("the fit met numbers that are not finite or too far apart; is a feature out of all proportion?")]
     NotFinite,
     /// Somebody asked for the end.
     #[error("interrupted; nothing was written")]

@@ -100,7 +100,7 @@ pub(super) fn solve(matrix: &[f64], right: &[f64]) -> Option<Vec<f64>> {
 /// Steps of the iteration after which eigenvalues count as not found; a few for each are usual.
 const STEPS_MAX_EACH: usize = 1_000;
 
-/// The eigenvalues from the smallest; `None` if the matrix is not finite.
+/// The eigenvalues from the smallest; `None` if the matrix is not finite or the iteration does not find them.
 pub(super) fn eigenvalues(matrix: &[f64], count: usize) -> Option<Vec<f64>> {
     let whole = whole(matrix, count);
     if count == 0 || !whole.iter().all(|value| value.is_finite()) {

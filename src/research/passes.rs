@@ -75,17 +75,20 @@ pub fn sum<S: Sum>(
     }
     let next = AtomicUsize::new(0);
     let done: Vec<Mutex<Option<io::Result<S>>>> = spans.iter().map(|_| Mutex::new(None)).collect();
-    thread::scope(|scope| {
-        for _ in 0..threads.min(spans.len()) {
-            scope.spawn(|| {
-                let mut scratch = Vec::new();
-                loop {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(span) = spans.get(at) else { break };
-                    *done[at].lock().unwrap_or_else(PoisonError::into_inner) = Some(add_span(span, &mut scratch));
-                }
-            });
+    let work = || {
+        let mut scratch = Vec::new();
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(span) = spans.get(at) else { break };
+            *done[at].lock().unwrap_or_else(PoisonError::into_inner) = Some(add_span(span, &mut scratch));
         }
+    };
+    thread::scope(|scope| {
+        for _ in 1..threads.min(spans.len()) {
+            // Where the system refuses a thread, the others do its part.
+            let _ = thread::Builder::new().spawn_scoped(scope, work);
+        }
+        work();
     });
     let mut total = None;
     for span in done {

@@ -83,7 +83,7 @@ impl RunFiles {
         }
     }
 
-    /// The same by a given name. It is taken if any file in the folder is called so but for its ending.
+    /// The same by a given name. It is taken if any of a run's files of that name is there.
     ///
     /// # Errors
     /// As for [`RunFiles::create`].
@@ -111,7 +111,7 @@ impl RunFiles {
         }
         for number in 1.. {
             let mut named = files(number);
-            let taken = match taken_by(&named.csv)? {
+            let taken = match taken_by(&named.csv) {
                 Some(path) => path,
                 None => match open(&named.csv, IfTaken::Refuse) {
                     Ok(_) => {
@@ -185,18 +185,11 @@ pub fn stem_now(product: &str) -> String {
     started + &product.chars().take(64).map(harmless).collect::<String>()
 }
 
-/// A file beside the trade log that is called like it but for the ending.
-fn taken_by(csv: &Path) -> Result<Option<PathBuf>, OutputError> {
-    let folder = csv.parent().unwrap_or(Path::new("."));
-    let name = csv.file_name().unwrap_or_default().to_string_lossy();
-    let beginning = name.trim_end_matches("csv");
-    for entry in fs::read_dir(folder).map_err(OutputError::at(folder))? {
-        let entry = entry.map_err(OutputError::at(folder))?;
-        if entry.file_name().to_string_lossy().starts_with(beginning) {
-            return Ok(Some(entry.path()));
-        }
-    }
-    Ok(None)
+/// A file that a run with this trade log may write and that is there already.
+pub fn taken_by(csv: &Path) -> Option<PathBuf> {
+    // Also those that this run may do without: they would seem to belong to it.
+    let files = ["csv", "hgrm", "hlog", "json", "html"].map(|ending| csv.with_extension(ending));
+    files.into_iter().find(|path| fs::symlink_metadata(path).is_ok())
 }
 
 #[cfg(test)]
@@ -230,7 +223,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         fs::write(at("run.html"), "kept").unwrap();
-        fs::write(at("run_2.ca.pem"), "kept").unwrap();
+        fs::write(at("run_2.hlog"), "kept").unwrap();
+        // The capture, most likely.
+        fs::write(at("run_3.l2.zst"), "kept").unwrap();
         let named = |if_taken| RunFiles::named(folder.path(), "run", if_taken);
         let error = named(IfTaken::Refuse).unwrap_err();
         assert_eq!(error.to_string(), format!("{} exists; give --force to replace it", at("run.html").display()));

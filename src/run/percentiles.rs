@@ -4,7 +4,7 @@ use hdrhistogram::Histogram;
 use std::io::{self, Write};
 
 /// Percentile steps per halving of the distance to 100 %, as HdrHistogram's tools use it.
-const TICKS_PER_HALF_DISTANCE: u32 = 5;
+pub(super) const TICKS_PER_HALF_DISTANCE: u32 = 5;
 
 /// Writes a histogram in HdrHistogram's percentile distribution format (`AbstractHistogram.outputPercentileDistribution`
 /// of the Java library), which its plotter reads.

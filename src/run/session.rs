@@ -52,6 +52,7 @@ use crate::run::writer::{self, Inputs, Written};
 use crate::strategy::model::Model;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use rtrb::RingBuffer;
+use std::io;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -122,6 +123,9 @@ pub enum SessionError {
     /// A core.
     #[error(transparent)]
     Cores(#[from] CoresError),
+    /// The system refuses a thread.
+    #[error("cannot start a thread: {0}")]
+    Thread(io::Error),
 }
 
 /// Runs a feed to its end. `watch` is called on this thread some ten times a second meanwhile.
@@ -140,7 +144,7 @@ pub fn run<F: Feed>(
     let (engine, inputs) = engine_and_inputs(settings, files, &clock, status);
     files.check()?;
     thread::scope(|scope| {
-        let writer = spawn(scope, "writer", || writer::write(files, inputs, &clock, status));
+        let writer = spawn(scope, "writer", || writer::write(files, inputs, &clock, status))?;
         let ran = if settings.fused {
             run_fused(settings, engine, feed, status, &mut watch)
         } else {
@@ -189,7 +193,7 @@ fn run_fused<F: Feed>(
     feed: F,
     status: &Status,
     watch: &mut impl FnMut(&Status),
-) -> Result<Ran<F::Outcome>, CoresError> {
+) -> Result<Ran<F::Outcome>, SessionError> {
     let (pins, faults_in) = (settings.pins, faults_in(settings));
     let (ended, has_ended) = end_signal();
     thread::scope(|scope| {
@@ -200,8 +204,8 @@ fn run_fused<F: Feed>(
                 engine.fault_in();
             }
             let outcome = feed.run(&mut engine, status);
-            Ok((outcome, engine.finish()))
-        });
+            Ok::<_, CoresError>((outcome, engine.finish()))
+        })?;
         watch_until_ended(&has_ended, status, watch);
         let (feed, engine) = join(fused)?;
         Ok(Ran { feed, engine, ring_full_waits: 0, ring_full_waited: Duration::ZERO })
@@ -215,7 +219,7 @@ fn run_on_two_threads<F: Feed>(
     feed: F,
     status: &Status,
     watch: &mut impl FnMut(&Status),
-) -> Result<Ran<F::Outcome>, CoresError> {
+) -> Result<Ran<F::Outcome>, SessionError> {
     let (pins, faults_in) = (settings.pins, faults_in(settings));
     let (ended, has_ended) = end_signal();
     let (mut publisher, taker) = handoff(RING_EVENTS, settings.wait);
@@ -225,8 +229,8 @@ fn run_on_two_threads<F: Feed>(
             if faults_in {
                 engine.fault_in();
             }
-            Ok(engine.run(taker))
-        });
+            Ok::<_, CoresError>(engine.run(taker))
+        })?;
         let feed = spawn(scope, "feed", move || {
             let _ended = ended;
             cores::pin(pins.feed())?;
@@ -234,8 +238,8 @@ fn run_on_two_threads<F: Feed>(
                 publisher.fault_in();
             }
             let outcome = feed.run(&mut publisher, status);
-            Ok((outcome, publisher.full_waits(), publisher.full_waited()))
-        });
+            Ok::<_, CoresError>((outcome, publisher.full_waits(), publisher.full_waited()))
+        })?;
         watch_until_ended(&has_ended, status, watch);
         let (feed, ring_full_waits, ring_full_waited) = join(feed)?;
         Ok(Ran { feed, engine: join(engine)?, ring_full_waits, ring_full_waited })
@@ -256,8 +260,8 @@ fn spawn<'scope, T: Send + 'scope>(
     scope: &'scope thread::Scope<'scope, '_>,
     name: &str,
     work: impl FnOnce() -> T + Send + 'scope,
-) -> thread::ScopedJoinHandle<'scope, T> {
-    thread::Builder::new().name(name.into()).spawn_scoped(scope, work).expect("the system can start a thread")
+) -> Result<thread::ScopedJoinHandle<'scope, T>, SessionError> {
+    thread::Builder::new().name(name.into()).spawn_scoped(scope, work).map_err(SessionError::Thread)
 }
 
 fn watch_until_ended(ended: &Receiver<()>, status: &Status, watch: &mut impl FnMut(&Status)) {

@@ -15,11 +15,9 @@
 //! # Ok::<(), hdrhistogram::RecordError>(())
 //! ```
 
+use super::percentiles::TICKS_PER_HALF_DISTANCE;
 use crate::engine::latency::{Stage, StageTimes};
 use serde::{Deserialize, Serialize};
-
-/// Steps of a percentile curve per halving of the distance to 1, as HdrHistogram's tools have it.
-const CURVE_STEPS: u32 = 5;
 
 /// A stage's latency.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -46,7 +44,7 @@ pub struct StageFacts {
 impl StageFacts {
     /// A stage's figures.
     pub fn of(stage: Stage, times: &StageTimes) -> Self {
-        let curve = times.histogram.iter_quantiles(CURVE_STEPS);
+        let curve = times.histogram.iter_quantiles(TICKS_PER_HALF_DISTANCE);
         Self {
             stage: stage.tag().into(),
             name: stage.name().into(),

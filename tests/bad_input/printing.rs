@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 
-const NOT_PRINTED: &str = "error: cannot print the report: No space left on device (os error 28)\n";
+const NOT_PRINTED: &str = "error: cannot print to standard output: No space left on device (os error 28)\n";
 
 /// Where output goes.
 #[derive(Clone, Copy, Debug, PartialEq)]

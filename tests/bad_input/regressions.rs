@@ -55,7 +55,10 @@ fn a_report_that_nobody_took_was_a_panic() {
     let setup = setup();
     let full = File::options().write(true).open(FULL).unwrap();
     let output = setup.command().stdout(full).output().unwrap();
-    assert_eq!(String::from_utf8(output.stderr).unwrap(), format!("error: cannot print the report: {NO_SPACE}\n"));
+    assert_eq!(
+        String::from_utf8(output.stderr).unwrap(),
+        format!("error: cannot print to standard output: {NO_SPACE}\n")
+    );
     assert_eq!(output.status.code(), Some(1));
 
     // A reader that has seen enough, as `head` has, is no fault.

@@ -14,7 +14,7 @@ mod research;
 mod trading;
 
 pub use connection::{ConnectionArgs, VENUE_URL};
-pub use research::{ReportArgs, ReportFiles, SourceArgs};
+pub use research::{FigureArgs, FigureFiles, SourceArgs};
 pub use trading::{
     BUY_AMOUNT, LAG_UPDATES, ResultArgs, THRESHOLD, ThreadArgs, TradingArgs, parse_amount, parse_name, parse_threshold,
 };

@@ -43,7 +43,7 @@ impl SourceArgs {
 /// How figures are made and where the report goes.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Report")]
-pub struct ReportArgs {
+pub struct FigureArgs {
     /// Quote currency spent per purchase, for the economics
     #[arg(long, value_name = "QUOTE", default_value_t = BUY_AMOUNT, value_parser = parse_amount)]
     pub buy_amount: f64,
@@ -69,7 +69,7 @@ fn parse_block(text: &str) -> Result<f64, String> {
     block.ok_or_else(|| "a block lasts from 0.01 to 86400 seconds".into())
 }
 
-impl ReportArgs {
+impl FigureArgs {
     /// How many threads may work.
     pub fn threads(&self) -> usize {
         let allowed = || std::thread::available_parallelism().map_or(1, Into::into);
@@ -85,7 +85,7 @@ impl ReportArgs {
     ///
     /// # Errors
     /// A file cannot be written.
-    pub fn publish(&self, report: &Report, files: Option<&ReportFiles>, printer: &mut Printer) -> Result<(), Failure> {
+    pub fn publish(&self, report: &Report, files: Option<&FigureFiles>, printer: &mut Printer) -> Result<(), Failure> {
         if let Some(files) = files {
             write_file(&files.json, self.force, &report.json()).map_err(Failure::running)?;
             write_file(&files.html, self.force, &page(report)).map_err(Failure::running)?;
@@ -98,14 +98,14 @@ impl ReportArgs {
 
 /// Where a report goes.
 #[derive(Clone, Debug)]
-pub struct ReportFiles {
+pub struct FigureFiles {
     /// Everything.
     pub json: PathBuf,
     /// To look at.
     pub html: PathBuf,
 }
 
-impl ReportFiles {
+impl FigureFiles {
     /// `STEM.report.json` and `STEM.report.html`, if they are free.
     ///
     /// # Errors

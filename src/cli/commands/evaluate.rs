@@ -22,7 +22,7 @@
 //! ```
 
 use crate::base::failure::Failure;
-use crate::cli::arguments::{LAG_UPDATES, ReportArgs, ReportFiles, SourceArgs, THRESHOLD, parse_threshold};
+use crate::cli::arguments::{FigureArgs, FigureFiles, LAG_UPDATES, SourceArgs, THRESHOLD, parse_threshold};
 use crate::cli::display::bar;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::printer::Printer;
@@ -62,7 +62,7 @@ pub struct EvaluateArgs {
     pub source: SourceArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub report: ReportArgs,
+    pub report: FigureArgs,
 }
 
 /// What the models agree on; `None` where none says anything.
@@ -107,7 +107,7 @@ pub fn run(args: &EvaluateArgs, printer: &mut Printer) -> Result<(), Failure> {
         Some(threshold) => threshold,
         None => agreed(&models, "threshold", |model| model.threshold)?.unwrap_or(THRESHOLD),
     };
-    let files = args.stem.as_deref().map(|stem| ReportFiles::beside(stem, args.report.force)).transpose()?;
+    let files = args.stem.as_deref().map(|stem| FigureFiles::beside(stem, args.report.force)).transpose()?;
     let source = args.source.open(&args.captures)?;
     let interrupt = Interrupt::watch()?;
     let stop = || interrupt.is_set();

@@ -16,6 +16,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use super::exchange::parse_rate;
 use crate::base::failure::Failure;
 use crate::capture::CaptureWriter;
 use crate::cli::interrupt::Interrupt;
@@ -40,7 +41,7 @@ pub struct GenerateArgs {
     #[arg(long, value_name = "NAME", default_value = "BTC-USD")]
     pub product: String,
     /// Frames a second on the market's own clock, in the mean
-    #[arg(long, value_name = "FRAMES/S", default_value_t = 200.0)]
+    #[arg(long, value_name = "FRAMES/S", default_value_t = 200.0, value_parser = parse_rate)]
     pub rate: f64,
     /// Levels in the snapshot
     #[arg(long, value_name = "LEVELS", default_value_t = 20_000)]

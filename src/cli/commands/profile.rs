@@ -23,10 +23,10 @@ use crate::cli::printer::Printer;
 use crate::engine::latency::{STAGES_EVERY, Stage, StageTable, StageTimes};
 use crate::engine::status::Status;
 use crate::feed::intake::ScaleRule;
-use crate::profile::{Feeder, Frames, Noise, NoiseMeter, Presented, ping_pong_ns};
+use crate::profile::{DURATION_MAX, Feeder, Frames, Noise, NoiseMeter, Presented, ping_pong_ns};
 use crate::report::publish::publish;
 use crate::report::terminal::{Grouped, Run, StageLines};
-use crate::run::files::{ReportFiles, RunFiles};
+use crate::run::files::{ReportFiles, RunFiles, taken_by};
 use crate::run::session::{self, SessionReport, SessionSettings};
 use crate::run::settings::TradingSettings;
 use clap::Args;
@@ -48,7 +48,7 @@ pub struct ProfileArgs {
     #[arg(long, value_name = "RATES", value_delimiter = ',', default_value = "1k,10k,100k,1M", value_parser = parse_rate)]
     pub rates: Vec<u64>,
     /// How long frames are due at each rate: seconds, or with a unit such as 1m
-    #[arg(long, value_name = "TIME", default_value = "5", value_parser = parse_duration)]
+    #[arg(long, value_name = "TIME", default_value = "5", value_parser = parse_seconds)]
     pub seconds: Duration,
     /// The knee is the highest rate whose 99th percentile, received → decided, is at most so many microseconds
     #[arg(long, value_name = "MICROSECONDS", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
@@ -73,6 +73,18 @@ pub struct ProfileArgs {
     pub threads: ThreadArgs,
 }
 
+impl ProfileArgs {
+    /// `profile`, with a number if one of its files is there.
+    fn free_stem(&self) -> String {
+        let stems = (1_u64..).map(|number| if number == 1 { "profile".into() } else { format!("profile_{number}") });
+        let is_free = |stem: &String| {
+            let mut names = self.rates.iter().map(|rate| format!("{stem}.{rate}.csv")).chain([format!("{stem}.csv")]);
+            self.force || names.all(|name| taken_by(&self.out.join(name)).is_none())
+        };
+        stems.into_iter().find(is_free).expect("numbers do not end")
+    }
+}
+
 /// The highest rate that is taken: a frame a nanosecond.
 const RATE_MAX: u64 = 1_000_000_000;
 
@@ -89,6 +101,12 @@ fn parse_rate(text: &str) -> Result<u64, String> {
         .ok_or_else(|| {
             "a rate is a whole number of frames a second from 1 to 1000M, with k or M for thousands and millions".into()
         })
+}
+
+/// Reads a duration of at most a day.
+fn parse_seconds(text: &str) -> Result<Duration, String> {
+    let duration = parse_duration(text)?;
+    if duration <= DURATION_MAX { Ok(duration) } else { Err("a rate is presented for at most a day".into()) }
 }
 
 /// One rate's run.
@@ -217,13 +235,8 @@ impl<'a> Profile<'a> {
         let rule = args.trading.scale_rule();
         let replay = Replay::open(&args.capture, args.product.as_deref(), rule, Speed::Max).map_err(Failure::input)?;
         let frames = Arc::new(Frames::read(&args.capture, replay.product()).map_err(Failure::input)?);
-        let (stem, if_taken) = match &args.name {
-            Some(name) => (&**name, IfTaken::Refuse),
-            None => ("profile", IfTaken::Number),
-        };
-        let if_taken = if args.force { IfTaken::Replace } else { if_taken };
-        let claim = RunFiles::named(&args.out, stem, if_taken).map_err(Failure::input)?;
-        let stem = claim.csv.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let stem = args.name.clone().unwrap_or_else(|| args.free_stem());
+        let claim = RunFiles::named(&args.out, &stem, IfTaken::refuse_unless(args.force)).map_err(Failure::input)?;
         Ok(Self { args, settings, rule, frames, stem, _claim: claim })
     }
 
@@ -379,6 +392,14 @@ mod tests {
         }
         for text in ["", "k", "0", "-1", "0.5", "1.0001k", "1001M", "1G", "1 k", "nan", "infM"] {
             assert!(parse_rate(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_rate_is_presented_for_a_day_at_most() {
+        assert_eq!(parse_seconds("24h"), Ok(DURATION_MAX));
+        for text in ["86401", "1e19", "0"] {
+            assert!(parse_seconds(text).is_err(), "{text}");
         }
     }
 }

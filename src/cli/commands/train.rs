@@ -22,7 +22,7 @@
 
 use crate::base::failure::Failure;
 use crate::base::output::{check_free, write_file};
-use crate::cli::arguments::{LAG_UPDATES, ReportArgs, ReportFiles, SourceArgs, THRESHOLD, parse_threshold};
+use crate::cli::arguments::{FigureArgs, FigureFiles, LAG_UPDATES, SourceArgs, THRESHOLD, parse_threshold};
 use crate::cli::display::bar;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::printer::Printer;
@@ -85,7 +85,7 @@ pub struct TrainArgs {
     pub source: SourceArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub report: ReportArgs,
+    pub report: FigureArgs,
 }
 
 fn parse_c(text: &str) -> Result<f64, String> {
@@ -136,7 +136,7 @@ pub fn run(args: &TrainArgs, printer: &mut Printer) -> Result<(), Failure> {
 }
 
 /// Where the report goes, once it is known that everything may be written.
-fn outputs(args: &TrainArgs, features: &[Feature]) -> Result<ReportFiles, Failure> {
+fn outputs(args: &TrainArgs, features: &[Feature]) -> Result<FigureFiles, Failure> {
     let force = args.report.force;
     if let Some(txt) = &args.txt {
         if features != SEED {
@@ -145,7 +145,7 @@ fn outputs(args: &TrainArgs, features: &[Feature]) -> Result<ReportFiles, Failur
         check_free(txt, force).map_err(Failure::input)?;
     }
     check_free(&args.output, force).map_err(Failure::input)?;
-    ReportFiles::beside(&args.output.with_extension(""), force)
+    FigureFiles::beside(&args.output.with_extension(""), force)
 }
 
 /// Trains, with a bar for reading and one for cross-validation.

@@ -1,5 +1,6 @@
 //! The report as text.
 
+use crate::base::one_line::OneLine;
 use crate::report::text::{Names, utc};
 use crate::research::evaluation::{BinReport, ContestantReport, Figure, PartReport};
 use crate::research::report::{FitReport, Report};
@@ -32,7 +33,13 @@ fn line(out: &mut String, name: &str, value: impl Display) -> fmt::Result {
 pub fn terminal(report: &Report) -> String {
     let mut out = String::new();
     write(&mut out, report).expect("a String takes every character");
-    out
+    // Names come from files and venues: they give a terminal no commands.
+    let mut shown = OneLine(String::with_capacity(out.len()));
+    for line in out.lines() {
+        shown.write_str(line).expect("a String takes every character");
+        shown.0.push('\n');
+    }
+    shown.0
 }
 
 fn write(out: &mut String, report: &Report) -> fmt::Result {
