@@ -103,7 +103,8 @@ impl Stage {
 /// One stage's times.
 #[derive(Clone, Debug)]
 pub struct StageTimes {
-    /// Times up to [`RANGE_NS_MAX`], nanoseconds, three significant digits. A time is first rounded to a 4,096th of itself.
+    /// Times up to [`RANGE_NS_MAX`], nanoseconds, three significant digits. A time is first rounded to a 4,096th of itself, and
+    /// not beyond the longest.
     pub histogram: Histogram<u64>,
     /// Times beyond the range.
     pub out_of_range: u64,
@@ -242,7 +243,7 @@ impl Spans {
     /// Adds the spans to `times`, and forgets them without writing to pages that hold none.
     fn drain(&mut self, clock: &Clock, times: &mut StageTimes) {
         for (bucket, count) in self.counts.iter_mut().enumerate().filter(|(_, count)| **count > 0) {
-            times.record(clock.between_ns(0, middle(bucket)), u64::from(*count));
+            times.record(clock.between_ns(0, middle(bucket).min(self.max)), u64::from(*count));
             *count = 0;
         }
         times.max_ns = times.max_ns.max(clock.between_ns(0, self.max));
