@@ -20,19 +20,24 @@ pub fn mid(book: &Book) -> f64 {
     })
 }
 
+/// The share of a volume that rounding may leave of it.
+const ROUNDING: f64 = 1e-12;
+
 /// Spends `amount` of quote currency on levels of (price, size), best first. Returns what was spent and what was bought.
 #[inline]
 pub fn spend(amount: f64, levels: impl Iterator<Item = (f64, f64)>) -> (f64, f64) {
-    let (mut left, mut volume) = (amount, 0.0);
+    let (mut left, mut spent, mut volume) = (amount, 0.0, 0.0);
     for (price, size) in levels {
         let value = price * size;
         if left <= value {
             return (amount, volume + left / price);
         }
         left -= value;
+        // Not `amount - left`: of an amount out of all proportion nothing would be seen to be spent.
+        spent += value;
         volume += size;
     }
-    (amount - left, volume)
+    (spent, volume)
 }
 
 /// Sells `volume` of base currency to levels of (price, size), best first. Returns what was received and what was left.
@@ -46,7 +51,8 @@ pub fn sell(volume: f64, levels: impl Iterator<Item = (f64, f64)>) -> (f64, f64)
         left -= size;
         received += size * price;
     }
-    (received, left)
+    // Sizes are decimal fractions, which sums of doubles miss by a little: 0.1 + 0.2 is more than 0.3.
+    (received, if left <= volume * ROUNDING { 0.0 } else { left })
 }
 
 /// Levels in quote and base units.
@@ -60,6 +66,20 @@ pub fn in_units(book: &Book, levels: impl Iterator<Item = Level>) -> impl Iterat
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn rounding_is_no_remainder() {
+        assert_eq!(sell(0.1 + 0.2, [(1.0, 0.1), (1.0, 0.2)].into_iter()).1, 0.0);
+        assert!(sell(0.3 + 1e-9, [(1.0, 0.1), (1.0, 0.2)].into_iter()).1 > 9e-10);
+    }
+
+    #[test]
+    fn what_is_spent_of_too_much_is_what_there_was() {
+        let asks = [(100.0, 2.0), (101.0, 3.0)];
+        for amount in [504.0, 1e17, 1e308] {
+            assert_eq!(spend(amount, asks.into_iter()), (503.0, 5.0), "{amount}");
+        }
+    }
 
     proptest! {
         /// Against exact integers: sizes and prices whose products are whole.

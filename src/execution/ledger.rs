@@ -77,6 +77,8 @@ pub struct Totals {
     pub profit: f64,
     /// Trades that the book could not buy back whole.
     pub unsold_trades: u64,
+    /// Trades sold after they fell due: there was no live book of two sides, not crossed and not locked.
+    pub late_trades: u64,
 }
 
 impl Totals {
@@ -90,5 +92,6 @@ impl Totals {
         self.sell_amount += trade.sell_amount;
         self.profit += profit;
         self.unsold_trades += u64::from(trade.unsold_volume > 0.0);
+        self.late_trades += u64::from(trade.sold.sequence > trade.position.sell_sequence);
     }
 }

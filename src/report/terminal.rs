@@ -188,6 +188,7 @@ impl<'a> RunReport<'a> {
             ("purchases withheld", counts.purchases_withheld),
             ("purchases without asks", trader.empty_asks),
             ("sold in part", totals.unsold_trades),
+            ("sold late", totals.late_trades),
             ("writer waits", counts.writer_waits),
             ("closed trades", totals.trades),
         ] {

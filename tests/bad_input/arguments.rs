@@ -68,7 +68,7 @@ fn models() {
         command.arg("replay").arg(setup.capture()).arg("--model").arg(&patient).arg("--out").arg(setup.out());
         super::common::fail(&mut command)
     };
-    let says = format!("error: model {}: horizon_updates is 2000000; at most 1000000", patient.display());
+    let says = format!("error: model {}: horizon_updates is 2000000; it lies from 1 to 1000000", patient.display());
     assert_eq!(by_horizon, (2, says));
     let missing = setup.folder().join("missing.json");
     assert_eq!(
@@ -147,7 +147,7 @@ fn values_out_of_range() {
         ("--tick-size", &["1e-2"], step("1e-2")),
         ("--lot-size", &["0.0000000000000000001"], step("0.0000000000000000001")),
         ("--lag", &["1000001", "99999999999"], "1000000".into()),
-        ("--lag", &["-1", "1.5", "long", ""], "".into()),
+        ("--lag", &["0", "-1", "1.5", "long", ""], "".into()),
         ("--wait", &["sleep"], "[possible values: spin, yield, block]".into()),
     ] {
         for value in values {

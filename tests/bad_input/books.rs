@@ -3,14 +3,15 @@
 use super::market::{BOOK, Capture, PRODUCT};
 
 #[test]
-fn a_crossed_or_locked_book_is_counted_and_nothing_is_bought() {
+fn a_crossed_or_locked_book_is_counted_and_nothing_is_bought_or_sold() {
     for price in ["99.95", "100.0"] {
         let capture = Capture::default().snapshot().update(&[("offer", price, "1")]).update(&[("offer", price, "0")]);
         let replayed = capture.quiet(2).replay().well();
         assert_eq!(replayed.count("crossed or locked"), 1);
         assert_eq!((replayed.count("purchases withheld"), replayed.count("faults")), (1, 0));
         assert_eq!(replayed.evaluated, [0, 1, 2, 3, 4]);
-        assert_eq!(replayed.trades, [(0, 2), (2, 4)]);
+        // What falls due with frame 2 waits for frame 3, before which the book is in order again.
+        assert_eq!((replayed.trades, replayed.report.contains("sold late")), (vec![(0, 3), (2, 4)], true));
     }
 }
 
@@ -21,7 +22,22 @@ fn a_thin_book_is_not_evaluated() {
     let replayed = capture.replay().well();
     assert_eq!(replayed.count("none: book too thin"), 1);
     assert_eq!(replayed.evaluated, [0, 1, 3, 4, 5]);
-    assert_eq!(replayed.trades, [(0, 2), (1, 3), (3, 5)]);
+    // Before frame 3 nobody sells, and what falls due with it waits.
+    assert_eq!((replayed.count("sold late"), replayed.trades), (1, vec![(0, 2), (1, 4), (3, 5)]));
+}
+
+/// A bid that the venue never removes would be sold to for ever.
+#[test]
+fn nothing_is_sold_into_a_book_that_stays_crossed_or_has_no_bids() {
+    for stays in
+        [&[("offer", "99.0", "1")][..], &[("bid", "200.0", "1")], &[("bid", "100.0", "0"), ("bid", "99.9", "0")]]
+    {
+        let replayed = Capture::default().snapshot().quiet(1).update(stays).update(&[("offer", "300.0", "1")]).replay();
+        let replayed = replayed.well();
+        // Before the book was broken one was sold.
+        assert_eq!(replayed.trades, [(0, 2)], "{stays:?}");
+        assert!(replayed.report.contains("open positions"), "{}", replayed.report);
+    }
 }
 
 #[test]
@@ -42,8 +58,8 @@ fn a_side_that_runs_out_fills_what_there_is() {
 #[test]
 fn a_second_snapshot_replaces_the_book() {
     let other = [("bid", "50.0", "10"), ("offer", "50.1", "1")];
-    let capture = Capture::default().snapshot().quiet(1).frame(PRODUCT, "snapshot", &other).quiet(2);
-    let replayed = capture.replay().well();
+    let capture = Capture::default().snapshot().quiet(1).frame(PRODUCT, "snapshot", &other);
+    let replayed = capture.update(&other[..1]).update(&other[..1]).replay().well();
     assert_eq!((replayed.count("snapshots"), replayed.count("faults")), (2, 0));
     assert_eq!(replayed.trades, [(0, 2), (1, 3), (2, 4)]);
     // What falls due with the second snapshot is sold into the book before it.

@@ -32,8 +32,9 @@ pub struct TradingArgs {
     /// Buy when the model's probability is at least this [default: the model file's, else 0.6]
     #[arg(long, value_name = "P", value_parser = parse_threshold)]
     pub threshold: Option<f64>,
-    /// Sell so many book updates after buying [default: the model file's horizon, else 20]
-    #[arg(long, value_name = "UPDATES", value_parser = clap::value_parser!(u32).range(0..=i64::from(LAG_MAX)))]
+    /// Holding period N: sell when the N-th book update after buying arrives, into the book before it, which is that of
+    /// update N − 1. At least 1 [default: the model file's horizon, else 20]
+    #[arg(long, value_name = "UPDATES", value_parser = clap::value_parser!(u32).range(1..=i64::from(LAG_MAX)))]
     pub lag: Option<u32>,
     /// Quote currency spent per purchase
     #[arg(long, value_name = "QUOTE", default_value_t = BUY_AMOUNT, value_parser = parse_amount)]
@@ -135,9 +136,9 @@ impl TradingArgs {
             return Err(Failure::input("--fused runs on one core: give --pin-cores one"));
         }
         let lag_updates = self.lag.or(model.horizon_updates).unwrap_or(LAG_UPDATES);
-        if lag_updates > LAG_MAX {
-            let file = self.model.display();
-            return Err(Failure::input(format!("model {file}: horizon_updates is {lag_updates}; at most {LAG_MAX}")));
+        if !(1..=LAG_MAX).contains(&lag_updates) {
+            let (file, wrong) = (self.model.display(), format!("horizon_updates is {lag_updates}"));
+            return Err(Failure::input(format!("model {file}: {wrong}; it lies from 1 to {LAG_MAX}")));
         }
         let threshold = self.threshold.or(model.threshold).unwrap_or(THRESHOLD);
         let rules = OriginalRules { threshold_logit: logit_of(threshold), lag_updates, buy_amount: self.buy_amount };

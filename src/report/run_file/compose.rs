@@ -139,6 +139,7 @@ fn trading_counters<O>(session: &SessionReport<O>) -> TradingCounters {
         purchases_without_asks: trader.empty_asks,
         closed_trades: trader.totals.trades,
         sold_in_part: trader.totals.unsold_trades,
+        sold_late: trader.totals.late_trades,
         open_positions: trader.open_positions as u64,
         open_cost,
         open_mark,

@@ -150,6 +150,8 @@ pub struct TradingCounters {
     pub purchases_without_asks: u64,
     pub closed_trades: u64,
     pub sold_in_part: u64,
+    #[serde(default)] // Earlier files lack it.
+    pub sold_late: u64,
     pub open_positions: u64,
     /// Quote currency.
     pub open_cost: f64,

@@ -212,6 +212,7 @@ const COUNTERS: [(&str, &str, &[&str]); 4] = [
             "purchases_without_asks",
             "closed_trades",
             "sold_in_part",
+            "sold_late",
             "open_positions",
         ],
     ),
