@@ -76,6 +76,8 @@ type Counts = BTreeMap<u128, u128>;
 struct Oracle {
     expected: Option<u64>,
     book: Option<[Counts; 2]>,
+    /// The name of the last snapshot, as a place in [`PRODUCTS`].
+    name: Option<usize>,
 }
 
 enum Verdict {
@@ -189,8 +191,18 @@ impl LevelText {
     }
 }
 
-fn is_ours(event: &Event2<'_>) -> bool {
-    usize::from(event.product) % 3 < 2
+/// The product's own name is the second; the first is the twin under which the venue may stream it.
+const OWN: usize = 1;
+
+/// Whether levels of an event are those of the market, where the last snapshot came under `known`; else the name after it.
+fn ours(event: &Event2<'_>, known: Option<usize>) -> Option<Option<usize>> {
+    let name = usize::from(event.product) % 3;
+    match (name, event.is_snapshot) {
+        (2, _) => None,
+        (OWN, true) => Some(Some(OWN)),
+        (name, true) => (known != Some(OWN)).then_some(Some(name)),
+        (name, false) => known.is_none_or(|known| known == name).then_some(known),
+    }
 }
 
 fn message(number: u64, usual_layout: bool, events: &[Event2<'_>]) -> String {
@@ -221,11 +233,14 @@ fn message(number: u64, usual_layout: bool, events: &[Event2<'_>]) -> String {
 }
 
 /// What the events of a message mean together.
-fn meaning(events: &[Event2<'_>], grid: Option<(u32, u32)>) -> Verdict {
+fn meaning(events: &[Event2<'_>], grid: Option<(u32, u32)>, name: &mut Option<usize>) -> Verdict {
+    let mut known = *name;
     let mut is_snapshot = false;
     let mut levels = Vec::new();
     let mut any = false;
-    for event in events.iter().filter(|event| is_ours(event)) {
+    for event in events {
+        let Some(after) = ours(event, known) else { continue };
+        known = after;
         any = true;
         if event.is_snapshot {
             levels.clear();
@@ -238,6 +253,7 @@ fn meaning(events: &[Event2<'_>], grid: Option<(u32, u32)>) -> Verdict {
             }
         }
     }
+    *name = known;
     match (any, is_snapshot) {
         (false, _) => Verdict::Nothing,
         (true, true) => Verdict::Snapshot(levels),
@@ -312,7 +328,8 @@ fuzz_target!(|input: (bool, Vec<Act<'_>>)| {
             Act::Message { skip, usual_layout, events } => {
                 let text = message(off(*skip), *usual_layout, events);
                 oracle.number(off(*skip));
-                oracle.take(meaning(events, grid));
+                let verdict = meaning(events, grid, &mut oracle.name);
+                oracle.take(verdict);
                 intake.take(text.as_bytes(), &arrival, &mut watched).expect("the engine is there");
             }
             Act::Heartbeat { skip } => {

@@ -51,6 +51,11 @@ use crate::market::event::{Event, Fault, FaultCounts, FrameHead, FrameKind};
 use crate::market::publish::{EngineGone, Publish};
 use crate::market::units::Scale;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a live book may stay crossed or locked. Markets are so for moments; a book that stays so has a level that the venue
+/// removed.
+pub const CROSSED_MAX: Duration = Duration::from_secs(5);
 
 /// What an engine has seen of its market.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -108,6 +113,8 @@ pub struct Engine {
     counts: EngineCounts,
     /// Whether the book was live before the frame in hand.
     was_live: bool,
+    /// The receive time, Unix nanoseconds, since which the live book is crossed or locked.
+    crossed_since_ns: Option<i64>,
     taken: u64,
 }
 
@@ -122,6 +129,7 @@ impl Engine {
             status,
             counts: EngineCounts::default(),
             was_live: false,
+            crossed_since_ns: None,
             taken: 0,
         }
     }
@@ -158,6 +166,7 @@ impl Engine {
             FrameKind::Update => self.counts.ignored += u64::from(!self.was_live),
             FrameKind::Snapshot => {
                 self.counts.snapshots += 1;
+                self.crossed_since_ns = None;
                 self.traders.iter_mut().for_each(Trader::reset);
             }
             FrameKind::Connected => self.counts.connections += 1,
@@ -212,13 +221,32 @@ impl Engine {
     fn decide(&mut self, head: &FrameHead) -> Option<(u64, u64)> {
         let (moment, book) = (self.moment(head), self.follower.book());
         let is_crossed_or_locked = book.is_crossed_or_locked();
-        self.counts.crossed_or_locked += u64::from(is_crossed_or_locked);
+        if is_crossed_or_locked || self.crossed_since_ns.is_some() {
+            self.look_at_crossed(is_crossed_or_locked, head.ts_recv_ns);
+        }
+        let book = self.follower.book();
         let frame = LiveFrame { head, moment, book, is_crossed_or_locked, stretch: self.counts.snapshots };
         let mut stamps = None;
         for trader in &mut self.traders {
             stamps = trader.decide(&frame, &self.recorder, &self.status).or(stamps);
         }
         stamps
+    }
+
+    /// Counts a crossed or locked book, and asks for a new snapshot where it stays so.
+    #[cold]
+    fn look_at_crossed(&mut self, is_crossed_or_locked: bool, ts_recv_ns: i64) {
+        if !is_crossed_or_locked {
+            self.crossed_since_ns = None;
+            return;
+        }
+        self.counts.crossed_or_locked += 1;
+        let since_ns = *self.crossed_since_ns.get_or_insert(ts_recv_ns);
+        if u128::from(ts_recv_ns.abs_diff(since_ns.min(ts_recv_ns))) > CROSSED_MAX.as_nanos() {
+            // Again after as long, should nobody have acted on it.
+            self.crossed_since_ns = None;
+            self.found(Fault::StaysCrossed);
+        }
     }
 
     /// The frame's place in the simulation. Only for frames since the first snapshot, which have been counted.
@@ -281,7 +309,6 @@ mod tests {
     use crate::strategy::model::{Model, ModelFile};
     use proptest::prelude::*;
     use rtrb::{Consumer, RingBuffer};
-    use std::time::Duration;
 
     fn model(feature: &str, intercept: f64) -> Model {
         let file = ModelFile {

@@ -134,6 +134,12 @@ impl Status {
         words.profit.store(sum.to_bits(), Ordering::Relaxed);
     }
 
+    /// Frames of the book that the engine has taken.
+    #[inline]
+    pub fn frames(&self) -> u64 {
+        self.engine.frames.load(Ordering::Relaxed)
+    }
+
     /// The last evaluation's logit.
     #[inline]
     pub fn inferred(&self, logit: f64) {

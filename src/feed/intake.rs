@@ -348,7 +348,8 @@ impl Intake {
         arrival: &Arrival,
         engine: &mut impl Publish,
     ) -> Result<(), EngineGone> {
-        let stages_stamped = sequence_num.is_multiple_of(STAGES_EVERY) && arrival.received != UNMEASURED;
+        // By a count of our own, which the first frame has made 1: the venue's may be all odd for one product.
+        let stages_stamped = self.counts.frames % STAGES_EVERY == 1 && arrival.received != UNMEASURED;
         let head = FrameHead {
             kind,
             // At most FRAME_LEVELS_MAX.

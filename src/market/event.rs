@@ -106,11 +106,13 @@ pub enum Fault {
     StaleProduct,
     /// The subscription was refused or acknowledged with other channels or products.
     SubscriptionRefused,
+    /// The book stayed crossed or locked: a level's removal must have been missed.
+    StaysCrossed,
 }
 
 impl Fault {
     /// All causes, in the order in which reports list them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::SequenceGap,
         Self::SequenceRepeat,
         Self::Malformed,
@@ -128,6 +130,7 @@ impl Fault {
         Self::NoBytes,
         Self::StaleProduct,
         Self::SubscriptionRefused,
+        Self::StaysCrossed,
     ];
 
     /// The fault with that [`Fault::name`].
@@ -155,6 +158,7 @@ impl Fault {
             Self::NoBytes => "no bytes in time",
             Self::StaleProduct => "product silent",
             Self::SubscriptionRefused => "subscription refused",
+            Self::StaysCrossed => "book crossed or locked for too long",
         }
     }
 }

@@ -68,6 +68,11 @@ impl Feed for Feeder {
         for n in 0..warm_up + due {
             let due_ns = (n as f64 * period_ns) as u64;
             if at == 0 {
+                // What the engine has not taken yet is late, and stays so: only the time for the snapshot is left out.
+                let caught_up = || status.frames() >= intake.counts().frames;
+                while !caught_up() && !status.stopping() && clock.between_ns(start, clock.stamp()) <= longest_ns {
+                    spin_loop();
+                }
                 let began = clock.stamp();
                 let (ts_recv_ns, snapshot) = self.frames.frame(0);
                 let arrival = Arrival { ts_recv_ns, received: UNMEASURED, decoded: UNMEASURED };
@@ -123,15 +128,25 @@ mod tests {
     use super::*;
     use crate::engine::latency::STAGES_EVERY;
     use crate::exchange::market::MarketConfig;
+    use crate::market::book::Book;
     use crate::market::event::{Event, FrameHead, UNSTAMPED};
     use crate::market::publish::EngineGone;
 
+    /// Takes frames as an engine does, some of them late.
     #[derive(Default)]
-    struct Heads(Vec<FrameHead>);
+    struct Heads {
+        heads: Vec<FrameHead>,
+        status: Arc<Status>,
+        frames: u64,
+        takes: Duration,
+    }
 
     impl Publish for Heads {
         fn publish(&mut self, head: &FrameHead, _: &[Event]) -> Result<(), EngineGone> {
-            self.0.push(*head);
+            self.heads.push(*head);
+            self.frames += u64::from(head.kind.is_book_frame());
+            self.status.publish(&Book::default(), self.frames);
+            thread::sleep(self.takes);
             Ok(())
         }
     }
@@ -145,23 +160,45 @@ mod tests {
         let (rate, duration) = (2_000, Duration::from_millis(100));
         let feeder = Feeder { frames, rule: ScaleRule::default(), rate, duration };
         let mut heads = Heads::default();
-        let presented = feeder.run(&mut heads, &Status::default());
+        let status = Arc::clone(&heads.status);
+        let presented = feeder.run(&mut heads, &status);
         assert_eq!((presented.due, presented.presented), (200, 200));
         // 200 frames of warm-up and 200 measured ones are eight passes.
         assert_eq!((presented.counts.frames, presented.counts.snapshots), (408, 8));
         assert_eq!(presented.counts.faults.total(), 0);
-        let measured: Vec<&FrameHead> = heads.0.iter().filter(|head| head.received != UNMEASURED).collect();
+        let book_frames = heads.heads.iter().filter(|head| head.kind.is_book_frame()).zip(1_u64..);
+        let measured: Vec<(&FrameHead, u64)> = book_frames.filter(|(head, _)| head.received != UNMEASURED).collect();
         assert_eq!(measured.len(), 200);
         let clock = Clock::new();
         for pair in measured.windows(2) {
-            for head in pair {
-                let stamped = head.sequence_num.is_multiple_of(STAGES_EVERY);
+            for (head, number) in pair {
+                let stamped = number % STAGES_EVERY == 1;
                 assert_eq!(head.published != UNSTAMPED, stamped);
                 assert!(head.received <= head.decoded && (!stamped || head.decoded <= head.published));
             }
             // A period, or more where a snapshot lies between.
-            assert!(clock.between_ns(pair[0].received, pair[1].received) >= 499_000);
+            assert!(clock.between_ns(pair[0].0.received, pair[1].0.received) >= 499_000);
         }
+    }
+
+    /// The schedule goes on while the engine catches up, also where the capture begins again.
+    #[test]
+    fn a_backlog_is_carried_over_the_capture_s_end() {
+        let file = capture(20);
+        let product = MarketConfig::default().product;
+        let frames = Arc::new(Frames::read(file.path(), &product).unwrap());
+        let (rate, duration) = (2_000, Duration::from_millis(600));
+        let feeder = Feeder { frames, rule: ScaleRule::default(), rate, duration };
+        // Three times as long as a frame's period, in the warm-up too.
+        let mut heads = Heads { takes: Duration::from_micros(1_500), ..Heads::default() };
+        let status = Arc::clone(&heads.status);
+        feeder.run(&mut heads, &status);
+        let clock = Clock::new();
+        let late_ns = |head: &FrameHead| clock.between_ns(head.received, head.decoded);
+        let measured: Vec<u64> = heads.heads.iter().filter(|head| head.received != UNMEASURED).map(late_ns).collect();
+        // Each frame is later than the last, by the two thirds that the engine is too slow for, over all passes.
+        assert!(measured.is_sorted(), "{measured:?}");
+        assert!(measured.last().unwrap() > &100_000_000, "{measured:?}");
     }
 
     #[test]
@@ -172,7 +209,8 @@ mod tests {
         let feeder =
             Feeder { frames, rule: ScaleRule::default(), rate: 1_000_000_000, duration: Duration::from_millis(5) };
         let mut heads = Heads::default();
-        let presented = feeder.run(&mut heads, &Status::default());
+        let status = Arc::clone(&heads.status);
+        let presented = feeder.run(&mut heads, &status);
         assert_eq!(presented.due, 5_000_000);
         assert!(presented.presented < presented.due);
     }

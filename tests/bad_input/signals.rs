@@ -68,7 +68,7 @@ fn stopped_by(name: &str, arguments: &[&str]) {
     assert_eq!(replayed.trades.len() as u64, replayed.count("closed trades"));
     assert_eq!(replayed.evaluated.len() as u64, evaluations);
     let log = fs::read(setup.result("hlog")).unwrap();
-    // Those whose number the stride divides, 0 being the first.
+    // The first, and each behind it by the stride.
     assert_eq!(values_in_hlog(&log, "parse"), frames.div_ceil(STAGES_EVERY));
     assert_eq!(values_in_hlog(&log, "total"), evaluations);
     assert_eq!(values_in_hgrm(&fs::read_to_string(setup.result("hgrm")).unwrap()), evaluations);

@@ -6,6 +6,7 @@ use crate::support::*;
 use crate::venue::Venue;
 use papertrader::exchange::RunningExchange;
 use papertrader::market::event::Fault;
+use serde_json::json;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -219,4 +220,24 @@ fn a_model_is_not_replaced_by_a_run_of_its_name() {
     let why = "would be written over, and this command reads it; choose another name";
     assert_eq!((code, said), (2, format!("error: {} {why}", model.display())));
     assert_eq!(read(&model), read(&model_path()));
+}
+
+/// A removal that never comes leaves the book crossed: after five seconds a new snapshot is asked for.
+#[test]
+fn a_book_that_stays_crossed_is_got_anew() {
+    let venue = Venue::serve(|client| {
+        client.begin();
+        for number in 0..70 {
+            let level = json!({"side": "bid", "price_level": "12", "new_quantity": (number + 1).to_string()});
+            let event = json!({"type": "update", "product_id": PRODUCT, "updates": [level]});
+            client.try_send(json!({"channel": "l2_data", "events": [event]}));
+            client.heartbeats(1);
+        }
+    });
+    let session = Session::start(venue.settings());
+    wait_until("it reconnects", || session.connections() >= 2);
+    let (outcome, engine) = session.stop();
+    assert_eq!(outcome.notes[0].fault, Fault::StaysCrossed);
+    assert!(engine.counts.crossed_or_locked > 40 && engine.counts.faults.of(Fault::StaysCrossed) == 1);
+    venue.end();
 }

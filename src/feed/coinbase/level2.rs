@@ -141,24 +141,35 @@ enum Name {
     Twin,
 }
 
+impl Name {
+    /// What the last snapshot's name is after levels under this one, where it was `known` before; `None` if the levels are
+    /// another market's.
+    fn seen(self, known: Option<Self>, kind: FrameKind) -> Option<Option<Self>> {
+        match (self, known, kind) {
+            (Self::Twin, Some(Self::Own), _) => None,
+            (_, _, FrameKind::Snapshot) => Some(Some(self)),
+            (_, Some(known), _) if known != self => None,
+            _ => Some(known),
+        }
+    }
+}
+
 /// Reads messages for one product.
 #[derive(Debug)]
 pub struct Parser {
     product: Box<str>,
     /// The name under which the venue streams the product if not under its own.
     twin: Option<Box<str>>,
-    /// Under which of the two it is streamed, once that is known.
+    /// Under which of the two the last snapshot came.
     name: Option<Name>,
-    /// Whether the name has just turned out to be the product's own, so that the book is another market's.
-    are_mixed: bool,
     other_products: Vec<Box<str>>,
     usual: fast::Reader,
 }
 
 impl Parser {
     /// A parser for `product`. A `-USDC` product is also recognised as its `-USD` twin, under which the venue streams it; a
-    /// few, such as USDT-USDC, are markets beside that twin. Once levels come under the product's own name the twin is another
-    /// product.
+    /// few, such as USDT-USDC, are markets beside that twin. The last snapshot's name tells: updates under the other are
+    /// another market's, and after a snapshot under the product's own name so are the twin's.
     pub fn new(product: &str) -> Self {
         let twin: Option<Box<str>> = product.strip_suffix("-USDC").map(|base| format!("{base}-USD").into());
         Self {
@@ -166,7 +177,6 @@ impl Parser {
             usual: fast::Reader::new(product, twin.as_deref()),
             twin,
             name: None,
-            are_mixed: false,
             other_products: Vec::new(),
         }
     }
@@ -195,10 +205,12 @@ impl Parser {
             return self.parse_any_layout(message, scale, levels);
         };
         let name = if usual.is_twin { Name::Twin } else { Name::Own };
-        if self.name.is_some_and(|known| known != name) {
-            return self.parse_any_layout(message, scale, levels);
+        if self.name != Some(name) {
+            let Some(known) = name.seen(self.name, usual.kind) else {
+                return self.parse_any_layout(message, scale, levels);
+            };
+            self.name = known;
         }
-        self.name = Some(name);
         Ok(Message {
             channel: Channel::Level2,
             sequence_num: Some(usual.sequence_num),
@@ -219,21 +231,25 @@ impl Parser {
         levels: &mut Vec<Event>,
     ) -> Result<Message, Malformed> {
         levels.clear();
-        let mut sink =
-            Sink { parser: self, scale, levels, envelope: Envelope::default(), kind: None, error: None, needs: scale };
+        let name = self.name;
+        let envelope = Envelope::default();
+        let mut sink = Sink { parser: self, name, scale, levels, envelope, kind: None, error: None, needs: scale };
         // Also what makes the JSON parser sound: it takes the bytes of keys and strings for UTF-8 unseen.
         let message = simdutf8::basic::from_utf8(message).map_err(|_| Malformed::Utf8)?;
         let mut json = sonic_rs::Deserializer::from_str(message);
         json.deserialize_map(EnvelopeVisitor(&mut sink))
             .and_then(|()| json.end())
             .map_err(|error| Malformed::Json { offset: error.offset() })?;
-        let Sink { envelope, kind, error, needs, .. } = sink;
+        let Sink { parser, name, envelope, kind, error, needs, .. } = sink;
         let book = match (envelope.channel, error, kind) {
             (Channel::Level2, Some(error), _) => BookPart::Impossible(error),
             (Channel::Level2, None, Some(_)) if needs != scale => BookPart::Finer(needs),
             (Channel::Level2, None, Some(kind)) => BookPart::Frame(kind),
             _ => BookPart::None,
         };
+        if matches!(book, BookPart::Frame(_)) {
+            parser.name = name;
+        }
         Ok(Message {
             channel: envelope.channel,
             sequence_num: envelope.sequence_num,
@@ -243,28 +259,22 @@ impl Parser {
         })
     }
 
-    /// Whether an event's product is ours; others are remembered.
-    fn is_ours(&mut self, product: &str) -> bool {
-        let name = if product == &*self.product {
-            Some(Name::Own)
-        } else {
-            self.twin.as_deref().filter(|&twin| twin == product).map(|_| Name::Twin)
-        };
-        match (name, self.name) {
-            (Some(Name::Twin), Some(Name::Own)) | (None, _) => {}
-            _ => {
-                self.are_mixed |= self.name == Some(Name::Twin) && name == Some(Name::Own);
-                self.name = name;
-                return true;
-            }
+    /// Which of the product's names this is.
+    fn name_of(&self, product: &str) -> Option<Name> {
+        if product == &*self.product {
+            return Some(Name::Own);
         }
+        self.twin.as_deref().filter(|&twin| twin == product).map(|_| Name::Twin)
+    }
+
+    /// Remembers another product.
+    fn remember(&mut self, product: &str) {
         if self.other_products.len() < OTHER_PRODUCTS_MAX
             && product.len() <= PRODUCT_BYTES_MAX
             && self.other_products().all(|other| other != product)
         {
             self.other_products.push(product.into());
         }
-        false
     }
 }
 

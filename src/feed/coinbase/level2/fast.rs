@@ -512,7 +512,7 @@ mod tests {
     #[test]
     fn the_other_name_is_noticed() {
         let mut parser = Parser::new("BTC-USDC");
-        let message = frame("update", "", &[]);
+        let message = frame("snapshot", "", &[]);
         assert!(parser.usual.read(message.as_bytes(), SCALE, &mut Vec::new()).is_some_and(|usual| usual.is_twin));
         parser.parse(message.as_bytes(), SCALE, &mut Vec::new()).unwrap();
         assert_eq!(parser.alias(), Some("BTC-USD"));

@@ -1,6 +1,6 @@
 //! Visitors over the JSON of a message of any layout.
 
-use super::{Channel, LevelError, LevelField, Parser};
+use super::{Channel, LevelError, LevelField, Name, Parser};
 use crate::base::clock::parse_utc_ns;
 use crate::base::one_line::{QUOTE_CHARS_MAX, quote};
 use crate::market::event::{Event, Fault, FrameKind};
@@ -27,6 +27,8 @@ pub(super) struct Envelope {
 /// Where the visitors put what they read.
 pub(super) struct Sink<'a> {
     pub(super) parser: &'a mut Parser,
+    /// The parser's, as it is after the events so far.
+    pub(super) name: Option<Name>,
     pub(super) scale: Scale,
     pub(super) levels: &'a mut Vec<Event>,
     pub(super) envelope: Envelope,
@@ -38,7 +40,7 @@ pub(super) struct Sink<'a> {
 
 /// What is known of one event of a message. Its product or type can come after its levels.
 struct EventState {
-    ours: Option<bool>,
+    product: EventProduct,
     kind: EventKind,
     /// Where its levels begin in the sink.
     start: usize,
@@ -46,6 +48,14 @@ struct EventState {
     has_levels: bool,
     error: Option<LevelError>,
     needs: Scale,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum EventProduct {
+    Missing,
+    Other,
+    /// Ours, if the name's levels are.
+    Named(Name),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -85,21 +95,38 @@ impl EventState {
 }
 
 impl Sink<'_> {
+    /// Whether an event is about our market, and if its kind tells, under which name that comes.
+    fn is_ours(&mut self, event: &EventState) -> bool {
+        let (name, kind) = match (event.product, event.kind) {
+            (EventProduct::Named(name), EventKind::Known(kind)) => (name, kind),
+            // Without its kind it is faulty or nothing.
+            (product, _) => return matches!(product, EventProduct::Named(_)),
+        };
+        let seen = name.seen(self.name, kind);
+        match seen {
+            Some(known) => self.name = known,
+            None if name == Name::Twin => {
+                let twin = self.parser.twin.clone();
+                twin.iter().for_each(|twin| self.parser.remember(twin));
+            }
+            None => {}
+        }
+        seen.is_some()
+    }
+
     /// Takes over what an event brought.
     fn end_event(&mut self, mut event: EventState) {
-        if event.has_levels && event.ours.is_none() {
+        let is_ours = self.is_ours(&event);
+        let lacks_product = event.product == EventProduct::Missing;
+        if event.has_levels && lacks_product {
             event.fail(0, LevelField::Whole, Fault::Malformed, "has no product_id");
-        } else if event.ours == Some(true) && event.kind == EventKind::Missing {
+        } else if is_ours && event.kind == EventKind::Missing {
             event.fail(0, LevelField::Whole, Fault::Malformed, "has no type");
-        } else if event.ours == Some(true) && event.kind != EventKind::Unknown && !event.has_levels {
+        } else if is_ours && event.kind != EventKind::Unknown && !event.has_levels {
             event.fail(0, LevelField::Whole, Fault::Malformed, "has no updates");
         }
-        let are_mixed = event.ours == Some(true) && std::mem::take(&mut self.parser.are_mixed);
-        if are_mixed && event.kind == EventKind::Known(FrameKind::Update) {
-            event.fail(0, LevelField::Whole, Fault::Malformed, "changes a book that is its -USD twin's");
-        }
         match event.kind {
-            _ if event.ours == Some(false) || (event.ours.is_none() && !event.has_levels) => {
+            _ if !(is_ours || lacks_product && event.has_levels) => {
                 self.levels.truncate(event.start);
                 return;
             }
@@ -360,7 +387,7 @@ impl<'de> Visitor<'de> for EventVisitor<'_, '_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let Self(sink) = self;
         let mut event = EventState {
-            ours: None,
+            product: EventProduct::Missing,
             kind: EventKind::Missing,
             start: sink.levels.len(),
             has_levels: false,
@@ -376,10 +403,16 @@ impl<'de> Visitor<'de> for EventVisitor<'_, '_> {
                         _ => EventKind::Unknown,
                     };
                 }))?,
-                Key::ProductId => {
-                    map.next_value_seed(Text(|text: &str| event.ours = Some(sink.parser.is_ours(text))))?;
-                }
-                Key::Updates if event.ours != Some(false) => {
+                Key::ProductId => map.next_value_seed(Text(|text: &str| {
+                    event.product = match sink.parser.name_of(text) {
+                        Some(name) => EventProduct::Named(name),
+                        None => {
+                            sink.parser.remember(text);
+                            EventProduct::Other
+                        }
+                    };
+                }))?,
+                Key::Updates if event.product != EventProduct::Other => {
                     event.has_levels = true;
                     if !map.next_value_seed(UpdatesVisitor { sink: &mut *sink, event: &mut event })? {
                         event.fail(0, LevelField::Whole, Fault::Malformed, "has updates that are no array");
