@@ -355,7 +355,7 @@ fuzz_target!(|input: (bool, Vec<Act<'_>>)| {
                     .disconnected(Fault::Malformed, String::new(), &arrival, &mut watched)
                     .expect("the engine is there");
                 intake.connected(&arrival, &mut watched).expect("the engine is there");
-                oracle = Oracle { expected: Some(0), book: None };
+                oracle = Oracle { expected: Some(0), book: None, name: oracle.name };
                 check(&watched, &oracle);
                 continue;
             }
@@ -369,7 +369,7 @@ fuzz_target!(|input: (bool, Vec<Act<'_>>)| {
             }
             Act::Connected => {
                 intake.connected(&arrival, &mut watched).expect("the engine is there");
-                oracle = Oracle { expected: Some(0), book: None };
+                oracle = Oracle { expected: Some(0), book: None, name: oracle.name };
             }
             Act::Disconnected { fault } => {
                 let fault = fault_of(*fault);
