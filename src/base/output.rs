@@ -74,6 +74,8 @@ impl IfTaken {
     }
 }
 
+const BUFFER_BYTES: usize = 256 << 10;
+
 /// Whether nothing is lost by writing there without a new file: a device, a pipe.
 fn is_special(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|is| !is.is_file() && !is.is_dir())
@@ -143,7 +145,7 @@ fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// A file on its way. Dropped before [`Output::finish`] it leaves nothing.
+/// A file on its way. Dropped before [`Output::finish`] it leaves nothing, unless it grows in its place.
 pub struct Output {
     path: PathBuf,
     file: BufWriter<Place>,
@@ -153,7 +155,7 @@ pub struct Output {
 /// Where its bytes go meanwhile.
 enum Place {
     Beside(NamedTempFile),
-    /// What cannot be replaced by another file: a device, a pipe.
+    /// What grows where others read it, and what cannot be replaced by another file: a device, a pipe.
     Itself(File),
 }
 
@@ -180,7 +182,7 @@ impl Output {
     /// It is there and `force` does not say to replace it, or the folder cannot be written to.
     pub fn create(path: &Path, force: bool) -> Result<Self, OutputError> {
         check_free(path, force)?;
-        let buffered = |place| Self { path: path.into(), file: BufWriter::with_capacity(1 << 18, place), force };
+        let buffered = |place| Self { path: path.into(), file: BufWriter::with_capacity(BUFFER_BYTES, place), force };
         if is_special(path) {
             let (_, file) = open(path, IfTaken::Replace)?;
             return Ok(buffered(Place::Itself(file)));
@@ -196,6 +198,21 @@ impl Output {
         }
         let file = fs::create_dir_all(folder).and_then(|()| builder.tempfile_in(folder));
         Ok(buffered(Place::Beside(file.map_err(OutputError::at(path))?)))
+    }
+
+    /// Begins a file that grows in its place; see [`open`].
+    ///
+    /// # Errors
+    /// As for [`open`].
+    pub fn growing(path: &Path, if_taken: IfTaken) -> Result<Self, OutputError> {
+        let (path, file) = open(path, if_taken)?;
+        let file = BufWriter::with_capacity(BUFFER_BYTES, Place::Itself(file));
+        Ok(Self { path, file, force: if_taken == IfTaken::Replace })
+    }
+
+    /// Where it is, or will be.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Puts the file in its place.

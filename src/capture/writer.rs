@@ -1,10 +1,9 @@
 //! Writes captures. Not for a hot thread: it compresses and writes where it is called.
 
 use super::{CaptureError, Control, encode, fits_on_a_line};
-use crate::base::output::{self, IfTaken};
+use crate::base::output::{IfTaken, Output};
 use flate2::write::GzEncoder;
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 const ZSTD_LEVEL: i32 = 3;
@@ -31,38 +30,14 @@ impl Compression {
     }
 }
 
-/// Where the bytes go.
-enum Place {
-    /// Read by others while it grows.
-    Growing(BufWriter<File>),
-    /// Not there before it is whole.
-    Whole(output::Output),
-}
-
-impl Write for Place {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Growing(file) => file.write(bytes),
-            Self::Whole(file) => file.write(bytes),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::Growing(file) => file.flush(),
-            Self::Whole(file) => file.flush(),
-        }
-    }
-}
-
 enum Encoded {
-    Plain(Place),
-    Gzip(GzEncoder<Place>),
-    Zstd(zstd::Encoder<'static, Place>),
+    Plain(Output),
+    Gzip(GzEncoder<Output>),
+    Zstd(zstd::Encoder<'static, Output>),
 }
 
 impl Encoded {
-    fn new(compression: Compression, place: Place) -> io::Result<Self> {
+    fn new(compression: Compression, place: Output) -> io::Result<Self> {
         Ok(match compression {
             Compression::Plain => Self::Plain(place),
             Compression::Gzip => Self::Gzip(GzEncoder::new(place, flate2::Compression::default())),
@@ -99,8 +74,7 @@ impl CaptureWriter {
     /// # Errors
     /// The file is there and `if_taken` refuses, or it cannot be made.
     pub fn open(path: &Path, if_taken: IfTaken) -> Result<Self, CaptureError> {
-        let (path, file) = output::open(path, if_taken)?;
-        Self::new(path, Place::Growing(BufWriter::with_capacity(256 << 10, file)))
+        Self::new(Output::growing(path, if_taken)?)
     }
 
     /// Begins a capture that is in its place when [`CaptureWriter::finish`] has made it whole.
@@ -108,10 +82,11 @@ impl CaptureWriter {
     /// # Errors
     /// The file is there and `force` does not say to replace it, or its folder cannot be written to.
     pub fn whole(path: &Path, force: bool) -> Result<Self, CaptureError> {
-        Self::new(path.into(), Place::Whole(output::Output::create(path, force)?))
+        Self::new(Output::create(path, force)?)
     }
 
-    fn new(path: PathBuf, place: Place) -> Result<Self, CaptureError> {
+    fn new(place: Output) -> Result<Self, CaptureError> {
+        let path = place.path().to_owned();
         match Encoded::new(Compression::of(&path), place) {
             Ok(output) => Ok(Self { path, output }),
             Err(source) => Err(CaptureError::Write { path, source }),
@@ -169,11 +144,8 @@ impl CaptureWriter {
             Encoded::Gzip(writer) => writer.finish(),
             Encoded::Zstd(writer) => writer.finish(),
         };
-        let error = |source| CaptureError::Write { path: path.clone(), source };
-        match place.map_err(error)? {
-            Place::Growing(mut file) => file.flush().map_err(error),
-            Place::Whole(file) => Ok(file.finish()?),
-        }
+        let error = |source| CaptureError::Write { path, source };
+        Ok(place.map_err(error)?.finish()?)
     }
 
     fn write(&mut self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), CaptureError> {

@@ -1,6 +1,7 @@
 //! Messages that cannot be trusted. Each makes the book invalid until the next snapshot, is counted, and is told of.
 
-use super::market::{Capture, Level, PRODUCT, QUIET, message};
+use super::common::{fail, papertrader};
+use super::market::{Capture, Level, PRODUCT, QUIET, Setup, imbalance_model, message};
 
 /// Two live frames, a bad message, a frame that must be passed over, and a snapshot with which trading goes on.
 fn around(bad: impl FnOnce(Capture) -> Capture) -> Capture {
@@ -117,6 +118,21 @@ fn numbers_off_the_given_grid() {
     let says = format!("error: the book of BTC-USD never was live: 4 messages, {fault} 4 times; nothing was written");
     assert_eq!((never.code, never.stderr), (1, says));
     assert_eq!((never.report.as_str(), never.evaluated.len(), never.trades.len()), ("", 0, 0));
+    // Nor does a profile of it have a result, or leave a file.
+    let setup = Setup::new(Capture::default().snapshot().quiet(3).text().as_bytes());
+    let mut profile = papertrader();
+    profile.arg("profile").arg(setup.capture()).args([
+        "--rates",
+        "1k",
+        "--seconds",
+        "0.1",
+        "--tick-size",
+        "1",
+        "--model",
+    ]);
+    let (code, said) = fail(profile.arg(imbalance_model()).arg("--out").arg(setup.out()));
+    assert!(code == 1 && said.starts_with("error: the book of BTC-USD never was live: "), "{code} {said}");
+    assert_eq!(setup.out().read_dir().unwrap().count(), 0);
 }
 
 #[test]

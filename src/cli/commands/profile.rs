@@ -10,7 +10,7 @@
 //! # Ok::<(), clap::Error>(())
 //! ```
 
-use super::published;
+use super::{never_live, published};
 use crate::base::clock::{Clock, Speed, wall_ns};
 use crate::base::cores::Pins;
 use crate::base::failure::Failure;
@@ -280,6 +280,10 @@ impl<'a> Profile<'a> {
         };
         let started = Instant::now();
         let report = session::run(&self.settings.session, &files, &status, feeder, watch).map_err(Failure::input)?;
+        if !status.has_been_live() {
+            let counts = &report.feed.counts;
+            return Err(Failure::running(never_live(&self.frames.product, &report.engine, counts)));
+        }
         let noise = meter.noise();
         let run = Run {
             title: format!("profile of {} at {} frames/s", self.args.capture.display(), Grouped(rate)),
