@@ -30,7 +30,7 @@ const FRAMES: usize = 3_000;
 
 fn take(intake: &mut Intake, clock: &Clock, engine: &mut impl Publish, (ts_recv_ns, frame): &(i64, Vec<u8>)) {
     let stamp = clock.stamp();
-    let arrival = Arrival { ts_recv_ns: *ts_recv_ns, received: stamp, decoded: stamp };
+    let arrival = Arrival { ts_recv_ns: *ts_recv_ns, arrived: None, received: stamp, decoded: stamp };
     black_box(intake.take(frame, &arrival, engine)).expect("the engine stays");
 }
 
@@ -135,6 +135,7 @@ fn behind_the_ring(scale: Scale, parsed: &[Parsed]) {
             sequence_num: at as u64,
             ts_recv_ns: 0,
             ts_event_ns: 0,
+            arrived: 0,
             received: from,
             decoded: from + 40,
             published: if (at as u64).is_multiple_of(STAGES_EVERY) { from + 1_000 } else { UNSTAMPED },

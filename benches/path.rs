@@ -107,7 +107,7 @@ impl Fused {
     fn run(&mut self, input: &Input, measured: bool) {
         for (ts_recv_ns, frame) in input.frames() {
             let stamp = if measured { self.clock.stamp() } else { UNMEASURED };
-            let arrival = Arrival { ts_recv_ns, received: stamp, decoded: stamp };
+            let arrival = Arrival { ts_recv_ns, arrived: None, received: stamp, decoded: stamp };
             black_box(self.intake.take(frame, &arrival, &mut self.engine).expect("a fused engine does not end"));
         }
     }
@@ -168,7 +168,7 @@ impl Parse {
     fn run(&mut self, input: &Input) {
         for (ts_recv_ns, frame) in input.frames() {
             let stamp = self.clock.stamp();
-            let arrival = Arrival { ts_recv_ns, received: stamp, decoded: stamp };
+            let arrival = Arrival { ts_recv_ns, arrived: None, received: stamp, decoded: stamp };
             black_box(self.intake.take(frame, &arrival, &mut Nobody).expect("nobody ends"));
         }
     }

@@ -27,6 +27,7 @@ fn head(levels: &[Event]) -> FrameHead {
         sequence_num: 0,
         ts_recv_ns: 0,
         ts_event_ns: 0,
+        arrived: 0,
         received: 0,
         decoded: 0,
         published: 0,

@@ -262,7 +262,7 @@ fn book_of(capture: &Path, settings: &SessionSettings) -> Result<Levels, Box<dyn
     let mut intake = Intake::new(PRODUCT, ScaleRule::default(), Clock::new());
     let mut reader = CaptureReader::open(capture)?;
     while let Some(line) = reader.next_line()? {
-        let arrival = Arrival { ts_recv_ns: line.ts_recv_ns, received: 0, decoded: 0 };
+        let arrival = Arrival { ts_recv_ns: line.ts_recv_ns, arrived: None, received: 0, decoded: 0 };
         match line.item {
             Item::Frame(frame) => drop(intake.take(frame, &arrival, &mut engine)?),
             Item::Control(Control::Connected { .. }) => intake.connected(&arrival, &mut engine)?,

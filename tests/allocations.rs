@@ -134,7 +134,7 @@ fn feed(frames: &[(i64, Vec<u8>)], product: &str, engine: &mut impl Publish) {
     let mut intake = Intake::new(product, ScaleRule::default(), clock.clone());
     for (ts_recv_ns, frame) in frames {
         let stamp = clock.stamp();
-        let arrival = Arrival { ts_recv_ns: *ts_recv_ns, received: stamp, decoded: stamp };
+        let arrival = Arrival { ts_recv_ns: *ts_recv_ns, arrived: None, received: stamp, decoded: stamp };
         intake.take(frame, &arrival, engine).unwrap();
     }
 }

@@ -68,6 +68,11 @@ fn every_rate_is_run_and_written() {
                     .map(|name| summary[name].as_u64().unwrap());
                 assert!(values.is_sorted(), "{stage}: {values:?}");
             }
+            for stage in ["queue", "arrival"] {
+                let summary = &run["stages"][stage];
+                assert_eq!(summary["count"], 0);
+                assert!(summary["p50_ns"].is_null() && summary["max_ns"].is_null(), "nothing arrives: {summary}");
+            }
             for kind in ["hgrm", "hlog"] {
                 let text = fs::read_to_string(run[kind].as_str().unwrap()).unwrap();
                 assert!(!text.is_empty());

@@ -89,7 +89,7 @@ fn equals_ordered_maps_after_every_frame_of_the_captures() {
         let mut both = Both::default();
         while let Some(line) = reader.next_line().unwrap() {
             let Item::Frame(frame) = line.item else { panic!("no control lines here") };
-            let arrival = Arrival { ts_recv_ns: line.ts_recv_ns, received: 0, decoded: 0 };
+            let arrival = Arrival { ts_recv_ns: line.ts_recv_ns, arrived: None, received: 0, decoded: 0 };
             assert_eq!(intake.take(frame, &arrival, &mut both).unwrap(), Taken::Frame);
         }
         // The spot snapshot needs five decimals of quantity; some later number needs more.

@@ -9,34 +9,34 @@ from hdrh.log import HistogramLogReader
 # The range and precision of papertrader's histograms.
 LOWEST_NS, HIGHEST_NS, DIGITS = 1, 60_000_000_000, 3
 
-# The report's line and the interval log's tag of the whole way.
-STAGE = "received → decided"
-TAG = "total"
+# The report's lines and the interval log's tags of the whole way: from the arrival where that was stamped.
+STAGES = {"arrived → decided": "arrival", "received → decided": "total"}
 
 
 def reported(path):
-    """Count, p50, p99 and maximum of the stage in a report."""
+    """Tag, count, p50, p99 and maximum of the first of the stages in a report of which something was measured."""
     with open(path, encoding="utf-8") as file:
-        for line in file:
-            if line.strip().startswith(STAGE):
-                count, _, p50, _, p99, _, _, highest = (
-                    int(cell.replace(",", "")) for cell in line.strip()[len(STAGE):].split()
-                )
-                return count, p50, p99, highest
-    sys.exit(f"check_histograms: {path} has no line '{STAGE}'")
+        lines = [line.strip() for line in file]
+    for stage, tag in STAGES.items():
+        for line in lines:
+            cells = line.removeprefix(stage).split()
+            if line.startswith(stage) and "—" not in cells:
+                count, _, p50, _, p99, _, _, highest = (int(cell.replace(",", "")) for cell in cells)
+                return tag, count, p50, p99, highest
+    sys.exit(f"check_histograms: {path} has no line of {' or '.join(STAGES)} with times")
 
 
-def from_hlog(path):
+def from_hlog(path, tag):
     """The same from the interval log: the sum of its intervals."""
     total = HdrHistogram(LOWEST_NS, HIGHEST_NS, DIGITS)
     reader = HistogramLogReader(path, total)
     intervals = 0
     while (histogram := reader.get_next_interval_histogram()) is not None:
-        if histogram.get_tag() == TAG:
+        if histogram.get_tag() == tag:
             total.add(histogram)
             intervals += 1
     if intervals == 0:
-        sys.exit(f"check_histograms: {path} has no interval of {TAG}")
+        sys.exit(f"check_histograms: {path} has no interval of {tag}")
     return total.get_total_count(), total.get_value_at_percentile(50), total.get_value_at_percentile(99)
 
 
@@ -60,8 +60,8 @@ def main():
     parser.add_argument("stem", help="the run's files without their endings")
     arguments = parser.parse_args()
 
-    count, p50, p99, highest = reported(arguments.report)
-    hlog_count, hlog_p50, hlog_p99 = from_hlog(f"{arguments.stem}.hlog")
+    tag, count, p50, p99, highest = reported(arguments.report)
+    hlog_count, hlog_p50, hlog_p99 = from_hlog(f"{arguments.stem}.hlog", tag)
     hgrm_count, hgrm_p50, hgrm_p99 = from_hgrm(f"{arguments.stem}.hgrm")
     # A bucket's width is at most a thousandth of its value; the report never exceeds the true maximum.
     close = lambda value, other: abs(min(value, highest) - min(other, highest)) <= other / 1000 + 1
@@ -75,7 +75,7 @@ def main():
         "hgrm p99": hgrm_p99 >= p99 * 0.999,
     }
     failed = [name for name, good in checks.items() if not good]
-    print(f"check_histograms: report {count} {p50} {p99}, hlog {hlog_count} {hlog_p50} {hlog_p99}, "
+    print(f"check_histograms: {tag}: report {count} {p50} {p99}, hlog {hlog_count} {hlog_p50} {hlog_p99}, "
           f"hgrm {hgrm_count} {hgrm_p50:.0f} {hgrm_p99:.0f}")
     if failed:
         sys.exit(f"check_histograms: {', '.join(failed)} differ from the report")

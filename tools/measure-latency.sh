@@ -6,6 +6,8 @@
 # The exchange serves the capture evenly paced and notes the wall clock just before each frame is given to the socket
 # (or to TLS); `papertrader live --decisions` notes it at each decision, examples/bare_receiver.rs when a frame is in
 # hand. The numbers of the frames join them. Session and receiver take turns, for so many rounds of so many seconds.
+# Beside them stands what the session's own report says: arrived -> decided and received -> decided, the median of the
+# rounds. What it lacks of the first is the exchange's own time, and that of frames older than the newest of their read.
 #
 # Two settings: spinning on core 0 with the exchange spinning on core 1; and unpinned, blocking, as without options.
 # For the machine's quietest hour. MODEL names a model (models/imbalance.json), RATES the frames a second (200 2000).
@@ -73,6 +75,7 @@ for wait in spin block; do
                 "$bin/papertrader" live --url "$url" $authority --product "$product" --model "$model" $threads \
                     --duration "$seconds" --out "$work" --name live --force --decisions "$work/live-$name-$round.got" \
                     >"$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }
+                cp "$work/live.json" "$work/live-$name-$round.json"
                 stop_exchange
             done
             echo "$name" >>"$work/names"
@@ -81,6 +84,8 @@ for wait in spin block; do
 done
 
 python3 - "$work" "$rounds" <<'END'
+import json
+import statistics
 import sys
 
 work, rounds = sys.argv[1], int(sys.argv[2])
@@ -103,12 +108,23 @@ def latencies_us(who, name):
     return sorted(times)
 
 
+def reported_us(name, stage, field):
+    """What the reports say of a stage, the median of the rounds; None where they say nothing."""
+    values = []
+    for round_number in range(1, rounds + 1):
+        with open(f"{work}/live-{name}-{round_number}.json", encoding="utf-8") as file:
+            stages = json.load(file)["timing"]["stages"]
+        values += [one[field] for one in stages if one["stage"] == stage and one[field] is not None]
+    return statistics.median(values) / 1e3 if values else None
+
+
 def quantile(times, share):
     return times[min(int(share * len(times)), len(times) - 1)]
 
 
 print("send -> decision, and the bare receiver beside it, us")
-print(f"{'wait, transport, frames/s':<26} {'frames':>8} {'p50':>8} {'p99':>8} {'bare p50':>9} {'p99':>8} {'ratio p50':>10} {'p99':>6}")
+print(f"{'wait, transport, frames/s':<26} {'frames':>8} {'p50':>8} {'p99':>8} {'bare p50':>9} {'p99':>8} {'ratio p50':>10} {'p99':>6} "
+      f"{'arrived p50':>12} {'p99':>8} {'received p50':>13} {'p99':>8}")
 for name in open(f"{work}/names", encoding="ascii").read().split():
     live, bare = latencies_us("live", name), latencies_us("bare", name)
     if not live or not bare:
@@ -116,6 +132,11 @@ for name in open(f"{work}/names", encoding="ascii").read().split():
     p50, p99, bare_p50, bare_p99 = (quantile(times, share) for times in (live, bare) for share in (0.5, 0.99))
     print(
         f"{name.replace('-', ', '):<26} {len(live):>8} {p50:>8.1f} {p99:>8.1f} {bare_p50:>9.1f} {bare_p99:>8.1f} "
-        f"{p50 / bare_p50:>10.2f} {p99 / bare_p99:>6.2f}"
+        f"{p50 / bare_p50:>10.2f} {p99 / bare_p99:>6.2f} "
+        + " ".join(
+            f"{'—' if value is None else f'{value:.1f}':>{width}}"
+            for width, value in zip((12, 8, 13, 8), (
+                reported_us(name, stage, field) for stage in ("arrival", "total") for field in ("p50_ns", "p99_ns")))
+        )
     )
 END

@@ -333,7 +333,7 @@ def stages(path, reported):
         total = totals.get(stage["stage"], HdrHistogram(LOWEST_NS, HIGHEST_NS, DIGITS))
         # The library rounds a percentile to the nearest rank; ⌈share · n⌉ is asked for by its own.
         count = total.get_total_count()
-        of_rank = lambda rank: total.get_value_at_percentile(100 * min(max(rank, 1), count) / count) if count else 0
+        of_rank = lambda rank: total.get_value_at_percentile(100 * min(max(rank, 1), count) / count) if count else None
         at = lambda share: of_rank(np.ceil(share * count - 1e-9))
 
         def step(share, reported_ns):
@@ -347,13 +347,13 @@ def stages(path, reported):
                 "name": stage["name"],
                 "count": count,
                 "out_of_range": stage["out_of_range"],
-                "min_ns": total.get_min_value() if count else 0,
+                "min_ns": total.get_min_value() if count else None,
                 "p50_ns": at(0.5),
                 "p90_ns": at(0.9),
                 "p99_ns": at(0.99),
                 "p99_9_ns": at(0.999),
                 "p99_99_ns": at(0.9999),
-                "max_ns": total.get_max_value() if count else 0,
+                "max_ns": total.get_max_value() if count else None,
                 "curve": [[share, step(share, ns)] for share, ns in stage["curve"]],
             }
         )

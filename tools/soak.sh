@@ -70,7 +70,7 @@ done
 kill -INT "$live" 2>/dev/null || true
 wait "$live" || { cat "$work/report" >&2; exit 1; }
 live=
-grep -E '^  (connected|ran for|recorded|frames|level updates|full-ring waits|faults|state at the end|closed trades|received → decided) ' \
+grep -E '^  (connected|ran for|recorded|frames|level updates|full-ring waits|faults|state at the end|closed trades|(received|arrived) → decided) ' \
     "$work/report"
 code=0
 wait "$soak" || code=$?

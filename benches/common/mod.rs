@@ -80,7 +80,7 @@ impl Frames {
             let mut intake = Intake::new(&self.product, rule, Clock::new());
             let mut collect = Collect(scale, Vec::new());
             for (ts_recv_ns, frame) in &self.frames {
-                let arrival = Arrival { ts_recv_ns: *ts_recv_ns, received: 0, decoded: 0 };
+                let arrival = Arrival { ts_recv_ns: *ts_recv_ns, arrived: None, received: 0, decoded: 0 };
                 intake.take(frame, &arrival, &mut collect).expect("the collector stays");
             }
             if collect.0 == scale {

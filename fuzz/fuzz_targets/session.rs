@@ -316,7 +316,7 @@ fuzz_target!(|input: (bool, Vec<Act<'_>>)| {
     let mut intake = Intake::new("BTC-USDC", rule, Clock::new());
     let mut watched = watched();
     let mut oracle = Oracle::default();
-    let arrival = |n: usize| Arrival { ts_recv_ns: n as i64, received: n as u64, decoded: n as u64 };
+    let arrival = |n: usize| Arrival { ts_recv_ns: n as i64, arrived: None, received: n as u64, decoded: n as u64 };
     let fault_of = |fault: u8| Fault::ALL[usize::from(fault) % Fault::ALL.len()];
     for (n, act) in acts.iter().enumerate() {
         let arrival = arrival(n);

@@ -261,7 +261,7 @@ impl Replay {
                 return Ok(true);
             }
             let stamp = clock.stamp();
-            let arrival = Arrival { ts_recv_ns: line.ts_recv_ns, received: stamp, decoded: stamp };
+            let arrival = Arrival { ts_recv_ns: line.ts_recv_ns, arrived: None, received: stamp, decoded: stamp };
             match line.item {
                 Item::Frame(frame) => {
                     if !line.terminated && sonic_rs::from_slice::<IgnoredAny>(frame).is_err() {

@@ -21,6 +21,7 @@
 //!     sequence_num: 0,
 //!     ts_recv_ns: 0,
 //!     ts_event_ns: 0,
+//!     arrived: UNSTAMPED,
 //!     received,
 //!     decoded,
 //!     published,
@@ -49,9 +50,13 @@ const SETS: usize = 3;
 /// Frames whose sequence number is a multiple of it are stamped at every stage, the others when they are received and when
 /// the decision is made: a stamp costs some ten nanoseconds, and six a frame would be a tenth of the path.
 pub const STAGES_EVERY: u64 = 32;
-/// A part of a frame's way, from one stamp to the next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+
+/// A part of a frame's way, from one stamp to another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Stage {
+    /// The frame had reached this machine → the read that completed it returned. Only of frames from a socket whose system stamps
+    /// arrivals; at least so long, as [`FrameHead::arrived`] says.
+    Queue,
     /// The read that completed the frame returned → TLS and websocket are done.
     Decode,
     /// → parsed, and about to be visible to the engine.
@@ -64,18 +69,41 @@ pub enum Stage {
     Features,
     /// → the model is evaluated and a purchase, if any, is made.
     Decide,
-    /// All of them: received → decided.
+    /// Received → decided.
+    #[default]
     Total,
+    /// Everything: arrived → decided. Of the same frames as [`Self::Queue`].
+    Arrival,
 }
 
 impl Stage {
-    /// In the order of the way, the whole last.
-    pub const ALL: [Self; 7] =
-        [Self::Decode, Self::Parse, Self::Handoff, Self::Book, Self::Features, Self::Decide, Self::Total];
+    /// In the order of the way, what comprises others last.
+    pub const ALL: [Self; 9] = [
+        Self::Queue,
+        Self::Decode,
+        Self::Parse,
+        Self::Handoff,
+        Self::Book,
+        Self::Features,
+        Self::Decide,
+        Self::Total,
+        Self::Arrival,
+    ];
+
+    /// Whether it comprises others; it is recorded of every frame, and not of one in [`STAGES_EVERY`].
+    pub fn comprises_others(self) -> bool {
+        matches!(self, Self::Total | Self::Arrival)
+    }
+
+    /// The stage with that [`Stage::tag`].
+    pub fn by_tag(tag: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|stage| stage.tag() == tag)
+    }
 
     /// The name used in reports.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Queue => "arrived → received",
             Self::Decode => "received → decoded",
             Self::Parse => "decoded → published",
             Self::Handoff => "published → taken",
@@ -83,12 +111,14 @@ impl Stage {
             Self::Features => "applied → featured",
             Self::Decide => "featured → decided",
             Self::Total => "received → decided",
+            Self::Arrival => "arrived → decided",
         }
     }
 
     /// The tag used in interval logs.
     pub fn tag(self) -> &'static str {
         match self {
+            Self::Queue => "queue",
             Self::Decode => "decode",
             Self::Parse => "parse",
             Self::Handoff => "handoff",
@@ -96,6 +126,7 @@ impl Stage {
             Self::Features => "features",
             Self::Decide => "decide",
             Self::Total => "total",
+            Self::Arrival => "arrival",
         }
     }
 }
@@ -137,14 +168,20 @@ impl StageTimes {
         Ok(())
     }
 
-    /// The time that the given share of all lies at or below, nanoseconds; never more than the longest.
-    pub fn quantile_ns(&self, quantile: f64) -> u64 {
-        self.histogram.value_at_quantile(quantile).min(self.max_ns)
+    /// The time that the given share of all within the range lies at or below, nanoseconds; never more than the longest. `None`
+    /// when there is none.
+    pub fn quantile_ns(&self, quantile: f64) -> Option<u64> {
+        (!self.histogram.is_empty()).then(|| self.histogram.value_at_quantile(quantile).min(self.max_ns))
     }
 
-    /// The shortest time, nanoseconds; 0 when there is none.
-    pub fn min_ns(&self) -> u64 {
-        if self.histogram.is_empty() { 0 } else { self.histogram.min() }
+    /// The shortest time within the range, nanoseconds; `None` when there is none.
+    pub fn min_ns(&self) -> Option<u64> {
+        (!self.histogram.is_empty()).then(|| self.histogram.min())
+    }
+
+    /// The longest time, nanoseconds; `None` when there is none.
+    pub fn longest_ns(&self) -> Option<u64> {
+        (self.count() > 0).then_some(self.max_ns)
     }
 
     /// Times recorded, those out of range too.
@@ -167,6 +204,11 @@ impl StageTable {
     /// One stage's times.
     pub fn stage(&self, stage: Stage) -> &StageTimes {
         &self.stages[stage as usize]
+    }
+
+    /// The stage that tells most of the way to the decision: from the arrival where that was stamped, else from the receipt.
+    pub fn whole(&self) -> Stage {
+        if self.stage(Stage::Arrival).count() > 0 { Stage::Arrival } else { Stage::Total }
     }
 
     /// The stamps between which it was recorded.
@@ -327,6 +369,9 @@ impl Recorder {
         let mut now = head.received;
         if let Some((_, decided)) = stamps.decided {
             self.table.stages[Stage::Total as usize].record(head.received, decided);
+            if head.arrived != UNSTAMPED {
+                self.table.stages[Stage::Arrival as usize].record(head.arrived, decided);
+            }
             now = decided;
         }
         if head.published != UNSTAMPED {
@@ -340,6 +385,9 @@ impl Recorder {
     fn record_stages(&mut self, head: &FrameHead, stamps: &EngineStamps) {
         let EngineStamps { taken, applied, decided } = *stamps;
         let mut record = |stage: Stage, from, to| self.table.stages[stage as usize].record(from, to);
+        if head.arrived != UNSTAMPED {
+            record(Stage::Queue, head.arrived, head.received);
+        }
         record(Stage::Decode, head.received, head.decoded);
         record(Stage::Parse, head.decoded, head.published);
         record(Stage::Handoff, head.published, taken);
@@ -392,7 +440,7 @@ mod tests {
     use crate::market::units::Scale;
     use proptest::prelude::*;
 
-    fn head(received: u64, decoded: u64, published: u64) -> FrameHead {
+    fn head(arrived: u64, received: u64, decoded: u64, published: u64) -> FrameHead {
         FrameHead {
             kind: FrameKind::Update,
             levels: 0,
@@ -400,6 +448,7 @@ mod tests {
             sequence_num: 0,
             ts_recv_ns: 0,
             ts_event_ns: 0,
+            arrived,
             received,
             decoded,
             published,
@@ -413,23 +462,40 @@ mod tests {
         let mut sum = StageTable::default();
         let frames = 25 * STAGES_EVERY;
         for frame in 0..frames {
-            let at = |n: u64| frame * 1_000_000 + n * 1_000;
+            let at = |n: u64| (frame + 1) * 1_000_000 + n * 1_000;
             let stamps =
                 EngineStamps { taken: at(3), applied: at(4), decided: (frame % 10 != 0).then(|| (at(5), at(6))) };
             let published = if frame % STAGES_EVERY == 0 { at(2) } else { UNSTAMPED };
-            recorder.record(&head(at(0), at(1), published), &stamps);
+            // The system stamps the first 300 of the frames alone.
+            let arrived = if frame < 300 { at(0) - 4_000 } else { UNSTAMPED };
+            recorder.record(&head(arrived, at(0), at(1), published), &stamps);
             if frame % 3 == 0 {
                 while tables.take(|table| sum.add(table)) {}
             }
         }
         recorder.finish();
         while tables.take(|table| sum.add(table)) {}
-        for (stage, count) in Stage::ALL.into_iter().zip([25, 25, 25, 25, 20, 20, frames - frames / 10]) {
+        for (stage, count) in Stage::ALL.into_iter().zip([10, 25, 25, 25, 25, 20, 20, frames - frames / 10, 270]) {
             assert_eq!(sum.stage(stage).count(), count, "{stage:?}");
         }
-        let whole_ns = clock.between_ns(0, 6_000);
-        let total = sum.stage(Stage::Total);
-        assert!(total.max_ns.abs_diff(whole_ns) <= 1, "{} against {whole_ns}", total.max_ns);
+        for (stage, counts) in [(Stage::Queue, 4_000), (Stage::Total, 6_000), (Stage::Arrival, 10_000)] {
+            let (longest_ns, expected_ns) = (sum.stage(stage).max_ns, clock.between_ns(0, counts));
+            assert!(longest_ns.abs_diff(expected_ns) <= 1, "{stage:?}: {longest_ns} against {expected_ns}");
+        }
+        assert_eq!((sum.whole(), StageTable::default().whole()), (Stage::Arrival, Stage::Total));
+    }
+
+    #[test]
+    fn nothing_measured_has_no_times() {
+        let mut times = StageTimes::default();
+        assert_eq!((times.count(), times.min_ns(), times.quantile_ns(0.5), times.longest_ns()), (0, None, None, None));
+        // One beyond the range: no percentile, but a longest time.
+        times.record(2 * times.histogram.high(), 1);
+        times.max_ns = 99;
+        assert_eq!(
+            (times.count(), times.min_ns(), times.quantile_ns(0.5), times.longest_ns()),
+            (1, None, None, Some(99))
+        );
     }
 
     #[test]
@@ -443,7 +509,7 @@ mod tests {
         // The other way round.
         spans.record(9, 7);
         spans.drain(&clock, &mut times);
-        assert_eq!((times.count(), times.out_of_range, times.min_ns()), (5, 2, 0));
+        assert_eq!((times.count(), times.out_of_range, times.min_ns()), (5, 2, Some(0)));
         assert!(times.max_ns.abs_diff(300 * most_that_fits) <= 300, "{}", times.max_ns);
         let mut again = StageTimes::default();
         spans.drain(&clock, &mut again);

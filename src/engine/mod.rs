@@ -350,6 +350,7 @@ mod tests {
                 sequence_num: seconds,
                 ts_recv_ns: seconds as i64 * 1_000_000_000,
                 ts_event_ns: 0,
+                arrived: UNSTAMPED,
                 received: UNMEASURED,
                 decoded: UNMEASURED,
                 published: UNSTAMPED,

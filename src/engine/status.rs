@@ -85,8 +85,8 @@ pub struct Reading {
     pub connections: u64,
     /// Whether a live feed is connected.
     pub connected: bool,
-    /// Median and 99th percentile of received → decided so far, nanoseconds.
-    pub latency_p50_p99_ns: (u64, u64),
+    /// Median and 99th percentile of the whole way to the decision so far, nanoseconds; `None` before anything was measured.
+    pub latency_p50_p99_ns: Option<(u64, u64)>,
 }
 
 impl Status {
@@ -162,7 +162,7 @@ impl Status {
         self.feed.connected.store(connected, Ordering::Relaxed);
     }
 
-    /// The latency so far.
+    /// The latency so far, once there is any; 0 ns means none.
     pub fn latency(&self, p50_ns: u64, p99_ns: u64) {
         self.writer.p50_ns.store(p50_ns, Ordering::Relaxed);
         self.writer.p99_ns.store(p99_ns, Ordering::Relaxed);
@@ -202,10 +202,11 @@ impl Status {
             logit: f64::from_bits(words.logit.load(Ordering::Relaxed)),
             connections: self.feed.connections.load(Ordering::Relaxed),
             connected: self.feed.connected.load(Ordering::Relaxed),
-            latency_p50_p99_ns: (
+            latency_p50_p99_ns: Some((
                 self.writer.p50_ns.load(Ordering::Relaxed),
                 self.writer.p99_ns.load(Ordering::Relaxed),
-            ),
+            ))
+            .filter(|(_, p99_ns)| *p99_ns > 0),
         }
     }
 }

@@ -10,7 +10,7 @@
 //! use papertrader::research::source::Nobody;
 //!
 //! let mut intake = Intake::new("BTC-USD", ScaleRule::default(), Clock::new());
-//! let arrival = Arrival { ts_recv_ns: 0, received: UNMEASURED, decoded: UNSTAMPED };
+//! let arrival = Arrival { ts_recv_ns: 0, arrived: None, received: UNMEASURED, decoded: UNSTAMPED };
 //! intake.connected(&arrival, &mut Nobody)?;
 //! let heartbeat = |number: u64| format!(r#"{{"channel":"heartbeats","sequence_num":{number},"events":[]}}"#);
 //! assert_eq!(intake.take(heartbeat(0).as_bytes(), &arrival, &mut Nobody)?, Taken::Heartbeat);
@@ -44,7 +44,9 @@ const NOTES_MAX: usize = 64;
 pub struct Arrival {
     /// Our clock, Unix nanoseconds.
     pub ts_recv_ns: i64,
-    /// The read that completed the message returned.
+    /// It had reached this machine, as [`FrameHead::arrived`]; `None` where nobody stamped that.
+    pub arrived: Option<u64>,
+    /// The read that completed the message returned, or a paced recording's frame was due.
     pub received: u64,
     /// Transport decoding is done.
     pub decoded: u64,
@@ -136,6 +138,8 @@ pub struct Intake {
     /// Whether a fault has been counted since the connection was made.
     faulted: bool,
     levels: Vec<Event>,
+    /// The venue's time of the frame published last, Unix nanoseconds.
+    ts_event_ns: i64,
     counts: IntakeCounts,
     notes: Vec<FaultNote>,
 }
@@ -153,6 +157,7 @@ impl Intake {
             invalid: false,
             faulted: false,
             levels: Vec::with_capacity(LEVELS_RESERVED),
+            ts_event_ns: 0,
             counts: IntakeCounts::default(),
             notes: Vec::new(),
         }
@@ -176,6 +181,11 @@ impl Intake {
     /// The scale in force.
     pub fn scale(&self) -> Scale {
         self.scale
+    }
+
+    /// The venue's clock in the envelope of the frame published last, Unix nanoseconds; 0 where it said nothing readable.
+    pub fn ts_event_ns(&self) -> i64 {
+        self.ts_event_ns
     }
 
     /// Whether the book is as the venue has it, as far as the feed can tell.
@@ -335,6 +345,7 @@ impl Intake {
         }
         self.counts.frames += 1;
         self.counts.levels += self.levels.len() as u64;
+        self.ts_event_ns = message.ts_event_ns;
         // A message without a number is no frame.
         self.publish(kind, message.sequence_num.unwrap_or(0), message.ts_event_ns, arrival, engine)?;
         Ok(fault.map_or(Taken::Frame, Taken::Fault))
@@ -358,6 +369,7 @@ impl Intake {
             sequence_num,
             ts_recv_ns: arrival.ts_recv_ns,
             ts_event_ns,
+            arrived: arrival.arrived.unwrap_or(UNSTAMPED),
             received: arrival.received,
             decoded: arrival.decoded,
             published: if stages_stamped { self.clock.stamp() } else { UNSTAMPED },
@@ -440,7 +452,7 @@ mod tests {
         }
     }
 
-    const ARRIVAL: Arrival = Arrival { ts_recv_ns: 1, received: 2, decoded: 3 };
+    const ARRIVAL: Arrival = Arrival { ts_recv_ns: 1, arrived: None, received: 2, decoded: 3 };
 
     fn message(sequence_num: u64, kind: &str, price: &str, size: &str) -> String {
         format!(

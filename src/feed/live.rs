@@ -35,6 +35,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use super::age::VenueAges;
 use super::backoff::Backoff;
 use super::coinbase::auth::Credentials;
 use super::coinbase::subscription::{self, Acknowledged, acknowledged};
@@ -111,6 +112,10 @@ pub struct LiveOutcome {
     pub other_products: Vec<String>,
     /// The scale at the end.
     pub scale: Scale,
+    /// Messages with the system's stamp of their arrival.
+    pub stamped_messages: u64,
+    /// How old the product's frames were by the venue's clock.
+    pub venue_ages: VenueAges,
     /// Connections made.
     pub connections: u64,
     /// Attempts to connect that failed.
@@ -159,6 +164,8 @@ struct Run<'a, P> {
     engine: &'a mut P,
     status: &'a Status,
     ends: Option<Instant>,
+    stamped_messages: u64,
+    venue_ages: VenueAges,
     connections: u64,
     failed_attempts: u64,
     alias_told: bool,
@@ -190,6 +197,8 @@ impl Feed for LiveFeed {
             engine,
             status,
             ends: settings.duration.and_then(|duration| Instant::now().checked_add(duration)),
+            stamped_messages: 0,
+            venue_ages: VenueAges::default(),
             connections: 0,
             failed_attempts: 0,
             alias_told: false,
@@ -207,6 +216,8 @@ impl Feed for LiveFeed {
             alias: run.intake.parser().alias().map(Into::into),
             other_products: run.intake.parser().other_products().map(Into::into).collect(),
             scale: run.intake.scale(),
+            stamped_messages: run.stamped_messages,
+            venue_ages: run.venue_ages,
             connections: run.connections,
             failed_attempts: run.failed_attempts,
             gave_up,
@@ -363,7 +374,8 @@ impl<P: Publish> Run<'_, P> {
                 return Err(End::Fault(Fault::Disconnected, cause));
             }
         };
-        let ReadTime { raw: received, wall_ns: ts_recv_ns, .. } = read;
+        let ReadTime { raw: received, arrived_raw: arrived, wall_ns: ts_recv_ns, .. } = read;
+        self.stamped_messages += u64::from(arrived.is_some());
         let message = text.as_bytes();
         if let Some(token) = &self.token
             && token.find(message).is_some()
@@ -373,10 +385,11 @@ impl<P: Publish> Run<'_, P> {
         if let Some(tape) = &mut self.tape {
             tape.frame(ts_recv_ns, message);
         }
-        let arrival = Arrival { ts_recv_ns, received, decoded };
+        let arrival = Arrival { ts_recv_ns, arrived, received, decoded };
         match self.intake.take(message, &arrival, self.engine)? {
             Taken::Frame => {
                 vitals.frame = received;
+                self.venue_ages.record(self.intake.ts_event_ns(), ts_recv_ns);
                 if self.live_since.is_none() {
                     self.live_since = Some(Instant::now());
                 }
@@ -406,7 +419,7 @@ impl<P: Publish> Run<'_, P> {
 
     fn now(&self) -> Arrival {
         let stamp = self.clock.stamp();
-        Arrival { ts_recv_ns: wall_ns(), received: stamp, decoded: stamp }
+        Arrival { ts_recv_ns: wall_ns(), arrived: None, received: stamp, decoded: stamp }
     }
 
     fn is_over(&self) -> bool {

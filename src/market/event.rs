@@ -17,6 +17,7 @@
 //!     sequence_num: 7,
 //!     ts_recv_ns: 1_723_161_600_000_000_000,
 //!     ts_event_ns: 1_723_161_599_990_000_000,
+//!     arrived: UNSTAMPED,
 //!     received: UNMEASURED,
 //!     decoded: UNSTAMPED,
 //!     published: UNSTAMPED,
@@ -225,7 +226,11 @@ pub struct FrameHead {
     pub ts_recv_ns: i64,
     /// The venue's clock in the message's envelope, Unix nanoseconds; 0 where it said nothing readable.
     pub ts_event_ns: i64,
-    /// The read that completed the message returned; [`UNMEASURED`] where latencies are not recorded.
+    /// The message had reached this machine: the system's stamp of the newest bytes that the read which completed it returned,
+    /// so not before the message's own; [`UNSTAMPED`] where the system gave none.
+    pub arrived: u64,
+    /// The read that completed the message returned, or a paced recording's frame was due; [`UNMEASURED`] where latencies are
+    /// not recorded.
     pub received: u64,
     /// Transport decoding (TLS, websocket, capture line) is done.
     pub decoded: u64,
@@ -258,13 +263,13 @@ impl FrameHead {
             // Times are kept as their two's complement bits.
             Event { words: [self.ts_recv_ns as u64, self.ts_event_ns as u64] },
             Event { words: [self.received, self.decoded] },
-            Event { words: [self.published, 0] },
+            Event { words: [self.published, self.arrived] },
         ]
     }
 
     /// Reads what [`FrameHead::encode`] wrote.
     pub fn decode(events: [Event; HEAD_EVENTS]) -> Self {
-        let [[shape, sequence_num], [ts_recv, ts_event], [received, decoded], [published, _]] =
+        let [[shape, sequence_num], [ts_recv, ts_event], [received, decoded], [published, arrived]] =
             events.map(|event| event.words);
         let [kind, fault, price_decimals, size_decimals, ..] = shape.to_le_bytes();
         let kind = match kind {
@@ -280,6 +285,7 @@ impl FrameHead {
             sequence_num,
             ts_recv_ns: ts_recv as i64,
             ts_event_ns: ts_event as i64,
+            arrived,
             received,
             decoded,
             published,
@@ -314,11 +320,11 @@ mod tests {
                 (0..Fault::ALL.len()).prop_map(|index| FrameKind::Invalid(Fault::ALL[index])),
             ],
             levels: u32, price_decimals: u8, size_decimals: u8, sequence_num: u64, ts_recv_ns: i64, ts_event_ns: i64,
-            received: u64, decoded: u64, published: u64,
+            arrived: u64, received: u64, decoded: u64, published: u64,
         ) {
             let scale = Scale { price_decimals, size_decimals };
             let head = FrameHead {
-                kind, levels, scale, sequence_num, ts_recv_ns, ts_event_ns, received, decoded, published,
+                kind, levels, scale, sequence_num, ts_recv_ns, ts_event_ns, arrived, received, decoded, published,
             };
             prop_assert_eq!(FrameHead::decode(head.encode()), head);
         }

@@ -21,7 +21,7 @@
 //!     {"type":"snapshot","product_id":"BTC-USD","updates":[
 //!     {"side":"bid","price_level":"61830.17","new_quantity":"0.5"}]}]}"#;
 //! let mut intake = Intake::new("BTC-USD", ScaleRule::default(), Clock::new());
-//! let arrival = Arrival { ts_recv_ns: 0, received: UNMEASURED, decoded: UNSTAMPED };
+//! let arrival = Arrival { ts_recv_ns: 0, arrived: None, received: UNMEASURED, decoded: UNSTAMPED };
 //! let mut count = LevelCount(0);
 //! intake.take(message, &arrival, &mut count)?;
 //! assert_eq!(count.0, 1);

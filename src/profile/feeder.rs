@@ -75,7 +75,7 @@ impl Feed for Feeder {
                 }
                 let began = clock.stamp();
                 let (ts_recv_ns, snapshot) = self.frames.frame(0);
-                let arrival = Arrival { ts_recv_ns, received: UNMEASURED, decoded: UNMEASURED };
+                let arrival = Arrival { ts_recv_ns, arrived: None, received: UNMEASURED, decoded: UNMEASURED };
                 intake.begin_again();
                 if intake.take(snapshot, &arrival, engine).is_err() {
                     break;
@@ -99,7 +99,7 @@ impl Feed for Feeder {
             }
             let measured = n >= warm_up;
             let (received, decoded) = if measured { (due_at, now) } else { (UNMEASURED, UNMEASURED) };
-            if intake.take(frame, &Arrival { ts_recv_ns, received, decoded }, engine).is_err() {
+            if intake.take(frame, &Arrival { ts_recv_ns, arrived: None, received, decoded }, engine).is_err() {
                 break;
             }
             presented += u64::from(measured);

@@ -16,6 +16,7 @@
 
 use super::run_file::RunFile;
 use super::trades::{TradeNumbers, TradeTable, TradesError};
+use crate::engine::latency::Stage;
 use crate::run::latency_log::LatencyLog;
 use crate::run::stage_facts::StageFacts;
 use std::path::{Path, PathBuf};
@@ -107,6 +108,13 @@ impl Material {
     pub fn stages(&self) -> &[StageFacts] {
         let from_run = self.run.as_ref().map(|run| &run.timing.stages[..]).filter(|stages| !stages.is_empty());
         from_run.or(self.latency.as_ref().map(|log| &log.stages[..])).unwrap_or(&[])
+    }
+
+    /// The stage that tells most of the way to the decision, as [`StageTable::whole`].
+    ///
+    /// [`StageTable::whole`]: crate::engine::latency::StageTable::whole
+    pub fn whole(&self) -> Stage {
+        if self.stage(Stage::Arrival.tag()).is_some() { Stage::Arrival } else { Stage::Total }
     }
 
     /// One stage's latency, if anything was measured.

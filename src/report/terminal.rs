@@ -6,7 +6,7 @@
 //!
 //! assert_eq!(Grouped(1_234_567).to_string(), "1,234,567");
 //! let text = StageLines(&StageTable::default()).to_string();
-//! assert!(text.lines().last().is_some_and(|line| line.starts_with("  received → decided")));
+//! assert!(text.lines().last().is_some_and(|line| line.starts_with("  arrived → decided  ") && line.ends_with(" —")));
 //! ```
 
 use crate::base::cores::Pins;
@@ -20,7 +20,7 @@ use crate::market::units::Decimal;
 use crate::report::material::Material;
 use crate::report::summary::Summary;
 pub use crate::report::text::Grouped;
-use crate::report::text::Names;
+use crate::report::text::{NO_ARRIVALS, Names};
 use crate::run::files::RunFiles;
 use crate::run::session::SessionReport;
 use crate::run::settings::TradingSettings;
@@ -228,9 +228,12 @@ impl<'a> RunReport<'a> {
 
     fn latencies(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Some(table) = self.latency else { return Ok(()) };
-        writeln!(f, "\nlatency, ns; the stages of one frame in {STAGES_EVERY}, received → decided of all")?;
+        writeln!(f, "\nlatency, ns; the stages of one frame in {STAGES_EVERY}, those to the decision of all")?;
         StageLines(table).fmt(f)?;
         let out_of_range: u64 = Stage::ALL.iter().map(|&stage| table.stage(stage).out_of_range).sum();
+        if table.whole() == Stage::Total {
+            line(f, "arrived", NO_ARRIVALS)?;
+        }
         line(f, "a stamp costs", format_args!("{} ns", self.stamp_floor_ns))?;
         line(f, "beyond 60 s", Grouped(out_of_range))?;
         line(f, "ring high water", format_args!("{} events", Grouped(self.engine.ring_high_water_events as u64)))
@@ -255,7 +258,7 @@ impl Display for RunReport<'_> {
     }
 }
 
-/// The stages' latencies, nanoseconds, a line each below a line of names.
+/// The stages' latencies, nanoseconds, a line each below a line of names; a dash where nothing was measured.
 #[derive(Debug)]
 pub struct StageLines<'a>(pub &'a StageTable);
 
@@ -270,8 +273,8 @@ impl Display for StageLines<'_> {
             write!(f, "  {:<22} {:>11}", stage.name(), Grouped(times.count()).to_string())?;
             let quantile = |q| times.quantile_ns(q);
             let quantiles = [0.5, 0.9, 0.99, 0.999, 0.9999].map(quantile);
-            for value in [times.min_ns()].into_iter().chain(quantiles).chain([times.max_ns]) {
-                write!(f, " {:>11}", Grouped(value).to_string())?;
+            for value in [times.min_ns()].into_iter().chain(quantiles).chain([times.longest_ns()]) {
+                write!(f, " {:>11}", value.map_or_else(|| "—".into(), |value| Grouped(value).to_string()))?;
             }
             writeln!(f)?;
         }

@@ -13,6 +13,10 @@
 use crate::base::one_line::OneLine;
 use std::fmt::{self, Display, Formatter, Write};
 
+/// Why the stages from a frame's arrival have no times.
+pub const NO_ARRIVALS: &str =
+    "not measured: only where frames come from a socket does the system stamp them, and not every system";
+
 /// Where names begin and how wide their column is, in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Names {

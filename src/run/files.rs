@@ -20,7 +20,9 @@ use std::sync::Arc;
 pub struct RunFiles {
     /// Closed trades.
     pub csv: PathBuf,
-    /// Percentiles of received → decided.
+    /// Percentiles of the whole way to the decision, [`StageTable::whole`].
+    ///
+    /// [`StageTable::whole`]: crate::engine::latency::StageTable::whole
     pub hgrm: PathBuf,
     /// All stages, an entry per interval.
     pub hlog: PathBuf,

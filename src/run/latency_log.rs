@@ -1,4 +1,4 @@
-//! `RUN.hlog` read back: the whole way's latency over time and, where nothing else tells them, every stage's figures.
+//! `RUN.hlog` read back: the latency to the decision over time and, where nothing else tells them, every stage's figures.
 //!
 //! ```
 //! use papertrader::run::latency_log::LatencyLog;
@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 /// Intervals on a page; where a run has more, neighbours are summed up.
 const INTERVALS_MAX: usize = 720;
 
-/// Received → decided over a stretch of the run.
+/// The latency to the decision over a stretch of the run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LatencyInterval {
     /// Seconds since the run's start.
@@ -48,6 +48,8 @@ pub struct LatencyInterval {
 /// What an interval log says.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LatencyLog {
+    /// What the intervals are of: [`Stage::Arrival`] where the log has any of it, else [`Stage::Total`].
+    pub whole: Stage,
     /// In the order of time; those without an evaluated frame are left out.
     pub intervals: Vec<LatencyInterval>,
     /// Every stage's sums over the run, when asked for. The maxima are those of the histograms: exact to three digits.
@@ -109,8 +111,10 @@ impl LatencyLog {
         let is = |interval: &IntervalLogHistogram<'_>, stage: Stage| {
             interval.tag().is_some_and(|tag| tag.as_str() == stage.tag())
         };
-        let of_total = || intervals.iter().filter(|(_, interval)| is(interval, Stage::Total));
-        let together = of_total().count().div_ceil(INTERVALS_MAX).max(1);
+        let has_arrivals = intervals.iter().any(|(_, interval)| is(interval, Stage::Arrival) && interval.max() > 0.0);
+        let whole = if has_arrivals { Stage::Arrival } else { Stage::Total };
+        let of_whole = || intervals.iter().filter(|(_, interval)| is(interval, whole));
+        let together = of_whole().count().div_ceil(INTERVALS_MAX).max(1);
         let mut deserializer = Deserializer::new();
         let mut read = |at: usize, interval: &IntervalLogHistogram<'_>| -> Result<Histogram<u64>, LatencyLogError> {
             let bytes = BASE64.decode(interval.encoded_histogram().as_bytes());
@@ -118,9 +122,9 @@ impl LatencyLog {
             deserializer.deserialize(&mut &bytes[..]).map_err(|error| bad(at, error.to_string()))
         };
 
-        let mut log = Self::default();
+        let mut log = Self { whole, ..Self::default() };
         let mut sum: Option<Sum> = None;
-        for (number, (at, interval)) in of_total().enumerate() {
+        for (number, (at, interval)) in of_whole().enumerate() {
             let histogram = read(*at, interval)?;
             let from_s = interval.start_timestamp().as_secs_f64();
             let to_s = from_s + interval.duration().as_secs_f64();

@@ -11,7 +11,9 @@
 //! }
 //! let facts = StageFacts::of(Stage::Book, &times);
 //! assert_eq!((facts.stage.as_str(), facts.count), ("book", 3));
-//! assert_eq!((facts.min_ns, facts.p50_ns, facts.max_ns), (900, 1_000, 1_100));
+//! assert_eq!([facts.min_ns, facts.p50_ns, facts.max_ns], [Some(900), Some(1_000), Some(1_100)]);
+//! let nothing = StageFacts::of(Stage::Queue, &StageTimes::default());
+//! assert!(nothing.p50_ns.is_none() && nothing.curve.is_empty());
 //! # Ok::<(), hdrhistogram::RecordError>(())
 //! ```
 
@@ -30,13 +32,15 @@ pub struct StageFacts {
     pub count: u64,
     /// Beyond the histograms' range.
     pub out_of_range: u64,
-    pub min_ns: u64,
-    pub p50_ns: u64,
-    pub p90_ns: u64,
-    pub p99_ns: u64,
-    pub p99_9_ns: u64,
-    pub p99_99_ns: u64,
-    pub max_ns: u64,
+    /// `None` where there is no time within the range, as all percentiles.
+    pub min_ns: Option<u64>,
+    pub p50_ns: Option<u64>,
+    pub p90_ns: Option<u64>,
+    pub p99_ns: Option<u64>,
+    pub p99_9_ns: Option<u64>,
+    pub p99_99_ns: Option<u64>,
+    /// `None` where nothing was measured.
+    pub max_ns: Option<u64>,
     /// Quantile and nanoseconds, five steps per halving of the distance to 1.
     pub curve: Vec<(f64, u64)>,
 }
@@ -56,7 +60,7 @@ impl StageFacts {
             p99_ns: times.quantile_ns(0.99),
             p99_9_ns: times.quantile_ns(0.999),
             p99_99_ns: times.quantile_ns(0.9999),
-            max_ns: times.max_ns,
+            max_ns: times.longest_ns(),
             curve: curve
                 .map(|step| (step.quantile_iterated_to(), step.value_iterated_to().min(times.max_ns)))
                 .collect(),

@@ -273,8 +273,10 @@ impl Writer<'_, '_> {
         let error = OutputError::at(&self.files.hlog);
         while self.inputs.tables.take(|table| {
             self.written.latency.add(table);
-            let total = &self.written.latency.stage(Stage::Total).histogram;
-            self.status.latency(total.value_at_quantile(0.5), total.value_at_quantile(0.99));
+            let whole = self.written.latency.stage(self.written.latency.whole());
+            if let (Some(p50_ns), Some(p99_ns)) = (whole.quantile_ns(0.5), whole.quantile_ns(0.99)) {
+                self.status.latency(p50_ns, p99_ns);
+            }
             let (from, to) = table.span();
             let start = Duration::from_nanos(self.clock.between_ns(self.started, from));
             let duration = Duration::from_nanos(self.clock.between_ns(from, to));
@@ -329,7 +331,9 @@ fn check_kept(path: &Path) -> Result<(), OutputError> {
 
 fn write_hgrm(files: &RunFiles, latency: &StageTable) -> Result<(), OutputError> {
     let mut output = BufWriter::new(files.open(&files.hgrm)?);
-    let written = write_percentiles(&mut output, &latency.stage(Stage::Total).histogram);
+    let whole = latency.whole();
+    let written = write_percentiles(&mut output, &latency.stage(whole).histogram)
+        .and_then(|()| writeln!(output, "# nanoseconds, {}", whole.name()));
     written.and_then(|()| output.flush()).map_err(OutputError::at(&files.hgrm))
 }
 

@@ -5,6 +5,8 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::mpsc;
 use std::time::Duration;
 
+#[cfg(target_os = "linux")]
+use papertrader::base::clock::Clock;
 use papertrader::feed::wire::{MESSAGE_BYTES_MAX, Received, Wire, WireConfig, WireError};
 use socket2::SockRef;
 use tungstenite::protocol::CloseFrame;
@@ -143,6 +145,51 @@ fn messages_of_one_read_share_its_stamp() {
             assert_eq!(first.0, second.0, "one read completed both");
             assert!(first.0 <= first.1 && first.1 <= second.1, "{first:?} {second:?}");
             assert_eq!(wire.last_read().raw, first.0);
+        },
+    );
+}
+
+/// Without stamps of the system there is nothing to test: they are Linux's alone.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_a_message_waited_in_the_socket_lies_between_its_arrival_and_its_read() {
+    // The system begins to stamp some milliseconds after the first socket has asked for it.
+    const MESSAGES: usize = 100;
+    const REST: Duration = Duration::from_millis(5);
+    over_both(
+        |peer| {
+            for _ in 0..MESSAGES {
+                peer.read().expect("the client's turn");
+                peer.raw(&text_frame("waits"));
+            }
+            peer.drain();
+        },
+        |mut wire| {
+            let clock = Clock::new();
+            let mut stamped = 0;
+            for number in 0..MESSAGES {
+                assert_eq!(wire.next_message().expect("no error"), None);
+                wire.send_text("next").expect("sent");
+                // When the wait is over the message has arrived.
+                wire.wait(HANG).expect("a wait");
+                let has_arrived = clock.stamp();
+                std::thread::sleep(REST);
+                let read = match wire.next_message().expect("no error") {
+                    Some(Received::Text { read, .. }) => read,
+                    // A record of TLS's own woke the client.
+                    None => match next(&mut wire, Wait::Sleep).expect("no error") {
+                        Message::Text { .. } => continue,
+                        other => panic!("{other:?}"),
+                    },
+                    Some(other) => panic!("{other:?}"),
+                };
+                if let Some(arrived) = read.arrived_raw {
+                    stamped += 1;
+                    assert!(arrived <= has_arrived, "message {number}: {arrived}, in the socket at {has_arrived}");
+                    assert!(clock.between_ns(arrived, read.raw) >= REST.as_nanos() as u64, "message {number}");
+                }
+            }
+            assert!(stamped >= MESSAGES / 2, "{stamped} of {MESSAGES} stamped");
         },
     );
 }

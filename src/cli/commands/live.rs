@@ -21,9 +21,12 @@ use crate::cli::display::{status_line, warn};
 use crate::cli::interrupt::Interrupt;
 use crate::cli::printer::Printer;
 use crate::engine::status::Status;
+use crate::feed::age::AgeFacts;
 use crate::feed::live::{LiveFeed, LiveOutcome, LiveSettings};
+use crate::report::html;
 use crate::report::publish::publish;
 use crate::report::terminal::{Run, RunReport};
+use crate::report::text::Grouped;
 use crate::run::files::RunFiles;
 use crate::run::session;
 use crate::run::settings::TradingSettings;
@@ -130,6 +133,8 @@ impl LiveSession {
             return Err(Failure::running(never_live(&product, &session.engine, &outcome.counts)));
         }
         let mut source = connection_lines(outcome);
+        source.push(("arrivals stamped", arrivals_line(outcome)));
+        source.push(("age by venue's clock", age_line(outcome)));
         source.extend(recorded.as_ref().map(|(recorded, _)| ("recorded", recorded_line(recorded))));
         let run = Run {
             title,
@@ -161,6 +166,27 @@ pub fn connection_lines(outcome: &LiveOutcome) -> Vec<(&'static str, String)> {
         ("connected", format!("{} times ({reconnects} reconnects)", outcome.connections)),
         ("failed attempts", outcome.failed_attempts.to_string()),
     ]
+}
+
+/// The report's line about the system's receive stamps.
+fn arrivals_line(outcome: &LiveOutcome) -> String {
+    let LiveOutcome { counts, stamped_messages, .. } = outcome;
+    match stamped_messages {
+        0 => "none: this system gives no receive stamps for the socket".into(),
+        stamped => format!("{} of {} messages, by the system", Grouped(*stamped), Grouped(counts.messages)),
+    }
+}
+
+/// The report's line about how old frames were when they were read.
+fn age_line(outcome: &LiveOutcome) -> String {
+    let Some(age) = outcome.venue_ages.facts() else { return "—".into() };
+    let text = |ns: u64| html::Shown::Time.text(ns as f64);
+    let beyond = match age.beyond {
+        0 => String::new(),
+        beyond => format!(", {} ahead of our clock or an hour behind", Grouped(beyond)),
+    };
+    let AgeFacts { min_ns, p50_ns, p99_ns, max_ns, .. } = age;
+    format!("min {}, p50 {}, p99 {}, max {}{beyond}", text(min_ns), text(p50_ns), text(p99_ns), text(max_ns))
 }
 
 /// The report's line about the recording.
@@ -217,15 +243,16 @@ impl<'a> Shown<'a> {
         (self.second, self.frames) = (Instant::now(), now.frames);
         let state = if now.connected { now.state.name() } else { "disconnected" };
         let best = now.best.map_or_else(|| "no quotes".into(), |(bid, ask)| format!("{bid} / {ask}"));
-        let (p50_ns, p99_ns) = now.latency_p50_p99_ns;
+        let latency = now.latency_p50_p99_ns.map_or_else(
+            || "—".into(),
+            |(p50_ns, p99_ns)| format!("{:.1}/{:.1} µs", p50_ns as f64 / 1e3, p99_ns as f64 / 1e3),
+        );
         line.set_message(format!(
-            "{state}  {rate:.0} frames/s  {best}  p {:.3}  {} open  {} trades  profit {:.6}  p50/p99 {:.1}/{:.1} µs  {} reconnects",
+            "{state}  {rate:.0} frames/s  {best}  p {:.3}  {} open  {} trades  profit {:.6}  p50/p99 {latency}  {} reconnects",
             probability(now.logit),
             now.open_positions,
             now.trades,
             now.profit,
-            p50_ns as f64 / 1e3,
-            p99_ns as f64 / 1e3,
             now.connections.saturating_sub(1),
         ));
         line.tick();

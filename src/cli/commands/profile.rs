@@ -147,7 +147,7 @@ impl AtRate {
 
     /// Whether all frames were presented and the tail is within the bound.
     fn is_within(&self, p99_ns_max: u64) -> bool {
-        self.presented == self.due && self.total().quantile_ns(0.99) <= p99_ns_max
+        self.presented == self.due && self.total().quantile_ns(0.99).is_some_and(|p99_ns| p99_ns <= p99_ns_max)
     }
 
     fn json(&self) -> Value {
@@ -157,7 +157,7 @@ impl AtRate {
                 let times = self.latency.stage(stage);
                 let mut summary = json!({
                     "count": times.count(), "out_of_range": times.out_of_range,
-                    "min_ns": times.min_ns(), "max_ns": times.max_ns,
+                    "min_ns": times.min_ns(), "max_ns": times.longest_ns(),
                 });
                 for (name, quantile) in
                     [("p50_ns", 0.5), ("p90_ns", 0.9), ("p99_ns", 0.99), ("p99_9_ns", 0.999), ("p99_99_ns", 0.9999)]
@@ -249,7 +249,10 @@ impl<'a> Profile<'a> {
             format!("papertrader {}: profile of {}", env!("CARGO_PKG_VERSION"), self.args.capture.display()),
             format!("  {frames} frames of {} behind a snapshot, in memory", self.frames.product),
             format!("  {threads}, {}, wait {}", cores(session.pins), session.wait.name()),
-            format!("  the stages of one frame in {STAGES_EVERY} are stamped, received → decided of all"),
+            format!(
+                "  the stages of one frame in {STAGES_EVERY} are stamped, received → decided of all, received being due;"
+            ),
+            "  nothing arrives from a socket".into(),
             format!("  floors: a stamp costs {} ns", floors.stamp_ns),
         ];
         if let Some(hop_ns) = floors.ping_pong_ns {

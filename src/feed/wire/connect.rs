@@ -22,6 +22,7 @@ use tungstenite::protocol::WebSocketConfig;
 use super::Wire;
 use super::endpoint::Endpoint;
 use super::error::{ConfigError, Stage, WireError};
+use super::receive::Stamping;
 use super::stream::{Socket, Stream, TlsStream};
 use super::tls::client_config;
 
@@ -90,6 +91,7 @@ pub struct Connector {
     websocket: WebSocketConfig,
     connect_timeout: Duration,
     handshake_timeout: Duration,
+    _stamping: Stamping,
 }
 
 #[derive(Debug)]
@@ -119,7 +121,8 @@ impl Connector {
             .max_message_size(Some(config.message_bytes_max))
             .max_frame_size(Some(config.message_bytes_max));
         let (connect_timeout, handshake_timeout) = (config.connect_timeout, config.handshake_timeout);
-        Ok(Self { endpoint, tls, websocket, connect_timeout, handshake_timeout })
+        let _stamping = Stamping::begin();
+        Ok(Self { endpoint, tls, websocket, connect_timeout, handshake_timeout, _stamping })
     }
 
     /// The host of the URL.

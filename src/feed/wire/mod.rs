@@ -48,6 +48,7 @@
 mod connect;
 mod endpoint;
 mod error;
+mod receive;
 mod stream;
 mod tls;
 
@@ -81,7 +82,7 @@ pub enum Received<'a> {
     Text {
         /// Its payload, in the buffer that the websocket read it into.
         text: &'a str,
-        /// When the socket read that completed it returned. Messages that one read completed share it.
+        /// The socket read that completed it. Messages that one read completed share it.
         read: ReadTime,
         /// When TLS and websocket were done with it, as a raw reading of the clock.
         decoded_raw: u64,

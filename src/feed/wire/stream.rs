@@ -9,11 +9,18 @@ use mio::net::TcpStream;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection};
 
-/// When bytes arrived.
+use super::receive::Receiver;
+
+/// When a socket read returned, and when its bytes had reached this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReadTime {
-    /// A raw reading of the clock.
+    /// A raw reading of the clock when the read returned.
     pub raw: u64,
+    /// The same clock when the newest of its bytes had come from the network card or, on this machine, from their sender. Older
+    /// bytes of the read have waited longer, and what the sender holds back while our buffer is full has not come yet: from here
+    /// to `raw` is the least that a message waited for the read. `None` where the system does not say. Where the system's clock
+    /// steps meanwhile, it is off by as much, but never behind `raw`.
+    pub arrived_raw: Option<u64>,
     /// The wall clock with it, Unix nanoseconds. It does not fall within a connection: where the system's clock is set back, it
     /// waits.
     pub wall_ns: i64,
@@ -24,30 +31,60 @@ pub struct ReadTime {
 /// A non-blocking socket that remembers when its last read with bytes in it returned.
 pub(super) struct Socket {
     stream: TcpStream,
+    receiver: Receiver,
     clock: Clock,
+    rate: Rate,
     last: ReadTime,
 }
 
 impl Socket {
     /// Takes a connected stream.
     pub fn new(stream: TcpStream, clock: Clock) -> Self {
-        let last = ReadTime { raw: clock.stamp(), wall_ns: wall_ns(), bytes: 0 };
-        Self { stream, clock, last }
+        let last = ReadTime { raw: clock.stamp(), arrived_raw: None, wall_ns: wall_ns(), bytes: 0 };
+        let (receiver, rate) = (Receiver::new(&stream), Rate::of(&clock));
+        Self { stream, receiver, clock, rate, last }
+    }
+
+    /// Stamps a read that just returned.
+    fn stamp(&mut self, length: usize, arrived_ns: Option<i64>) {
+        let (raw, now_ns) = (self.clock.stamp(), wall_ns());
+        let arrived_raw = arrived_ns.map(|arrived_ns| self.rate.before(raw, now_ns.saturating_sub(arrived_ns)));
+        let wall_ns = self.last.wall_ns.max(now_ns);
+        self.last = ReadTime { raw, arrived_raw, wall_ns, bytes: self.last.bytes + length as u64 };
+    }
+}
+
+/// How fast a clock counts, for conversions that cost a multiplication.
+#[derive(Clone, Copy)]
+struct Rate {
+    /// Counts in 2^32 nanoseconds.
+    counts: u64,
+}
+
+impl Rate {
+    fn of(clock: &Clock) -> Self {
+        Self { counts: clock.later(0, 1 << 32) }
+    }
+
+    /// The stamp that lies so many nanoseconds before another; that one itself where they are negative.
+    fn before(self, raw: u64, ns: i64) -> u64 {
+        let counts = (u128::from(ns.max(0).unsigned_abs()) * u128::from(self.counts)) >> 32;
+        raw.saturating_sub(u64::try_from(counts).unwrap_or(u64::MAX))
     }
 }
 
 impl Read for Socket {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
-            match self.stream.read(buffer) {
+            match self.receiver.read(&mut self.stream, buffer) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Ok(length) if length > 0 => {
-                    let raw = self.clock.stamp();
-                    let wall_ns = self.last.wall_ns.max(wall_ns());
-                    self.last = ReadTime { raw, wall_ns, bytes: self.last.bytes + length as u64 };
+                Ok((length, arrived_ns)) => {
+                    if length > 0 {
+                        self.stamp(length, arrived_ns);
+                    }
                     return Ok(length);
                 }
-                other => return other,
+                Err(error) => return Err(error),
             }
         }
     }
@@ -165,7 +202,7 @@ impl Stream {
         }
     }
 
-    /// When the last read with bytes in it returned; before the first, when the connection was made.
+    /// The last read with bytes in it; before the first, when the connection was made.
     pub fn last_read(&self) -> ReadTime {
         self.socket().last
     }
@@ -203,5 +240,27 @@ impl Write for Stream {
             Self::Plain(socket) => socket.flush(),
             Self::Tls(tls) => tls.flush(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stamp_before_another_lies_as_far_before_it_as_it_should() {
+        let clock = Clock::new();
+        let rate = Rate::of(&clock);
+        let raw = clock.later(0, 7_200_000_000_000);
+        for ns in [0, 1, 999, 1_000_000, 3_600_000_000_000] {
+            let before_ns = clock.between_ns(rate.before(raw, ns), raw);
+            assert!(
+                before_ns.abs_diff(ns.unsigned_abs()) <= 1 + ns.unsigned_abs() / 1_000_000_000,
+                "{before_ns} for {ns}"
+            );
+        }
+        // The system's clock has been set back since the bytes came; it was set far ahead.
+        assert_eq!(rate.before(raw, -5), raw);
+        assert_eq!(rate.before(raw, i64::MAX), 0);
     }
 }

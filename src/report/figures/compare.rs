@@ -16,6 +16,7 @@
 //! ```
 
 use super::latency::places_of;
+use crate::engine::latency::Stage;
 use crate::report::chart::axis::extent;
 use crate::report::chart::{Axis, Figure, Ink, Mark, Panel, Slot, thinned};
 use crate::report::material::Material;
@@ -208,9 +209,12 @@ fn roc(runs: &[Material]) -> Slot {
 }
 
 fn latency(runs: &[Material]) -> Slot {
-    let title = "Latency by percentile, received → decided";
+    // The same of all: from the arrival only where every run has it.
+    let whole = if runs.iter().all(|run| run.whole() == Stage::Arrival) { Stage::Arrival } else { Stage::Total };
+    let title = &format!("Latency by percentile, {}", whole.name());
     let line = |(number, run): (usize, &Material)| {
-        let total = run.stage("total").filter(|total| total.max_ns > 0 && !total.curve.is_empty())?;
+        let total = run.stage(whole.tag());
+        let total = total.filter(|total| total.max_ns.is_some_and(|ns| ns > 0) && !total.curve.is_empty())?;
         Some((number, places_of(total)))
     };
     let lines: Lines = runs.iter().enumerate().filter_map(line).collect();

@@ -23,17 +23,27 @@ pub fn places_of(stage: &StageFacts) -> Vec<(f64, f64)> {
     stage.curve.iter().map(|&(quantile, ns)| (place(quantile), log_ns(ns))).collect()
 }
 
-/// A stage has the same colour in every run.
+/// A stage has the same colour in every run. There are more stages than series: the whole from the arrival, which comprises the
+/// others, has that of words.
 fn ink_of(stage: &StageFacts) -> Ink {
-    let place = Stage::ALL.iter().position(|other| other.tag() == stage.stage);
-    Ink::Series(place.unwrap_or_default() as u8)
+    match Stage::by_tag(&stage.stage) {
+        Some(Stage::Arrival) => Ink::Text,
+        Some(Stage::Queue) => Ink::Series(Ink::SERIES - 1),
+        stage => Ink::Series(stage.unwrap_or(Stage::Decode) as u8 - Stage::Decode as u8),
+    }
+}
+
+/// What its name says, and that it comprises others.
+fn legend_of(stage: &StageFacts) -> String {
+    let all = if Stage::by_tag(&stage.stage).is_some_and(Stage::comprises_others) { ", all stages" } else { "" };
+    format!("{}{all}", stage.name)
 }
 
 fn percentiles(material: &Material) -> Slot {
     let stages: Vec<&StageFacts> = material
         .stages()
         .iter()
-        .filter(|stage| stage.count > 0 && stage.max_ns > 0 && !stage.curve.is_empty())
+        .filter(|stage| stage.max_ns.is_some_and(|ns| ns > 0) && !stage.curve.is_empty())
         .collect();
     if stages.is_empty() {
         return Slot::missing("Latency by percentile", "No latency was measured.");
@@ -44,8 +54,8 @@ fn percentiles(material: &Material) -> Slot {
         let greatest = extent(points().map(|&(x, _)| x)).1;
         // The whole first: what is most of it is then seen on it.
         let marks = curves.iter().enumerate().rev().map(|(number, curve)| {
-            let is_total = stages[number].stage == "total";
-            Mark::Line(curve.clone(), ink_of(stages[number]), if is_total { 4.5 } else { 1.5 })
+            let is_whole = stages[number].stage == material.whole().tag();
+            Mark::Line(curve.clone(), ink_of(stages[number]), if is_whole { 4.5 } else { 1.5 })
         });
         vec![Panel {
             x: Axis::nines("share of frames at or below", greatest, size.is_narrow())
@@ -57,15 +67,15 @@ fn percentiles(material: &Material) -> Slot {
     })
     .caption("Each nine gets the same room: the right end is the slowest frame of all. Both axes are logarithmic.");
     for stage in stages {
-        let all = if stage.stage == "total" { ", all stages" } else { "" };
-        figure = figure.legend(ink_of(stage), format!("{}{all}", stage.name));
+        figure = figure.legend(ink_of(stage), legend_of(stage));
     }
     figure.slot()
 }
 
 fn over_time(material: &Material) -> Slot {
-    let title = "Latency over time, received → decided";
-    let intervals = material.latency.as_ref().map_or(&[][..], |log| &log.intervals);
+    let log = material.latency.as_ref();
+    let title = &format!("Latency over time, {}", log.map_or(Stage::Total, |log| log.whole).name());
+    let intervals = log.map_or(&[][..], |log| &log.intervals);
     let [first, .., last] = intervals else {
         let why =
             if intervals.is_empty() { "The interval log has no interval." } else { "The run has a single interval." };

@@ -53,6 +53,11 @@ const LATENCY: Rows = &[
     ("99 %, ns", "timing.stages.total.p99_ns", Shown::Nanoseconds),
     ("99.9 %, ns", "timing.stages.total.p99_9_ns", Shown::Nanoseconds),
     ("greatest, ns", "timing.stages.total.max_ns", Shown::Nanoseconds),
+    ("arrived → decided, frames", "timing.stages.arrival.count", Shown::Count),
+    ("median, ns", "timing.stages.arrival.p50_ns", Shown::Nanoseconds),
+    ("99 %, ns", "timing.stages.arrival.p99_ns", Shown::Nanoseconds),
+    ("99.9 %, ns", "timing.stages.arrival.p99_9_ns", Shown::Nanoseconds),
+    ("greatest, ns", "timing.stages.arrival.max_ns", Shown::Nanoseconds),
     ("frames a second", "timing.frames_per_s", Shown::Count),
 ];
 

@@ -1,11 +1,13 @@
 //! The tables of a run's page.
 
+use crate::engine::latency::Stage;
 use crate::report::figures::{FeatureFacts, feature_facts};
 use crate::report::html::document::{Document, Shown};
 use crate::report::html::escape::escaped;
 use crate::report::html::tables::{close, derived, folded, open, row, words};
 use crate::report::material::Material;
 use crate::report::run_file::FaultCount;
+use crate::report::text::NO_ARRIVALS;
 use crate::run::observe::{Calibration, Outcomes};
 use std::fmt::{self, Write};
 
@@ -138,12 +140,15 @@ pub fn stages(out: &mut String, material: &Material, document: &Document) -> fmt
     open(out, "table-stages", &["ns", "frames", "least", "median", "90 %", "99 %", "99.9 %", "99.99 %", "greatest"])?;
     for stage in material.stages() {
         let path = |field: &str| format!("timing.stages.{}.{field}", stage.stage);
-        let all = if stage.stage == "total" { " (all)" } else { "" };
+        let all = if Stage::by_tag(&stage.stage).is_some_and(Stage::comprises_others) { " (all)" } else { "" };
         let times = FIELDS.map(|field| document.cell(&path(field), Shown::Nanoseconds, ""));
         let count = document.cell(&path("count"), Shown::Count, "");
         row(out, &format!("{}{all}", stage.name), [count].into_iter().chain(times))?;
     }
     close(out)?;
+    if material.whole() == Stage::Total {
+        writeln!(out, "<p class=\"note\">{NO_ARRIVALS}</p>")?;
+    }
     if material.run.is_some() {
         writeln!(
             out,

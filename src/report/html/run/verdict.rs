@@ -95,8 +95,10 @@ pub fn write(out: &mut String, material: &Material, document: &Document) -> fmt:
     tile(out, "break-even fee, bp per side", &span("trades.break_even_fee_bps", Shown::Fixed(3)), "")?;
     let of = format!("on {} bought", span("trades.bought", Shown::Money));
     tile(out, "gross profit, quote", &span("trades.gross_profit", Shown::Profit), &of)?;
-    let p99 = format!("99 %: {}", span("timing.stages.total.p99_ns", Shown::Time));
-    tile(out, "latency, median, received → decided", &span("timing.stages.total.p50_ns", Shown::Time), &p99)?;
+    let whole = material.whole();
+    let latency = |field: &str| span(&format!("timing.stages.{}.{field}", whole.tag()), Shown::Time);
+    let p99 = format!("99 %: {}", latency("p99_ns"));
+    tile(out, &format!("latency, median, {}", whole.name()), &latency("p50_ns"), &p99)?;
     if material.run.is_some() {
         tile(out, "resyncs", &resyncs(material), "snapshots after the first")?;
     }
