@@ -12,8 +12,9 @@
 //! assert_eq!(parse_utc_ns(b"2024-08-09T00:00:00Z"), Some(1_723_161_600_000_000_000));
 //! ```
 
+use std::hint::spin_loop;
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Reads and compares monotonic stamps.
 ///
@@ -135,32 +136,75 @@ pub enum Speed {
 #[derive(Debug)]
 pub struct Pacer {
     speed: Speed,
-    /// When the first frame was let go, and its receive time.
-    start: Option<(Instant, i64)>,
+    clock: Clock,
+    spins: bool,
+    schedule: Option<Schedule>,
+}
+
+/// When frames are due, by stamps of the pacer's clock.
+#[derive(Debug)]
+struct Schedule {
+    /// When a frame that was received at `start_recv_ns` is due.
+    start: u64,
+    start_recv_ns: i64,
+    /// The latest receive time since then.
+    newest_recv_ns: i64,
+    /// When the last frame was due. Due times do not fall: a frame comes behind those that were recorded before it.
+    due: u64,
 }
 
 /// The longest that a pacer sleeps before it looks whether to stop.
 const PACE_SLICE: Duration = Duration::from_millis(50);
 
+/// Receive times that fall by more than this are of another recording, or of one that is played again: the schedule goes on from
+/// there. By less, they are of clocks that disagree.
+const SEAM_NS: i64 = 1_000_000_000;
+
 impl Pacer {
-    /// A pacer that starts with the first frame it sees.
-    pub fn new(speed: Speed) -> Self {
-        Self { speed, start: None }
+    /// A pacer that starts with the first frame it sees. It spins until a frame is due, or sleeps, which lasts some tens of
+    /// microseconds longer.
+    pub fn new(speed: Speed, clock: Clock, spins: bool) -> Self {
+        Self { speed, clock, spins, schedule: None }
     }
 
-    /// Sleeps until a frame that was received at `ts_recv_ns` is due, or until `stop` says so.
-    pub fn wait_until_due(&mut self, ts_recv_ns: i64, stop: impl Fn() -> bool) {
-        let Speed::Times(times) = self.speed else { return };
-        let (started, first_ns) = *self.start.get_or_insert_with(|| (Instant::now(), ts_recv_ns));
-        let recorded_s = ts_recv_ns.saturating_sub(first_ns).max(0) as f64 / 1e9;
-        // What is due after more seconds than a duration holds is never due.
-        let due_after = Duration::try_from_secs_f64(recorded_s / times).unwrap_or(Duration::MAX);
+    /// Waits until a frame that was received at `ts_recv_ns` is due, or until `stop` says so. Gives the stamp at which it is due by
+    /// the schedule, however late it is; `None` at full speed, where no frame is ever early or late.
+    pub fn wait_until_due(&mut self, ts_recv_ns: i64, stop: impl Fn() -> bool) -> Option<u64> {
+        let Speed::Times(times) = self.speed else { return None };
+        let clock = &self.clock;
+        let schedule = self.schedule.get_or_insert_with(|| {
+            let start = clock.stamp();
+            Schedule { start, start_recv_ns: ts_recv_ns, newest_recv_ns: ts_recv_ns, due: start }
+        });
+        let due = schedule.due(ts_recv_ns, times, clock);
         while !stop() {
-            match due_after.checked_sub(started.elapsed()) {
-                None | Some(Duration::ZERO) => break,
-                Some(left) => thread::sleep(left.min(PACE_SLICE)),
+            let now = clock.stamp();
+            if now >= due {
+                break;
+            }
+            if self.spins {
+                spin_loop();
+            } else {
+                // A clock count more than is left: a sleep that ends too soon would be followed by another one.
+                let left = Duration::from_nanos(clock.between_ns(now, due).saturating_add(1));
+                thread::sleep(left.min(PACE_SLICE));
             }
         }
+        Some(due)
+    }
+}
+
+impl Schedule {
+    fn due(&mut self, ts_recv_ns: i64, times: f64, clock: &Clock) -> u64 {
+        if self.newest_recv_ns.saturating_sub(ts_recv_ns) > SEAM_NS {
+            (self.start, self.start_recv_ns, self.newest_recv_ns) = (self.due, ts_recv_ns, ts_recv_ns);
+        }
+        self.newest_recv_ns = self.newest_recv_ns.max(ts_recv_ns);
+        let recorded_ns = ts_recv_ns.saturating_sub(self.start_recv_ns).max(0) as f64;
+        // What is due after more nanoseconds than a word holds is never due: the conversion saturates, and so does the stamp.
+        let due = clock.later(self.start, (recorded_ns / times) as u64);
+        self.due = self.due.max(due);
+        self.due
     }
 }
 
@@ -168,6 +212,7 @@ impl Pacer {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::time::Instant;
 
     #[test]
     fn stamps_never_give_negative_times() {
@@ -208,18 +253,37 @@ mod tests {
 
     #[test]
     fn a_paced_frame_waits_and_a_stop_ends_the_wait() {
-        let mut pacer = Pacer::new(Speed::Times(10.0));
-        pacer.wait_until_due(0, || false);
-        let before = Instant::now();
-        pacer.wait_until_due(100_000_000, || false);
-        assert!(before.elapsed() >= Duration::from_millis(9));
-        pacer.wait_until_due(i64::MAX, || true);
-        Pacer::new(Speed::Max).wait_until_due(i64::MAX, || panic!("no wait at full speed"));
+        for spins in [false, true] {
+            let clock = Clock::new();
+            let mut pacer = Pacer::new(Speed::Times(10.0), clock.clone(), spins);
+            let start = pacer.wait_until_due(0, || false).unwrap();
+            let before = Instant::now();
+            let due = pacer.wait_until_due(100_000_000, || false).unwrap();
+            assert!(clock.stamp() >= due && before.elapsed() >= Duration::from_millis(9));
+            assert!(clock.between_ns(start, due).abs_diff(10_000_000) <= 1, "{start} {due}");
+            assert!(pacer.wait_until_due(i64::MAX, || true) > Some(due));
+            let full_speed = Pacer::new(Speed::Max, clock, spins).wait_until_due(i64::MAX, || panic!("no wait"));
+            assert_eq!(full_speed, None);
+        }
+    }
+
+    #[test]
+    fn due_times_are_those_of_the_schedule_and_do_not_fall() {
+        const S: i64 = 1_000_000_000;
+        let clock = Clock::new();
+        let mut schedule = Schedule { start: 500, start_recv_ns: 100 * S, newest_recv_ns: 100 * S, due: 500 };
+        let mut due_s =
+            |ts_recv_ns| clock.between_ns(500, schedule.due(ts_recv_ns, 2.0, &clock)).div_ceil(10) as f64 / 1e8;
+        assert_eq!([100 * S, 104 * S].map(&mut due_s), [0.0, 2.0]);
+        // A clock that is behind by a little: as late as the frame before.
+        assert_eq!([104 * S - S / 2, 103 * S, 105 * S].map(&mut due_s), [2.0, 2.0, 2.5]);
+        // The recording begins again: so does the schedule, from there.
+        assert_eq!([100 * S, 104 * S, 50 * S, 51 * S].map(&mut due_s), [2.5, 4.5, 4.5, 5.0]);
     }
 
     #[test]
     fn a_frame_due_beyond_all_time_is_not_let_go_at_once() {
-        let mut pacer = Pacer::new(Speed::Times(1e-300));
+        let mut pacer = Pacer::new(Speed::Times(1e-300), Clock::new(), false);
         pacer.wait_until_due(0, || false);
         let looks = std::cell::Cell::new(0);
         pacer.wait_until_due(1, || looks.replace(looks.get() + 1) == 1);

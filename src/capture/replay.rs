@@ -30,6 +30,7 @@ use crate::capture::{CaptureError, CaptureReader, Control, Cut, Item};
 use crate::engine::status::Status;
 use crate::feed::coinbase::level2::Parser;
 use crate::feed::intake::{Arrival, FaultNote, Intake, IntakeCounts, ScaleRule};
+use crate::handoff::Wait;
 use crate::market::event::Fault;
 use crate::market::publish::{EngineGone, Publish};
 use crate::market::units::Scale;
@@ -47,6 +48,8 @@ pub struct Replay {
     product: String,
     rule: ScaleRule,
     speed: Speed,
+    /// Whether the wait for a paced frame's due time spins.
+    spins: bool,
     /// Whether a thread of its own reads the file.
     reads_ahead: bool,
 }
@@ -226,7 +229,13 @@ impl Replay {
         if reads_ahead {
             reader = reader.read_ahead()?;
         }
-        Ok(Self { reader, product, rule, speed, reads_ahead })
+        Ok(Self { reader, product, rule, speed, spins: false, reads_ahead })
+    }
+
+    /// The same, but spinning until a paced frame is due where `wait` says so, as a live feed spins until bytes come.
+    #[must_use]
+    pub fn waiting(self, wait: Wait) -> Self {
+        Self { spins: wait == Wait::Spin, ..self }
     }
 
     /// The product that will be replayed.
@@ -249,19 +258,21 @@ impl Replay {
         reader: &mut CaptureReader,
         intake: &mut Intake,
         pacer: &mut Pacer,
+        clock: &Clock,
         engine: &mut impl Publish,
         status: &Status,
     ) -> Result<bool, Stopped> {
-        let clock = Clock::new();
         loop {
             let Some(line) = reader.next_line()? else { return Ok(false) };
-            pacer.wait_until_due(line.ts_recv_ns, || status.stopping());
+            let due = pacer.wait_until_due(line.ts_recv_ns, || status.stopping());
             // After the wait, which a stop ends: a frame whose time has not come is not traded on.
             if status.stopping() {
                 return Ok(true);
             }
-            let stamp = clock.stamp();
-            let arrival = Arrival { ts_recv_ns: line.ts_recv_ns, arrived: None, received: stamp, decoded: stamp };
+            // A paced frame counts as received when it is due, so that whatever keeps this thread from it is seen in its latency.
+            let taken_up = clock.stamp();
+            let received = due.unwrap_or(taken_up);
+            let arrival = Arrival { ts_recv_ns: line.ts_recv_ns, arrived: None, received, decoded: taken_up };
             match line.item {
                 Item::Frame(frame) => {
                     if !line.terminated && sonic_rs::from_slice::<IgnoredAny>(frame).is_err() {
@@ -308,10 +319,11 @@ impl Feed for Replay {
     type Outcome = ReplayOutcome;
 
     fn run(self, engine: &mut impl Publish, status: &Status) -> ReplayOutcome {
-        let Self { mut reader, product, rule, speed, .. } = self;
-        let mut intake = Intake::new(&product, rule, Clock::new());
-        let mut pacer = Pacer::new(speed);
-        let taken = Self::take_lines(&mut reader, &mut intake, &mut pacer, engine, status);
+        let Self { mut reader, product, rule, speed, spins, .. } = self;
+        let clock = Clock::new();
+        let mut intake = Intake::new(&product, rule, clock.clone());
+        let mut pacer = Pacer::new(speed, clock.clone(), spins);
+        let taken = Self::take_lines(&mut reader, &mut intake, &mut pacer, &clock, engine, status);
         let (stopped, error) = match taken {
             Ok(stopped) => (stopped, None),
             Err(Stopped::EngineGone) => (true, None),
@@ -348,6 +360,65 @@ mod tests {
         fn publish(&mut self, head: &FrameHead, levels: &[Event]) -> Result<(), EngineGone> {
             self.0.push((head.sequence_num, levels.to_vec()));
             Ok(())
+        }
+    }
+
+    /// An engine that stands still in one frame, and keeps all stamps.
+    struct Stalls {
+        clock: Clock,
+        at: usize,
+        heads: Vec<FrameHead>,
+        /// When it went on.
+        went_on: u64,
+    }
+
+    impl Publish for Stalls {
+        fn publish(&mut self, head: &FrameHead, _: &[Event]) -> Result<(), EngineGone> {
+            if self.heads.len() == self.at {
+                thread::sleep(Duration::from_millis(30));
+                self.went_on = self.clock.stamp();
+            }
+            self.heads.push(*head);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_stall_is_seen_in_every_paced_frame_that_it_delays() {
+        const PERIOD_NS: u64 = 1_000_000;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("m.l2");
+        let text: String = (0..40_u64)
+            .map(|number| {
+                let kind = if number == 0 { "snapshot" } else { "update" };
+                let level = format!(r#"{{"side":"bid","price_level":"1","new_quantity":"{number}"}}"#);
+                let time_ns = number * PERIOD_NS * 4;
+                format!(
+                    r#"{time_ns} {{"channel":"l2_data","sequence_num":{number},"events":[{{"type":"{kind}","product_id":"P","updates":[{level}]}}]}}"#
+                ) + "\n"
+            })
+            .collect();
+        fs::write(&path, text).unwrap();
+        for wait in [Wait::Block, Wait::Spin] {
+            let replay = Replay::open(&path, None, ScaleRule::default(), Speed::Times(4.0)).unwrap().waiting(wait);
+            let clock = Clock::new();
+            let mut engine = Stalls { clock: clock.clone(), at: 5, heads: Vec::new(), went_on: 0 };
+            let outcome = replay.run(&mut engine, &Status::default());
+            assert_eq!((outcome.counts.frames, engine.heads.len()), (40, 40));
+            let first = engine.heads[0].received;
+            let mut delayed = 0;
+            for (number, head) in (0..).zip(&engine.heads) {
+                // Received when due, whatever happened, and never taken up before.
+                let since_first_ns = clock.between_ns(first, head.received);
+                assert!(since_first_ns.abs_diff(number * PERIOD_NS) <= 1, "frame {number}: {since_first_ns}");
+                assert!(head.decoded >= head.received, "frame {number}");
+                if number > 5 && head.received < engine.went_on {
+                    delayed += 1;
+                    assert!(head.decoded >= engine.went_on, "frame {number} waited until the engine went on");
+                }
+            }
+            // Frame 5 was not taken up before it was due, and 29 more were due in the 30 ms after that.
+            assert!(delayed >= 29, "{delayed}");
         }
     }
 

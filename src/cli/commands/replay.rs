@@ -78,7 +78,7 @@ pub fn run(args: &ReplayArgs, printer: &mut Printer) -> Result<(), Failure> {
     settings.session.observe = !args.results.no_report;
     let (hot_threads, rule) = (if settings.session.fused { 1 } else { 2 }, args.trading.scale_rule());
     let replay = Replay::open_beside(hot_threads, &args.capture, args.product.as_deref(), rule, args.speed);
-    let replay = replay.map_err(Failure::input)?;
+    let replay = replay.map_err(Failure::input)?.waiting(settings.session.wait);
     let reads_ahead = replay.reads_ahead();
     let files = args.results.files(replay.product(), &[&args.trading.model, &args.capture])?;
     let interrupt = Interrupt::watch()?;
