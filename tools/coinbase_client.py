@@ -79,6 +79,7 @@ def follow(arguments):
 
     client = WSClient(
         base_url=arguments.url,
+        # Raw messages: the client's typed WebsocketResponse needs a client_id, which the venue no longer sends.
         on_message=follower.take,
         max_size=64 * 1024 * 1024,
         retry=False,

@@ -41,6 +41,8 @@
 //! | AUC of `imbalance_1` for the mid 20 frames on | 0.68 | 0.74 | 0.97 |
 //! | gaps between frames, deviation / mean | 1.56 | 0.05 (timer) | 0.47 (timer) |
 //!
+//! [`Batches`] collects the frames of a fixed time, 50 ms on the venue, into one.
+//!
 //! It is no model of fundamentals: returns have no memory beyond the excitation's seconds, the volatility has no time of
 //! day, and no agent reacts to what a user does.
 //!
@@ -61,10 +63,13 @@
 //! }
 //! ```
 
+mod batches;
 mod draw;
 mod flow;
 mod hawkes;
 mod ladder;
+
+pub use self::batches::Batches;
 
 use self::flow::Flow;
 use self::hawkes::Hawkes;

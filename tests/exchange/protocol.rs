@@ -1,6 +1,7 @@
 //! What a client that behaves sees, and what becomes of one that does not.
 
 use crate::support::*;
+use papertrader::exchange::message::Layout;
 use papertrader::exchange::{Exchange, ExchangeConfig, ExchangeError, Limits, Pace, SourceConfig, TlsFiles};
 use serde_json::json;
 use std::time::Duration;
@@ -15,7 +16,7 @@ fn numbers_run_on_over_all_channels() {
         assert_eq!(snapshot["channel"], "l2_data");
         assert_eq!(snapshot["events"][0]["type"], "snapshot");
         assert!(snapshot["events"][0]["updates"].as_array().expect("levels").len() > 100);
-        let answer = client.next();
+        let answer = client.next_of("subscriptions");
         assert_eq!(answer["events"], json!([{"subscriptions": {"level2": ["BTC-USD"]}}]));
         client.subscribe_heartbeats();
         let answer = client.next_of("subscriptions");
@@ -33,6 +34,93 @@ fn numbers_run_on_over_all_channels() {
         );
         assert_eq!(client.close_code(), 1001);
     }
+}
+
+/// Today's acknowledgements have the numbers 3 and 5, the older ones come at once. A machine that does nothing for half a
+/// second makes them come earlier: one connection of several is enough.
+#[test]
+fn acknowledgements_come_after_the_first_levels() {
+    for (layout, expected) in [(Layout::Year2026, [3, 5]), (Layout::Year2024, [1, 2])] {
+        let exchange = start(ExchangeConfig { layout, ..config() });
+        let numbers = || {
+            let mut client = Client::subscribed(&exchange, "BTC-USD");
+            client.subscribe_heartbeats();
+            [(); 2].map(|()| {
+                let answer = client.next_of("subscriptions");
+                assert_eq!(answer.get("client_id").is_some(), layout == Layout::Year2024);
+                assert_eq!(client.books["BTC-USD"].snapshots, 1, "the book is there");
+                answer["sequence_num"].as_u64().expect("a number")
+            })
+        };
+        let seen: Vec<_> = (0..5).map(|_| numbers()).collect();
+        // The older ones can have a frame before the second.
+        assert!(seen.iter().any(|numbers| *numbers == expected), "{layout}: {seen:?}");
+    }
+}
+
+/// Where no levels come an acknowledgement waits for none.
+#[test]
+fn a_market_that_stands_still_is_acknowledged() {
+    let exchange = start(config());
+    exchange.pause().expect("runs");
+    let mut client = Client::subscribed(&exchange, "BTC-USD");
+    client.next();
+    assert_eq!(client.next()["events"], json!([{"subscriptions": {"level2": ["BTC-USD"]}}]));
+    client.unsubscribe(&["BTC-USD"]);
+    assert_eq!(client.next()["events"], json!([{"subscriptions": {}}]));
+}
+
+/// What the venue sends today, by its text; and the older layout.
+#[test]
+fn layouts_are_the_venues() {
+    for layout in [Layout::Year2026, Layout::Year2024] {
+        let exchange = start(ExchangeConfig { layout, ..config() });
+        let mut client = Client::subscribed(&exchange, "BTC-USD");
+        client.subscribe_heartbeats();
+        let is_today = layout == Layout::Year2026;
+        for _ in 0..100 {
+            let text = client.next_text().expect("a message");
+            assert_eq!(text.contains(r#""client_id":"""#), !is_today, "{text}");
+            let message: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+            let time = |value: &serde_json::Value| value.as_str().expect("a time").to_owned();
+            let stamp = time(&message["timestamp"]);
+            assert!(
+                if is_today { !stamp.ends_with("0Z") || !stamp.contains('.') } else { stamp.len() == 30 },
+                "{stamp}"
+            );
+            let Some(updates) = message["events"][0]["updates"].as_array().filter(|updates| !updates.is_empty()) else {
+                continue;
+            };
+            let event_time = time(&updates[0]["event_time"]);
+            assert!(updates.iter().all(|level| level["event_time"] == event_time), "one time a message");
+            match (is_today, message["events"][0]["type"] == "snapshot") {
+                (true, _) => assert!(event_time.len() <= 27 && event_time < stamp, "{event_time} {stamp}"),
+                (false, true) => assert_eq!(event_time, "1970-01-01T00:00:00Z"),
+                (false, false) => assert_eq!(event_time, stamp),
+            }
+            let sides: Vec<_> = updates.iter().map(|level| level["side"] == "offer").collect();
+            assert!(sides.is_sorted(), "bids first");
+        }
+        let beat = client.next_of_unchecked("heartbeats");
+        assert_eq!(beat["events"][0]["heartbeat_counter"].is_u64(), is_today, "{beat}");
+    }
+}
+
+/// Batches are what the market's frames come to: the book is the same, in fewer and longer messages, and levels are
+/// removed that no message showed.
+#[test]
+fn batches_make_the_book_of_their_frames() {
+    let config = ExchangeConfig { batch: Duration::from_millis(50), ..config() };
+    let exchange = start(config);
+    let mut client = Client::subscribed(&exchange, "BTC-USD");
+    let mut unknown = 0;
+    while client.books.get("BTC-USD").is_none_or(|book| book.updates < 60) {
+        let text = client.next_text().expect("a message");
+        unknown += client.removals_of_unknown_levels(&serde_json::from_str(&text).expect("JSON"));
+        client.apply(&serde_json::from_str(&text).expect("JSON"));
+    }
+    assert!(unknown > 0);
+    client.assert_book(&exchange, "BTC-USD");
 }
 
 #[test]

@@ -225,6 +225,34 @@ impl Client {
         }
     }
 
+    /// The next message of that channel, without a look at the others.
+    pub fn next_of_unchecked(&mut self, channel: &str) -> Value {
+        loop {
+            let message = self.next_unchecked();
+            if message["channel"] == channel {
+                return message;
+            }
+        }
+    }
+
+    /// Takes messages in until one has that number.
+    pub fn until(&mut self, sequence_num: u64) {
+        while self.next()["sequence_num"] != sequence_num {}
+    }
+
+    /// How many levels a message removes that are not in the book.
+    pub fn removals_of_unknown_levels(&self, message: &Value) -> usize {
+        let Some(updates) = message["events"][0]["updates"].as_array() else { return 0 };
+        let book = self.books.get(message["events"][0]["product_id"].as_str().expect("a product"));
+        let is_unknown = |level: &&Value| {
+            let side = book.map(|book| if level["side"] == "bid" { &book.bids } else { &book.asks });
+            let price = level["price_level"].as_str().expect("a text").as_bytes();
+            let price = parse_count(price, SCALE.price_decimals).expect("a number");
+            level["new_quantity"] == "0" && side.is_none_or(|side| !side.contains_key(&price))
+        };
+        updates.iter().filter(is_unknown).count()
+    }
+
     /// Reads to the end of the connection.
     pub fn end(&mut self) -> tungstenite::Error {
         loop {

@@ -189,6 +189,50 @@ fn crossed() {
 }
 
 #[test]
+fn lost_removal() {
+    let spec = "lost-removal@100";
+    costs_the_connection(spec, FaultKind::LostRemoval, Fault::StaysCrossed, "");
+}
+
+#[test]
+fn empty_acknowledgements() {
+    let (outcome, _) = costs_nothing("ack-empty@1x2", FaultKind::AckEmpty);
+    assert_eq!(outcome.counts.subscriptions, 2);
+}
+
+#[test]
+fn partial_acknowledgements() {
+    let (outcome, _) = costs_nothing("ack-partial@1x2", FaultKind::AckPartial);
+    assert_eq!(outcome.counts.subscriptions, 2);
+}
+
+#[test]
+fn acknowledgements_of_null() {
+    let (outcome, _) = costs_nothing("ack-null@1x2", FaultKind::AckNull);
+    assert_eq!(outcome.counts.subscriptions, 2);
+}
+
+/// They come behind the book, and would not be missed.
+#[test]
+fn late_acknowledgements() {
+    costs_nothing("ack-late:200ms@1x2", FaultKind::AckLate);
+    let (outcome, _) = costs_nothing("ack-late:10m@1x2", FaultKind::AckLate);
+    assert_eq!(outcome.counts.subscriptions, 0);
+}
+
+/// The venue removes what it never published; a level that came and went within a batch is such.
+#[test]
+fn removals_of_unknown_levels() {
+    let exchange = start(ExchangeConfig { batch: Duration::from_millis(50), ..market(&[]) });
+    let session = Session::with(&exchange);
+    session.go_on(60);
+    session.assert_book(&exchange);
+    let (outcome, engine) = session.stop();
+    assert_eq!((outcome.connections, faults(&outcome)), (1, vec![]));
+    assert!(engine.trader().totals.trades > 0, "it trades");
+}
+
+#[test]
 fn huge_number() {
     let words = "new_quantity '123456789012345678901234567890' is too large";
     costs_the_connection("huge-number@100", FaultKind::HugeNumber, Fault::NumberTooLarge, words);

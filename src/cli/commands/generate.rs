@@ -7,7 +7,17 @@
 //! let folder = tempfile::tempdir()?;
 //! let output = folder.path().join("market.zst");
 //! let product = "BTC-USD".into();
-//! let args = GenerateArgs { output: output.clone(), seed: 7, frames: 100, product, rate: 200.0, levels: 500, force: false };
+//! let args = GenerateArgs {
+//!     output: output.clone(),
+//!     seed: 7,
+//!     frames: 100,
+//!     product,
+//!     rate: 200.0,
+//!     batch: std::time::Duration::ZERO,
+//!     layout: Default::default(),
+//!     levels: 500,
+//!     force: false,
+//! };
 //! run(&args).expect("the folder can be written to");
 //!
 //! let mut reader = CaptureReader::open(&output)?;
@@ -16,14 +26,15 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use super::exchange::parse_rate;
+use super::exchange::{parse_batch, parse_rate};
 use crate::base::failure::Failure;
 use crate::capture::CaptureWriter;
 use crate::cli::interrupt::Interrupt;
-use crate::exchange::market::{MarketConfig, SyntheticMarket};
-use crate::exchange::message::{self, L2Kind};
+use crate::exchange::market::{Batches, MarketConfig, SyntheticMarket};
+use crate::exchange::message::{L2Kind, Layout, Levels};
 use clap::Args;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Arguments of `papertrader generate`.
 #[derive(Clone, Debug, Args)]
@@ -43,6 +54,14 @@ pub struct GenerateArgs {
     /// Frames a second on the market's own clock, in the mean
     #[arg(long, value_name = "FRAMES/S", default_value_t = 200.0, value_parser = parse_rate)]
     pub rate: f64,
+    /// Write the market's changes of so long as one frame, as the venue sends them every 50ms; 0 writes each of the
+    /// market's frames by itself
+    #[arg(long, value_name = "TIME", default_value = "0", value_parser = parse_batch)]
+    pub batch: Duration,
+    /// Layout of the messages: 2026, today's, or 2024, the older one with client_id, nine-digit times and snapshots of
+    /// 1970
+    #[arg(long, value_name = "YEAR", default_value_t)]
+    pub layout: Layout,
     /// Levels in the snapshot
     #[arg(long, value_name = "LEVELS", default_value_t = 20_000)]
     pub levels: usize,
@@ -64,21 +83,23 @@ pub fn run(args: &GenerateArgs) -> Result<(), Failure> {
         snapshot_levels: args.levels,
         ..MarketConfig::default()
     };
-    let mut market = SyntheticMarket::new(&config);
+    let market = SyntheticMarket::new(&config);
     let mut capture = CaptureWriter::whole(&args.output, args.force).map_err(Failure::input)?;
-    let (mut levels, mut frame) = (Vec::new(), Vec::new());
-    market.snapshot(&mut levels);
+    let (mut updates, mut frame) = (Vec::new(), Vec::new());
+    market.snapshot(&mut updates);
     let mut time_ns = market.now_ns();
+    let mut market = Batches::new(market, args.batch);
     let mut kind = L2Kind::Snapshot;
     for sequence_num in 0..args.frames {
         if interrupt.is_set() {
             break;
         }
         if sequence_num > 0 {
-            time_ns = market.next_frame(&mut levels);
+            time_ns = market.next_frame(&mut updates);
             kind = L2Kind::Update;
         }
-        message::l2_data(&mut frame, kind, &config.product, sequence_num, time_ns, config.scale, &levels);
+        let levels = Levels { kind, product: &config.product, scale: config.scale, updates: &updates };
+        args.layout.l2_data(&mut frame, sequence_num, time_ns, &levels);
         capture.frame(time_ns, &frame).map_err(Failure::running)?;
     }
     capture.finish().map_err(Failure::running)

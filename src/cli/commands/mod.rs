@@ -10,7 +10,17 @@
 //! let folder = tempfile::tempdir()?;
 //! let output = folder.path().join("market.txt");
 //! let product = "BTC-USD".into();
-//! let args = GenerateArgs { output: output.clone(), seed: 7, frames: 10, product, rate: 200.0, levels: 500, force: false };
+//! let args = GenerateArgs {
+//!     output: output.clone(),
+//!     seed: 7,
+//!     frames: 10,
+//!     product,
+//!     rate: 200.0,
+//!     batch: std::time::Duration::ZERO,
+//!     layout: Default::default(),
+//!     levels: 500,
+//!     force: false,
+//! };
 //! generate::run(&args).expect("the folder can be written to");
 //! assert_eq!(std::fs::read_to_string(output)?.lines().count(), 10);
 //!

@@ -1,13 +1,15 @@
 //! One client: its subscriptions, its numbering and what is sent to it.
 
+use super::acknowledgements::Acknowledgements;
 use super::config::Limits;
 use super::connection::Connection;
+use super::faults::Fault;
 use super::frame::MarketFrame;
 use super::product::Product;
 use super::send_log::SendLog;
 use super::stats::ExchangeStats;
 use crate::base::clock;
-use crate::exchange::message::{self, L2Kind};
+use crate::exchange::message::{self, L2Kind, Layout, Levels};
 use std::time::{Duration, Instant};
 use tungstenite::protocol::frame::coding::CloseCode;
 
@@ -31,6 +33,7 @@ pub(super) struct Desk<'a> {
     pub now: Instant,
     /// The exchange's wall clock.
     pub now_ns: i64,
+    pub layout: Layout,
     pub limits: &'a Limits,
     pub products: &'a [Product],
     pub stats: &'a mut ExchangeStats,
@@ -46,6 +49,7 @@ pub(super) struct Client {
     /// In the order of subscribing.
     streams: Vec<Stream>,
     heartbeats: Option<Heartbeats>,
+    acknowledgements: Acknowledgements,
     /// Anything was ever subscribed to.
     has_subscribed: bool,
     /// Level2 is silent, until then or for good.
@@ -60,6 +64,7 @@ impl Client {
             sequence_num: 0,
             streams: Vec::new(),
             heartbeats: None,
+            acknowledgements: Acknowledgements::default(),
             has_subscribed: false,
             silent: None,
             send_log: None,
@@ -120,14 +125,24 @@ impl Client {
         self.send(desk.out, desk.now);
     }
 
-    /// Acknowledges a request with everything that is subscribed to.
-    pub fn send_subscriptions(&mut self, desk: &mut Desk<'_>) {
-        let products: Vec<String> =
-            self.streams.iter().map(|stream| desk.products[stream.product].name.clone()).collect();
-        let sequence_num = self.next_sequence_num();
-        message::subscriptions(desk.out, sequence_num, desk.now_ns, &products, self.heartbeats.is_some());
-        desk.stats.sent.subscriptions += 1;
-        self.send(desk.out, desk.now);
+    /// Acknowledges a request with everything that is subscribed to now: at once in the older layout, after the first
+    /// levels in today's.
+    pub fn acknowledge(&mut self, faults: &[Fault], desk: &mut Desk<'_>) {
+        let books = self.streams.iter().map(|stream| desk.products[stream.product].name.clone()).collect();
+        self.acknowledgements.push(books, self.heartbeats.is_some(), faults, desk.layout, desk.now);
+        self.send_acknowledgements(desk);
+    }
+
+    /// Sends the acknowledgements that are due.
+    pub fn send_acknowledgements(&mut self, desk: &mut Desk<'_>) {
+        loop {
+            let more_levels = self.is_reading().then_some(self.sequence_num);
+            let Some(acknowledgement) = self.acknowledgements.pop_due(more_levels, desk.now) else { return };
+            let sequence_num = self.next_sequence_num();
+            desk.layout.subscriptions(desk.out, sequence_num, desk.now_ns, acknowledgement.set());
+            desk.stats.sent.subscriptions += 1;
+            self.send(desk.out, desk.now);
+        }
     }
 
     /// Sends a product's book as of now, if there is one yet.
@@ -139,7 +154,8 @@ impl Client {
         let mut levels = Vec::new();
         depth.levels(&mut levels);
         let sequence_num = self.next_sequence_num();
-        message::l2_data(desk.out, L2Kind::Snapshot, name, sequence_num, desk.now_ns, depth.scale, &levels);
+        let levels = Levels { kind: L2Kind::Snapshot, product: name, scale: depth.scale, updates: &levels };
+        desk.layout.l2_data(desk.out, sequence_num, desk.now_ns, &levels);
         desk.stats.sent.snapshots += 1;
         self.send(desk.out, desk.now);
     }
@@ -186,6 +202,7 @@ impl Client {
         }
         let times = of_connection.into_iter().chain(self.subscribe_deadline(limits)).chain(self.silent.flatten());
         let times = times.chain(self.heartbeats.as_ref().map(|heartbeats| heartbeats.next));
+        let times = times.chain(self.acknowledgements.due_by());
         times.chain(self.streams.iter().filter_map(|stream| stream.late_until)).min()
     }
 
@@ -207,6 +224,7 @@ impl Client {
         }
         self.beat(desk);
         self.send_late_snapshots(desk);
+        self.send_acknowledgements(desk);
     }
 
     fn beat(&mut self, desk: &mut Desk<'_>) {
@@ -218,7 +236,7 @@ impl Client {
         heartbeats.next = (heartbeats.next + HEARTBEAT_EVERY).max(desk.now);
         let counter = heartbeats.counter;
         let sequence_num = self.next_sequence_num();
-        message::heartbeat(desk.out, sequence_num, desk.now_ns, counter);
+        desk.layout.heartbeat(desk.out, sequence_num, desk.now_ns, counter);
         desk.stats.sent.heartbeats += 1;
         self.send(desk.out, desk.now);
     }

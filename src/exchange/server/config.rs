@@ -4,6 +4,7 @@ use super::faults::FaultSpec;
 use super::tls::CertificateError;
 use crate::base::output::OutputError;
 use crate::capture::CaptureError;
+use crate::exchange::message::Layout;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -22,6 +23,10 @@ pub struct ExchangeConfig {
     pub products: Vec<String>,
     /// Where the market comes from.
     pub source: SourceConfig,
+    /// How messages are laid out. A recording's frames stay as they were recorded; what the exchange adds to them is so.
+    pub layout: Layout,
+    /// A synthetic market's changes within so long go into one frame, see [`crate::exchange::market::Batches`]; zero: each is a frame by itself.
+    pub batch: Duration,
     /// The market begins with the first level2 subscription instead of at once. `None`: as the source wants it, yes for
     /// captures, no for a synthetic market.
     pub start_on_subscribe: Option<bool>,
@@ -49,6 +54,8 @@ impl Default for ExchangeConfig {
             tls: None,
             products: Vec::new(),
             source: SourceConfig::default(),
+            layout: Layout::default(),
+            batch: Duration::ZERO,
             start_on_subscribe: None,
             close_at_end: false,
             faults: Vec::new(),
@@ -74,7 +81,7 @@ pub enum SourceConfig {
     Synthetic {
         /// Decides, with the product's name, everything that is random.
         seed: u64,
-        /// Mean frames a second of each product. `Pace::Speed` is not a pace for a market without a recorded one.
+        /// Mean frames a second of each product, before they are batched. `Pace::Speed` is not a pace for a market without a recorded one.
         pace: Pace,
         /// Levels of a product's first book, both sides together; see [`crate::exchange::market::MarketConfig`] for the bounds.
         snapshot_levels: usize,

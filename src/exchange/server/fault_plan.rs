@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// What `random` draws from: faults after which a client that behaves well gets on within seconds.
-const SURVIVABLE: [FaultKind; 18] = [
+const SURVIVABLE: [FaultKind; 22] = [
     FaultKind::Gap,
     FaultKind::Repeat,
     FaultKind::Disconnect,
@@ -41,6 +41,10 @@ const SURVIVABLE: [FaultKind; 18] = [
     FaultKind::HugeNumber,
     FaultKind::Handshake503,
     FaultKind::PingFlood,
+    FaultKind::AckEmpty,
+    FaultKind::AckPartial,
+    FaultKind::AckNull,
+    FaultKind::AckLate,
 ];
 
 /// The faults of a run and how far each has come.
@@ -48,7 +52,7 @@ const SURVIVABLE: [FaultKind; 18] = [
 pub struct FaultPlan {
     rules: Vec<Rule>,
     random: Vec<RandomRule>,
-    /// Drawn faults that wait for a snapshot or a connection.
+    /// Drawn faults that wait for a snapshot, an acknowledgement or a connection.
     waiting: Vec<Fault>,
     /// When the first client connected.
     started: Option<Instant>,
@@ -174,7 +178,7 @@ impl RandomRule {
         self.last = position;
         self.distance = self.draw_distance();
         let kind = SURVIVABLE[(self.random.next_u64() % SURVIVABLE.len() as u64) as usize];
-        let amount = matches!(kind, FaultKind::Stall | FaultKind::LateSnapshot)
+        let amount = matches!(kind, FaultKind::Stall | FaultKind::LateSnapshot | FaultKind::AckLate)
             .then(|| Amount::Duration(Duration::from_millis(50 + self.random.next_u64() % 450)));
         Some(Fault { kind, amount })
     }
@@ -261,14 +265,15 @@ mod tests {
             let mut elsewhere = Vec::new();
             plan.strike(Occasion::Connection, now, &mut elsewhere);
             plan.strike(Occasion::Snapshot, now, &mut elsewhere);
+            plan.strike(Occasion::Acknowledgement, now, &mut elsewhere);
             (frames, elsewhere, plan.fired().len())
         };
         let (frames, elsewhere, kinds) = run(7);
         assert_eq!(run(7), (frames.clone(), elsewhere.clone(), kinds));
         assert_ne!(run(8).0, frames);
-        // 1,000 expected of which 2 in 18 wait for another occasion.
-        assert!((750..1_000).contains(&frames.len()), "{}", frames.len());
-        assert_eq!(elsewhere.len(), 2);
+        // 1,000 expected of which 6 in 22 wait for another occasion.
+        assert!((600..850).contains(&frames.len()), "{}", frames.len());
+        assert_eq!(elsewhere.len(), 6);
         assert_eq!(kinds, SURVIVABLE.len());
     }
 

@@ -7,8 +7,8 @@ use super::playback::Playback;
 use super::product::Product;
 use crate::base::clock;
 use crate::capture::CaptureError;
-use crate::exchange::market::{MarketConfig, SyntheticMarket};
-use crate::exchange::message::{self, L2Kind};
+use crate::exchange::market::{Batches, MarketConfig, SyntheticMarket};
+use crate::exchange::message::{L2Kind, Layout, Levels};
 use crate::market::units::Scale;
 use std::time::{Duration, Instant};
 
@@ -48,17 +48,21 @@ enum Source {
 }
 
 struct Synthetic {
-    market: SyntheticMarket,
+    market: Batches,
+    layout: Layout,
     start_ns: i64,
     /// The market's next frame, not yet in the book.
     next: MarketFrame,
 }
 
-/// The venue serves a `-USDC` product as its `-USD` twin.
+/// Coins whose market against USDC is another than that against USD.
+const STABLECOINS: [&str; 3] = ["USDT", "DAI", "EURC"];
+
+/// The venue serves a `-USDC` product as its `-USD` twin, unless the two are different markets.
 fn canonical(product: &str) -> String {
     match product.strip_suffix("-USDC") {
-        Some(base) => format!("{base}-USD"),
-        None => product.into(),
+        Some(base) if !STABLECOINS.contains(&base) => format!("{base}-USD"),
+        _ => product.into(),
     }
 }
 
@@ -86,7 +90,7 @@ impl Feed {
                     .iter_mut()
                     .zip(0..)
                     .map(|(product, index)| {
-                        let config = MarketConfig {
+                        let market = MarketConfig {
                             seed: product_seed(*seed, &product.name),
                             product: product.name.clone(),
                             start_ns,
@@ -94,7 +98,7 @@ impl Feed {
                             snapshot_levels: *snapshot_levels,
                             ..MarketConfig::default()
                         };
-                        Synthetic::new(&config, index, &mut product.depth)
+                        Synthetic::new(&market, config, index, &mut product.depth)
                     })
                     .collect();
                 Source::Synthetic { markets, at_once }
@@ -239,14 +243,15 @@ impl Feed {
 }
 
 impl Synthetic {
-    fn new(config: &MarketConfig, index: usize, depth: &mut Depth) -> Self {
+    fn new(config: &MarketConfig, exchange: &ExchangeConfig, index: usize, depth: &mut Depth) -> Self {
         let market = SyntheticMarket::new(config);
         let mut levels = Vec::new();
         market.snapshot(&mut levels);
         depth.scale = config.scale;
         depth.has_snapshot = true;
         levels.into_iter().for_each(|level| depth.apply(level));
-        let mut synthetic = Self { market, start_ns: config.start_ns, next: MarketFrame::default() };
+        let (market, next) = (Batches::new(market, exchange.batch), MarketFrame::default());
+        let mut synthetic = Self { market, layout: exchange.layout, start_ns: config.start_ns, next };
         synthetic.make_next(index, &config.product, config.scale);
         synthetic
     }
@@ -258,7 +263,8 @@ impl Synthetic {
     fn make_next(&mut self, index: usize, name: &str, scale: Scale) {
         let time_ns = self.market.next_frame(&mut self.next.levels);
         let mut text = Vec::new();
-        message::l2_data(&mut text, L2Kind::Update, name, 0, time_ns, scale, &self.next.levels);
+        let levels = Levels { kind: L2Kind::Update, product: name, scale, updates: &self.next.levels };
+        self.layout.l2_data(&mut text, 0, time_ns, &levels);
         self.next.set_rendered(time_ns, index, &text);
     }
 }
@@ -341,11 +347,12 @@ mod tests {
 
     #[test]
     fn usdc_products_are_their_twins() {
-        let feed = Feed::open(&synthetic(&["BTC-USDC", "BTC-USD", "USDT-EUR"], Pace::Max)).expect("opens");
-        assert_eq!(feed.products.len(), 2);
+        let products = ["BTC-USDC", "BTC-USD", "USDT-EUR", "USDT-USDC", "USDT-USD"];
+        let feed = Feed::open(&synthetic(&products, Pace::Max)).expect("opens");
+        assert_eq!(feed.products.len(), 4);
         assert_eq!(
-            ["BTC-USD", "BTC-USDC", "USDT-EUR", "ETH-USD"].map(|name| feed.find(name)),
-            [Some(0), Some(0), Some(1), None]
+            ["BTC-USD", "BTC-USDC", "USDT-EUR", "USDT-USDC", "USDT-USD", "ETH-USD"].map(|name| feed.find(name)),
+            [Some(0), Some(0), Some(1), Some(2), Some(3), None]
         );
     }
 

@@ -140,6 +140,7 @@ impl Floor {
         let desk = Desk {
             now,
             now_ns: self.feed.now_ns(),
+            layout: self.config.layout,
             limits: &self.config.limits,
             products: &self.feed.products,
             stats: &mut self.counts,
@@ -159,8 +160,12 @@ impl Floor {
             Request::Subscribe(Channel::Heartbeats) => self.at_desk(slot, now).0.set_heartbeats(true, now),
             Request::Unsubscribe(Channel::Heartbeats) => self.at_desk(slot, now).0.set_heartbeats(false, now),
         }
+        let mut struck = std::mem::take(&mut self.struck);
+        struck.clear();
+        self.plan.strike(Occasion::Acknowledgement, now, &mut struck);
         let (client, mut desk) = self.at_desk(slot, now);
-        client.send_subscriptions(&mut desk);
+        client.acknowledge(&struck, &mut desk);
+        self.struck = struck;
         Ok(())
     }
 
@@ -258,6 +263,7 @@ impl Floor {
             for &slot in &receivers {
                 let (client, mut desk) = self.at_desk(slot, now);
                 sabotage::deliver(client, &frame, &struck, &mut desk);
+                client.send_acknowledgements(&mut desk);
             }
             (self.frame, self.struck) = (frame, struck);
         }

@@ -35,14 +35,20 @@ pub(super) struct FrameEvent {
 }
 
 impl MarketFrame {
-    /// Empties the frame and gives it its envelope, time stamp as JSON.
-    pub fn begin(&mut self, time_ns: i64, timestamp_json: &str) {
+    /// Empties the frame and gives it its envelope: the client's id, if it is to have one, and the time stamp as JSON.
+    pub fn begin(&mut self, time_ns: i64, client_id_json: Option<&str>, timestamp_json: &str) {
         self.time_ns = time_ns;
         self.events.clear();
         self.levels.clear();
         self.text.clear();
         self.head.clear();
-        self.head.extend_from_slice(br#"{"channel":"l2_data","client_id":"","timestamp":"#);
+        self.head.extend_from_slice(br#"{"channel":"l2_data","#);
+        if let Some(client_id_json) = client_id_json {
+            self.head.extend_from_slice(br#""client_id":"#);
+            self.head.extend_from_slice(client_id_json.as_bytes());
+            self.head.push(b',');
+        }
+        self.head.extend_from_slice(br#""timestamp":"#);
         self.head.extend_from_slice(timestamp_json.as_bytes());
         self.head.extend_from_slice(br#","sequence_num":"#);
     }
@@ -94,29 +100,36 @@ impl MarketFrame {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exchange::message;
+    use crate::exchange::message::{Layout, Levels};
     use crate::market::units::{Scale, Side};
 
     #[test]
     fn rendered_messages_differ_in_the_number_only() {
+        for layout in [Layout::Year2026, Layout::Year2024] {
+            differ_in_the_number_only(layout);
+        }
+    }
+
+    fn differ_in_the_number_only(layout: Layout) {
         let scale = Scale { price_decimals: 2, size_decimals: 8 };
-        let levels = [LevelUpdate { side: Side::Bid, price_ticks: 7, size_lots: 9 }];
-        let mut frame = MarketFrame { levels: levels.to_vec(), ..MarketFrame::default() };
+        let updates = [LevelUpdate { side: Side::Bid, price_ticks: 7, size_lots: 9 }];
+        let levels = Levels { kind: L2Kind::Update, product: "BTC-USD", scale, updates: &updates };
+        let mut frame = MarketFrame { levels: updates.to_vec(), ..MarketFrame::default() };
         let (mut ours, mut expected) = (Vec::new(), Vec::new());
-        message::l2_data(&mut ours, L2Kind::Update, "BTC-USD", 0, 17, scale, &levels);
+        layout.l2_data(&mut ours, 0, 17, &levels);
         frame.set_rendered(17, 0, &ours);
         for sequence_num in [0, 1, 98_765_432_109] {
-            message::l2_data(&mut expected, L2Kind::Update, "BTC-USD", sequence_num, 17, scale, &levels);
+            layout.l2_data(&mut expected, sequence_num, 17, &levels);
             frame.render(&mut ours, sequence_num, |_| true);
             assert_eq!(ours, expected);
         }
-        assert_eq!(frame.levels[frame.events[0].levels.clone()], levels);
+        assert_eq!(frame.levels[frame.events[0].levels.clone()], updates);
     }
 
     #[test]
     fn subscribers_get_their_products_only() {
         let mut frame = MarketFrame::default();
-        frame.begin(5, r#""then""#);
+        frame.begin(5, None, r#""then""#);
         for product in 0..3 {
             frame.push_event(product, L2Kind::Update, 0, &format!(r#"{{"p":{product}}}"#));
         }
@@ -124,9 +137,17 @@ mod tests {
         frame.render(&mut out, 4, |product| product != 1);
         assert_eq!(
             String::from_utf8(out).expect("UTF-8"),
-            r#"{"channel":"l2_data","client_id":"","timestamp":"then","sequence_num":4,"events":[{"p":0},{"p":2}]}"#
+            r#"{"channel":"l2_data","timestamp":"then","sequence_num":4,"events":[{"p":0},{"p":2}]}"#
         );
-        assert!(frame.concerns(|product| product == 1));
+        frame.begin(5, Some(r#""me""#), r#""then""#);
+        frame.push_event(0, L2Kind::Update, 0, "{}");
+        let mut out = Vec::new();
+        frame.render(&mut out, 4, |_| true);
+        assert_eq!(
+            String::from_utf8(out).expect("UTF-8"),
+            r#"{"channel":"l2_data","client_id":"me","timestamp":"then","sequence_num":4,"events":[{}]}"#
+        );
+        assert!(frame.concerns(|product| product == 0));
         assert!(!frame.concerns(|product| product == 3));
     }
 }

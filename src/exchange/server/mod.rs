@@ -12,8 +12,10 @@
 //! [`Exchange::start`] starts one from an [`ExchangeConfig`]. Each connection has its own `sequence_num`, contiguous from
 //! 0 over all channels. A level2 subscribe is answered by a snapshot and the `subscriptions` message, which lists the
 //! whole set, `-USDC` products as the `-USD` twins whose data they get; a second subscribe to the same product by the
-//! message alone.
+//! message alone. As the venue does it today, the message comes a few updates after the snapshot
+//! (`acknowledgements.rs`).
 
+mod acknowledgements;
 mod client;
 mod command;
 mod config;

@@ -43,6 +43,8 @@ struct Envelope<'a> {
     #[serde(borrow)]
     channel: Option<Cow<'a, str>>,
     #[serde(borrow)]
+    client_id: Option<LazyValue<'a>>,
+    #[serde(borrow)]
     timestamp: Option<LazyValue<'a>>,
     #[serde(borrow)]
     events: Option<Vec<LazyValue<'a>>>,
@@ -146,8 +148,8 @@ fn find_products(path: &Path, products: &mut Vec<Product>) -> Result<(), Exchang
     while reader.lines() < PEEK_LINES {
         let Some(line) = reader.next_line()? else { break };
         let Item::Frame(text) = line.item else { continue };
-        let Some(events) = l2_events(text) else { continue };
-        for event in events.1 {
+        let Some(frame) = l2_frame(text) else { continue };
+        for event in frame.events {
             if let Ok(event) = sonic_rs::from_str::<EventProduct<'_>>(event.as_raw_str()) {
                 find_or_add(products, &event.product_id);
             }
@@ -166,10 +168,16 @@ fn find_or_add(products: &mut Vec<Product>, name: &str) -> usize {
     })
 }
 
-/// The time stamp and the events of an `l2_data` frame, as JSON.
-fn l2_events(text: &[u8]) -> Option<(LazyValue<'_>, Vec<LazyValue<'_>>)> {
-    let envelope: Envelope<'_> = sonic_rs::from_slice(text).ok()?;
-    (envelope.channel? == "l2_data").then_some((envelope.timestamp?, envelope.events?))
+/// What an `l2_data` frame holds, as JSON.
+struct L2Frame<'a> {
+    client_id: Option<LazyValue<'a>>,
+    timestamp: LazyValue<'a>,
+    events: Vec<LazyValue<'a>>,
+}
+
+fn l2_frame(text: &[u8]) -> Option<L2Frame<'_>> {
+    let Envelope { channel, client_id, timestamp, events } = sonic_rs::from_slice(text).ok()?;
+    (channel? == "l2_data").then_some(L2Frame { client_id, timestamp: timestamp?, events: events? })
 }
 
 /// Fills `frame` from a capture's frame. `None` if it is not one of level2, cannot be read, or is of other products.
@@ -181,8 +189,8 @@ fn read_frame(
     frame: &mut MarketFrame,
     levels_refused: &mut u64,
 ) -> Option<()> {
-    let (timestamp, events) = l2_events(text)?;
-    frame.begin(ts_recv_ns, timestamp.as_raw_str());
+    let L2Frame { client_id, timestamp, events } = l2_frame(text)?;
+    frame.begin(ts_recv_ns, client_id.as_ref().map(LazyValue::as_raw_str), timestamp.as_raw_str());
     for event_json in events {
         let event: Event<'_> = sonic_rs::from_str(event_json.as_raw_str()).ok()?;
         let product = match products.iter().position(|product| product.name == event.product_id) {
@@ -308,21 +316,21 @@ mod tests {
             l2_data(std::slice::from_ref(&snapshot)),
             r#"{"channel":"heartbeats","sequence_num":1}"#.into(),
             r#"{"channel":"l2_data","timestamp":"t","events":[{"#.into(),
-            l2_data(&[update.clone(), snapshot.clone()]),
+            l2_data(&[update.clone(), snapshot.clone()]).replacen('{', r#"{"client_id":"me","#, 1),
         ];
         let file = capture(&frames, 1_000);
         let mut served = Vec::new();
         let mut playback = Playback::open(file.path(), Pace::Speed { factor: 2.0 }, true, &mut served).expect("opens");
         assert_eq!(served.iter().map(|product| product.name.as_str()).collect::<Vec<_>>(), ["A", "B"]);
-        let text = |events: &str| {
-            format!(r#"{{"channel":"l2_data","client_id":"","timestamp":"t","sequence_num":1,"events":[{events}]}}"#)
+        let text = |client_id: &str, events: &str| {
+            format!(r#"{{"channel":"l2_data",{client_id}"timestamp":"t","sequence_num":1,"events":[{events}]}}"#)
         };
-        assert_eq!(play(&mut playback, &mut served), (0, text(&snapshot)));
-        let both = text(&format!("{update},{snapshot}"));
-        assert_eq!(play(&mut playback, &mut served), (1_500, both.clone()));
+        let (first, second) = (text("", &snapshot), text(r#""client_id":"me","#, &format!("{update},{snapshot}")));
+        assert_eq!(play(&mut playback, &mut served), (0, first.clone()));
+        assert_eq!(play(&mut playback, &mut served), (1_500, second.clone()));
         // The next round begins a tenth of a second, at twice the speed, later.
-        assert_eq!(play(&mut playback, &mut served), (50_001_500, text(&snapshot)));
-        assert_eq!(play(&mut playback, &mut served), (50_003_000, both));
+        assert_eq!(play(&mut playback, &mut served), (50_001_500, first));
+        assert_eq!(play(&mut playback, &mut served), (50_003_000, second));
     }
 
     #[test]

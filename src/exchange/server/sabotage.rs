@@ -7,7 +7,7 @@ use super::frame::MarketFrame;
 use super::product::Product;
 use super::transport::Transport;
 use crate::exchange::market::LevelUpdate;
-use crate::exchange::message::{self, L2Kind};
+use crate::exchange::message::{self, L2Kind, Levels};
 use crate::market::units::{COUNT_MAX, DECIMALS_MAX, Scale, Side};
 use tungstenite::protocol::frame::coding::{CloseCode, Control, Data, OpCode};
 
@@ -35,10 +35,9 @@ fn before(client: &mut Client, fault: Fault, desk: &mut Desk<'_>) {
     match fault.kind {
         FaultKind::UnknownChannel => {
             let sequence_num = client.next_sequence_num();
-            let text = format!(
-                r#"{{"channel":"moon_phase","client_id":"","timestamp":"","sequence_num":{sequence_num},"events":[{{"phase":"new"}}]}}"#
-            );
-            client.send(text.as_bytes(), desk.now);
+            desk.layout.envelope(desk.out, "moon_phase", sequence_num, desk.now_ns);
+            desk.out.extend_from_slice(br#"{"phase":"new"}]}"#);
+            client.send(desk.out, desk.now);
         }
         FaultKind::Error => {
             message::error(desk.out, "internal error (injected)");
@@ -116,7 +115,7 @@ fn after(client: &mut Client, frame: &MarketFrame, fault: Fault, desk: &mut Desk
         FaultKind::DisconnectFin => client.connection.send_fin(desk.now),
         FaultKind::DisconnectRst => client.connection.reset(),
         FaultKind::SilentBook => client.silence(until),
-        FaultKind::OffTick | FaultKind::Crossed | FaultKind::HugeNumber => {
+        FaultKind::OffTick | FaultKind::Crossed | FaultKind::LostRemoval | FaultKind::HugeNumber => {
             let product = frame.events.iter().map(|event| event.product).find(|&product| client.wants(product));
             if let Some(product) = product {
                 send_impossible_level(client, frame.time_ns, product, fault.kind, desk);
@@ -135,13 +134,15 @@ fn after(client: &mut Client, frame: &MarketFrame, fault: Fault, desk: &mut Desk
     }
 }
 
-/// Two frames: a level that is not in the book, and the book's truth again.
+/// Two frames: a level that is not in the book, and the book's truth again, unless that is what is lost.
 fn send_impossible_level(client: &mut Client, time_ns: i64, product: usize, kind: FaultKind, desk: &mut Desk<'_>) {
     let Product { name, depth } = &desk.products[product];
     let Some((scale, wrong, right)) = impossible_level(depth, kind) else { return };
-    for level in [wrong, right] {
+    let sent = if kind == FaultKind::LostRemoval { &[wrong][..] } else { &[wrong, right] };
+    for &level in sent {
         let sequence_num = client.next_sequence_num();
-        message::l2_data(desk.out, L2Kind::Update, name, sequence_num, time_ns, scale, &[level]);
+        let levels = Levels { kind: L2Kind::Update, product: name, scale, updates: &[level] };
+        desk.layout.l2_data(desk.out, sequence_num, time_ns, &levels);
         if kind == FaultKind::HugeNumber && level == wrong {
             let text = String::from_utf8_lossy(desk.out);
             let (head, _) = text.split_once(r#""new_quantity":""#).expect("the message has a level");
@@ -162,8 +163,11 @@ fn impossible_level(depth: &Depth, kind: FaultKind) -> Option<(Scale, LevelUpdat
             let wrong_lots = if best_bid_lots == 1 { 2 } else { 1 };
             Some((depth.scale, bid(best_bid_ticks, wrong_lots), bid(best_bid_ticks, best_bid_lots)))
         }
-        FaultKind::Crossed => {
-            let price_ticks = depth.best_ask()?.0.checked_add(1).filter(|&ticks| ticks <= COUNT_MAX)?;
+        FaultKind::Crossed | FaultKind::LostRemoval => {
+            let best_ask_ticks = depth.best_ask()?.0;
+            // So far that the market does not get there while the level is lost.
+            let above_ticks = if kind == FaultKind::LostRemoval { best_ask_ticks / 100 } else { 0 };
+            let price_ticks = best_ask_ticks.checked_add(above_ticks + 1).filter(|&ticks| ticks <= COUNT_MAX)?;
             // A book that is already crossed can have a bid there.
             let size_lots = depth.bids.get(&price_ticks).copied().unwrap_or(0);
             Some((depth.scale, bid(price_ticks, size_lots + 1), bid(price_ticks, size_lots)))
@@ -197,7 +201,7 @@ mod tests {
         depth.scale.price_decimals = DECIMALS_MAX;
         assert!(none(&depth, FaultKind::OffTick), "no finer tick");
         depth.apply(LevelUpdate { side: Side::Ask, price_ticks: COUNT_MAX, size_lots: 1 });
-        assert!(none(&depth, FaultKind::Crossed), "no higher price");
+        assert!(none(&depth, FaultKind::Crossed) && none(&depth, FaultKind::LostRemoval), "no higher price");
         depth.scale.price_decimals = 0;
         depth.apply(LevelUpdate { side: Side::Bid, price_ticks: COUNT_MAX / 2, size_lots: 1 });
         assert!(none(&depth, FaultKind::OffTick), "no finer count");
