@@ -18,7 +18,7 @@ def level(side, price, quantity, time="2024-08-08T23:54:16.609369Z"):
     return {"side": side, "event_time": time, "price_level": price, "new_quantity": quantity}
 
 
-def frame(number, kind, levels, product="BTC-USD", client=True):
+def frame(number, kind, levels, product="BTC-USD", client=False):
     envelope = {"channel": "l2_data"}
     if client:
         envelope["client_id"] = ""
@@ -31,11 +31,12 @@ def compact(value):
     return json.dumps(value, separators=(",", ":"))
 
 
-BOOK = [level("bid", "61804.70", "0.00314000"), level("offer", "61805", "1"), level("offer", "61806.5", "12")]
+BOOK = [level("bid", "61804.7", "0.00314"), level("offer", "61805", "1"), level("offer", "61806.5", "12")]
+# Today's layout, and one frame of the older.
 FRAMES = [
     frame(0, "snapshot", BOOK),
-    frame(1, "update", [level("bid", "61804.70", "0.00000000"), level("bid", "61804.6", "3")]),
-    frame(2, "update", [level("offer", "61805.125", "0.5", "1970-01-01T00:00:00Z")], client=False),
+    frame(1, "update", [level("bid", "61804.70", "0.00000000"), level("bid", "61804.6", "3")], client=True),
+    frame(2, "update", [level("offer", "61805.125", "0.5", "1970-01-01T00:00:00Z")]),
     frame(3, "update", [level("ask", "61805", "0")], product="ETH-USD"),
 ]
 OTHERS = [

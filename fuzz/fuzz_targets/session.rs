@@ -224,8 +224,10 @@ fn message(number: u64, usual_layout: bool, events: &[Event2<'_>]) -> String {
         .collect();
     let events = events.join(",");
     if usual_layout {
+        // Today's layout, and the older one with its client.
+        let client = if number.is_multiple_of(4) { r#""client_id":"","# } else { "" };
         format!(
-            r#"{{"channel":"l2_data","client_id":"","timestamp":"2024-08-08T23:54:16.609Z","sequence_num":{number},"events":[{events}]}}"#
+            r#"{{"channel":"l2_data",{client}"timestamp":"2024-08-08T23:54:16.609Z","sequence_num":{number},"events":[{events}]}}"#
         )
     } else {
         format!(r#"{{ "events": [{events}] , "sequence_num": {number}, "channel":"l2_data" }}"#)

@@ -21,7 +21,7 @@ pub type Level<'a> = (&'a str, &'a str, &'a str);
 
 /// A book with ten times as much to buy as to sell at the best.
 pub const BOOK: [Level; 4] =
-    [("bid", "100.0", "10"), ("bid", "99.9", "5"), ("offer", "100.1", "1"), ("offer", "100.2", "50")];
+    [("bid", "100", "10"), ("bid", "99.9", "5"), ("offer", "100.1", "1"), ("offer", "100.2", "50")];
 /// A change that keeps it so.
 pub const QUIET: [Level; 1] = [("bid", "99.9", "6")];
 
@@ -30,11 +30,11 @@ pub fn message(product: &str, kind: &str, sequence_num: u64, levels: &[Level]) -
     let levels: Vec<String> = levels
         .iter()
         .map(|(side, price, quantity)| {
-            format!(r#"{{"side":"{side}","event_time":"2024-08-09T00:00:00Z","price_level":"{price}","new_quantity":"{quantity}"}}"#)
+            format!(r#"{{"side":"{side}","event_time":"2024-08-08T23:59:59.96458Z","price_level":"{price}","new_quantity":"{quantity}"}}"#)
         })
         .collect();
     format!(
-        r#"{{"channel":"l2_data","client_id":"","timestamp":"2024-08-09T00:00:00Z","sequence_num":{sequence_num},"events":[{{"type":"{kind}","product_id":"{product}","updates":[{}]}}]}}"#,
+        r#"{{"channel":"l2_data","timestamp":"2024-08-09T00:00:00Z","sequence_num":{sequence_num},"events":[{{"type":"{kind}","product_id":"{product}","updates":[{}]}}]}}"#,
         levels.join(",")
     )
 }

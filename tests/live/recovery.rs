@@ -5,8 +5,9 @@ use crate::ending::{assert_whole, signal, spawn, text};
 use crate::support::*;
 use crate::venue::Venue;
 use papertrader::exchange::RunningExchange;
+use papertrader::exchange::message::L2Kind;
 use papertrader::market::event::Fault;
-use serde_json::json;
+use papertrader::market::units::Side;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -228,9 +229,7 @@ fn a_book_that_stays_crossed_is_got_anew() {
     let venue = Venue::serve(|client| {
         client.begin();
         for number in 0..70 {
-            let level = json!({"side": "bid", "price_level": "12", "new_quantity": (number + 1).to_string()});
-            let event = json!({"type": "update", "product_id": PRODUCT, "updates": [level]});
-            client.try_send(json!({"channel": "l2_data", "events": [event]}));
+            client.levels(L2Kind::Update, &[(Side::Bid, 12, number + 1)]);
             client.heartbeats(1);
         }
     });

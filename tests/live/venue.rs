@@ -1,12 +1,16 @@
 //! A venue of a few lines for what the exchange does not do.
 
 use crate::support::PRODUCT;
+use papertrader::base::clock::wall_ns;
+use papertrader::exchange::market::LevelUpdate;
+use papertrader::exchange::message::{L2Kind, Layout, Subscribed, l2_data};
 use papertrader::feed::backoff::Backoff;
 use papertrader::feed::intake::ScaleRule;
 use papertrader::feed::live::LiveSettings;
 use papertrader::feed::vitals::Patience;
 use papertrader::feed::wire::{Connector, WireConfig};
 use papertrader::handoff::Wait;
+use papertrader::market::units::{Scale, Side};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
@@ -39,44 +43,55 @@ impl Client {
         self.send_text(&message.to_string());
     }
 
-    /// The same to a client that may have gone.
-    pub fn try_send(&mut self, mut message: Value) {
-        message["sequence_num"] = json!(self.sequence_num);
-        self.sequence_num += 1;
-        let _ = self.websocket.send(Message::text(message.to_string()));
-    }
-
     pub fn send_text(&mut self, text: &str) {
         self.websocket.send(Message::text(text)).expect("sent");
     }
 
+    /// Sends a message of today's layout, rendered with the next number, to a client that may have gone.
+    fn try_render(&mut self, render: impl FnOnce(&mut Vec<u8>, u64, i64)) {
+        let mut text = Vec::new();
+        render(&mut text, self.sequence_num, wall_ns());
+        self.sequence_num += 1;
+        let _ = self.websocket.send(Message::text(String::from_utf8(text).expect("UTF-8")));
+    }
+
     /// Acknowledges level2 of these products.
     pub fn acknowledge(&mut self, products: &[&str]) {
-        let subscriptions = json!({"level2": products, "heartbeats": ["heartbeats"]});
-        self.send(json!({"channel": "subscriptions", "events": [{"subscriptions": subscriptions}]}));
+        let level2: Vec<String> = products.iter().map(|&product| product.into()).collect();
+        let set = Subscribed { level2: &level2, heartbeats: true };
+        self.try_render(|text, number, time_ns| Layout::default().subscriptions(text, number, time_ns, Some(set)));
     }
 
     pub fn snapshot(&mut self) {
-        let level = |side, price| json!({"side": side, "price_level": price, "new_quantity": "1"});
-        let updates = [level("bid", "9"), level("offer", "11")];
-        let event = json!({"type": "snapshot", "product_id": PRODUCT, "updates": updates});
-        self.send(json!({"channel": "l2_data", "events": [event]}));
+        self.levels(L2Kind::Snapshot, &[(Side::Bid, 9, 1), (Side::Ask, 11, 1)]);
+    }
+
+    /// Sends levels of whole prices and sizes.
+    pub fn levels(&mut self, kind: L2Kind, levels: &[(Side, u64, u64)]) {
+        let level = |&(side, price_ticks, size_lots): &_| LevelUpdate { side, price_ticks, size_lots };
+        let updates: Vec<LevelUpdate> = levels.iter().map(level).collect();
+        self.try_render(|text, number, time_ns| {
+            l2_data(text, kind, PRODUCT, number, time_ns, Scale::default(), &updates);
+        });
     }
 
     /// Sends so many heartbeats, ten a second, to a client that may go.
     pub fn heartbeats(&mut self, count: u32) {
         for counter in 0..count {
             thread::sleep(Duration::from_millis(100));
-            self.try_send(json!({"channel": "heartbeats", "events": [{"heartbeat_counter": counter}]}));
+            self.try_render(|text, number, time_ns| {
+                Layout::default().heartbeat(text, number, time_ns, counter.into());
+            });
         }
     }
 
     /// Sends a snapshot in so many pieces, as a slow link lets it through, ten a second. Whether all went.
     pub fn slow_snapshot(&mut self, pieces: usize) -> bool {
-        let level = |side, price: usize| json!({"side": side, "price_level": price.to_string(), "new_quantity": "1"});
-        let updates: Vec<_> = (1..1_000).map(|price| level(if price < 500 { "bid" } else { "offer" }, price)).collect();
-        let event = json!({"type": "snapshot", "product_id": PRODUCT, "updates": updates});
-        let text = json!({"channel": "l2_data", "events": [event], "sequence_num": self.sequence_num}).to_string();
+        let level = |side, price_ticks| LevelUpdate { side, price_ticks, size_lots: 1 };
+        let bids = (1..500).rev().map(|price| level(Side::Bid, price));
+        let updates: Vec<_> = bids.chain((500..1_000).map(|price| level(Side::Ask, price))).collect();
+        let (mut text, kind, scale) = (Vec::new(), L2Kind::Snapshot, Scale::default());
+        l2_data(&mut text, kind, PRODUCT, self.sequence_num, wall_ns(), scale, &updates);
         self.sequence_num += 1;
         let mut frame = Vec::new();
         Frame::message(text, OpCode::Data(Data::Text), true).format(&mut frame).expect("a Vec takes every byte");

@@ -135,14 +135,14 @@ pub fn made_up(
     for (number, (bid_ticks, size)) in frames.enumerate() {
         let level = |side: &str, ticks: u32, size: u32| {
             format!(
-                r#"{{"side":"{side}","event_time":"1970-01-01T00:00:00Z","price_level":"{}.{:02}","new_quantity":"{size}"}}"#,
+                r#"{{"side":"{side}","event_time":"2024-08-08T23:54:15.96458Z","price_level":"{}.{:02}","new_quantity":"{size}"}}"#,
                 ticks / 100,
                 ticks % 100
             )
         };
         text.push_str(&format!(
             concat!(
-                r#"{} {{"channel":"l2_data","client_id":"","timestamp":"2024-08-08T23:54:16Z","sequence_num":{},"#,
+                r#"{} {{"channel":"l2_data","timestamp":"2024-08-08T23:54:16Z","sequence_num":{},"#,
                 r#""events":[{{"type":"snapshot","product_id":"{}","updates":[{},{}]}}]}}"#,
                 "\n"
             ),

@@ -9,8 +9,8 @@
 //! use papertrader::market::event::{Event, FrameKind};
 //! use papertrader::market::units::{Scale, Side};
 //!
-//! let text = br#"{"channel":"l2_data","client_id":"","timestamp":"2024-08-09T00:00:00Z","sequence_num":5,"events":[
-//!     {"type":"update","product_id":"BTC-USD","updates":[{"side":"offer","event_time":"2024-08-09T00:00:00Z",
+//! let text = br#"{"channel":"l2_data","timestamp":"2024-08-09T00:00:00.12345678Z","sequence_num":5,"events":[
+//!     {"type":"update","product_id":"BTC-USD","updates":[{"side":"offer","event_time":"2024-08-09T00:00:00.08216Z",
 //!     "price_level":"61830.18","new_quantity":"0.00000005"}]}]}"#;
 //! let mut parser = Parser::new("BTC-USD");
 //! let mut levels = Vec::new();

@@ -524,8 +524,13 @@ mod tests {
     #[test]
     fn real_frames_and_their_mutations_have_one_result_and_are_usual() {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/captures");
-        for (name, product) in [("btc-perp-a", "BTC-PERP"), ("btc-spot-a", "BTC-USDT")] {
-            let path = folder.join(format!("{name}.l2.gz"));
+        for (name, product) in [
+            ("btc-perp-a.l2.gz", "BTC-PERP"),
+            ("btc-spot-a.l2.gz", "BTC-USDT"),
+            ("btc-perp-a.today.l2.gz", "BTC-PERP"),
+            ("btc-spot-a.today.l2.gz", "BTC-USDT"),
+        ] {
+            let path = folder.join(name);
             let Ok(file) = File::open(&path) else {
                 eprintln!("SKIPPED: no {}", path.display());
                 continue;
@@ -538,6 +543,9 @@ mod tests {
             for line in lines.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
                 // Behind the receive time.
                 let frame = &line[line.iter().position(|&byte| byte == b' ').unwrap() + 1..];
+                if !frame.starts_with(CHANNEL) {
+                    continue;
+                }
                 usual_levels.clear();
                 assert!(parser.usual.read(frame, SCALE, &mut usual_levels).is_some());
                 let parsed = parser.parse(frame, SCALE, &mut usual_levels);
@@ -569,17 +577,24 @@ mod tests {
         fn rendered_frames_are_usual_and_have_one_result(
             levels in prop::collection::vec((any::<bool>(), 1..100_000_000_u64, 0..1_000_000_000_000_u64), 0..40),
             price_decimals in 0..=9_u8, size_decimals in 0..=9_u8, finer in 0..3_u8, is_snapshot: bool,
-            sequence_num in 0..u64::MAX, time_ns in 0..i64::MAX,
+            sequence_num in 0..u64::MAX, time_ns in 0..i64::MAX, is_today: bool,
         ) {
             let time = |ns: i64| jiff::Timestamp::from_nanosecond(ns.into()).unwrap();
-            let event_time = if is_snapshot { time(0) } else { time(time_ns) }.to_string();
+            // Today's event times are of microseconds, in snapshots too; the older ones are the message's or the epoch.
+            let event_ns = match (is_today, is_snapshot) {
+                (true, _) => time_ns / 1_000 * 1_000,
+                (false, true) => 0,
+                (false, false) => time_ns,
+            };
+            let event_time = time(event_ns).to_string();
             let levels: Vec<String> = levels.into_iter().map(|(is_ask, price_ticks, size_lots)| {
                 let price = Decimal { count: price_ticks, decimals: price_decimals };
                 let size = Decimal { count: size_lots, decimals: size_decimals };
                 level(if is_ask { "offer" } else { "bid" }, &event_time, &price.to_string(), &size.to_string())
             }).collect();
             let scale = Scale { price_decimals: price_decimals + finer, size_decimals: size_decimals + finer };
-            let message = frame(if is_snapshot { "snapshot" } else { "update" }, CLIENT_ID, &levels)
+            let client = if is_today { "" } else { CLIENT_ID };
+            let message = frame(if is_snapshot { "snapshot" } else { "update" }, client, &levels)
                 .replace("\"sequence_num\":17", &format!("\"sequence_num\":{sequence_num}"))
                 .replace("2024-08-08T23:54:16.618936965Z", &time(time_ns).to_string());
             let message = message.as_bytes();

@@ -34,6 +34,17 @@ fn with_level(level: &str) -> String {
 #[test]
 fn the_usual_layout() {
     let (message, levels) = parse(
+        r#"{"channel":"l2_data","timestamp":"2024-08-08T23:54:16.60936966Z","sequence_num":7,"events":[{"type":"update","product_id":"BTC-USD","updates":[{"side":"bid","event_time":"2024-08-08T23:54:16.57608Z","price_level":"61804.7","new_quantity":"0.00314"},{"side":"offer","event_time":"2024-08-08T23:54:16.57608Z","price_level":"61805","new_quantity":"0"}]}]}"#,
+    );
+    assert_eq!((message.channel, message.sequence_num), (Channel::Level2, Some(7)));
+    assert_eq!(message.ts_event_ns, 1_723_161_256_609_369_660);
+    assert_eq!((message.book, message.venue_error), (BookPart::Frame(FrameKind::Update), None));
+    assert_eq!(levels, [bid(6_180_470, 314_000), ask(6_180_500, 0)]);
+}
+
+#[test]
+fn the_older_layout() {
+    let (message, levels) = parse(
         r#"{"channel":"l2_data","client_id":"","timestamp":"2024-08-08T23:54:16.609369665Z","sequence_num":7,"events":[{"type":"update","product_id":"BTC-USD","updates":[{"side":"bid","event_time":"1970-01-01T00:00:00Z","price_level":"61804.70","new_quantity":"0.00314"},{"side":"offer","event_time":"1970-01-01T00:00:00Z","price_level":"61805","new_quantity":"0.00000000"}]}]}"#,
     );
     assert_eq!(message.channel, Channel::Level2);
@@ -288,7 +299,7 @@ fn impossible_levels_are_named() {
 fn other_channels_are_passed_over_whatever_they_hold() {
     for (text, channel, error) in [
         (
-            r#"{"channel":"heartbeats","client_id":"","timestamp":"2023-06-23T20:31:56.121961769Z","sequence_num":3,"events":[{"current_time":"x","heartbeat_counter":3049}]}"#,
+            r#"{"channel":"heartbeats","timestamp":"2023-06-23T20:31:56.121961769Z","sequence_num":3,"events":[{"current_time":"x","heartbeat_counter":3049}]}"#,
             Channel::Heartbeats,
             None,
         ),
