@@ -66,8 +66,8 @@ pub struct ExchangeArgs {
     /// 0 with --rate, --speed or --layout 2024]
     #[arg(long, value_name = "TIME", value_parser = parse_batch)]
     pub batch: Option<Duration>,
-    /// Layout of the messages: 2026, today's, or 2024, the older one with client_id, nine-digit times, snapshots of 1970
-    /// and acknowledgements before the first update. A capture's frames stay as they are
+    /// Layout of the messages: 2026, today's, or 2024, the older one with client_id, times of nine digits, 1970 in
+    /// snapshots, and acknowledgements before the first update. A capture's frames stay as they are
     #[arg(long, value_name = "YEAR", default_value_t)]
     pub layout: Layout,
     /// Begin the capture again at its end

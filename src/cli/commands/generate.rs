@@ -58,8 +58,8 @@ pub struct GenerateArgs {
     /// market's frames by itself
     #[arg(long, value_name = "TIME", default_value = "0", value_parser = parse_batch)]
     pub batch: Duration,
-    /// Layout of the messages: 2026, today's, or 2024, the older one with client_id, nine-digit times and snapshots of
-    /// 1970
+    /// Layout of the messages: 2026, today's, or 2024, the older one with client_id, times of nine digits, and 1970
+    /// in snapshots
     #[arg(long, value_name = "YEAR", default_value_t)]
     pub layout: Layout,
     /// Levels in the snapshot

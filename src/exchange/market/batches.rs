@@ -114,7 +114,8 @@ mod tests {
     fn batches_are_the_frames_of_their_time() {
         let mut market = SyntheticMarket::new(&config(7));
         let mut batches = Batches::new(market.clone(), EVERY);
-        let mut lists: BTreeMap<i64, (i64, BTreeMap<(bool, i64), LevelUpdate>)> = BTreeMap::new();
+        type List = (i64, BTreeMap<(bool, i64), LevelUpdate>);
+        let mut lists: BTreeMap<i64, List> = BTreeMap::new();
         let (start_ns, mut updates) = (market.now_ns(), Vec::new());
         for _ in 0..5_000 {
             let time_ns = market.next_frame(&mut updates);

@@ -68,9 +68,9 @@ impl Acknowledgements {
     /// The next one if it is due. `number` is that of the connection's next message, `None` where no levels come for now:
     /// nothing is waited for then but what is late.
     pub fn pop_due(&mut self, number: Option<u64>, now: Instant) -> Option<Acknowledgement> {
-        self.waiting.pop_front_if(|first| {
-            now >= first.by || first.number.is_some_and(|wanted| number.is_none_or(|number| number >= wanted))
-        })
+        let first = self.waiting.front()?;
+        let is_due = now >= first.by || first.number.is_some_and(|wanted| number.is_none_or(|number| number >= wanted));
+        if is_due { self.waiting.pop_front() } else { None }
     }
 
     /// When the next one is due at the latest.
