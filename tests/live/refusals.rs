@@ -177,3 +177,33 @@ fn a_book_needs_no_acknowledgement() {
     assert_eq!((outcome.connections, outcome.counts.subscriptions, outcome.counts.faults.total()), (1, 6, 0));
     venue.end();
 }
+
+/// A recording of a book that never came is no recording: one line, as of a session. What did come is kept.
+#[test]
+fn a_recording_without_a_book() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("a.l2");
+    let record = |url: &str| {
+        let mut command = papertrader();
+        command.args(["record", "--url", url, "--duration", "1"]).arg(&path);
+        fails_in_one_line(&mut command)
+    };
+    let silent = Venue::serve(|client| _ = client.until_closed());
+    let (code, said) = record(&silent.url);
+    assert_eq!(code, 1);
+    let never = "error: the book of BTC-USD never was live: ";
+    assert!(said.starts_with(&format!("{never}0 messages, no snapshot came; ")), "{said}");
+    silent.end();
+
+    let _ = std::fs::remove_file(&path);
+    let heartbeats = Venue::serve(|client| {
+        client.heartbeats(3);
+        client.until_closed();
+    });
+    let (code, said) = record(&heartbeats.url);
+    assert_eq!(code, 1);
+    let kept = format!(" were recorded in {}", path.display());
+    assert!(said.starts_with(&format!("{never}3 messages, no snapshot came; ")) && said.ends_with(&kept), "{said}");
+    assert_eq!(std::fs::read_to_string(&path).expect("a capture").matches("heartbeat_counter").count(), 3);
+    heartbeats.end();
+}

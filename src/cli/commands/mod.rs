@@ -45,6 +45,7 @@ pub mod train;
 use crate::base::output::OutputError;
 use crate::engine::EngineReport;
 use crate::feed::intake::IntakeCounts;
+use crate::market::event::Fault;
 use crate::report::material::Material;
 use crate::report::publish::ReportError;
 use crate::run::writer::Written;
@@ -59,9 +60,15 @@ fn published(
 
 /// Why a run has no result: its book never was live.
 fn never_live(product: &str, engine: &EngineReport, feed: &IntakeCounts) -> String {
-    let mut faults: Vec<_> = feed.faults.iter().chain(engine.counts.faults.iter()).collect();
+    let why = never_live_because(product, feed.faults.iter().chain(engine.counts.faults.iter()), feed);
+    format!("{why}; nothing was written")
+}
+
+/// The same without what became of the files.
+fn never_live_because(product: &str, faults: impl Iterator<Item = (Fault, u64)>, feed: &IntakeCounts) -> String {
+    let mut faults: Vec<_> = faults.collect();
     faults.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
     let faults: Vec<String> = faults.iter().map(|(fault, count)| format!("{} {count} times", fault.name())).collect();
     let why = if faults.is_empty() { "no snapshot came".into() } else { faults.join(", ") };
-    format!("the book of {product} never was live: {} messages, {why}; nothing was written", feed.messages)
+    format!("the book of {product} never was live: {} messages, {why}", feed.messages)
 }

@@ -19,6 +19,7 @@
 //! ```
 
 use super::live::{connection_lines, finish, print_notices, recorded_line};
+use super::never_live_because;
 use crate::base::failure::Failure;
 use crate::base::output::IfTaken;
 use crate::capture::recording;
@@ -67,7 +68,7 @@ impl Publish for NoEngine {
 /// Records until the time is up or somebody stops it.
 ///
 /// # Errors
-/// Bad arguments, no connection, or a file that cannot be written.
+/// Bad arguments, no connection, a book that never was live, or a file that cannot be written.
 pub fn run(args: &RecordArgs, printer: &mut Printer) -> Result<(), Failure> {
     let settings = args.connection.settings(ScaleRule::default(), Wait::Block)?;
     let place = if args.capture.is_dir() {
@@ -111,6 +112,16 @@ pub fn run(args: &RecordArgs, printer: &mut Printer) -> Result<(), Failure> {
         return finish(None, &outcome);
     }
     let counts = &outcome.counts;
+    if counts.snapshots == 0 {
+        // There is nothing to report either. What arrived is kept.
+        finish(error, &outcome)?;
+        let why = never_live_because(&args.connection.product, counts.faults.iter(), counts);
+        let kept = recorded.path.map_or_else(
+            || "nothing was recorded".into(),
+            |path| format!("{} messages were recorded in {}", recorded.frames, path.display()),
+        );
+        return Err(Failure::running(format!("{why}; {kept}")));
+    }
     let mut lines = connection_lines(&outcome);
     lines.push(("frames", counts.frames.to_string()));
     lines.push(("level updates", counts.levels.to_string()));
