@@ -37,7 +37,7 @@
 
 use super::age::VenueAges;
 use super::backoff::Backoff;
-use super::coinbase::auth::Credentials;
+use super::coinbase::auth::{Credentials, Traces};
 use super::coinbase::subscription::{self, Acknowledged, acknowledged};
 use super::intake::{Arrival, FaultNote, Intake, IntakeCounts, ScaleRule, Taken};
 use super::tape::Tape;
@@ -52,7 +52,6 @@ use crate::market::publish::{EngineGone, Publish};
 use crate::market::units::Scale;
 use crate::run::session::Feed;
 use crossbeam_channel::Sender;
-use memchr::memmem::Finder;
 use std::fmt::Write as _;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -171,8 +170,8 @@ struct Run<'a, P> {
     alias_told: bool,
     /// When the first frame made the book of the connection in hand live. It is so until the connection's end.
     live_since: Option<Instant>,
-    /// Finds our tokens, which are secrets, in what the venue sends: an error message may quote the request.
-    token: Option<Finder<'static>>,
+    /// Finds our tokens and our key's name, which are secrets, in what the venue sends: an error message may quote the request.
+    traces: Option<Traces>,
 }
 
 impl LiveFeed {
@@ -203,10 +202,7 @@ impl Feed for LiveFeed {
             failed_attempts: 0,
             alias_told: false,
             live_since: None,
-            token: settings
-                .credentials
-                .as_ref()
-                .map(|credentials| Finder::new(&credentials.token_start()).into_owned()),
+            traces: settings.credentials.as_ref().map(Credentials::traces),
         };
         let gave_up = run.until_the_end();
         status.connected(run.connections, false);
@@ -367,8 +363,7 @@ impl<P: Publish> Run<'_, P> {
                     // Writing to a string does not fail.
                     let _ = write!(cause, " with code {code}");
                 }
-                let is_token = |token: &Finder<'_>| token.find(reason.as_bytes()).is_some();
-                if !reason.is_empty() && !self.token.as_ref().is_some_and(is_token) {
+                if !reason.is_empty() && !self.traces.as_ref().is_some_and(|traces| traces.are_in(reason.as_bytes())) {
                     let _ = write!(cause, " ({})", quote(reason, QUOTE_CHARS_MAX));
                 }
                 return Err(End::Fault(Fault::Disconnected, cause));
@@ -377,10 +372,13 @@ impl<P: Publish> Run<'_, P> {
         let ReadTime { raw: received, arrived_raw: arrived, wall_ns: ts_recv_ns, .. } = read;
         self.stamped_messages += u64::from(arrived.is_some());
         let message = text.as_bytes();
-        if let Some(token) = &self.token
-            && token.find(message).is_some()
+        if let Some(traces) = &self.traces
+            && traces.are_in(message)
         {
-            return Err(End::Fault(Fault::VenueError, "the venue sent our own token back; not shown".into()));
+            return Err(End::Fault(
+                Fault::VenueError,
+                "the venue sent our own token or key's name back; not shown".into(),
+            ));
         }
         if let Some(tape) = &mut self.tape {
             tape.frame(ts_recv_ns, message);

@@ -9,7 +9,10 @@ use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyP
 use std::collections::HashSet;
 use std::process::Command;
 
-const KEY_NAME: &str = "organizations/0000/apiKeys/1111";
+const KEY_NAME: &str =
+    "organizations/01234567-89ab-cdef-0123-456789abcdef/apiKeys/fedcba98-7654-3210-fedc-ba9876543210";
+/// What must not show of it.
+const KEY_PARTS: [&str; 2] = ["01234567-89ab", "fedcba98-7654"];
 
 /// A key as the venue's users have it, `\n` for line breaks, and the words of it that must not show.
 fn es256() -> (String, Vec<String>) {
@@ -71,7 +74,7 @@ fn shows_nothing(key: &str, lines: &[String]) {
     let token_start = &tokens[0][..20];
     for (place, bytes) in shown {
         let text = String::from_utf8_lossy(&bytes);
-        for secret in lines.iter().map(String::as_str).chain([token_start, "jwt"]) {
+        for secret in lines.iter().map(String::as_str).chain([token_start, "jwt"]).chain(KEY_PARTS) {
             assert!(!text.contains(secret), "{place} shows {secret}:\n{text}");
         }
     }
@@ -100,7 +103,7 @@ fn nothing_shows_the_key_after_a_session_with_the_exchange() {
     for (place, bytes) in shown {
         let text = String::from_utf8_lossy(&bytes);
         // A token begins with the base64 of its header's brace.
-        for secret in lines.iter().map(String::as_str).chain([KEY_NAME, "eyJ", "jwt", "PRIVATE KEY"]) {
+        for secret in lines.iter().map(String::as_str).chain(KEY_PARTS).chain(["eyJ", "jwt", "PRIVATE KEY"]) {
             assert!(!text.contains(secret), "{place} shows {secret}");
         }
     }
@@ -130,4 +133,40 @@ fn bad_keys_are_refused_and_not_quoted() {
     let (code, said) = fail(live(&exchange, folder.path()).env("COINBASE_API_NAME", KEY_NAME));
     assert_eq!(code, 2);
     assert!(said.contains("COINBASE_API_NAME is set but COINBASE_PRIVATE_KEY is not"), "{said}");
+}
+
+/// A venue that quotes the key's name, whole or in part, in an error and in its close frame.
+#[test]
+fn nothing_shows_the_keys_name() {
+    for closes in [false, true] {
+        let venue = Venue::serve(move |client| {
+            client.begin();
+            let (organization, id) = (&KEY_NAME[14..50], &KEY_NAME[59..]);
+            if closes {
+                client.close(&format!("{organization} is unknown"));
+            } else {
+                let message = format!("no key {id}");
+                client.send_text(&serde_json::json!({"type": "error", "message": message}).to_string());
+            }
+            client.until_closed();
+        });
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut command = crate::common::papertrader();
+        command.args(["live", "--url", &venue.url, "--duration", "3", "--name", "live", "--model"]).arg(model_path());
+        command.arg("--out").arg(folder.path()).arg("--record").arg(folder.path().join("a.l2"));
+        let output = run_with_key(&mut command, &es256().0);
+        assert!(output.status.success(), "{}", stderr(&output));
+        venue.end();
+        let says = if closes { "the venue closed the connection with code 1008; " } else { "; not shown" };
+        assert!(stderr(&output).contains(says), "{}", stderr(&output));
+        let mut shown = vec![output.stdout, output.stderr];
+        for entry in std::fs::read_dir(folder.path()).expect("a folder") {
+            shown.push(std::fs::read(entry.expect("an entry").path()).expect("a file"));
+        }
+        assert!(shown.len() >= 6);
+        for bytes in shown {
+            let text = String::from_utf8_lossy(&bytes);
+            assert!(!KEY_PARTS.iter().any(|part| text.contains(part)) && !text.contains("apiKeys"), "{text}");
+        }
+    }
 }

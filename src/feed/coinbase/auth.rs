@@ -20,6 +20,7 @@ use std::fmt;
 
 use data_encoding::{BASE64, BASE64URL_NOPAD, HEXLOWER};
 use ed25519_dalek::pkcs8::DecodePrivateKey;
+use memchr::memmem::Finder;
 use p256::ecdsa::signature::Signer as _;
 use rustls::crypto::ring;
 use rustls::pki_types::PrivateKeyDer;
@@ -152,6 +153,14 @@ impl Credentials {
         BASE64URL_NOPAD.encode(triples)
     }
 
+    /// What finds the key's name and its tokens in what a venue sends.
+    pub fn traces(&self) -> Traces {
+        let parts: Vec<&str> = name_parts(&self.name, TRACE_CHARS_MIN).collect();
+        let name = if parts.is_empty() && !self.name.is_empty() { vec![self.name.as_str()] } else { parts };
+        let finder = |text: &str| Finder::new(text).into_owned();
+        Traces(std::iter::once(self.token_start().as_str()).chain(name).map(finder).collect())
+    }
+
     /// Makes a token that is valid from `now_unix_s` (Unix time in seconds) for [`VALID_S`], with a nonce of its own.
     ///
     /// # Errors
@@ -176,6 +185,31 @@ impl Credentials {
         BASE64URL_NOPAD.encode_append(&signature, &mut token);
         Ok(token)
     }
+}
+
+/// Finds what belongs to a key.
+pub struct Traces(Vec<Finder<'static>>);
+
+impl Traces {
+    /// Whether the bytes hold a token's start, the key's name or a long part of it.
+    #[inline]
+    pub fn are_in(&self, bytes: &[u8]) -> bool {
+        self.0.iter().any(|trace| trace.find(bytes).is_some())
+    }
+}
+
+impl fmt::Debug for Traces {
+    /// Nothing: they are secrets.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Traces").finish_non_exhaustive()
+    }
+}
+
+/// A part of a name that is shorter may stand in any market message.
+const TRACE_CHARS_MIN: usize = 16;
+/// The parts of a key's name that are its own.
+pub(super) fn name_parts(name: &str, chars_min: usize) -> impl Iterator<Item = &str> {
+    name.trim().split('/').filter(move |part| part.chars().count() >= chars_min && *part != "organizations")
 }
 
 fn base64url_json(value: &impl Serialize) -> String {
@@ -402,5 +436,29 @@ mod tests {
         assert_eq!(error, AuthError::Incomplete { set: KEY_VARIABLE, missing: NAME_VARIABLE });
         let unreadable = Credentials::from_lookup(|variable| Err(AuthError::NotUnicode(variable)));
         assert_eq!(unreadable.expect_err("not UTF-8").to_string(), "COINBASE_API_NAME is not valid UTF-8");
+    }
+
+    #[test]
+    fn what_a_venue_quotes_of_a_key_is_found() {
+        let (org, id) = ("01234567-89ab-cdef-0123-456789abcdef", "fedcba98-7654-3210-fedc-ba9876543210");
+        let name = format!("organizations/{org}/apiKeys/{id}");
+        let key = sec1(&p256());
+        let line = key.lines().nth(1).expect("a line");
+        let credentials = Credentials::new(&name, &key).expect("a key");
+        let debug = format!("{credentials:?} {:?}", credentials.traces());
+        assert!([org, id, line, "organizations"].iter().all(|secret| !debug.contains(secret)), "{debug}");
+        let token = credentials.token(0).expect("a token");
+        for (said, is_trace) in
+            [(token.as_str(), true), (name.as_str(), true), (id, true), (org, true), ("organizations/", false)]
+        {
+            assert_eq!(
+                credentials.traces().are_in(format!(r#"{{"message":"{said}"}}"#).as_bytes()),
+                is_trace,
+                "{said}"
+            );
+        }
+        // A short name is found whole; its parts may be a price.
+        let traces = Credentials::new(NAME, &key).expect("a key").traces();
+        assert!(traces.are_in(NAME.as_bytes()) && !traces.are_in(b"aaaa bbbb"));
     }
 }

@@ -18,5 +18,6 @@
 
 pub mod auth;
 pub mod level2;
+pub mod secrecy;
 pub mod sequence;
 pub mod subscription;
