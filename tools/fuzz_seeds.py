@@ -4,6 +4,7 @@
     tools/fuzz_seeds.py
 """
 
+import base64
 import hashlib
 import json
 import pathlib
@@ -104,6 +105,82 @@ def exchange():
     yield from noise("exchange")
 
 
+TRADES = ("buy_sequence_number,sell_sequence_number,buy_amount,sell_amount,volume,profit,buy_venue_sequence_num,"
+          "sell_venue_sequence_num,buy_ts_recv_ns,sell_ts_recv_ns,probability,buy_mid,sell_mid,unsold_volume\n")
+
+
+def trade(n, every_ns=40_000_000_000):
+    bought_ns = 1_723_161_256_000_000_000 + n * every_ns
+    won = (n % 5 - 2) / 1000
+    return (f"{n},{n + 20},5.0,{5 + won},0.00008,{won},{n},{n + 20},{bought_ns},{bought_ns + 1_000_000_000},"
+            f"{0.6 + n % 7 / 100},61804.75,{'' if n % 3 == 0 else 61804.75 + won},0.0\n")
+
+
+def run_file():
+    """A RUN.json of two bins and three buckets."""
+    outcomes = {"up": 3, "down": 2, "tied": 1, "unknown": 1}
+    nobody = dict.fromkeys(outcomes, 0)
+    names = {"feed": ("messages", "frames", "snapshots", "level_updates", "heartbeats", "acknowledgements",
+                      "other_products_frames", "other_messages", "scale_refinements", "faults"),
+             "book": ("frames", "frames_live", "frames_empty", "frames_syncing", "frames_invalid", "connections", "snapshots",
+                      "updates_passed_over", "crossed_or_locked", "window_moves", "rebuilt_at_finer_scale", "faults"),
+             "trading": ("evaluations", "none_book_too_thin", "none_warming_up", "purchases_withheld",
+                         "purchases_without_asks", "closed_trades", "sold_in_part", "open_positions")}
+    counters = {part: dict.fromkeys(fields, 1) for part, fields in names.items()}
+    counters["feed"] |= {"faults_by_kind": [{"fault": "sequence gap", "count": 1}], "fault_notes": ["line 3"]}
+    counters["book"] |= {"faults_by_kind": [], "state_at_the_end": "live"}
+    counters["trading"] |= {"open_cost": 5.0, "open_mark": None}
+    feature = {"name": "imbalance_1", "coefficient": 2.0, "trained_mean": 0.1, "trained_scale": 0.5}
+    times = ("min_ns", "p50_ns", "p90_ns", "p99_ns", "p99_9_ns", "p99_99_ns", "max_ns")
+    stage = {"stage": "total", "name": "received", "count": 9, "out_of_range": 0, "curve": [[0.0, 400], [0.5, 900], [1.0, 2000]]}
+    shares = {"from": 0.6, "moved": 5, "mean_probability": 0.62, "up_share": 0.6, "tied": 1}
+    extents = [[value, value - 0.5, value + 0.5, value, value] for value in (1.0, 1.5, 2.0)]
+    return {
+        "schema": "papertrader-run", "schema_version": 1, "program_version": "0.1.0",
+        "run": {"title": "replay", "product": "BTC-USD", "streamed_as": None, "passed_over": [], "tick": "0.01", "lot": "1",
+                "stopped": False, "fault": None},
+        "settings": {"threshold": 0.6, "lag_updates": 20, "horizon_updates": 20, "buy_amount": 5.0, "fee_bps": 0.5,
+                     "model": {"path": "m.json", "intercept": 0.0, "features": [feature]}},
+        "counters": counters, "trades": None,
+        "observed": {
+            "live_frames": 9, "one_sided_frames": 0, "horizon_updates": 20,
+            "calibration": {"evaluations": 7, "not_a_number": 0, "outcomes": outcomes, "at_or_above": outcomes, "below": nobody,
+                            "score": dict.fromkeys(("auc", "log_loss", "brier", "accuracy", "base_rate", "ece"), 0.5),
+                            "reliability": [shares], "bin_count": 2000, "bins": [[1000, 1, 1, 0, 0], [1300, 2, 1, 1, 1]],
+                            "logit_bins": [[-5, 1, 1], [250, 2, 1]]},
+            "features": {"every": 16, "rows": 4, "features": [{"name": "imbalance_1", "mean": 0.2, "standard_deviation": 0.4}]},
+            "book": {"frames_per_bucket": 1, "sequence": [0, 1, 2], "frames": [1, 1, 1],
+                     "ts_recv_ns": [1_723_161_256_000_000_000 + n for n in range(3)],
+                     "mid": extents, "spread": extents, "imbalance": [[0.5] * 5] * 3}},
+        "timing": {"finished_unix_ns": 1, "elapsed_s": 1.5, "frames_per_s": 6.0, "fused": False, "feed_core": 2,
+                   "engine_core": None, "wait": "block", "source": [["a", "b"]], "full_ring_waits": 0,
+                   "ring_high_water_events": 1, "writer_waits": 0, "stamp_floor_ns": 16,
+                   "stages": [stage | {name: 400 + 100 * n for n, name in enumerate(times)}]}}
+
+
+def interval_log():
+    """Three intervals of one value each, in HdrHistogram's encoding V2."""
+    lines = ["#[StartTime: 1723161256.000 (seconds since epoch)]"]
+    for second in range(3):
+        # A run of empty cells as a negative count, then one; ZigZag LEB128.
+        counts = bytes([0xCD, 0x01, 0x02])
+        head = struct.pack(">iiiiqqd", 0x1C849313, len(counts), 0, 3, 1, 60_000_000_000, 1.0)
+        lines.append(f"Tag=total,{second}.000,1.000,0.000,{base64.b64encode(head + counts).decode()}")
+    return "\n".join(lines) + "\n"
+
+
+def report():
+    few, many = "".join(map(trade, range(3))), "".join(map(trade, range(40)))
+    json_text, log = compact(run_file()), interval_log()
+    border = b"\n\xff\xff\n"
+    for parts in (TRADES + many, json_text, log), (TRADES + few, "", log), (TRADES + few, json_text, ""), (TRADES, json_text, log):
+        yield border.join(part.encode() for part in parts)
+    bare = TRADES[:TRADES.index(",buy_venue")] + "\n"
+    yield (bare + "0,20,100,101,1,1\n").encode()
+    yield (bare + "0,20,100,101,1").encode()
+    yield b"\xef\xbb\xbf" + (bare + "0,20,100,101,1,1\n").replace("\n", "\r\n").encode()
+
+
 def noise(name):
     """Bytes for targets whose input is a list of operations: any will do."""
     for n in range(24):
@@ -114,6 +191,7 @@ def noise(name):
 def main():
     shutil.rmtree(ROOT, ignore_errors=True)
     corpora = {"level2": level2(), "decimal": decimal(), "capture": capture(), "model": model(), "exchange": exchange(),
+               "report": report(),
                "book": noise("book"), "session": noise("session")}
     for target, seeds in corpora.items():
         folder = ROOT / target

@@ -14,10 +14,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use super::run_file::RunFile;
+use super::run_file::{RunFile, RunFileError};
 use super::trades::{TradeNumbers, TradeTable, TradesError};
 use crate::engine::latency::Stage;
-use crate::run::latency_log::LatencyLog;
+use crate::run::latency_log::{LatencyLog, LatencyLogError};
 use crate::run::stage_facts::StageFacts;
 use std::path::{Path, PathBuf};
 
@@ -51,12 +51,23 @@ impl Material {
 
     /// The same where the trade log has been read.
     pub fn with_table(csv: &Path, table: TradeTable) -> Self {
+        let run = RunFile::read(&csv.with_extension("json"));
+        Self::of(csv, table, run, |with_stages| LatencyLog::read(&csv.with_extension("hlog"), with_stages))
+    }
+
+    /// A run of what has been read of it; the interval log's stages are asked for where `RUN.json` has none.
+    pub fn of(
+        csv: &Path,
+        table: TradeTable,
+        run: Result<Option<RunFile>, RunFileError>,
+        latency: impl FnOnce(bool) -> Result<Option<LatencyLog>, LatencyLogError>,
+    ) -> Self {
         let mut remarks = Vec::new();
         if let Some(line) = table.cut_line {
             remarks.push(format!("{}, line {line}: the last row is cut and was left out", csv.display()));
         }
         let json = csv.with_extension("json");
-        let run = RunFile::read(&json).unwrap_or_else(|error| {
+        let run = run.unwrap_or_else(|error| {
             remarks.push(format!("{error}; the report is made without it"));
             None
         });
@@ -80,7 +91,7 @@ impl Material {
         }
         let hlog = csv.with_extension("hlog");
         let knows_stages = run.as_ref().is_some_and(|run| !run.timing.stages.is_empty());
-        let latency = match LatencyLog::read(&hlog, !knows_stages) {
+        let latency = match latency(!knows_stages) {
             Ok(None) => {
                 remarks.push(format!("there is no {}: latency over time is unknown", hlog.display()));
                 None

@@ -15,16 +15,18 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use crate::base::small_file;
 use crate::engine::latency::{RANGE_NS_MAX, Stage, StageTimes};
 use crate::run::stage_facts::StageFacts;
 use data_encoding::BASE64;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::Deserializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogHistogram, IntervalLogIterator, LogEntry};
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// The largest log that is read: a run writes some 2 kB a second, this in ten days.
+const BYTES_MAX: u64 = 2 << 30;
 /// Intervals on a page; where a run has more, neighbours are summed up.
 const INTERVALS_MAX: usize = 720;
 
@@ -92,14 +94,21 @@ impl LatencyLog {
     /// # Errors
     /// See [`LatencyLogError`].
     pub fn read(path: &Path, with_stages: bool) -> Result<Option<Self>, LatencyLogError> {
-        let bytes = match fs::read(path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(LatencyLogError::Read { path: path.into(), source }),
-        };
+        match small_file::read(path, BYTES_MAX) {
+            Ok(bytes) => Self::parse(path, &bytes, with_stages).map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(LatencyLogError::Read { path: path.into(), source }),
+        }
+    }
+
+    /// Reads a log's text; `path` is what errors call it.
+    ///
+    /// # Errors
+    /// [`LatencyLogError::Entry`].
+    pub fn parse(path: &Path, bytes: &[u8], with_stages: bool) -> Result<Self, LatencyLogError> {
         let bad = |entry: usize, what: String| LatencyLogError::Entry { path: path.into(), entry: entry + 1, what };
         let mut intervals = Vec::new();
-        for (at, entry) in IntervalLogIterator::new(&bytes).enumerate() {
+        for (at, entry) in IntervalLogIterator::new(bytes).enumerate() {
             // A run that was killed leaves a last line without its end.
             match entry {
                 Ok(LogEntry::Interval(interval)) => intervals.push((at, interval)),
@@ -149,7 +158,7 @@ impl LatencyLog {
                 log.stages.push(StageFacts::of(stage, &times));
             }
         }
-        Ok(Some(log))
+        Ok(log)
     }
 }
 

@@ -1,6 +1,7 @@
 use crate::common::figures;
 use crate::common::{fail, papertrader, succeed};
 use crate::support::{HEADER, Runs};
+use serde_json::json;
 use std::fs;
 use std::path::Path;
 
@@ -21,9 +22,30 @@ fn a_damaged_trade_log_is_refused_with_its_place() {
         (&format!("{HEADER}\n0,20,5,5,0.1,0\n1,21,5,5\n"), "error: r.csv, line 3: 4 columns instead of 6"),
         (
             &format!("{HEADER}\n0,20,5,<script>,0.1,0\n"),
-            "error: r.csv, line 2, column 4 (sell_amount): '<script>' is not a number not below 0",
+            "error: r.csv, line 2, column 4 (sell_amount): '<script>' is not a number above 0",
         ),
         (&format!("{HEADER}\n0,20,5,5,0.1,NaN\n"), "error: r.csv, line 2, column 6 (profit): 'NaN' is not a number"),
+        (
+            &format!("{HEADER}\n0,20,5,5,0.1,0\n1,19,5,5,0.1,0\n"),
+            "error: r.csv, line 3, column 2 (sell_sequence_number): '19' is not a whole number from the previous sale's on",
+        ),
+        (
+            &format!("{HEADER}\n20,0,5,5,0.1,0\n"),
+            "error: r.csv, line 2, column 2 (sell_sequence_number): '0' is not a whole number from the purchase's on",
+        ),
+        (
+            &format!("{HEADER}\n0,20,5,-5,0.1,0\n"),
+            "error: r.csv, line 2, column 4 (sell_amount): '-5' is not a number above 0",
+        ),
+        (
+            &format!("{HEADER}\n0,20,1e308,1e308,0.1,0\n"),
+            "error: r.csv, line 2, column 3 (buy_amount): '1e308' is not a number above 0",
+        ),
+        (
+            &format!("{HEADER},probability\n0,20,5,5,0.1,0,1.5\n"),
+            "error: r.csv, line 2, column 7 (probability): '1.5' is not a number from 0 to 1",
+        ),
+        (&format!("{HEADER},profit\n"), "error: r.csv, line 1: two columns profit; is it a trade log?"),
         (&format!("{HEADER}\n0,20,5,5,0.1,inf\n"), "error: r.csv, line 2, column 6 (profit): 'inf' is not a number"),
     ] {
         fs::write(&csv, text).unwrap();
@@ -113,7 +135,7 @@ fn runs_with_next_to_nothing_have_a_page() {
         .collect();
     let (page, shown, _) = bare(&format!("{timed}\n{rows}"));
     assert!(page.contains("data-finding=\"undecided\"") && shown.contains("holds zero"), "{shown}");
-    let (page, shown, warned) = bare(&format!("{timed}\n{rows}0,20,5,5,0.1,0,0,1\n"));
+    let (page, shown, warned) = bare(&format!("{timed}\n{rows}200,220,5,5,0.1,0,0,1\n"));
     assert!(shown.contains("A gain or a loss cannot be told from chance: the trades"), "{shown}");
     assert!(warned.contains("receive times go back") && !figures(&page).contains(&"fig-profit-time".to_string()));
 }
@@ -215,4 +237,65 @@ fn a_reader_that_has_seen_enough_is_no_failure() {
             .arg("\"$0\" report \"$1\" 2>/dev/null | true")
             .args([Path::new(env!("CARGO_BIN_EXE_papertrader")), &runs.path("r.csv")]),
     );
+}
+
+/// Everything that a page counts with is checked first: no file makes it count wrongly or end.
+#[test]
+fn a_run_file_that_no_run_could_have_written() {
+    let runs = Runs::new();
+    let capture = runs.capture(1_000);
+    runs.replay(&capture, "run", &["--threshold", "0.5"]);
+    let good = runs.json("run.json");
+    for (pointer, value, says) in [
+        ("calibration/bin_count", json!(0), "calibration.bin_count is 0; it lies from 1 to 1048576"),
+        ("calibration/bin_count", json!(1), "calibration.bins has one beyond bin_count, which is 1"),
+        ("calibration/bins/0/0", json!(1_999), "calibration.bins are not in order"),
+        ("calibration/bins/0/1", json!(u64::MAX), "calibration.bins counts more evaluations than any run has"),
+        ("calibration/bins/0/1", json!(1_000_000), "calibration.bins do not add up to outcomes"),
+        ("calibration/outcomes/up", json!(u64::MAX), "calibration.outcomes counts more"),
+        ("calibration/below/down", json!(u64::MAX), "calibration.below counts more"),
+        ("calibration/logit_bins/0/2", json!(u64::MAX), "calibration.logit_bins counts more"),
+        ("calibration/reliability/5/up_share", json!(-1e308), "calibration.reliability has a share"),
+        ("book/ts_recv_ns", json!([]), "book.ts_recv_ns has 0 entries, where sequence has "),
+        ("book/mid", json!([[1, 1, 1, 1, 1]]), "book.mid has 1 entries, where sequence has "),
+        ("book/sequence/0", json!(u64::MAX), "book.sequence falls"),
+        ("book/spread/0/1", json!(-1e308), "book.spread has a value beyond 1e50"),
+        ("/settings/fee_bps", json!(1e300), "settings.fee_bps is 1"),
+        ("/settings/threshold", json!(7), "settings.threshold is 7; a probability lies from 0 to 1"),
+        ("/settings/buy_amount", json!(-1), "settings.buy_amount is -1; an amount is above 0"),
+        ("/timing/stages/0/stage", json!("\"><script>"), "timing.stages has a stage '"),
+        ("/timing/stages/0/count", json!(u64::MAX), "timing.stages.decode.count is 18446744073709551615; "),
+        ("/timing/stages/0/curve/0/0", json!(2), "timing.stages.decode.curve has a quantile that is not from 0 to 1"),
+    ] {
+        let observed = |separator: &str| if pointer.starts_with('/') { "" } else { separator }.to_owned();
+        let (pointer, says) = (observed("/observed/") + pointer, observed("observed.") + says);
+        let mut bad = good.clone();
+        *bad.pointer_mut(&pointer).unwrap_or_else(|| panic!("no {pointer}")) = value;
+        fs::write(runs.path("run.json"), bad.to_string()).unwrap();
+        let output = papertrader().arg("report").arg(runs.path("run.csv")).arg("--force").output().unwrap();
+        let warned = crate::common::stderr(&output).replace(&format!("{}/", runs.folder.path().display()), "");
+        assert!(output.status.success(), "{pointer}: {warned}");
+        assert!(warned.starts_with(&format!("warning: run.json: {says}")), "{pointer}: {warned}");
+        assert!(warned.ends_with("; the report is made without it\n") && warned.lines().count() == 1, "{warned}");
+        assert!(!runs.text("run.html").contains("<script"));
+    }
+}
+
+/// What is possible but absurd has a page of numbers.
+#[test]
+fn absurd_numbers_have_a_page() {
+    let timed = format!("{HEADER},buy_ts_recv_ns,sell_ts_recv_ns,probability,buy_mid,sell_mid,unsold_volume");
+    let (sequence, first, last) = (u64::MAX, i64::MIN, i64::MAX);
+    for rows in [
+        format!("0,{sequence},1e-300,1e-300,1,0,{first},{last},0,,,0\n"),
+        format!("{sequence},{sequence},1e50,1e50,1e50,-1e50,{last},{last},1,1e50,1e-300,1e50\n").repeat(100),
+        "0,0,1e-20,1e10,1,1e10,0,0,0.5,1,1,0\n1,1,1e10,1e-20,1,-1e10,0,0,0.5,1,1,0\n".into(),
+        "0,20,5e-324,5e-324,5e-324,5e-324,1,2,5e-324,5e-324,5e-324,5e-324\n".repeat(3),
+    ] {
+        let (page, shown, _) = bare(&format!("{timed}\n{rows}"));
+        for text in [page, shown] {
+            let mut words = text.split(|letter: char| !letter.is_alphanumeric());
+            assert!(!words.any(|word| ["NaN", "inf"].contains(&word)), "{rows}");
+        }
+    }
 }

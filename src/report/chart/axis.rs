@@ -33,12 +33,19 @@ pub fn extent(values: impl IntoIterator<Item = f64>) -> (f64, f64) {
     if extent.0 <= extent.1 { extent } else { (0.0, 0.0) }
 }
 
-/// Two ends that differ.
-fn opened((low, high): (f64, f64)) -> (f64, f64) {
-    if high - low > f64::EPSILON * low.abs().max(high.abs()) {
+/// No end lies farther from 0: what is computed of ends stays finite.
+const END_MAX: f64 = 1e150;
+/// No axis is narrower, but for the precision of its numbers.
+const WIDTH_MIN: f64 = 1e-150;
+
+/// Two ends that are numbers and differ, the lower first.
+fn opened((one, other): (f64, f64)) -> (f64, f64) {
+    let [one, other] = [one, other].map(|end| if end.is_nan() { 0.0 } else { end.clamp(-END_MAX, END_MAX) });
+    let (low, high) = (one.min(other), one.max(other));
+    if high - low > WIDTH_MIN.max(f64::EPSILON * low.abs().max(high.abs())) {
         return (low, high);
     }
-    let room = if low == 0.0 { 1.0 } else { low.abs() * 0.01 };
+    let room = if low.abs() <= WIDTH_MIN { 1.0 } else { low.abs() * 0.01 };
     (low - room, high + room)
 }
 
@@ -61,8 +68,11 @@ fn multiples((low, high): (f64, f64), step: f64) -> impl Iterator<Item = f64> {
     (first..=last.min(first.saturating_add(200))).map(move |n| (n as f64 * step + 0.0).clamp(low, high))
 }
 
-/// A number with its thousands apart and so many decimals.
+/// A number with its thousands apart and so many decimals; a dash for what is no number.
 pub fn fixed(value: f64, decimals: usize) -> String {
+    if !value.is_finite() {
+        return "–".into();
+    }
     let plain = format!("{:.decimals$}", value.abs());
     let (whole, fraction) = plain.split_once('.').unwrap_or((&plain, ""));
     let mut text = String::new();
@@ -175,7 +185,7 @@ impl Axis {
     /// Powers of ten: data and range are logarithms to base 10.
     pub fn powers(title: impl Into<String>, (low, high): (f64, f64)) -> Self {
         let range = opened((low.floor(), high.ceil()));
-        let label = |power: f64| fixed(10_f64.powf(power), (-power).max(0.0) as usize);
+        let label = |power: f64| fixed(10_f64.powf(power), (-power).clamp(0.0, 300.0) as usize);
         let ticks = multiples(range, 1.0).map(|at| (at, label(at.round()))).collect();
         Self { range, ticks, title: title.into() }
     }
@@ -290,20 +300,41 @@ mod tests {
 
     #[test]
     fn every_range_is_open_and_holds_its_ticks() {
-        for data in [(0.0, 0.0), (5.0, 5.0), (-1e-9, 1e-9), (1e12, 1e12), (0.0, f64::MIN_POSITIVE), extent([f64::NAN])]
-        {
+        for data in [
+            (0.0, 0.0),
+            (5.0, 5.0),
+            (-1e-9, 1e-9),
+            (1e12, 1e12),
+            (0.0, f64::MIN_POSITIVE),
+            (f64::MIN_POSITIVE, f64::MIN_POSITIVE),
+            (-5e-324, 5e-324),
+            (-f64::MAX, f64::MAX),
+            (f64::MAX, f64::MAX),
+            (2.0, 1.0),
+            (f64::NAN, 1.0),
+            (f64::NEG_INFINITY, f64::INFINITY),
+            extent([f64::NAN]),
+        ] {
             let axes = [
                 Axis::linear("", data, 5),
                 Axis::from_zero("", data.1, 5),
                 Axis::share("", data, 5),
                 Axis::seconds("", data, 5),
                 Axis::whole("", data, 5),
+                Axis::exact("", data, 5),
+                Axis::powers("", data),
+                Axis::nanoseconds("", data),
+                Axis::durations("", data, false),
             ];
             for axis in axes {
                 let (low, high) = axis.range;
                 assert!(
                     low < high && axis.ticks.iter().all(|&(at, _)| (low..=high).contains(&at)),
                     "{data:?} {axis:?}"
+                );
+                assert!(
+                    axis.ticks.iter().all(|(_, label)| !label.contains("NaN") && !label.contains("inf")),
+                    "{axis:?}"
                 );
             }
         }
@@ -314,5 +345,6 @@ mod tests {
         assert_eq!(fixed(-1_234_567.891, 2), "−1,234,567.89");
         assert_eq!(fixed(-0.0001, 2), "0.00");
         assert_eq!(fixed(999.0, 0), "999");
+        assert_eq!([f64::NAN, f64::INFINITY].map(|value| fixed(value, 2)), ["–", "–"]);
     }
 }

@@ -188,6 +188,11 @@ fn draw_panel<'a>(
     marks.iter().try_for_each(|mark| draw_mark(&mut chart, mark))
 }
 
+fn is_place(&(x, y): &(f64, f64)) -> bool {
+    x.is_finite() && y.is_finite()
+}
+
+/// Draws what of a mark has a place.
 fn draw_mark<'a>(
     chart: &mut Chart<'a, '_>,
     mark: &Mark,
@@ -195,25 +200,28 @@ fn draw_mark<'a>(
     match mark {
         Mark::Line(points, ink, width) => {
             let style = ink.sentinel().stroke_width(units(*width) as u32);
-            chart.draw_series(LineSeries::new(points.iter().copied(), style)).map(drop)
+            chart.draw_series(LineSeries::new(points.iter().copied().filter(is_place), style)).map(drop)
         }
-        Mark::Rule(from, to, ink) => {
+        Mark::Rule(from, to, ink) if is_place(from) && is_place(to) => {
             let style = ink.sentinel().stroke_width(units(1.2) as u32);
             let line = DashedLineSeries::new([*from, *to], units(5.0), units(4.0), style);
             chart.draw_series(line).map(drop)
         }
         Mark::Area(outline, ink, opacity) => {
             let style = ink.sentinel().mix(*opacity).filled();
-            chart.draw_series([Polygon::new(outline.clone(), style)]).map(drop)
+            let outline: Vec<(f64, f64)> = outline.iter().copied().filter(is_place).collect();
+            chart.draw_series([Polygon::new(outline, style)]).map(drop)
         }
         Mark::Bars(bars, ink, opacity) => {
             let style = ink.sentinel().mix(*opacity).filled();
-            chart.draw_series(bars.iter().map(|&corners| Rectangle::new(corners, style))).map(drop)
+            let bars = bars.iter().filter(|corners| corners.iter().all(is_place));
+            chart.draw_series(bars.map(|&corners| Rectangle::new(corners, style))).map(drop)
         }
         Mark::Discs(discs, ink, opacity) => {
             let style = ink.sentinel().mix(*opacity).filled();
             let disc = |&(x, y, radius): &(f64, f64, f64)| Circle::new((x, y), units(radius), style);
-            chart.draw_series(discs.iter().map(disc)).map(drop)
+            let discs = discs.iter().filter(|&&(x, y, radius)| is_place(&(x, y)) && radius.is_finite());
+            chart.draw_series(discs.map(disc)).map(drop)
         }
         Mark::Triangles(points, ink, up) => {
             let style = ink.sentinel().filled();
@@ -223,8 +231,9 @@ fn draw_mark<'a>(
             let triangle = |&point: &(f64, f64)| {
                 EmptyElement::at(point) + Polygon::new([(0, tip), (half, base), (-half, base)], style)
             };
-            chart.draw_series(points.iter().map(triangle)).map(drop)
+            chart.draw_series(points.iter().filter(|point| is_place(point)).map(triangle)).map(drop)
         }
+        Mark::Rule(..) => Ok(()),
         Mark::Words(at, text, ink, right) => {
             let (horizontal, shift) = if *right { (HPos::Left, units(6.0)) } else { (HPos::Right, -units(6.0)) };
             let style = words(*ink).pos(Pos::new(horizontal, VPos::Center));

@@ -43,7 +43,11 @@ pub fn feature_facts(material: &Material) -> Vec<FeatureFacts> {
         FeatureFacts {
             name: feature.name.clone(),
             coefficient: feature.coefficient,
-            standardised_weight: feature.trained_scale.or(standard_deviation).map(|scale| feature.coefficient * scale),
+            standardised_weight: feature
+                .trained_scale
+                .or(standard_deviation)
+                .map(|scale| feature.coefficient * scale)
+                .filter(|weight| weight.is_finite()),
             trained_mean: feature.trained_mean,
             trained_scale: feature.trained_scale,
             mean,

@@ -131,9 +131,10 @@ impl Document {
 
     /// The attributes that name a number and say what it is.
     fn attributes(&self, path: &str) -> String {
+        let name = escaped(path);
         match self.get(path) {
-            Some(value) if value.is_number() => format!("data-key=\"{path}\" data-value=\"{value}\""),
-            _ => format!("data-key=\"{path}\""),
+            Some(value) if value.is_number() => format!("data-key=\"{name}\" data-value=\"{value}\""),
+            _ => format!("data-key=\"{name}\""),
         }
     }
 

@@ -11,14 +11,15 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod check;
 mod compose;
 mod json;
 
 use crate::base::output::{OutputError, write_file};
+use crate::base::small_file;
 use crate::run::observe::Observed;
 use crate::run::stage_facts::StageFacts;
 use serde::{Deserialize, Serialize};
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -245,6 +246,14 @@ pub enum RunFileError {
         /// What and where.
         source: serde_json::Error,
     },
+    /// Not what a run could have written.
+    #[error("{path}: {what}")]
+    Impossible {
+        /// The file.
+        path: PathBuf,
+        /// What, and why it cannot be.
+        what: String,
+    },
     /// JSON of something else.
     #[error("{path} is no {SCHEMA} file")]
     Other {
@@ -274,16 +283,23 @@ impl RunFile {
     /// # Errors
     /// See [`RunFileError`].
     pub fn read(path: &Path) -> Result<Option<Self>, RunFileError> {
-        let read_error = |source| RunFileError::Read { path: path.into(), source };
-        match fs::metadata(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(read_error(error)),
-            Ok(metadata) if metadata.len() > BYTES_MAX => return Err(RunFileError::TooLarge { path: path.into() }),
-            Ok(_) => {}
+        match small_file::read_text(path, BYTES_MAX) {
+            Ok(text) => Self::parse(path, &text).map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+                Err(RunFileError::TooLarge { path: path.into() })
+            }
+            Err(source) => Err(RunFileError::Read { path: path.into(), source }),
         }
-        let text = fs::read_to_string(path).map_err(read_error)?;
+    }
+
+    /// Reads a file's text; `path` is what errors call it.
+    ///
+    /// # Errors
+    /// See [`RunFileError`].
+    pub fn parse(path: &Path, text: &str) -> Result<Self, RunFileError> {
         let json_error = |source| RunFileError::Json { path: path.into(), source };
-        let recognised: Recognised = serde_json::from_str(&text).map_err(json_error)?;
+        let recognised: Recognised = serde_json::from_str(text).map_err(json_error)?;
         match recognised {
             Recognised { schema: Some(schema), schema_version: Some(version) } if schema == SCHEMA => {
                 if version != u64::from(SCHEMA_VERSION) {
@@ -292,7 +308,9 @@ impl RunFile {
             }
             _ => return Err(RunFileError::Other { path: path.into() }),
         }
-        serde_json::from_str(&text).map(Some).map_err(json_error)
+        let run: Self = serde_json::from_str(text).map_err(json_error)?;
+        check::check(&run).map_err(|what| RunFileError::Impossible { path: path.into(), what })?;
+        Ok(run)
     }
 }
 

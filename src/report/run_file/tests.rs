@@ -1,5 +1,6 @@
 use super::*;
 use serde_json::json;
+use std::fs;
 
 fn read(text: &str) -> Result<Option<RunFile>, String> {
     let folder = tempfile::tempdir().unwrap();

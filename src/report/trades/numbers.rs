@@ -286,7 +286,10 @@ fn tenths(table: &TradeTable) -> Vec<Tenth> {
     let span = u128::from(last - first) + 1;
     let mut tenths: Vec<Tenth> = (0..10_u128)
         // The first number whose tenth this is.
-        .map(|tenth| Tenth { from_sequence: first + (tenth * span).div_ceil(10) as u64, ..Tenth::default() })
+        .map(|tenth| Tenth {
+            from_sequence: first.saturating_add((tenth * span).div_ceil(10) as u64),
+            ..Tenth::default()
+        })
         .collect();
     for (&sell, &profit) in table.sell_sequence.iter().zip(&table.profit) {
         let tenth = &mut tenths[(u128::from(sell - first) * 10 / span) as usize];

@@ -1,5 +1,6 @@
 //! A trade log in columns. The original program's six columns are needed, the others are used where they are there.
 
+use super::lines::Lines;
 use csv::{ByteRecord, Reader, ReaderBuilder};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -8,21 +9,29 @@ use std::path::{Path, PathBuf};
 /// The columns that a trade log cannot be without.
 const NEEDED: [&str; 6] =
     ["buy_sequence_number", "sell_sequence_number", "buy_amount", "sell_amount", "volume", "profit"];
+/// The columns that are used where they are there.
+const USED: [&str; 6] = ["buy_ts_recv_ns", "sell_ts_recv_ns", "probability", "buy_mid", "sell_mid", "unsold_volume"];
 /// How far receive times may go back, nanoseconds, and still be said to go forward.
 const BACK_NS_MAX: i64 = 1_000_000_000;
+/// No row is longer: a run's have some 200 bytes.
+const LINE_BYTES_MAX: usize = 1 << 16;
 /// How much of a bad cell is quoted.
 const QUOTED: usize = 40;
+/// No amount of money, size or price is larger: a book's largest level has 2^63 lots at 2^63 ticks. Sums of such stay finite.
+const AMOUNT_MAX: f64 = 1e50;
+/// Nothing sells for more times what it was bought for: ratios stay finite too.
+const RATIO_MAX: f64 = 1e30;
 
 /// Closed trades in the order of their sales. Every column that is there has a cell per trade.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TradeTable {
     /// Frames of the book since the session began, at the purchase.
     pub buy_sequence: Vec<u64>,
-    /// The same at the sale; not before the purchase.
+    /// The same at the sale; not before the purchase, nor before the previous row's sale.
     pub sell_sequence: Vec<u64>,
     /// Quote currency spent, above 0.
     pub bought: Vec<f64>,
-    /// Quote currency received, not below 0.
+    /// Quote currency received, above 0.
     pub sold: Vec<f64>,
     /// Quote currency, before fees.
     pub profit: Vec<f64>,
@@ -62,6 +71,14 @@ pub enum TradesError {
     /// A column that is needed is not there.
     #[error("{path}, line 1: no column {name}; is it a trade log?")]
     Column {
+        /// The file.
+        path: PathBuf,
+        /// The column.
+        name: &'static str,
+    },
+    /// A column that is used is there more than once.
+    #[error("{path}, line 1: two columns {name}; is it a trade log?")]
+    Twice {
         /// The file.
         path: PathBuf,
         /// The column.
@@ -117,6 +134,7 @@ struct Layout {
     sell_sequence: Column,
     bought: Column,
     sold: Column,
+    volume: Column,
     profit: Column,
     buy_ts_recv_ns: Option<Column>,
     sell_ts_recv_ns: Option<Column>,
@@ -127,6 +145,13 @@ struct Layout {
 }
 
 impl Layout {
+    /// The column that is used and there twice.
+    fn twice(header: &ByteRecord) -> Option<&'static str> {
+        let count = |name: &str| header.iter().filter(|cell| *cell == name.as_bytes()).count();
+        NEEDED.into_iter().chain(USED).find(|name| count(name) > 1)
+    }
+
+    /// Where the columns are, or the name of one that is not there.
     fn of(header: &ByteRecord) -> Result<Self, &'static str> {
         let find = |name: &'static str| {
             let at = header.iter().position(|cell| cell == name.as_bytes());
@@ -142,6 +167,7 @@ impl Layout {
             sell_sequence: need("sell_sequence_number")?,
             bought: need("buy_amount")?,
             sold: need("sell_amount")?,
+            volume: need("volume")?,
             profit: need("profit")?,
             buy_ts_recv_ns: find("buy_ts_recv_ns"),
             sell_ts_recv_ns: find("sell_ts_recv_ns"),
@@ -168,7 +194,7 @@ fn parsed<T: std::str::FromStr>(
 }
 
 fn number(row: &ByteRecord, column: Column, rule: &'static str, good: impl Fn(f64) -> bool) -> Result<f64, BadRow> {
-    parsed(row, column, rule, |&number: &f64| number.is_finite() && good(number))
+    parsed(row, column, rule, |&number: &f64| number.abs() <= AMOUNT_MAX && good(number))
 }
 
 impl TradeTable {
@@ -177,16 +203,28 @@ impl TradeTable {
     /// # Errors
     /// See [`TradesError`].
     pub fn read(path: &Path) -> Result<Self, TradesError> {
+        let file = File::open(path).map_err(|source| TradesError::Read { path: path.into(), source })?;
+        Self::read_from(path, file)
+    }
+
+    /// Reads a trade log from anything with an end; `path` is what errors call it.
+    ///
+    /// # Errors
+    /// See [`TradesError`].
+    pub fn read_from(path: &Path, mut file: impl Read + Seek) -> Result<Self, TradesError> {
         let read_error = |source| TradesError::Read { path: path.into(), source };
         let csv_error = |error: csv::Error| read_error(io::Error::from(error));
-        let mut file = File::open(path).map_err(read_error)?;
         let ends_whole = ends_with_line_break(&mut file).map_err(read_error)?;
-        let mut rows = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(file);
+        let mut rows =
+            ReaderBuilder::new().has_headers(false).flexible(true).from_reader(Lines::new(file, LINE_BYTES_MAX));
         let mut row = ByteRecord::new();
         if !rows.read_byte_record(&mut row).map_err(csv_error)? {
             return Err(TradesError::Empty { path: path.into() });
         }
         let layout = Layout::of(&row).map_err(|name| TradesError::Column { path: path.into(), name })?;
+        if let Some(name) = Layout::twice(&row) {
+            return Err(TradesError::Twice { path: path.into(), name });
+        }
         let mut table = Self::default();
         while rows.read_byte_record(&mut row).map_err(csv_error)? {
             let Err(bad) = table.take(&row, &layout) else { continue };
@@ -237,15 +275,12 @@ impl TradeTable {
         if row.len() != layout.cells {
             return Err(BadRow::Cells);
         }
-        let optional = |column: Option<Column>, rule, good: fn(f64) -> bool| {
-            column.map(|column| number(row, column, rule, good)).transpose()
-        };
         let mid = |column: Option<Column>| {
             let known = column.map(|column| {
                 if row[column.at].is_empty() {
                     Ok(f64::NAN)
                 } else {
-                    number(row, column, "a number or nothing", |_| true)
+                    number(row, column, "a number above 0 or nothing", |mid| mid > 0.0)
                 }
             });
             known.transpose()
@@ -256,14 +291,23 @@ impl TradeTable {
         let buy_sequence = parsed::<u64>(row, layout.buy_sequence, "a whole number", |_| true)?;
         let sell_sequence =
             parsed(row, layout.sell_sequence, "a whole number from the purchase's on", |&s| s >= buy_sequence)?;
+        if self.sell_sequence.last().is_some_and(|&before| sell_sequence < before) {
+            let Column { at: column, name } = layout.sell_sequence;
+            return Err(BadRow::Cell { column, name, rule: "a whole number from the previous sale's on" });
+        }
         let bought = number(row, layout.bought, "a number above 0", |amount| amount > 0.0)?;
-        let sold = number(row, layout.sold, "a number not below 0", |amount| amount >= 0.0)?;
-        let profit = number(row, layout.profit, "a number", |_| true)?;
+        let possible = |amount: f64| amount / bought <= RATIO_MAX;
+        let sold = number(row, layout.sold, "a number above 0", |amount| amount > 0.0 && possible(amount))?;
+        let volume = number(row, layout.volume, "a number above 0", |volume| volume > 0.0)?;
+        let profit = number(row, layout.profit, "a number", |profit| possible(profit.abs()))?;
         let buy_ts_recv_ns = time(layout.buy_ts_recv_ns)?;
         let sell_ts_recv_ns = time(layout.sell_ts_recv_ns)?;
-        let probability = optional(layout.probability, "a number from 0 to 1", |p| (0.0..=1.0).contains(&p))?;
+        let share = |column| number(row, column, "a number from 0 to 1", |share| (0.0..=1.0).contains(&share));
+        let probability = layout.probability.map(share).transpose()?;
         let (buy_mid, sell_mid) = (mid(layout.buy_mid)?, mid(layout.sell_mid)?);
-        let unsold_volume = optional(layout.unsold_volume, "a number not below 0", |volume| volume >= 0.0)?;
+        let unsold =
+            |column| number(row, column, "a number from 0 to the volume", |left| (0.0..=volume).contains(&left));
+        let unsold_volume = layout.unsold_volume.map(unsold).transpose()?;
         self.buy_sequence.push(buy_sequence);
         self.sell_sequence.push(sell_sequence);
         self.bought.push(bought);
@@ -290,7 +334,7 @@ pub fn go_forward(times_ns: &[i64]) -> bool {
 }
 
 /// A row is written with its line break: a file that ends with another byte was cut.
-fn ends_with_line_break(file: &mut File) -> io::Result<bool> {
+fn ends_with_line_break(file: &mut (impl Read + Seek)) -> io::Result<bool> {
     if file.seek(SeekFrom::End(0))? == 0 {
         return Ok(true);
     }
@@ -301,7 +345,7 @@ fn ends_with_line_break(file: &mut File) -> io::Result<bool> {
     Ok(last == *b"\n")
 }
 
-fn is_last(rows: &mut Reader<File>) -> csv::Result<bool> {
+fn is_last(rows: &mut Reader<impl Read>) -> csv::Result<bool> {
     rows.read_byte_record(&mut ByteRecord::new()).map(|more| !more)
 }
 
@@ -327,6 +371,13 @@ mod tests {
         assert!(read(&format!("{HEADER}\n")).unwrap().is_empty());
         // Without a line break, but whole.
         assert_eq!(read(&format!("{HEADER}\n1,21,5,5.5,0.1,0.5")).unwrap().len(), 1);
+    }
+
+    /// As spreadsheets write it.
+    #[test]
+    fn a_byte_order_mark_and_other_line_breaks_do_not_matter() {
+        let table = read(&format!("\u{feff}{HEADER}\r\n1,21,5,5.5,0.1,0.5\r\n")).unwrap();
+        assert_eq!((table.len(), table.cut_line), (1, None));
     }
 
     #[test]
@@ -357,6 +408,40 @@ mod tests {
             (
                 &format!("{HEADER}\n22,21,1,5.5,0.1,1\n"),
                 "r.csv, line 2, column 2 (sell_sequence_number): '21' is not a whole number from the purchase's on",
+            ),
+            (&format!("{HEADER},profit\n"), "r.csv, line 1: two columns profit; is it a trade log?"),
+            (
+                &format!("{HEADER}\n1,21,5,0,0.1,-5\n"),
+                "r.csv, line 2, column 4 (sell_amount): '0' is not a number above 0",
+            ),
+            (&format!("{HEADER}\n1,21,5,5,-1,0\n"), "r.csv, line 2, column 5 (volume): '-1' is not a number above 0"),
+            (
+                &format!("{HEADER}\n1,21,1e308,5,1,0\n"),
+                "r.csv, line 2, column 3 (buy_amount): '1e308' is not a number above 0",
+            ),
+            (
+                &format!("{HEADER}\n1,21,1e-308,5,1,0\n"),
+                "r.csv, line 2, column 4 (sell_amount): '5' is not a number above 0",
+            ),
+            (
+                &format!("{HEADER}\n1,21,5,5,1,0\n1,20,5,5,1,0\n"),
+                "r.csv, line 3, column 2 (sell_sequence_number): '20' is not a whole number from the previous sale's on",
+            ),
+            (
+                &format!("{HEADER},probability\n1,21,5,5,1,0,1.01\n"),
+                "r.csv, line 2, column 7 (probability): '1.01' is not a number from 0 to 1",
+            ),
+            (
+                &format!("{HEADER},unsold_volume\n1,21,5,5,1,0,1.5\n"),
+                "r.csv, line 2, column 7 (unsold_volume): '1.5' is not a number from 0 to the volume",
+            ),
+            (
+                &format!("{HEADER},buy_mid\n1,21,5,5,1,0,-3\n"),
+                "r.csv, line 2, column 7 (buy_mid): '-3' is not a number above 0 or nothing",
+            ),
+            (
+                &format!("{HEADER},sell_ts_recv_ns\n1,21,5,5,1,0,\n"),
+                "r.csv, line 2, column 7 (sell_ts_recv_ns): '' is not a time in nanoseconds",
             ),
             (
                 &format!("{HEADER}\n1,21,1,5.5,0.1,1\n1,-4,1,5.5,0.1,1\n1,2,1,5.5,0.1,1"),

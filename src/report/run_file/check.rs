@@ -1,0 +1,100 @@
+//! Whether a run could have written a file: what the report relies on. Types and finite numbers are the reader's affair.
+
+use super::{RunFile, Settings};
+use crate::base::one_line::{QUOTE_CHARS_MAX, quote};
+use crate::engine::latency::Stage;
+use crate::run::observe::{Calibration, Outcomes, Series, outcomes_of};
+use crate::run::stage_facts::StageFacts;
+
+/// No count is larger, far more than a run of ten years at a million frames a second: sums of counts do not overflow.
+const COUNT_MAX: u64 = 1 << 50;
+/// No more bins of probability than this.
+const BINS_MAX: usize = 1 << 20;
+/// No price is larger: differences and means stay finite.
+const VALUE_MAX: f64 = 1e50;
+/// The largest fee per side, either way, in basis points.
+const FEE_BPS_MAX: f64 = 10_000.0;
+
+/// What is impossible, and why.
+pub fn check<T>(run: &RunFile<T>) -> Result<(), String> {
+    settings(&run.settings)?;
+    run.timing.stages.iter().try_for_each(stage)?;
+    let Some(observed) = &run.observed else { return Ok(()) };
+    calibration(&observed.calibration).map_err(|what| format!("observed.calibration.{what}"))?;
+    series(&observed.book).map_err(|what| format!("observed.book.{what}"))
+}
+
+fn must(good: bool, what: impl FnOnce() -> String) -> Result<(), String> {
+    if good { Ok(()) } else { Err(what()) }
+}
+
+fn is_share(value: f64) -> bool {
+    (0.0..=1.0).contains(&value)
+}
+
+fn settings(Settings { threshold, buy_amount, fee_bps, .. }: &Settings) -> Result<(), String> {
+    must(is_share(*threshold), || format!("settings.threshold is {threshold}; a probability lies from 0 to 1"))?;
+    must(*buy_amount > 0.0, || format!("settings.buy_amount is {buy_amount}; an amount is above 0"))?;
+    must(fee_bps.abs() <= FEE_BPS_MAX, || {
+        format!("settings.fee_bps is {fee_bps}; a fee lies from -{FEE_BPS_MAX} to {FEE_BPS_MAX}")
+    })
+}
+
+fn stage(StageFacts { stage, count, curve, .. }: &StageFacts) -> Result<(), String> {
+    let known = Stage::ALL.iter().any(|known| known.tag() == stage);
+    must(known, || format!("timing.stages has a stage '{}'", quote(stage, QUOTE_CHARS_MAX)))?;
+    must(*count <= COUNT_MAX, || format!("timing.stages.{stage}.count is {count}; no run has so many frames"))?;
+    must(curve.iter().all(|&(quantile, _)| is_share(quantile)), || {
+        format!("timing.stages.{stage}.curve has a quantile that is not from 0 to 1")
+    })
+}
+
+fn calibration(calibration: &Calibration) -> Result<(), String> {
+    let Calibration { outcomes, at_or_above, below, reliability, bin_count, bins, logit_bins, .. } = calibration;
+    must((1..=BINS_MAX).contains(bin_count), || format!("bin_count is {bin_count}; it lies from 1 to {BINS_MAX}"))?;
+    let in_order = |numbers: &mut dyn Iterator<Item = i128>| numbers.is_sorted_by(|a, b| a < b);
+    must(in_order(&mut bins.iter().map(|bin| bin[0].into())), || "bins are not in order".into())?;
+    must(bins.last().is_none_or(|bin| bin[0] < *bin_count as u64), || {
+        format!("bins has one beyond bin_count, which is {bin_count}")
+    })?;
+    must(in_order(&mut logit_bins.iter().map(|bin| bin.0.into())), || "logit_bins are not in order".into())?;
+    let few = |counts: &[u64]| {
+        counts.iter().try_fold(0_u64, |sum, &count| sum.checked_add(count).filter(|&sum| sum <= COUNT_MAX))
+    };
+    let each = |&Outcomes { up, down, tied, unknown }: &Outcomes| [up, down, tied, unknown];
+    let in_bins: Vec<u64> = bins.iter().map(outcomes_of).flat_map(|outcomes| each(&outcomes)).collect();
+    let in_logit_bins: Vec<u64> = logit_bins.iter().flat_map(|&(_, up, down)| [up, down]).collect();
+    for (name, counts) in [
+        ("outcomes", &each(outcomes)[..]),
+        ("at_or_above", &each(at_or_above)),
+        ("below", &each(below)),
+        ("bins", &in_bins),
+        ("logit_bins", &in_logit_bins),
+    ] {
+        must(few(counts).is_some(), || format!("{name} counts more evaluations than any run has"))?;
+    }
+    must(few(&in_bins) == few(&each(outcomes)), || "bins do not add up to outcomes".into())?;
+    let shares = |from: f64, others: [Option<f64>; 2]| is_share(from) && others.into_iter().flatten().all(is_share);
+    let good = reliability.iter().all(|row| shares(row.from, [row.mean_probability, row.up_share]));
+    must(good, || "reliability has a share that is not from 0 to 1".into())
+}
+
+fn series(Series { sequence, ts_recv_ns, frames, mid, spread, imbalance, .. }: &Series) -> Result<(), String> {
+    for (name, length) in [
+        ("ts_recv_ns", ts_recv_ns.len()),
+        ("frames", frames.len()),
+        ("mid", mid.len()),
+        ("spread", spread.len()),
+        ("imbalance", imbalance.len()),
+    ] {
+        must(length == sequence.len(), || {
+            format!("{name} has {length} entries, where sequence has {}", sequence.len())
+        })?;
+    }
+    must(sequence.is_sorted(), || "sequence falls".into())?;
+    for (name, column) in [("mid", mid), ("spread", spread), ("imbalance", imbalance)] {
+        let good = column.iter().all(|extent| <[f64; 5]>::from(*extent).iter().all(|value| value.abs() <= VALUE_MAX));
+        must(good, || format!("{name} has a value beyond {VALUE_MAX:e}"))?;
+    }
+    Ok(())
+}
