@@ -2,7 +2,7 @@
 
 use papertrader::base::one_line::QUOTE_CHARS_MAX;
 use papertrader::capture::{LINE_BYTES_MAX, ZSTD_WINDOW_LOG_MAX};
-use papertrader::cli::config::CONFIG_BYTES_MAX;
+use papertrader::cli::config::{CONFIG_BYTES_MAX, CONFIG_DEPTH_MAX};
 use papertrader::execution::rules::LAG_MAX;
 use papertrader::feed::backoff::DELAY_MAX;
 use papertrader::feed::coinbase::level2::{OTHER_PRODUCTS_MAX, PRODUCT_BYTES_MAX};
@@ -80,6 +80,7 @@ fn every_bound_has_the_value_given() {
         ("ZSTD_WINDOW_LOG_MAX", u64::from(ZSTD_WINDOW_LOG_MAX)),
         ("MODEL_BYTES_MAX", MODEL_BYTES_MAX),
         ("CONFIG_BYTES_MAX", CONFIG_BYTES_MAX),
+        ("CONFIG_DEPTH_MAX", u64::from(CONFIG_DEPTH_MAX)),
         ("CA_BYTES_MAX", CA_BYTES_MAX),
         ("RING_EVENTS", RING_EVENTS as u64),
         ("DELAY_MAX", DELAY_MAX.as_secs()),

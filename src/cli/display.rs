@@ -1,5 +1,7 @@
 //! What commands show on standard error while they work.
 
+use crate::base::failure::Failure;
+use crate::feed::coinbase::secrecy::without_keys;
 use crate::research::source::ReadProgress;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::fmt::Display;
@@ -17,8 +19,14 @@ pub fn byte_bar(bytes: u64) -> ProgressBar {
     ProgressBar::with_draw_target(Some(bytes), target()).with_style(style)
 }
 
+/// A failure as it is shown: one line, without anything of a key.
+pub fn failure_line(failure: &Failure) -> String {
+    without_keys(&failure.to_string()).into_owned()
+}
+
 /// Prints a warning on standard error, one line.
 pub fn warn(text: impl Display) {
+    let text = failure_line(&Failure::running(text.to_string()));
     // Where standard error takes nothing there is nobody to tell.
     let _ = writeln!(io::stderr(), "warning: {text}");
 }

@@ -16,23 +16,29 @@ pub mod config;
 mod display;
 mod interrupt;
 pub mod printer;
+pub mod refusal;
 
 pub mod commands;
 
 use crate::base::failure::Failure;
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, Subcommand};
+use config::Expanded;
+pub use display::failure_line;
 use printer::Printer;
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 /// The command line.
 #[derive(Debug, Parser)]
 #[command(name = "papertrader", version, about, args_override_self = true, propagate_version = true)]
-#[command(
-    after_help = "After a command, --config FILE takes options from a TOML file (threshold = 0.7, pin-cores = \"2,3\", \
-                        fused = true); what follows on the command line wins.\n\n\
-                        Exit status: 0 done, 1 failed while running, 2 bad arguments or input files."
-)]
+#[command(mut_subcommands(|command| command.mut_args(config::undoable)))]
+#[command(after_help = "Exit status: 0 done, 1 failed while running, 2 bad arguments or input files.")]
 pub struct Cli {
+    /// Take options from a TOML file for all commands: threshold = 0.7, fused = true, or under [COMMAND]. What follows on
+    /// the command line wins: the same option, one that excludes it, --FLAG=false. Paths are relative to the file's folder
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -65,18 +71,29 @@ pub enum Command {
     Evaluate(commands::evaluate::EvaluateArgs),
 }
 
-/// Does what the command line says. With bad arguments the process ends here, with usage on standard error and status 2.
+/// Does what the command line says.
 ///
 /// # Errors
-/// The command's; where it has none, that its report could not be printed.
+/// Bad arguments, in one line; the command's; where it has none, that its report could not be printed.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure> {
     let mut printer = Printer::stdout();
-    match Cli::try_parse_from(config::expand_config(arguments)?) {
-        Ok(cli) => execute(&cli.command, &mut printer)?,
-        Err(refused) if refused.use_stderr() => refused.exit(),
-        Err(help) => printer.print_help(&help),
+    let expanded = config::expand(&Cli::command(), arguments)?;
+    match Cli::try_parse_from(&expanded.arguments) {
+        Ok(cli) => execute(&cli.command, &mut printer).map_err(|failure| expanded.placed(failure))?,
+        Err(help) if !help.use_stderr() => printer.print_help(&help),
+        // Nothing was asked for: this is help too, where errors go.
+        Err(help) if help.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => help.exit(),
+        Err(refused) => return Err(refusal(&refused, &expanded)),
     }
     printer.finish()
+}
+
+fn refusal(refused: &clap::Error, Expanded { arguments, origins }: &Expanded) -> Failure {
+    let program = Cli::command();
+    let mut words = arguments.iter().skip(1).filter_map(|argument| argument.to_str());
+    let command = words.find_map(|word| program.find_subcommand(word));
+    let named = command.map_or_else(|| "papertrader".into(), |command| format!("papertrader {}", command.get_name()));
+    Failure::input(refusal::text_of_file(refused, &named, origins))
 }
 
 fn execute(command: &Command, printer: &mut Printer) -> Result<(), Failure> {
@@ -97,11 +114,8 @@ fn execute(command: &Command, printer: &mut Printer) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
-    use super::config::expand_config;
     use super::*;
     use crate::base::cores;
-    use clap::CommandFactory;
-    use std::fs;
     use std::path::Path;
 
     #[test]
@@ -127,28 +141,5 @@ mod tests {
             assert_eq!(settings.session.fused, replay_fused);
             assert_eq!(settings.for_a_socket().session.fused, live_fused);
         }
-    }
-
-    #[test]
-    fn configuration_stands_where_it_is_named() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("c.toml");
-        fs::write(&path, "threshold = 0.7\nlag = 5\npin-cores = \"0\"\nfused = true\n").unwrap();
-        let named = format!("--config={}", path.display());
-        let arguments = ["papertrader", "replay", "x", "--model", "m", &named, "--lag", "9"].map(OsString::from);
-        let cli = Cli::try_parse_from(expand_config(arguments).unwrap()).unwrap();
-        let Command::Replay(replay) = cli.command else { panic!("a replay") };
-        assert_eq!((replay.trading.threshold, replay.trading.lag), (Some(0.7), Some(9)));
-        assert_eq!((replay.threads.pin_cores.as_deref(), replay.threads.fused), (Some("0"), true));
-
-        for (content, ends) in [("threshold = [1]", "'threshold' is no plain value"), ("threshold", "TOML parse error")]
-        {
-            fs::write(&path, content).unwrap();
-            let error = expand_config([OsString::from(&named)]).unwrap_err().to_string();
-            assert!(error.contains(ends) && error.lines().count() == 1, "{error}");
-        }
-        let error = expand_config(["--config".into(), "/nowhere.toml".into()]).unwrap_err().to_string();
-        assert!(error.starts_with("cannot read configuration /nowhere.toml: "), "{error}");
-        assert_eq!(expand_config(["--config".into()]).unwrap_err().to_string(), "--config needs a file");
     }
 }

@@ -1,6 +1,9 @@
 //! Arguments, models, cores, configuration files.
 
 use super::market::{Capture, Replayed, Setup};
+use clap::{CommandFactory, Parser};
+use papertrader::base::failure::Failure;
+use papertrader::cli::{Cli, refusal};
 use std::fs;
 
 fn setup() -> Setup {
@@ -172,26 +175,152 @@ fn configuration_files() {
     assert_eq!(replayed.trades, [(0, 1), (1, 2), (2, 3), (3, 4)]);
     let replayed = replayed.says("rules                    buy 5 at probability >= 0.7, sell 1 updates later");
     replayed.says("threads                  one thread (fused), any core, wait yield");
-    // What follows on the command line wins.
-    let replayed = setup.replay(&["--config", path.to_str().unwrap(), "--lag", "3"]).well();
+    // The command line wins, be it one that excludes a setting or undoes it.
+    let replayed = setup.replay(&["--config", path.to_str().unwrap(), "--lag", "3", "--fused=false"]).well();
     assert_eq!(replayed.trades, [(0, 3), (1, 4)]);
+    replayed.says("threads                  two threads, any core, wait yield");
 
     fs::remove_dir_all(setup.out()).unwrap();
-    let shown = path.display();
+    let shown = format!("error: configuration {}", path.display());
+    let see = "; see papertrader replay --help";
+    let threshold = "invalid value '2.0' for '--threshold <P>': a probability lies between 0 and 1, both excluded";
+    let lag = "invalid value '1.5' for '--lag <UPDATES>': invalid digit found in string";
+    let wait = "invalid value 'sleep' for '--wait <WAIT>' [possible values: spin, yield, block]";
     for (content, says) in [
-        ("lag = [1]", format!("error: configuration {shown}: 'lag' is no plain value")),
-        ("[trading]\nlag = 1", format!("error: configuration {shown}: 'trading' is no plain value")),
-        ("lag =", format!("error: configuration {shown}: TOML parse error at line 1, column 6")),
-        ("lag = 1\nlag = 2", format!("error: configuration {shown}: TOML parse error at line 2, column 1")),
-        ("speling = 1", "error: unexpected argument '--speling' found".into()),
-        ("threshold = 2.0", "error: invalid value '2' for '--threshold <P>'".into()),
-        ("lag = 1.5", "error: invalid value '1.5' for '--lag <UPDATES>'".into()),
+        ("lag = [1]", format!("{shown}, line 1: 'lag' takes one value")),
+        (
+            "[trading]\nlag = 1",
+            format!("{shown}, line 2: there is no command 'trading'; a section has the name of one"),
+        ),
+        ("lag =", format!("{shown}, line 1: no TOML: ")),
+        ("lag = 1\nlag = 2", format!("{shown}, line 2: no TOML: duplicate key")),
+        ("speling = 1", format!("{shown}, line 1: no command has an option 'speling'")),
+        ("\nthreshold = 2.0", format!("{shown}, line 2: {threshold}{see}")),
+        ("lag = 1.5", format!("{shown}, line 1: {lag}{see}")),
+        ("wait = 'sleep'", format!("{shown}, line 1: {wait}{see}")),
+        ("pin-cores = 'zero'", format!("{shown}, line 1: --pin-cores: 'zero' is no list")),
     ] {
         fs::write(&path, content).unwrap();
         let error = refused(&setup, &[&named]);
-        assert!(error.starts_with(&says), "{error}\n{says}");
+        assert!(error.starts_with(&says) && error.lines().count() == 1, "{error}\n{says}");
     }
     let error = refused(&setup, &["--config", "/nowhere.toml"]);
     assert_eq!(error, "error: cannot read configuration /nowhere.toml: No such file or directory (os error 2)");
-    assert_eq!(refused(&setup, &["--config"]), "error: --config needs a file");
+    let none = "error: a value is required for '--config <FILE>' but none was supplied; see papertrader replay --help";
+    assert_eq!(refused(&setup, &["--config"]), none);
+}
+
+/// Nesting that the parser of TOML lets through, and that would have been walked down.
+#[test]
+fn a_configuration_nested_too_deep() {
+    let setup = setup();
+    let path = setup.folder().join("deep.toml");
+    let key = vec!["a"; 79].join(".");
+    fs::write(&path, format!("lag = 1\na = {}1{}", format!("{{{key} = ").repeat(80), "}".repeat(80))).unwrap();
+    let error = refused(&setup, &["--config", path.to_str().unwrap()]);
+    let says = format!("error: configuration {}, line 2: brackets or dots lie more than 8 deep", path.display());
+    assert_eq!(error, says);
+}
+
+/// What clap says in several lines is one here, whatever is wrong.
+#[test]
+fn refusals_are_one_line() {
+    let setup = setup();
+    let capture = setup.capture();
+    let capture = capture.to_str().unwrap();
+    let long = "x".repeat(10_000);
+    let missing = "the following required arguments were not provided: ";
+    for (arguments, says) in [
+        (&["replay"][..], format!("{missing}--model <FILE>, <CAPTURE>; see papertrader replay --help")),
+        (&["report"], format!("{missing}<RUN.csv>...; see papertrader report --help")),
+        (&["exchange", "--ca-out", "x", "--tls=false"], format!("{missing}--tls")),
+        (
+            &["replay", capture, "--model", "m", "--treshold", "0.7"],
+            "unexpected argument '--treshold' found; a similar argument exists: '--threshold'; see".into(),
+        ),
+        (
+            &["train", capture, "-o", "m.json", "--cv", "--c", "1"],
+            "the argument '--cv[=<true|false>]' cannot be used with '--c <C>'; see papertrader train --help".into(),
+        ),
+        (
+            &["replay", capture, "--model", "m", "--force=maybe"],
+            "invalid value 'maybe' for '--force[=<true|false>]' [possible values: true, false]; see".into(),
+        ),
+        (&["repaly"], "unrecognized subcommand 'repaly'; ".into()),
+        (&["replay", "a\nb", "c\n\nUsage: d"], "unexpected argument 'c Usage: d' found".into()),
+        (&["live", "--lag", &long], "invalid value 'xxxxxx".into()),
+        (&["--frob"], "unexpected argument '--frob' found".into()),
+        (&["replay", "--model"], "a value is required for '--model <FILE>' but none was supplied; see".into()),
+    ] {
+        let output = super::common::papertrader().args(arguments).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), output.stdout.len(), said.lines().count()), (Some(2), 0, 1), "{said}");
+        assert!(said.starts_with(&format!("error: {says}")) && said.len() < 800, "{said}\n{says}");
+        assert!(said.contains("; see papertrader"), "{said}");
+    }
+}
+
+/// Whoever gives a key by mistake does not see it in the error, nor does a log.
+#[test]
+fn errors_do_not_quote_keys() {
+    let setup = setup();
+    let name = "organizations/01234567-89ab-cdef-0123-456789abcdef/apiKeys/fedcba98-7654-3210-fedc-ba9876543210";
+    let key = "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEEIBaoJ6sRHa1PqLkX7VdFz0sG8h3W\n-----END EC PRIVATE KEY-----\n";
+    let config = |file: &str, text: String| {
+        let path = setup.folder().join(file);
+        fs::write(&path, text).unwrap();
+        format!("--config={}", path.display())
+    };
+    let bad_value = config("value.toml", format!("lag = {name:?}\n"));
+    let no_toml = config("broken.toml", format!("COINBASE_API_NAME = {name}\n"));
+    let unknown = config("unknown.toml", format!("COINBASE_API_NAME = {name:?}\nCOINBASE_PRIVATE_KEY = {key:?}\n"));
+    let model = super::market::imbalance_model();
+    for arguments in [
+        &["replay", "a", name][..],
+        &["replay", name, "--model", "/nowhere.json"],
+        &["replay", "a", "--model", name],
+        &["live", "--model", "m", "--lag", name],
+        &["live", "--model", "m", "--lag", key],
+        &["live", "--name", key, "--model", "m"],
+        &["live", "--url", name, "--model", model.to_str().unwrap()],
+        &["live", "--key", &name[14..]],
+        &[key],
+        &["report", name],
+        &["replay", "a", "--model", "m", &bad_value],
+        &["replay", "a", "--model", "m", &no_toml],
+        &["replay", "a", "--model", "m", &unknown],
+    ] {
+        for set in [true, false] {
+            let mut command = super::common::papertrader();
+            if set {
+                command.env("COINBASE_API_NAME", name).env("COINBASE_PRIVATE_KEY", key.replace('\n', "\\n"));
+            }
+            let (code, said) = super::common::fail(command.args(arguments));
+            assert_eq!((code, said.lines().count()), (2, 1), "{said}");
+            for secret in ["01234567-89ab", "fedcba98", "MHcCAQEE", "8h3W"] {
+                assert!(!said.contains(secret), "{said}");
+            }
+        }
+    }
+}
+
+/// Every option of every command, given what it cannot be: accepted, as names and paths are, or refused in one line.
+#[test]
+fn every_option_refuses_in_one_line() {
+    let mut program = Cli::command();
+    program.build();
+    let mut refused = 0;
+    for command in program.get_subcommands().filter(|command| command.get_name() != "help") {
+        let options = command.get_arguments().filter_map(|arg| arg.get_long());
+        for option in options.filter(|option| !["help", "version"].contains(option)) {
+            for value in ["", "\u{1b}[31m", "a\nb", "-1", "NaN", "1e999", "99999999999999999999999"] {
+                let arguments = ["papertrader", command.get_name(), &format!("--{option}={value}")];
+                let Err(error) = Cli::try_parse_from(arguments) else { continue };
+                let text = Failure::input(refusal::text(&error, "papertrader")).to_string();
+                assert!(!text.contains(char::is_control) && text.ends_with("; see papertrader --help"), "{text}");
+                refused += usize::from(text.contains(&format!("--{option}")) && !text.starts_with("the following"));
+            }
+        }
+    }
+    assert!(refused > 300, "{refused}");
 }
