@@ -178,6 +178,7 @@ def report():
     bare = TRADES[:TRADES.index(",buy_venue")] + "\n"
     yield (bare + "0,20,100,101,1,1\n").encode()
     yield (bare + "0,20,100,101,1").encode()
+    yield (bare + 2 * f"{2**64 - 1},{2**64 - 1},1e50,1e-300,1,-1e50\n").encode()
     yield b"\xef\xbb\xbf" + (bare + "0,20,100,101,1,1\n").replace("\n", "\r\n").encode()
 
 
