@@ -99,8 +99,12 @@ fn write_trades(path: &Path, trades: u64, frames: u64, random: &mut Xoshiro256Pl
     let mut log = TradeLog::new(BufWriter::new(File::create(path)?))?;
     let every = (frames / (trades + LAG)).max(1);
     for number in 0..trades {
-        let at =
-            |sequence: u64| Moment { sequence, venue_sequence_num: sequence, ts_recv_ns: sequence as i64 * FRAME_NS };
+        let at = |sequence: u64| Moment {
+            sequence,
+            venue_sequence_num: sequence,
+            ts_recv_ns: sequence as i64 * FRAME_NS,
+            stretch: 1,
+        };
         // Uniform around a small gain, and now and then far off.
         let draw = (random.next_u64() >> 11) as f64 / (1_u64 << 53) as f64 - 0.49;
         let won = if number % 9_973 == 0 { 40.0 * draw } else { draw };
@@ -111,12 +115,14 @@ fn write_trades(path: &Path, trades: u64, frames: u64, random: &mut Xoshiro256Pl
                 sell_sequence: number * every + LAG,
                 buy_amount,
                 volume: buy_amount / 61_800.0,
+                volume_taken_again: 0.0,
                 logit: 0.5,
                 buy_mid: 61_800.0,
             },
             sold: at(number * every + LAG),
             sell_amount: buy_amount * (1.0 + 1e-4 * won),
             unsold_volume: 0.0,
+            volume_taken_again: 0.0,
             sell_mid: 61_800.0 * (1.0 + 1e-4 * won),
         })?;
     }

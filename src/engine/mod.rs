@@ -225,7 +225,7 @@ impl Engine {
             self.look_at_crossed(is_crossed_or_locked, head.ts_recv_ns);
         }
         let book = self.follower.book();
-        let frame = LiveFrame { head, moment, book, is_crossed_or_locked, stretch: self.counts.snapshots };
+        let frame = LiveFrame { head, moment, book, is_crossed_or_locked };
         let mut stamps = None;
         for trader in &mut self.traders {
             stamps = trader.decide(&frame, &self.recorder, &self.status).or(stamps);
@@ -253,7 +253,12 @@ impl Engine {
     #[inline(always)]
     fn moment(&self, head: &FrameHead) -> Moment {
         let sequence = self.follower.sequence().expect("a book that is traded on has had a snapshot");
-        Moment { sequence, venue_sequence_num: head.sequence_num, ts_recv_ns: head.ts_recv_ns }
+        Moment {
+            sequence,
+            venue_sequence_num: head.sequence_num,
+            ts_recv_ns: head.ts_recv_ns,
+            stretch: self.counts.snapshots,
+        }
     }
 
     /// The book itself found a fault.

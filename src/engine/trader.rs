@@ -86,8 +86,6 @@ pub struct LiveFrame<'a> {
     pub book: &'a Book,
     /// Whether it left the book crossed or locked.
     pub is_crossed_or_locked: bool,
-    /// Snapshots so far: frames of one number follow each other without a break.
-    pub stretch: u64,
 }
 
 /// A trader.
@@ -181,14 +179,14 @@ impl Trader {
     /// Tells the writer thread of a live frame. After the last stamp: it is no part of the latency.
     #[inline(always)]
     fn observe(&mut self, frame: &LiveFrame<'_>, evaluation: Option<Evaluation>) {
-        let Moment { sequence, venue_sequence_num, ts_recv_ns } = frame.moment;
+        let Moment { sequence, venue_sequence_num, ts_recv_ns, stretch } = frame.moment;
         if let Some(observations) = &mut self.outputs.observations {
             let book = frame.book;
             let observation = Observation {
                 sequence,
                 venue_sequence_num,
                 ts_recv_ns,
-                stretch: frame.stretch,
+                stretch,
                 bid: book.bids().best().unwrap_or_default(),
                 ask: book.asks().best().unwrap_or_default(),
                 scale: book.scale(),

@@ -20,8 +20,57 @@ pub fn mid(book: &Book) -> f64 {
     })
 }
 
-/// The share of a volume that rounding may leave of it.
-const ROUNDING: f64 = 1e-12;
+/// The share of a volume, or of an amount, that rounding may leave of it.
+pub const ROUNDING: f64 = 1e-12;
+
+/// What is left of `whole` in the end, or 0 where rounding left it: what is bought for 5 and sold at the same price brings
+/// 4.999999999999999, which is no loss.
+#[inline]
+pub fn settled(left: f64, whole: f64) -> f64 {
+    if left.abs() <= whole * ROUNDING { 0.0 } else { left }
+}
+
+/// The best level of a side that a run has filled from, and how much of it.
+///
+/// Fills leave the book as the venue sends it, so that two of them can take the same volume. A level counts as still the
+/// same while the best price and its size are those of the fill before and no snapshot came between.
+///
+/// ```
+/// use papertrader::execution::fill::Taken;
+///
+/// let mut taken = Taken::default();
+/// // The best level shows 3, of which each fill takes 2.
+/// assert_eq!(taken.again(0, Some((10.0, 3.0)), 2.0), 0.0);
+/// assert_eq!(taken.again(0, Some((10.0, 3.0)), 2.0), 1.0);
+/// // The venue has sent another size.
+/// assert_eq!(taken.again(0, Some((10.0, 4.0)), 2.0), 0.0);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Taken {
+    /// Snapshots before the last fill.
+    stretch: u64,
+    /// Price and size of the best level then, in quote and base units.
+    level: (f64, f64),
+    /// Taken from it so far, by all fills since it shows that; base units.
+    volume: f64,
+}
+
+impl Taken {
+    /// Notes a fill of `volume` that begins at the level `best`, (price, size), after `stretch` snapshots. Gives how much of
+    /// what it took there the fills before had taken already, base units.
+    #[inline]
+    pub fn again(&mut self, stretch: u64, best: Option<(f64, f64)>, volume: f64) -> f64 {
+        let Some(level) = best else { return 0.0 };
+        if (self.stretch, self.level) != (stretch, level) {
+            *self = Self { stretch, level, volume: 0.0 };
+        }
+        let size = level.1;
+        let taken = volume.min(size);
+        let left = (size - self.volume).max(0.0);
+        self.volume += taken;
+        settled((taken - left).max(0.0), size)
+    }
+}
 
 /// Spends `amount` of quote currency on levels of (price, size), best first. Returns what was spent and what was bought.
 #[inline]
@@ -52,7 +101,7 @@ pub fn sell(volume: f64, levels: impl Iterator<Item = (f64, f64)>) -> (f64, f64)
         received += size * price;
     }
     // Sizes are decimal fractions, which sums of doubles miss by a little: 0.1 + 0.2 is more than 0.3.
-    (received, if left <= volume * ROUNDING { 0.0 } else { left })
+    (received, settled(left, volume))
 }
 
 /// Levels in quote and base units.
@@ -71,6 +120,30 @@ mod tests {
     fn rounding_is_no_remainder() {
         assert_eq!(sell(0.1 + 0.2, [(1.0, 0.1), (1.0, 0.2)].into_iter()).1, 0.0);
         assert!(sell(0.3 + 1e-9, [(1.0, 0.1), (1.0, 0.2)].into_iter()).1 > 9e-10);
+    }
+
+    #[test]
+    fn a_level_is_taken_once_and_then_again() {
+        let mut taken = Taken::default();
+        let bid = Some((100.0, 0.06));
+        assert_eq!(taken.again(1, bid, 0.05), 0.0);
+        assert!((taken.again(1, bid, 0.05) - 0.04).abs() < 1e-15);
+        // All of it is gone: the next one takes nothing that was left. What lies below the best level is not looked at.
+        assert_eq!(taken.again(1, bid, 0.05), 0.05);
+        assert_eq!(taken.again(1, bid, 9.0), 0.06);
+        // Another size, another price, another snapshot, no level at all.
+        assert_eq!(taken.again(1, Some((100.0, 0.07)), 0.07), 0.0);
+        assert_eq!(taken.again(1, Some((99.0, 0.07)), 0.07), 0.0);
+        assert_eq!(taken.again(2, Some((99.0, 0.07)), 0.07), 0.0);
+        assert_eq!(taken.again(2, None, 1.0), 0.0);
+        assert_eq!(taken.again(2, Some((99.0, 0.07)), 0.01), 0.01);
+    }
+
+    #[test]
+    fn a_level_that_is_taken_to_its_end_by_rounded_parts_is_taken_once() {
+        let mut taken = Taken::default();
+        let again: Vec<f64> = [0.1, 0.2].iter().map(|&volume| taken.again(0, Some((1.0, 0.3)), volume)).collect();
+        assert_eq!(again, [0.0, 0.0]);
     }
 
     #[test]

@@ -18,7 +18,7 @@
 //!
 //! let rules = OriginalRules { threshold_logit: 0.4, lag_updates: 20, buy_amount: 100.0 };
 //! let mut original = Original::new(rules);
-//! let at = |sequence| Moment { sequence, venue_sequence_num: sequence, ts_recv_ns: 0 };
+//! let at = |sequence| Moment { sequence, venue_sequence_num: sequence, ts_recv_ns: 0, stretch: 1 };
 //! // 100.00 buys one unit at the ask, which brings 99.00 at the bid.
 //! original.buy(at(0), 0.7, &book);
 //! original.sell_due(at(19), &book, |_| unreachable!("nothing is due yet"));
@@ -26,7 +26,7 @@
 //! assert_eq!((original.totals().trades, original.totals().winners), (1, 0));
 //! ```
 
-use super::fill::{in_units, mid, sell, spend};
+use super::fill::{Taken, in_units, mid, sell, spend};
 use super::ledger::{Moment, Position, Totals, Trade};
 use super::rules::{LAG_MAX, OriginalRules};
 use crate::market::book::Book;
@@ -40,6 +40,9 @@ pub struct Original {
     /// and what is due is sold before any purchase, which both need a live book.
     open: VecDeque<Position>,
     totals: Totals,
+    /// What purchases have taken of the best ask, and sales of the best bid.
+    asks_taken: Taken,
+    bids_taken: Taken,
     /// Purchases wished for but not made because nobody sold.
     empty_asks: u64,
 }
@@ -52,6 +55,8 @@ impl Original {
             rules,
             open: VecDeque::with_capacity(rules.lag_updates as usize + 1),
             totals: Totals::default(),
+            asks_taken: Taken::default(),
+            bids_taken: Taken::default(),
             empty_asks: 0,
         }
     }
@@ -62,7 +67,10 @@ impl Original {
         while self.open.front().is_some_and(|position| position.sell_sequence <= now.sequence) {
             let Some(position) = self.open.pop_front() else { break };
             let (sell_amount, unsold_volume) = sell(position.volume, in_units(book, book.bids().levels()));
-            let trade = Trade { position, sold: now, sell_amount, unsold_volume, sell_mid: mid(book) };
+            let best = in_units(book, book.bids().levels()).next();
+            let volume_taken_again = self.bids_taken.again(now.stretch, best, position.volume);
+            let sell_mid = mid(book);
+            let trade = Trade { position, sold: now, sell_amount, unsold_volume, volume_taken_again, sell_mid };
             self.totals.count(&trade);
             closed(trade);
         }
@@ -76,9 +84,13 @@ impl Original {
             self.empty_asks += 1;
             return false;
         }
+        let best = in_units(book, book.asks().levels()).next();
+        let volume_taken_again = self.asks_taken.again(now.stretch, best, volume);
         let sell_sequence = now.sequence + u64::from(self.rules.lag_updates);
         debug_assert!(self.open.len() <= self.rules.lag_updates as usize, "one purchase a frame");
-        self.open.push_back(Position { bought: now, sell_sequence, buy_amount, volume, logit, buy_mid: mid(book) });
+        let buy_mid = mid(book);
+        let bought = now;
+        self.open.push_back(Position { bought, sell_sequence, buy_amount, volume, volume_taken_again, logit, buy_mid });
         true
     }
 
@@ -135,7 +147,7 @@ mod tests {
     }
 
     fn moment(sequence: u64) -> Moment {
-        Moment { sequence, venue_sequence_num: sequence + 100, ts_recv_ns: 7 }
+        Moment { sequence, venue_sequence_num: sequence + 100, ts_recv_ns: 7, stretch: 1 }
     }
 
     #[test]
@@ -173,6 +185,34 @@ mod tests {
         assert_eq!(original.totals().unsold_trades, 1);
         original.buy(moment(3), 0.1, &book(&[(100, 1)], &[]));
         assert_eq!((original.open().len(), original.empty_asks()), (0, 1));
+    }
+
+    #[test]
+    fn positions_that_take_the_same_level_say_so() {
+        let mut original = Original::new(OriginalRules { lag_updates: 3, buy_amount: 5.0, ..RULES });
+        // Each purchase takes half of the ask; three are then sold into a bid that has room for one.
+        let book = book(&[(1_000, 1), (500, 9)], &[(1_000, 1)]);
+        let mut trades = Vec::new();
+        for sequence in 0..3 {
+            original.buy(moment(sequence), 0.1, &book);
+        }
+        original.sell_due(moment(9), &book, |trade| trades.push(trade));
+        let again: Vec<(f64, f64)> =
+            trades.iter().map(|trade| (trade.position.volume_taken_again, trade.volume_taken_again)).collect();
+        // 0.05 of 1 unit each: there is enough.
+        assert_eq!(again, [(0.0, 0.0); 3]);
+        let mut original = Original::new(OriginalRules { lag_updates: 3, buy_amount: 60.0, ..RULES });
+        trades.clear();
+        for sequence in 0..3 {
+            original.buy(moment(sequence), 0.1, &book);
+        }
+        original.sell_due(moment(9), &book, |trade| trades.push(trade));
+        let again: Vec<(f64, f64)> =
+            trades.iter().map(|trade| (trade.position.volume_taken_again, trade.volume_taken_again)).collect();
+        let [first, second, third] = again[..] else { panic!("three trades") };
+        assert_eq!(first, (0.0, 0.0));
+        assert!((second.0 - 0.2).abs() < 1e-12 && (second.1 - 0.2).abs() < 1e-12, "{second:?}");
+        assert!((third.0 - 0.6).abs() < 1e-12 && (third.1 - 0.6).abs() < 1e-12, "{third:?}");
     }
 
     #[test]

@@ -4,16 +4,24 @@
 //! use papertrader::execution::ledger::{Moment, Position, Trade};
 //! use papertrader::run::trade_log::TradeLog;
 //!
-//! let moment = |sequence| Moment { sequence, venue_sequence_num: sequence, ts_recv_ns: 0 };
+//! let moment = |sequence| Moment { sequence, venue_sequence_num: sequence, ts_recv_ns: 0, stretch: 1 };
 //! let position = Position {
 //!     bought: moment(0),
 //!     sell_sequence: 20,
 //!     buy_amount: 100.0,
 //!     volume: 1.0,
+//!     volume_taken_again: 0.0,
 //!     logit: 0.0,
 //!     buy_mid: 99.5,
 //! };
-//! let trade = Trade { position, sold: moment(20), sell_amount: 99.0, unsold_volume: 0.0, sell_mid: 99.5 };
+//! let trade = Trade {
+//!     position,
+//!     sold: moment(20),
+//!     sell_amount: 99.0,
+//!     unsold_volume: 0.0,
+//!     volume_taken_again: 0.0,
+//!     sell_mid: 99.5,
+//! };
 //!
 //! let mut bytes = Vec::new();
 //! let mut log = TradeLog::new(&mut bytes)?;
@@ -57,6 +65,12 @@ struct Row {
     sell_mid: Option<f64>,
     /// Base currency that the book did not take.
     unsold_volume: f64,
+    /// Snapshots between purchase and sale, and book frames that the sale came late.
+    snapshots_while_held: u64,
+    updates_late: u64,
+    /// Base currency that earlier fills of the run had taken from the same level already.
+    buy_volume_taken_again: f64,
+    sell_volume_taken_again: f64,
 }
 
 /// Writes trades to anything that takes bytes.
@@ -86,6 +100,10 @@ impl<W: Write> TradeLog<W> {
             "buy_mid",
             "sell_mid",
             "unsold_volume",
+            "snapshots_while_held",
+            "updates_late",
+            "buy_volume_taken_again",
+            "sell_volume_taken_again",
         ])?;
         Ok(Self { rows })
     }
@@ -112,6 +130,10 @@ impl<W: Write> TradeLog<W> {
             buy_mid: known(position.buy_mid),
             sell_mid: known(trade.sell_mid),
             unsold_volume: trade.unsold_volume,
+            snapshots_while_held: trade.snapshots_while_held(),
+            updates_late: trade.updates_late(),
+            buy_volume_taken_again: position.volume_taken_again,
+            sell_volume_taken_again: trade.volume_taken_again,
         })?;
         Ok(())
     }
@@ -132,20 +154,26 @@ mod tests {
 
     #[test]
     fn a_row_reads_back_exactly() {
-        let moment =
-            |sequence| Moment { sequence, venue_sequence_num: sequence + 7, ts_recv_ns: 1_723_161_256_609_369_665 };
+        let moment = |sequence, stretch| Moment {
+            sequence,
+            venue_sequence_num: sequence + 7,
+            ts_recv_ns: 1_723_161_256_609_369_665,
+            stretch,
+        };
         let trade = Trade {
             position: Position {
-                bought: moment(43),
+                bought: moment(43, 1),
                 sell_sequence: 63,
                 buy_amount: 5.0,
                 volume: 0.000080899865383,
+                volume_taken_again: 0.25,
                 logit: 1.0,
                 buy_mid: 61804.75,
             },
-            sold: moment(63),
+            sold: moment(64, 3),
             sell_amount: 5.000517759138,
             unsold_volume: 0.0,
+            volume_taken_again: 0.5,
             sell_mid: f64::NAN,
         };
         let mut bytes = Vec::new();
@@ -158,10 +186,10 @@ mod tests {
         assert!(header.starts_with("buy_sequence_number,sell_sequence_number,buy_amount,sell_amount,volume,profit,"));
         let cells: Vec<&str> = row.split(',').collect();
         assert_eq!(cells.len(), header.split(',').count());
-        assert_eq!(cells[..2], ["43", "63"]);
+        assert_eq!(cells[..2], ["43", "64"]);
         assert_eq!(cells[5].parse::<f64>().unwrap(), trade.profit());
-        assert_eq!(cells[6..10], ["50", "70", "1723161256609369665", "1723161256609369665"]);
+        assert_eq!(cells[6..10], ["50", "71", "1723161256609369665", "1723161256609369665"]);
         assert_eq!(cells[10].parse::<f64>().unwrap(), probability(1.0));
-        assert_eq!(cells[11..], ["61804.75", "", "0.0"]);
+        assert_eq!(cells[11..], ["61804.75", "", "0.0", "2", "1", "0.25", "0.5"]);
     }
 }
