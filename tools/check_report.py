@@ -28,7 +28,7 @@ BUCKET = 1 / 1000
 # Of a long list so many numbers are falsified.
 FALSIFIED = 100
 # A page without these is none.
-HEAD = ["trades.trades", "trades.win_rate", "trades.gross_bps", "trades.net_bps", "trades.break_even_fee_bps",
+HEAD = ["trades.trades", "trades.win_rate", "trades.gross_bps", "trades.verdict_bps", "trades.break_even_fee_bps",
         "trades.gross_profit", "trades.bought"]
 WORDS = re.compile(r"([+−-]?)([\d,]+(?:\.(\d+))?)(?:e([+−-]?\d+))? ?(%|ns|µs|ms|s|)")
 UNITS = {"%": 0.01, "ns": 1, "µs": 1e3, "ms": 1e6, "s": 1e9, "": 1}
@@ -204,7 +204,7 @@ def main():
         run = json.loads(path.with_suffix(".json").read_text())
         documents.append(run)
         trades = pd.read_csv(path)
-        expected = {"trades": trade_numbers(trades, run["settings"]["fee_bps"])}
+        expected = {"trades": trade_numbers(trades, run["settings"]["fee_bps"], float(run["run"]["lot"]))}
         if path.with_suffix(".hlog").exists():
             expected["stages"] = stages(path.with_suffix(".hlog"), run["timing"]["stages"])
         if arguments.rows:

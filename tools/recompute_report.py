@@ -10,9 +10,14 @@ from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogReader
 
 FEES_BPS = [0.0, 0.5, 1.0, 2.5, 10.0, 60.0]
+# The lowest taker fee that a venue publishes: no verdict counts less.
+LOWEST_TAKER_FEE_BPS = 0.8
+# The share of an amount that rounding may leave of it.
+ROUNDING = 1e-12
 SHARES = {"min": 0.0, "p5": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95, "max": 1.0}
 REPLICATES, SEED = 1000, 1
 TRADES_MIN, BLOCKS_MIN = 30, 5
+INTERVALS = ["gross_bps", "verdict_bps", "net_bps"]
 CELLS_PER_BLOCK, CELLS_MAX = 10, 50_000
 HOUR_NS = 3_600_000_000_000
 BINS, TENTHS, BUCKETS, EVERY = 2000, 10, 2048, 16
@@ -98,7 +103,7 @@ def interval(trades, fee_bps, held_s):
     blocks = count // per_block
     found = {"blocks": blocks, "settings": {"block_s": block_s, "replicates": REPLICATES, "seed": SEED}}
     if blocks < BLOCKS_MIN:
-        return found | {"gross_bps": None, "net_bps": None}
+        return found | dict.fromkeys(INTERVALS)
     starts = max(count + 1 - per_block, 1)
     resampled = []
     for replicate in range(REPLICATES):
@@ -111,31 +116,59 @@ def interval(trades, fee_bps, held_s):
         times = np.cumsum(edges[:-1])
         gross, spent, earned = times @ profit, times @ bought, times @ sold
         if spent > 0:
-            resampled.append((1e4 * gross / spent, 1e4 * (gross - fee_bps / 1e4 * (spent + earned)) / spent))
+            net = lambda fee: 1e4 * (gross - fee / 1e4 * (spent + earned)) / spent
+            resampled.append((1e4 * gross / spent, net(max(fee_bps, LOWEST_TAKER_FEE_BPS)), net(fee_bps)))
     if 2 * len(resampled) < REPLICATES:
-        return found | {"gross_bps": None, "net_bps": None}
+        return found | dict.fromkeys(INTERVALS)
     ordered = np.sort(np.array(resampled), axis=0)
     at = lambda share: ordered[min(max(int(np.ceil(share * len(ordered))), 1), len(ordered)) - 1]
     low, high = at(0.025), at(0.975)
     return found | {
-        name: {"low": float(low[column]), "high": float(high[column])} for column, name in enumerate(["gross_bps", "net_bps"])
+        name: {"low": float(low[column]), "high": float(high[column])} for column, name in enumerate(INTERVALS)
     }
 
 
 def finding(trades, sure):
     if trades == 0:
         return "no_trades"
-    if sure is None or sure["net_bps"] is None or trades < TRADES_MIN:
+    if sure is None or sure["verdict_bps"] is None or trades < TRADES_MIN:
         return "too_few"
-    if sure["net_bps"]["low"] > 0:
+    if sure["verdict_bps"]["low"] > 0:
         return "gain"
-    return "loss" if sure["net_bps"]["high"] < 0 else "undecided"
+    if sure["gross_bps"]["low"] > 0:
+        return "gain_before_fees_only"
+    return "loss" if sure["verdict_bps"]["high"] < 0 else "undecided"
 
 
-def trade_numbers(trades, fee_bps):
-    """`trades` of RUN.json from the rows of RUN.csv."""
+def held_across_gaps(trades):
+    """Trades with a snapshot between purchase and sale or a sale that waited, and what the others come to."""
+    if not {"snapshots_while_held", "updates_late"} <= set(trades.columns):
+        return None
+    held = (trades.snapshots_while_held > 0) | (trades.updates_late > 0)
+    others = trades[~held]
+    bought, sold, profit = (float(others[name].sum()) for name in ["buy_amount", "sell_amount", "profit"])
+    return {
+        "trades": int(held.sum()),
+        "gross_profit": float(trades.profit[held].sum()),
+        "others_gross_profit": profit,
+        "others_gross_bps": over(1e4 * profit, bought),
+        "others_break_even_fee_bps": over(1e4 * profit, bought + sold),
+    }
+
+
+def took_again(trades):
+    """Trades that took volume which an earlier fill of the run had taken from the same level."""
+    columns = ["buy_volume_taken_again", "sell_volume_taken_again"]
+    return int((trades[columns] > 0).any(axis=1).sum()) if set(columns) <= set(trades.columns) else None
+
+
+def trade_numbers(trades, fee_bps, lot):
+    """`trades` of RUN.json from the rows of RUN.csv, the run's fee and the product's lot."""
+    trades = trades.assign(profit=trades.profit.where(trades.profit.abs() > ROUNDING * trades.buy_amount, 0.0))
     bought, sold, profit = (float(trades[name].sum()) for name in ["buy_amount", "sell_amount", "profit"])
-    winners = int((trades.profit > 0).sum())
+    profit = profit if abs(profit) > ROUNDING * bought else 0.0
+    winners, losers = int((trades.profit > 0).sum()), int((trades.profit < 0).sum())
+    verdict_fee = max(fee_bps, LOWEST_TAKER_FEE_BPS)
     bps = lambda amount: over(1e4 * amount, bought)
     net = lambda fee: profit - fee / 1e4 * (bought + sold)
     cumulative = trades.profit.cumsum()
@@ -159,6 +192,7 @@ def trade_numbers(trades, fee_bps):
     return {
         "trades": len(trades),
         "winners": winners,
+        "losers": losers,
         "win_rate": over(winners, len(trades)),
         "bought": bought,
         "sold": sold,
@@ -168,14 +202,20 @@ def trade_numbers(trades, fee_bps):
         "net_profit": net(fee_bps),
         "net_bps": bps(net(fee_bps)),
         "break_even_fee_bps": over(1e4 * profit, bought + sold),
+        "verdict_fee_bps": verdict_fee,
+        "verdict_bps": bps(net(verdict_fee)),
         "by_fee": [
-            {"fee_bps": fee, "profit": net(fee), "bps": bps(net(fee)) or 0.0} for fee in sorted({*FEES_BPS, fee_bps})
+            {"fee_bps": fee, "profit": net(fee), "bps": bps(net(fee)) or 0.0}
+            for fee in sorted({*FEES_BPS, LOWEST_TAKER_FEE_BPS, fee_bps})
         ],
         "drawdown_max": float((cumulative.cummax().clip(lower=0) - cumulative).max()) if len(trades) else 0.0,
         "profit_bps": quantiles(1e4 * trades.profit / trades.buy_amount),
         "held_updates": quantiles(held_updates),
         "held_s": held_s,
         "sold_in_part": int((trades.unsold_volume > 0).sum()),
+        "held_across_gaps": held_across_gaps(trades),
+        "took_again": took_again(trades),
+        "below_lot": int((trades.volume < lot * (1 - ROUNDING)).sum()),
         "interval": sure,
         "finding": finding(len(trades), sure),
         "tenths": tenths,

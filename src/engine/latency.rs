@@ -95,6 +95,12 @@ impl Stage {
         matches!(self, Self::Total | Self::Arrival)
     }
 
+    /// Whether the processor works on a frame in it. Before it is read and between the threads a frame waits, and the stages that
+    /// comprise others hold these waits.
+    pub fn is_work(self) -> bool {
+        !matches!(self, Self::Queue | Self::Handoff | Self::Total | Self::Arrival)
+    }
+
     /// The stage with that [`Stage::tag`].
     pub fn by_tag(tag: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|stage| stage.tag() == tag)

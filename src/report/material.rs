@@ -110,9 +110,15 @@ impl Material {
             );
         }
         let fee_bps = run.as_ref().map_or(0.0, |run| run.settings.fee_bps);
-        let numbers = TradeNumbers::of(&table, fee_bps);
+        let lot = run.as_ref().and_then(|run| run.run.lot.parse().ok()).filter(|lot: &f64| *lot > 0.0);
+        let numbers = TradeNumbers::of(&table, fee_bps).with_lot(&table, lot);
         let name = csv.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
         Self { csv: csv.into(), name, table, numbers, run, latency, remarks }
+    }
+
+    /// Whether the frames only waited for each other, so that their latency is that of a queue.
+    pub fn is_queued(&self) -> bool {
+        self.run.as_ref().is_some_and(|run| run.timing.is_queued())
     }
 
     /// Every stage's latency, from wherever it is known.

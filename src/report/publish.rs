@@ -22,6 +22,7 @@
 //!     source: Vec::new(),
 //!     elapsed: Duration::from_secs(1),
 //!     stopped: false,
+//!     paced: false,
 //! };
 //! let material = publish(&run, &report, &report.feed.counts, &[], None)?.expect("it was asked for");
 //! assert_eq!(material.numbers.trades, report.engine.trader().totals.trades);
@@ -62,7 +63,8 @@ pub fn publish<O>(
 ) -> Result<Option<Material>, ReportError> {
     let Some(files) = &run.files.report else { return Ok(None) };
     let table = TradeTable::read(&run.files.csv)?;
-    let numbers = TradeNumbers::of(&table, run.settings.fee_bps);
+    let lot = 1.0 / session.engine.scale.lots_per_unit();
+    let numbers = TradeNumbers::of(&table, run.settings.fee_bps).with_lot(&table, Some(lot));
     RunFile::new(run, session, feed, notes, fault, numbers).write(&files.json, run.files.replace)?;
     let material = Material::with_table(&run.files.csv, table);
     write_file(&files.html, run.files.replace, &page(&material))?;

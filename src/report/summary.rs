@@ -13,8 +13,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use super::html::{Shown, fee_sentence, finding};
+use super::html::{Document, Shown, break_even, doubts, finding};
 use super::material::Material;
+use super::run_file::Work;
 use super::text::Names;
 use std::fmt::{self, Display, Formatter};
 
@@ -79,6 +80,9 @@ impl Summary<'_> {
     }
 
     fn latency(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if self.0.is_queued() {
+            return self.work(f);
+        }
         let Some(log) = self.0.latency.as_ref().filter(|log| !log.intervals.is_empty()) else { return Ok(()) };
         // The worst of each part; logarithms, as in the pictures.
         let worst =
@@ -93,6 +97,17 @@ impl Summary<'_> {
     }
 }
 
+impl Summary<'_> {
+    /// Of a run at full speed, whose latency over time is the length of its queue.
+    fn work(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Some(work) = Work::of(self.0.stages()) else { return Ok(()) };
+        let [p50, p99] = [work.p50_ns, work.p99_ns].map(|ns| Shown::Time.text(ns as f64));
+        let text =
+            format_args!("{p50} median, {p99} 99 %, stages added up; waiting is not shown, nothing paced this run");
+        Names::RUN.line(f, "work per frame", text)
+    }
+}
+
 fn line(f: &mut Formatter<'_>, name: &str, blocks: &str, range: &str) -> fmt::Result {
     Names::RUN.line(f, name, format_args!("{blocks}  {range}"))
 }
@@ -100,8 +115,12 @@ fn line(f: &mut Formatter<'_>, name: &str, blocks: &str, range: &str) -> fmt::Re
 impl Display for Summary<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let numbers = &self.0.numbers;
+        if let Some(sentence) = break_even(numbers) {
+            writeln!(f, "  {sentence}")?;
+        }
         writeln!(f, "  {}", finding(numbers))?;
-        if let Some(sentence) = fee_sentence(numbers) {
+        let document = Document::of(&serde_json::json!({ "trades": numbers }));
+        for sentence in doubts(numbers, |path, shown| shown.text_of(document.number(path))) {
             writeln!(f, "  {sentence}")?;
         }
         self.profit(f)?;

@@ -12,15 +12,16 @@
 use crate::base::cores::Pins;
 use crate::base::one_line::OneLine;
 use crate::engine::EngineReport;
-use crate::engine::latency::{STAGES_EVERY, Stage, StageTable};
+use crate::engine::latency::{STAGES_EVERY, Stage, StageTable, StageTimes};
 use crate::execution::fees::Turnover;
+use crate::execution::fill::settled;
 use crate::feed::intake::{FaultNote, IntakeCounts};
 use crate::market::event::FaultCounts;
 use crate::market::units::Decimal;
 use crate::report::material::Material;
 use crate::report::summary::Summary;
 pub use crate::report::text::Grouped;
-use crate::report::text::{NO_ARRIVALS, Names};
+use crate::report::text::{NO_ARRIVALS, Names, amount, basis_points, signed};
 use crate::run::files::RunFiles;
 use crate::run::session::SessionReport;
 use crate::run::settings::TradingSettings;
@@ -52,6 +53,9 @@ pub struct Run<'a> {
     pub elapsed: Duration,
     /// Whether it was stopped before the end of its source.
     pub stopped: bool,
+    /// Whether frames came at a pace of their own: from a venue, as recorded, or by a schedule. At full speed they only wait
+    /// for each other.
+    pub paced: bool,
 }
 
 /// The whole report; its text is what is printed.
@@ -197,39 +201,51 @@ impl<'a> RunReport<'a> {
         if totals.trades > 0 {
             let share = 100.0 * totals.winners as f64 / totals.trades as f64;
             let turnover = Turnover { bought: totals.buy_amount, sold: totals.sell_amount };
-            let bps = turnover.over_bought_bps(totals.profit).unwrap_or(f64::NAN);
-            let break_even_bps = turnover.break_even_fee_bps(totals.profit).unwrap_or(f64::NAN);
+            // Sums of gains and losses that cancel leave a rounding error.
+            let gross = settled(totals.profit, totals.buy_amount);
+            let bps = turnover.over_bought_bps(gross).unwrap_or(f64::NAN);
+            let break_even_bps = turnover.break_even_fee_bps(gross).unwrap_or(f64::NAN);
             let fee_bps = self.run.settings.fee_bps;
-            line(f, "winners", format_args!("{} ({share:.1} %)", Grouped(totals.winners)))?;
-            line(
-                f,
-                "gross profit",
-                format_args!("{:.6} on {:.2} bought ({bps:+.3} bp)", totals.profit, totals.buy_amount),
-            )?;
-            line(f, "break-even fee", format_args!("{:.3} bp per side", break_even_bps))?;
-            let net = turnover.net(totals.profit, fee_bps);
-            line(f, "net profit", format_args!("{net:.6} after {fee_bps} bp per side"))?;
+            line(f, "break-even fee", format_args!("{} bp per side", basis_points(break_even_bps)))?;
+            let (winners, losers) = (Grouped(totals.winners), Grouped(totals.losers));
+            line(f, "winners", format_args!("{winners} ({share:.1} %), {losers} losers"))?;
+            let (profit, bought) = (amount(gross), amount(totals.buy_amount));
+            let bps = signed(bps, &basis_points(bps));
+            line(f, "gross profit", format_args!("{profit} on {bought} bought ({bps} bp)"))?;
+            let net = amount(turnover.net(gross, fee_bps));
+            line(f, "net profit", format_args!("{net} after {fee_bps} bp per side"))?;
         }
         let (cost, worth) = trader.open_cost_and_worth;
+        let (cost, worth) = (amount(cost), worth.map(amount));
         match (trader.open_positions, worth) {
             (0, _) => line(f, "open positions", 0),
             (open, Some(worth)) => line(
                 f,
                 "open positions",
-                format_args!("{}, cost {cost:.6}, mark {worth:.6} (not in the profit)", Grouped(open as u64)),
+                format_args!("{}, cost {cost}, mark {worth} (not in the profit)", Grouped(open as u64)),
             ),
             (open, None) => line(
                 f,
                 "open positions",
-                format_args!("{}, cost {cost:.6}, no live book to mark them", Grouped(open as u64)),
+                format_args!("{}, cost {cost}, no live book to mark them", Grouped(open as u64)),
             ),
         }
     }
 
     fn latencies(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Some(table) = self.latency else { return Ok(()) };
-        writeln!(f, "\nlatency, ns; the stages of one frame in {STAGES_EVERY}, those to the decision of all")?;
-        StageLines(table).fmt(f)?;
+        if self.run.paced || self.run.settings.session.fused {
+            writeln!(f, "\nlatency, ns; the stages of one frame in {STAGES_EVERY}, those to the decision of all")?;
+            StageLines(table).fmt(f)?;
+        } else {
+            writeln!(f, "\nwork, ns; the stages of one frame in {STAGES_EVERY}")?;
+            WorkLines(table).fmt(f)?;
+            line(
+                f,
+                "waiting in the ring",
+                "not shown: nothing paces frames at full speed; see --speed 1x, or RUN.json",
+            )?;
+        }
         let out_of_range: u64 = Stage::ALL.iter().map(|&stage| table.stage(stage).out_of_range).sum();
         if table.whole() == Stage::Total {
             line(f, "arrived", NO_ARRIVALS)?;
@@ -264,22 +280,56 @@ pub struct StageLines<'a>(pub &'a StageTable);
 
 impl Display for StageLines<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let head = ["count", "min", "p50", "p90", "p99", "p99.9", "p99.99", "max"];
-        write!(f, "  {:<22}", "stage")?;
-        head.iter().try_for_each(|name| write!(f, " {name:>11}"))?;
-        writeln!(f)?;
-        for stage in Stage::ALL {
-            let times = self.0.stage(stage);
-            write!(f, "  {:<22} {:>11}", stage.name(), Grouped(times.count()).to_string())?;
-            let quantile = |q| times.quantile_ns(q);
-            let quantiles = [0.5, 0.9, 0.99, 0.999, 0.9999].map(quantile);
-            for value in [times.min_ns()].into_iter().chain(quantiles).chain([times.longest_ns()]) {
-                write!(f, " {:>11}", value.map_or_else(|| "—".into(), |value| Grouped(value).to_string()))?;
-            }
-            writeln!(f)?;
-        }
-        Ok(())
+        stage_head(f)?;
+        Stage::ALL.into_iter().try_for_each(|stage| stage_line(f, stage, self.0.stage(stage)))
     }
+}
+
+/// The same of the stages in which the processor works on a frame, and their sum, column by column.
+#[derive(Debug)]
+pub struct WorkLines<'a>(pub &'a StageTable);
+
+impl Display for WorkLines<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        stage_head(f)?;
+        let mut sum = [None; 7];
+        let mut count = 0;
+        for stage in Stage::ALL.into_iter().filter(|stage| stage.is_work()) {
+            let times = self.0.stage(stage);
+            stage_line(f, stage, times)?;
+            sum.iter_mut().zip(stage_values(times)).for_each(|(sum, ns): (&mut Option<u64>, _)| {
+                *sum = ns.map(|ns: u64| ns.saturating_add(sum.unwrap_or(0))).or(*sum);
+            });
+            count = count.max(times.count());
+        }
+        values_line(f, "work, added up", count, sum)
+    }
+}
+
+fn stage_head(f: &mut Formatter<'_>) -> fmt::Result {
+    let head = ["count", "min", "p50", "p90", "p99", "p99.9", "p99.99", "max"];
+    write!(f, "  {:<22}", "stage")?;
+    head.iter().try_for_each(|name| write!(f, " {name:>11}"))?;
+    writeln!(f)
+}
+
+/// Least, percentiles and greatest, nanoseconds; `None` where nothing was measured.
+fn stage_values(times: &StageTimes) -> [Option<u64>; 7] {
+    let quantile = |q| times.quantile_ns(q);
+    let [p50, p90, p99, p99_9, p99_99] = [0.5, 0.9, 0.99, 0.999, 0.9999].map(quantile);
+    [times.min_ns(), p50, p90, p99, p99_9, p99_99, times.longest_ns()]
+}
+
+fn stage_line(f: &mut Formatter<'_>, stage: Stage, times: &StageTimes) -> fmt::Result {
+    values_line(f, stage.name(), times.count(), stage_values(times))
+}
+
+fn values_line(f: &mut Formatter<'_>, name: &str, count: u64, values: [Option<u64>; 7]) -> fmt::Result {
+    write!(f, "  {name:<22} {:>11}", Grouped(count).to_string())?;
+    values.iter().try_for_each(|value| {
+        write!(f, " {:>11}", value.map_or_else(|| "—".into(), |value| Grouped(value).to_string()))
+    })?;
+    writeln!(f)
 }
 
 fn line(f: &mut Formatter<'_>, name: &str, value: impl Display) -> fmt::Result {

@@ -1,16 +1,19 @@
-//! What reports on a terminal share: lines of a name and its value, counts, times.
+//! What reports share: lines of a name and its value, counts, amounts, times.
 //!
 //! ```
-//! use papertrader::report::text::{Grouped, Names, utc};
+//! use papertrader::report::text::{Grouped, Names, amount, utc};
 //!
 //! let mut text = String::new();
 //! Names::RUN.line(&mut text, "frames", Grouped(1_234_567))?;
 //! assert_eq!(text, "  frames                   1,234,567\n");
+//! // As many digits as it needs.
+//! assert_eq!([amount(0.5), amount(-0.000_000_012_3)], ["0.500000", "−0.0000000123"]);
 //! assert_eq!(utc(1_723_161_256_000_000_000), "2024-08-08T23:54:16Z");
 //! # Ok::<(), std::fmt::Error>(())
 //! ```
 
 use crate::base::one_line::OneLine;
+use crate::report::chart::axis::fixed;
 use std::fmt::{self, Display, Formatter, Write};
 
 /// Why the stages from a frame's arrival have no times.
@@ -60,6 +63,43 @@ impl Display for Grouped {
     }
 }
 
+/// Below 10 to this power numbers are written with a power of ten.
+const POWER_MIN: i32 = -12;
+
+/// A number with `decimals` decimals, or as many as show `figures` of its digits. What is 0 has no sign.
+fn needed(value: f64, decimals: usize, figures: i32) -> String {
+    if value == 0.0 || !value.is_finite() {
+        return fixed(value, decimals);
+    }
+    let power = value.abs().log10().floor() as i32;
+    if power < POWER_MIN {
+        let sign = if value < 0.0 { "−" } else { "" };
+        return format!("{sign}{:.*e}", figures.max(1) as usize - 1, value.abs());
+    }
+    let wanted = (figures - 1 - power).max(0) as usize;
+    let text = fixed(value, wanted.max(decimals));
+    // Zeros beyond the decimals that every number has say nothing.
+    let least = text.len() - wanted.saturating_sub(decimals);
+    let digits = text.trim_end_matches('0').len();
+    text[..digits.max(least)].to_string()
+}
+
+/// An amount of quote currency: six decimals, or as many as its digits need where it is small, two from a thousand on.
+pub fn amount(value: f64) -> String {
+    if value.abs() >= 1_000.0 { fixed(value, 2) } else { needed(value, 6, 4) }
+}
+
+/// Basis points: three decimals, or as many as two of its digits need where it is small.
+pub fn basis_points(value: f64) -> String {
+    needed(value, 3, 2)
+}
+
+/// The same text with a plus sign if the value lies above 0.
+pub fn signed(value: f64, text: &str) -> String {
+    let shows_something = text.bytes().any(|digit| (b'1'..=b'9').contains(&digit));
+    format!("{}{text}", if value > 0.0 && shows_something { "+" } else { "" })
+}
+
 /// Unix nanoseconds as a date and time of day in UTC, to the second.
 pub fn utc(ns: i64) -> String {
     jiff::Timestamp::from_nanosecond(i128::from(ns)).map_or_else(|_| ns.to_string(), |time| format!("{time:.0}"))
@@ -76,6 +116,31 @@ mod tests {
         {
             assert_eq!(Grouped(count).to_string(), text);
         }
+    }
+
+    #[test]
+    fn amounts_have_the_digits_that_they_need() {
+        for (value, text) in [
+            (0.0, "0.000000"),
+            (-0.0, "0.000000"),
+            (0.283_822_1, "0.283822"),
+            (-12_345.678, "−12,345.68"),
+            (0.000_1, "0.000100"),
+            (-0.000_752_04, "−0.000752"),
+            (0.000_123_46, "0.0001235"),
+            (-8.1e-8, "−0.000000081"),
+            (0.000_000_1, "0.0000001"),
+            (1.234_56e-12, "0.000000000001235"),
+            (-5.551_115e-17, "−5.551e-17"),
+            (5e-324, "4.941e-324"),
+            (999.999_999_9, "1,000.000000"),
+        ] {
+            assert_eq!(amount(value), text, "{value:e}");
+        }
+        let points = [0.0, 0.027, 0.000_4, -0.000_000_123, 148.0, -3.127].map(basis_points);
+        assert_eq!(points, ["0.000", "0.027", "0.0004", "−0.00000012", "148.000", "−3.127"]);
+        let with_sign = [0.0, 0.5, -0.5, 0.000_01].map(|value| signed(value, &fixed(value, 3)));
+        assert_eq!(with_sign, ["0.000", "+0.500", "−0.500", "0.000"]);
     }
 
     #[test]

@@ -22,7 +22,7 @@ fn a_damaged_trade_log_is_refused_with_its_place() {
         (&format!("{HEADER}\n0,20,5,5,0.1,0\n1,21,5,5\n"), "error: r.csv, line 3: 4 columns instead of 6"),
         (
             &format!("{HEADER}\n0,20,5,<script>,0.1,0\n"),
-            "error: r.csv, line 2, column 4 (sell_amount): '<script>' is not a number above 0",
+            "error: r.csv, line 2, column 4 (sell_amount): '<script>' is not a number from 0 on",
         ),
         (&format!("{HEADER}\n0,20,5,5,0.1,NaN\n"), "error: r.csv, line 2, column 6 (profit): 'NaN' is not a number"),
         (
@@ -35,7 +35,7 @@ fn a_damaged_trade_log_is_refused_with_its_place() {
         ),
         (
             &format!("{HEADER}\n0,20,5,-5,0.1,0\n"),
-            "error: r.csv, line 2, column 4 (sell_amount): '-5' is not a number above 0",
+            "error: r.csv, line 2, column 4 (sell_amount): '-5' is not a number from 0 on",
         ),
         (
             &format!("{HEADER}\n0,20,1e308,1e308,0.1,0\n"),
@@ -124,7 +124,8 @@ fn runs_with_next_to_nothing_have_a_page() {
     let (page, shown, warned) = bare(&format!("{HEADER}\n0,20,5,4.5,0.1,-0.5\n1,21,5"));
     assert!(page.contains("The trade log has no receive times"));
     assert!(
-        shown.contains("the trades have no receive times that go forward") && shown.contains("It lost before any fee."),
+        shown.contains("the trades have no receive times that go forward")
+            && shown.contains(": it lost before any fee."),
         "{shown}"
     );
     assert!(warned.contains("r.csv, line 3: the last row is cut and was left out"), "{warned}");
@@ -134,7 +135,7 @@ fn runs_with_next_to_nothing_have_a_page() {
         .map(|n| format!("{n},{},5,5,0.1,0,{},{}\n", n + 20, n * 1_000_000_000, (n + 1) * 1_000_000_000_i64))
         .collect();
     let (page, shown, _) = bare(&format!("{timed}\n{rows}"));
-    assert!(page.contains("data-finding=\"undecided\"") && shown.contains("holds zero"), "{shown}");
+    assert!(page.contains("data-finding=\"loss\"") && shown.contains("Before fees it made 0.000 bp"), "{shown}");
     let (page, shown, warned) = bare(&format!("{timed}\n{rows}200,220,5,5,0.1,0,0,1\n"));
     assert!(shown.contains("A gain or a loss cannot be told from chance: the trades"), "{shown}");
     assert!(warned.contains("receive times go back") && !figures(&page).contains(&"fig-profit-time".to_string()));

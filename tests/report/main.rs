@@ -7,3 +7,4 @@ mod bad_input;
 mod escaping;
 mod pages;
 mod support;
+mod verdicts;

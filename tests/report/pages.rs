@@ -207,7 +207,8 @@ fn runs_stand_side_by_side() {
     let runs = Runs::new();
     let capture = runs.capture(2_000);
     runs.replay(&capture, "a", &["--threshold", "0.55"]);
-    runs.replay(&capture, "b", &["--threshold", "0.6", "--lag", "50"]);
+    // Only what has no queue has a latency to compare.
+    runs.replay(&capture, "b", &["--threshold", "0.6", "--lag", "50", "--fused"]);
     let shown = succeed(papertrader().args(["report", "--compare"]).args([runs.path("a.csv"), runs.path("b.csv")]));
     assert!(shown.ends_with(&format!("wrote\n  {}\n", runs.path("a.compare.html").display())), "{shown}");
     let page = runs.text("a.compare.html");
@@ -222,6 +223,7 @@ fn runs_stand_side_by_side() {
             "fig-compare-latency"
         ]
     );
+    assert!(page.contains("Runs at full speed are left out: they show their queue."));
     for (number, name) in ["a.json", "b.json"].into_iter().enumerate() {
         let json = runs.json(name);
         let cells: Vec<&str> =

@@ -26,7 +26,7 @@ use crate::feed::live::{LiveFeed, LiveOutcome, LiveSettings};
 use crate::report::html;
 use crate::report::publish::publish;
 use crate::report::terminal::{Run, RunReport};
-use crate::report::text::Grouped;
+use crate::report::text::{Grouped, amount};
 use crate::run::files::RunFiles;
 use crate::run::session;
 use crate::run::settings::TradingSettings;
@@ -146,6 +146,7 @@ impl LiveSession {
             source,
             elapsed,
             stopped: outcome.stopped,
+            paced: true,
         };
         let fault = outcome.gave_up.as_ref().map(ToString::to_string);
         let published = published(&session.written, || publish(&run, &session, &outcome.counts, &outcome.notes, fault));
@@ -248,11 +249,11 @@ impl<'a> Shown<'a> {
             |(p50_ns, p99_ns)| format!("{:.1}/{:.1} µs", p50_ns as f64 / 1e3, p99_ns as f64 / 1e3),
         );
         line.set_message(format!(
-            "{state}  {rate:.0} frames/s  {best}  p {:.3}  {} open  {} trades  profit {:.6}  p50/p99 {latency}  {} reconnects",
+            "{state}  {rate:.0} frames/s  {best}  p {:.3}  {} open  {} trades  profit {}  p50/p99 {latency}  {} reconnects",
             probability(now.logit),
             now.open_positions,
             now.trades,
-            now.profit,
+            amount(now.profit),
             now.connections.saturating_sub(1),
         ));
         line.tick();

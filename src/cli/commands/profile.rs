@@ -298,6 +298,7 @@ impl<'a> Profile<'a> {
             source: Vec::new(),
             elapsed: started.elapsed(),
             stopped: report.feed.presented < report.feed.due,
+            paced: true,
         };
         published(&report.written, || publish(&run, &report, &report.feed.counts, &[], None))
             .map_err(Failure::running)?;

@@ -29,6 +29,7 @@ use crate::cli::printer::Printer;
 use crate::engine::status::Status;
 use crate::report::publish::publish;
 use crate::report::terminal::{Run, RunReport};
+use crate::report::text::amount;
 use crate::run::session;
 use clap::Args;
 use std::path::PathBuf;
@@ -92,7 +93,7 @@ pub fn run(args: &ReplayArgs, printer: &mut Printer) -> Result<(), Failure> {
         let now = status.read();
         bar.set_position(progress.bytes_read());
         let rate = now.frames as f64 / started.elapsed().as_secs_f64();
-        bar.set_message(format!("{rate:.0} frames/s  {} trades  profit {:.6}", now.trades, now.profit));
+        bar.set_message(format!("{rate:.0} frames/s  {} trades  profit {}", now.trades, amount(now.profit)));
     };
     let session = session::run(&settings.session, &files, &status, replay, watch).map_err(Failure::input)?;
     let elapsed = started.elapsed();
@@ -115,6 +116,7 @@ pub fn run(args: &ReplayArgs, printer: &mut Printer) -> Result<(), Failure> {
         source,
         elapsed,
         stopped: session.feed.stopped,
+        paced: args.speed != Speed::Max,
     };
     let outcome = &session.feed;
     if !status.has_been_live() {

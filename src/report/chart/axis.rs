@@ -95,7 +95,7 @@ pub fn fixed(value: f64, decimals: usize) -> String {
 
 /// Decimals that tell multiples of a step apart.
 fn decimals_of(step: f64) -> usize {
-    (-step.log10().floor()).clamp(0.0, 12.0) as usize
+    (-step.log10().floor()).clamp(0.0, 18.0) as usize
 }
 
 impl Axis {

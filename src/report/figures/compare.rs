@@ -213,13 +213,18 @@ fn latency(runs: &[Material]) -> Slot {
     let whole = if runs.iter().all(|run| run.whole() == Stage::Arrival) { Stage::Arrival } else { Stage::Total };
     let title = &format!("Latency by percentile, {}", whole.name());
     let line = |(number, run): (usize, &Material)| {
-        let total = run.stage(whole.tag());
+        let total = run.stage(whole.tag()).filter(|_| !run.is_queued());
         let total = total.filter(|total| total.max_ns.is_some_and(|ns| ns > 0) && !total.curve.is_empty())?;
         Some((number, places_of(total)))
     };
     let lines: Lines = runs.iter().enumerate().filter_map(line).collect();
     if lines.is_empty() {
-        return Slot::missing(title, "No latency was measured.");
+        let why = if runs.iter().any(Material::is_queued) {
+            "Nothing paced these runs: at full speed frames only wait for each other. The table has their work."
+        } else {
+            "No latency was measured."
+        };
+        return Slot::missing(title, why);
     }
     let figure = Figure::whole("fig-compare-latency", title, 400, |size| {
         vec![Panel {
@@ -229,5 +234,10 @@ fn latency(runs: &[Material]) -> Slot {
             marks: marks(lines.clone(), 1.7).collect(),
         }]
     });
-    with_runs(figure.caption("Both axes are logarithmic."), runs, &lines)
+    let others = if runs.iter().any(Material::is_queued) {
+        " Runs at full speed are left out: they show their queue."
+    } else {
+        ""
+    };
+    with_runs(figure.caption(format!("Both axes are logarithmic.{others}")), runs, &lines)
 }

@@ -4,6 +4,7 @@ use crate::engine::latency::Stage;
 use crate::report::chart::axis::extent;
 use crate::report::chart::{Axis, Figure, Ink, Mark, Panel, Slot};
 use crate::report::material::Material;
+use crate::report::run_file::is_work;
 use crate::run::stage_facts::StageFacts;
 
 pub fn figures(material: &Material) -> Vec<Slot> {
@@ -44,6 +45,7 @@ fn percentiles(material: &Material) -> Slot {
         .stages()
         .iter()
         .filter(|stage| stage.max_ns.is_some_and(|ns| ns > 0) && !stage.curve.is_empty())
+        .filter(|stage| !material.is_queued() || is_work(stage))
         .collect();
     if stages.is_empty() {
         return Slot::missing("Latency by percentile", "No latency was measured.");
@@ -65,7 +67,14 @@ fn percentiles(material: &Material) -> Slot {
             marks: marks.collect(),
         }]
     })
-    .caption("Each nine gets the same room: the right end is the slowest frame of all. Both axes are logarithmic.");
+    .caption(format!(
+        "Each nine gets the same room: the right end is the slowest frame of all. Both axes are logarithmic.{}",
+        if material.is_queued() {
+            " Stages of work alone: nothing paced this run, and waiting is not shown."
+        } else {
+            ""
+        }
+    ));
     for stage in stages {
         figure = figure.legend(ink_of(stage), legend_of(stage));
     }
@@ -75,6 +84,10 @@ fn percentiles(material: &Material) -> Slot {
 fn over_time(material: &Material) -> Slot {
     let log = material.latency.as_ref();
     let title = &format!("Latency over time, {}", log.map_or(Stage::Total, |log| log.whole).name());
+    if material.is_queued() {
+        let why = "Nothing paced this run at full speed: over time it would show how long its queue was. Replay with --speed 1x.";
+        return Slot::missing(title, why);
+    }
     let intervals = log.map_or(&[][..], |log| &log.intervals);
     let [first, .., last] = intervals else {
         let why =

@@ -1,9 +1,10 @@
 //! What was won: over the run, by trade, by part, and how long positions were held.
 
 use crate::execution::fees::Turnover;
-use crate::report::chart::axis::{extent, fixed};
+use crate::report::chart::axis::extent;
 use crate::report::chart::{Axis, Figure, Ink, Mark, Panel, Size, Slot, Thinned};
 use crate::report::material::Material;
+use crate::report::text::basis_points;
 use crate::report::trades::{TradeNumbers, TradeTable, drawdowns, profits_bps};
 
 /// Bars of a distribution.
@@ -297,11 +298,11 @@ fn distribution(table: &TradeTable, numbers: &TradeNumbers) -> Slot {
     let figure = figure.legend(Ink::Up, "gain").legend(Ink::Down, "loss");
     let figure = if sorted.contains(&0.0) { figure.legend(Ink::Tied, "exactly nothing") } else { figure };
     if sorted.len() == 1 {
-        return figure.caption(format!("One trade: {} bp of the amount bought.", fixed(least, 2))).slot();
+        return figure.caption(format!("One trade: {} bp of the amount bought.", basis_points(least))).slot();
     }
     let tails = if least < low || greatest > high { " The outermost bars hold everything beyond them." } else { "" };
     let mean = numbers.gross_bps.unwrap_or_default();
-    let (least, greatest, mean) = (fixed(least, 2), fixed(greatest, 2), fixed(mean, 3));
+    let (least, greatest, mean) = (basis_points(least), basis_points(greatest), basis_points(mean));
     figure
         .caption(format!(
             "From {least} to {greatest} bp of the amount bought; mean {mean} bp. No bar reaches over zero.{tails}"
@@ -313,13 +314,13 @@ fn distribution(table: &TradeTable, numbers: &TradeNumbers) -> Slot {
 fn parts(profits: &[f64], x: Axis, y_title: &str) -> Vec<Panel> {
     let (low, high) = extent(profits.iter().copied().chain([0.0]));
     let bar = |at: usize| [(at as f64 - 0.4, 0.0), (at as f64 + 0.4, profits[at])];
-    let side = |won: bool| (0..profits.len()).filter(|&at| (profits[at] > 0.0) == won).map(bar).collect();
+    let side = |sign: f64| (0..profits.len()).filter(|&at| profits[at] * sign > 0.0).map(bar).collect();
     let zero = Mark::Rule((x.range.0, 0.0), (x.range.1, 0.0), Ink::Muted);
     vec![Panel {
         x,
         y: Axis::linear(y_title, (low, high), 7),
         weight: 1.0,
-        marks: vec![Mark::Bars(side(true), Ink::Up, 0.85), Mark::Bars(side(false), Ink::Down, 0.85), zero],
+        marks: vec![Mark::Bars(side(1.0), Ink::Up, 0.85), Mark::Bars(side(-1.0), Ink::Down, 0.85), zero],
     }]
 }
 

@@ -4,7 +4,7 @@ use super::escape::escaped;
 use crate::report::chart::axis::fixed;
 use crate::report::material::Material;
 use crate::report::run_file::RunFile;
-use crate::report::text::utc;
+use crate::report::text::{amount, basis_points, signed, utc};
 use serde_json::{Value, json};
 
 /// A report's numbers as they stand, or would stand, in its JSON.
@@ -22,9 +22,13 @@ pub enum Shown {
     Fixed(usize),
     /// The same with its sign.
     Signed(usize),
+    /// Basis points, with as many decimals as they need.
+    BasisPoints,
+    /// The same with their sign.
+    SignedBasisPoints,
     /// A share of 1 in percent, with so many decimals.
     Percent(usize),
-    /// Quote currency.
+    /// Quote currency, with as many decimals as it needs.
     Money,
     /// Quote currency won or lost.
     Profit,
@@ -41,16 +45,16 @@ pub enum Shown {
 impl Shown {
     /// The text.
     pub fn text(self, value: f64) -> String {
-        let sign = if value > 0.0 { "+" } else { "" };
-        let money = |value: f64| fixed(value, if value.abs() >= 1_000.0 { 2 } else { 6 });
         match self {
             Self::Count | Self::Nanoseconds => fixed(value, 0),
             Self::Plain => value.to_string(),
             Self::Fixed(decimals) => fixed(value, decimals),
-            Self::Signed(decimals) => format!("{sign}{}", fixed(value, decimals)),
+            Self::Signed(decimals) => signed(value, &fixed(value, decimals)),
+            Self::BasisPoints => basis_points(value),
+            Self::SignedBasisPoints => signed(value, &basis_points(value)),
             Self::Percent(decimals) => format!("{} %", fixed(100.0 * value, decimals)),
-            Self::Money => money(value),
-            Self::Profit => format!("{sign}{}", money(value)),
+            Self::Money => amount(value),
+            Self::Profit => signed(value, &amount(value)),
             Self::Time => duration(value),
             Self::Figures => figures(value),
             Self::Utc => utc(value as i64),
@@ -192,6 +196,9 @@ mod tests {
             (Shown::Profit, 0.283_822_1, "+0.283822"),
             (Shown::Profit, -12_345.678, "−12,345.68"),
             (Shown::Signed(3), 0.0, "0.000"),
+            (Shown::Signed(3), 0.000_1, "0.000"),
+            (Shown::Profit, -1.5e-8, "−0.000000015"),
+            (Shown::SignedBasisPoints, 0.000_4, "+0.0004"),
             (Shown::Figures, 61_804.75, "61,805"),
             (Shown::Figures, 0.000_101_98, "0.00010198"),
             (Shown::Figures, -1.930e-6, "-1.9300e-6"),

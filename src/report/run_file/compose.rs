@@ -3,7 +3,7 @@
 use super::*;
 use crate::base::clock::wall_ns;
 use crate::base::cores::Pins;
-use crate::engine::latency::{Stage, StageTable};
+use crate::engine::latency::StageTable;
 use crate::feed::intake::{FaultNote, IntakeCounts};
 use crate::market::event::FaultCounts;
 use crate::market::units::Decimal;
@@ -148,6 +148,7 @@ fn trading_counters<O>(session: &SessionReport<O>) -> TradingCounters {
 
 fn timing<O>(run: &Run<'_>, session: &SessionReport<O>, latency: Option<&StageTable>) -> Timing {
     let settings = &run.settings.session;
+    let stages: Vec<StageFacts> = latency.into_iter().flat_map(stage_facts).collect();
     let elapsed_s = run.elapsed.as_secs_f64();
     let cores = match settings.pins {
         Pins::Anywhere => (None, None),
@@ -158,6 +159,7 @@ fn timing<O>(run: &Run<'_>, session: &SessionReport<O>, latency: Option<&StageTa
         elapsed_s,
         frames_per_s: if elapsed_s > 0.0 { session.engine.counts.frames as f64 / elapsed_s } else { 0.0 },
         fused: settings.fused,
+        paced: run.paced,
         feed_core: cores.0,
         engine_core: cores.1,
         wait: settings.wait.name().into(),
@@ -166,7 +168,8 @@ fn timing<O>(run: &Run<'_>, session: &SessionReport<O>, latency: Option<&StageTa
         ring_high_water_events: session.engine.ring_high_water_events as u64,
         writer_waits: session.engine.trader().counts.writer_waits,
         stamp_floor_ns: session.stamp_floor_ns,
-        stages: latency.into_iter().flat_map(stage_facts).collect(),
+        work: Work::of(&stages),
+        stages,
     }
 }
 

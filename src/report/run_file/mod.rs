@@ -17,6 +17,7 @@ mod json;
 
 use crate::base::output::{OutputError, write_file};
 use crate::base::small_file;
+use crate::engine::latency::Stage;
 use crate::run::observe::Observed;
 use crate::run::stage_facts::StageFacts;
 use serde::{Deserialize, Serialize};
@@ -179,6 +180,9 @@ pub struct Timing {
     pub frames_per_s: f64,
     /// Feed and engine on one thread.
     pub fused: bool,
+    /// Frames came at a pace of their own. At full speed they only wait for each other. Earlier files do not say.
+    #[serde(default = "yes")]
+    pub paced: bool,
     pub feed_core: Option<usize>,
     pub engine_core: Option<usize>,
     pub wait: String,
@@ -188,7 +192,48 @@ pub struct Timing {
     pub ring_high_water_events: u64,
     pub writer_waits: u64,
     pub stamp_floor_ns: u64,
+    /// Earlier files lack it.
+    #[serde(default)]
+    pub work: Option<Work>,
     pub stages: Vec<StageFacts>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// What a frame takes of the processor: its stages without `published → taken`, where it waits. Sums of the stages'
+/// percentiles, which no frame need have reached all at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct Work {
+    pub p50_ns: u64,
+    pub p99_ns: u64,
+}
+
+impl Work {
+    /// Of a run's stages; `None` where none was measured.
+    pub fn of(stages: &[StageFacts]) -> Option<Self> {
+        let mut work = stages.iter().filter(|stage| stage.count > 0 && is_work(stage)).peekable();
+        work.peek()?;
+        Some(work.fold(Self { p50_ns: 0, p99_ns: 0 }, |sum, stage| Self {
+            p50_ns: sum.p50_ns.saturating_add(stage.p50_ns.unwrap_or(0)),
+            p99_ns: sum.p99_ns.saturating_add(stage.p99_ns.unwrap_or(0)),
+        }))
+    }
+}
+
+/// Whether the processor works on a frame in a stage. Between the threads a frame waits, and the whole way holds that wait.
+pub fn is_work(stage: &StageFacts) -> bool {
+    Stage::by_tag(&stage.stage).is_some_and(Stage::is_work)
+}
+
+impl Timing {
+    /// Whether frames wait behind each other for nothing but the processor, so that `published → taken` and the whole way
+    /// tell of the queue and not of a market.
+    pub fn is_queued(&self) -> bool {
+        !self.paced && !self.fused
+    }
 }
 
 /// The file. `trades` is what the trade log came to: whoever reads the file has the log, and computes that anew.

@@ -30,6 +30,36 @@ fn other_files_are_told_apart() {
 }
 
 #[test]
+fn work_is_every_stage_but_the_wait_and_the_whole() {
+    let stage = |tag: &str, count, p50_ns, p99_ns| StageFacts {
+        stage: tag.into(),
+        name: tag.into(),
+        count,
+        out_of_range: 0,
+        min_ns: 1,
+        p50_ns: Some(p50_ns),
+        p90_ns: Some(p50_ns),
+        p99_ns: Some(p99_ns),
+        p99_9_ns: Some(p99_ns),
+        p99_99_ns: Some(p99_ns),
+        max_ns: Some(p99_ns),
+        curve: Vec::new(),
+    };
+    let stages = [
+        stage("parse", 3, 200, 500),
+        stage("handoff", 3, 7_000, 900_000),
+        stage("book", 3, 100, 2_000),
+        stage("decide", 0, 9, 9),
+        stage("total", 3, 8_000, 910_000),
+    ];
+    assert_eq!(Work::of(&stages), Some(Work { p50_ns: 300, p99_ns: 2_500 }));
+    assert_eq!(Work::of(&stages[1..2]), None);
+    let timing = |paced, fused| Timing { paced, fused, ..Timing::default() };
+    let queued = [(true, false), (true, true), (false, true), (false, false)].map(|(p, f)| timing(p, f).is_queued());
+    assert_eq!(queued, [false, false, false, true]);
+}
+
+#[test]
 fn lists_are_on_one_line() {
     let value = json!({"a": {"b": [1, {"c": 2.5, "d": [0.1]}]}, "e": []});
     let text = json::text(&value);

@@ -15,10 +15,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod doubts;
 mod lines;
 mod numbers;
 mod table;
 
+pub use doubts::HeldAcrossGaps;
 pub use numbers::{
     BlockInterval, FeeRow, Finding, Hour, Quantiles, TRADES_MIN, Tenth, TradeNumbers, drawdowns, profits_bps,
 };

@@ -1,7 +1,9 @@
 //! What trades come to. Every figure follows from the trade log and the fee; `simulations/README.md` gives the formulas.
 
+use super::doubts::{HeldAcrossGaps, below_a_lot, taken_again};
 use super::table::TradeTable;
-use crate::execution::fees::{FEES_BPS, Turnover};
+use crate::execution::fees::{FEES_BPS, LOWEST_TAKER_FEE_BPS, Turnover, verdict_fee_bps};
+use crate::execution::fill::settled;
 use crate::statistics::bootstrap::{BLOCKS_MIN, BootstrapSettings, Cells, Interval, interval, resample};
 use serde::Serialize;
 use std::thread;
@@ -18,7 +20,8 @@ pub const TRADES_MIN: u64 = 30;
 const HOURS: std::ops::RangeInclusive<i64> = 2..=744;
 const HOUR_NS: i64 = 3_600_000_000_000;
 
-/// What may be said of the mean profit per trade.
+/// What may be said of the mean profit per trade, by the intervals before fees and at the verdict's fee: the run's, but no
+/// less than the lowest that a venue publishes ([`verdict_fee_bps`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Finding {
@@ -26,11 +29,13 @@ pub enum Finding {
     NoTrades,
     /// There are too few, or they cover too little time.
     TooFew,
-    /// The interval of the net profit lies above 0.
+    /// At the verdict's fee it lies above 0.
     Gain,
-    /// It lies below 0.
+    /// Before fees it lies above 0, at the verdict's fee it does not.
+    GainBeforeFeesOnly,
+    /// At the verdict's fee it lies below 0, and before fees not above.
     Loss,
-    /// It holds 0.
+    /// Neither.
     Undecided,
 }
 
@@ -112,6 +117,8 @@ pub struct BlockInterval {
     pub settings: BootstrapSettings,
     /// Of the gross profit, basis points of what was bought.
     pub gross_bps: Option<Interval>,
+    /// Of the profit at the verdict's fee, basis points of what was bought.
+    pub verdict_bps: Option<Interval>,
     /// Of the net profit at the run's fee, basis points of what was bought.
     pub net_bps: Option<Interval>,
 }
@@ -123,6 +130,8 @@ pub struct TradeNumbers {
     pub trades: u64,
     /// Those with a profit above 0, before fees.
     pub winners: u64,
+    /// Those with a profit below 0. The others made exactly nothing.
+    pub losers: u64,
     /// Winners over trades.
     pub win_rate: Option<f64>,
     /// Quote currency spent.
@@ -141,6 +150,10 @@ pub struct TradeNumbers {
     pub net_bps: Option<f64>,
     /// The fee per side at which nothing is won or lost, basis points.
     pub break_even_fee_bps: Option<f64>,
+    /// The fee per side at which the finding is made, basis points: see [`verdict_fee_bps`].
+    pub verdict_fee_bps: f64,
+    /// Profit per trade at that fee, basis points of what was bought.
+    pub verdict_bps: Option<f64>,
     /// Profit at fees.
     pub by_fee: Vec<FeeRow>,
     /// The deepest fall of the cumulative gross profit, which begins at 0, from its highest point before; quote currency.
@@ -153,6 +166,13 @@ pub struct TradeNumbers {
     pub held_s: Option<Quantiles>,
     /// Trades that the book could not buy back whole.
     pub sold_in_part: u64,
+    /// Trades held across a gap, and the profit without them; `None` where the log does not say.
+    pub held_across_gaps: Option<HeldAcrossGaps>,
+    /// Trades that took volume which earlier fills of the run had taken from the same level; `None` where the log does not
+    /// say.
+    pub took_again: Option<u64>,
+    /// Trades that bought less than the product's lot; `None` where that is not known.
+    pub below_lot: Option<u64>,
     /// How sure the profit is; `None` without receive times that go forward.
     pub interval: Option<BlockInterval>,
     /// What follows.
@@ -175,7 +195,9 @@ impl TradeNumbers {
         let winners = table.profit.iter().filter(|&&profit| profit > 0.0).count() as u64;
         let bought: f64 = table.bought.iter().sum();
         let sold: f64 = table.sold.iter().sum();
-        let gross_profit: f64 = table.profit.iter().sum();
+        let losers = table.profit.iter().filter(|&&profit| profit < 0.0).count() as u64;
+        let gross_profit = settled(table.profit.iter().sum(), bought);
+        let verdict_fee_bps = verdict_fee_bps(fee_bps);
         let turnover = Turnover { bought, sold };
         let net = |fee_bps: f64| turnover.net(gross_profit, fee_bps);
         let bps = |profit: f64| turnover.over_bought_bps(profit);
@@ -184,14 +206,17 @@ impl TradeNumbers {
         let held_s = held_ns.map(|(&buy, &sell)| sell.saturating_sub(buy) as f64 / 1e9);
         let held_s = Quantiles::of(held_s.collect());
         let interval = table.is_in_time().then(|| block_interval(table, fee_bps, held_s));
-        let fees = FEES_BPS.into_iter().chain((!FEES_BPS.contains(&fee_bps)).then_some(fee_bps));
-        let mut by_fee: Vec<FeeRow> = fees
+        let mut by_fee: Vec<FeeRow> = FEES_BPS
+            .into_iter()
+            .chain([LOWEST_TAKER_FEE_BPS, fee_bps])
             .map(|fee_bps| FeeRow { fee_bps, profit: net(fee_bps), bps: bps(net(fee_bps)).unwrap_or(0.0) })
             .collect();
         by_fee.sort_by(|a, b| a.fee_bps.total_cmp(&b.fee_bps));
+        by_fee.dedup_by(|a, b| a.fee_bps == b.fee_bps);
         Self {
             trades,
             winners,
+            losers,
             win_rate: over(winners as f64, trades as f64),
             bought,
             sold,
@@ -201,17 +226,28 @@ impl TradeNumbers {
             net_profit: net(fee_bps),
             net_bps: bps(net(fee_bps)),
             break_even_fee_bps: turnover.break_even_fee_bps(gross_profit),
+            verdict_fee_bps,
+            verdict_bps: bps(net(verdict_fee_bps)),
             by_fee,
             drawdown_max: drawdowns(&table.profit).fold(0.0, f64::max),
             profit_bps: Quantiles::of(profits_bps(table).collect()),
             held_updates: Quantiles::of(held.collect()),
             held_s,
             sold_in_part: table.unsold_volume.iter().filter(|&&volume| volume > 0.0).count() as u64,
+            held_across_gaps: HeldAcrossGaps::of(table),
+            took_again: taken_again(table),
+            below_lot: None,
             interval,
-            finding: finding(trades, interval.and_then(|interval| interval.net_bps)),
+            finding: finding(trades, interval),
             tenths: tenths(table),
             hours: hours(table),
         }
+    }
+
+    /// With what bought less than `lot`, the product's, base currency.
+    #[must_use]
+    pub fn with_lot(self, table: &TradeTable, lot: Option<f64>) -> Self {
+        Self { below_lot: lot.map(|lot| below_a_lot(table, lot)), ..self }
     }
 }
 
@@ -229,13 +265,15 @@ pub fn drawdowns(profits: &[f64]) -> impl Iterator<Item = f64> {
     })
 }
 
-fn finding(trades: u64, net_bps: Option<Interval>) -> Finding {
-    match net_bps {
+fn finding(trades: u64, interval: Option<BlockInterval>) -> Finding {
+    let known = interval.and_then(|interval| Some((interval.gross_bps?, interval.verdict_bps?)));
+    match known {
         _ if trades == 0 => Finding::NoTrades,
         Some(_) if trades < TRADES_MIN => Finding::TooFew,
         None => Finding::TooFew,
-        Some(net) if net.low > 0.0 => Finding::Gain,
-        Some(net) if net.high < 0.0 => Finding::Loss,
+        Some((_, verdict)) if verdict.low > 0.0 => Finding::Gain,
+        Some((gross, _)) if gross.low > 0.0 => Finding::GainBeforeFeesOnly,
+        Some((_, verdict)) if verdict.high < 0.0 => Finding::Loss,
         Some(_) => Finding::Undecided,
     }
 }
@@ -260,15 +298,16 @@ fn block_interval(table: &TradeTable, fee_bps: f64, held_s: Option<Quantiles>) -
             sold += cell.2 * f64::from(times);
         }
         let turnover = Turnover { bought, sold };
-        [profit, turnover.net(profit, fee_bps)]
+        [profit, turnover.net(profit, verdict_fee_bps(fee_bps)), turnover.net(profit, fee_bps)]
             .map(|profit| turnover.over_bought_bps(profit).unwrap_or(f64::NAN))
-            .into()
     });
+    let interval_of = |which: usize| interval(resampled.iter().map(|profits| profits[which]).collect());
     BlockInterval {
         blocks: cells.blocks(),
         settings,
-        gross_bps: interval(resampled.iter().map(|&(gross, _)| gross).collect()),
-        net_bps: interval(resampled.iter().map(|&(_, net)| net).collect()),
+        gross_bps: interval_of(0),
+        verdict_bps: interval_of(1),
+        net_bps: interval_of(2),
     }
 }
 
@@ -342,14 +381,15 @@ mod tests {
     #[test]
     fn sums_by_hand() {
         let numbers = TradeNumbers::of(&table(&[1.0, -3.0, 1.0, 2.0], 1.0), 2.0);
-        assert_eq!((numbers.trades, numbers.winners, numbers.win_rate), (4, 3, Some(0.75)));
+        assert_eq!((numbers.trades, numbers.winners, numbers.losers, numbers.win_rate), (4, 3, 1, Some(0.75)));
+        assert_eq!((numbers.verdict_fee_bps, numbers.verdict_bps), (2.0, numbers.net_bps));
         assert_eq!((numbers.gross_profit, numbers.gross_bps), (1.0, Some(25.0)));
         assert_eq!(numbers.net_profit, 1.0 - 2.0 / 1e4 * 801.0);
         assert!((numbers.break_even_fee_bps.unwrap() - 1e4 / 801.0).abs() < 1e-12);
         assert_eq!(numbers.drawdown_max, 3.0);
         assert_eq!(
             numbers.by_fee.iter().map(|row| row.fee_bps).collect::<Vec<_>>(),
-            [0.0, 0.5, 1.0, 2.0, 2.5, 10.0, 60.0]
+            [0.0, 0.5, 0.8, 1.0, 2.0, 2.5, 10.0, 60.0]
         );
         assert_eq!(numbers.finding, Finding::TooFew);
         let [held, updates] = [numbers.held_s, numbers.held_updates].map(Option::unwrap);
@@ -374,14 +414,41 @@ mod tests {
         for (mean, finding) in [(0.5, Finding::Gain), (-0.5, Finding::Loss), (0.0, Finding::Undecided)] {
             assert_eq!(TradeNumbers::of(&table(&noisy(mean), 1.0), 0.0).finding, finding, "{mean}");
         }
-        // A gain before fees is a loss after them.
-        assert_eq!(TradeNumbers::of(&table(&noisy(0.5), 1.0), 60.0).finding, Finding::Loss);
+        // 0.5 of 100 is 50 bp. A gain before fees is none at a fee that takes more.
+        assert_eq!(TradeNumbers::of(&table(&noisy(0.5), 1.0), 60.0).finding, Finding::GainBeforeFeesOnly);
+        assert_eq!(TradeNumbers::of(&table(&noisy(0.5), 1.0), 10.0).finding, Finding::Gain);
+        assert_eq!(TradeNumbers::of(&table(&noisy(0.0), 1.0), 60.0).finding, Finding::Loss);
         // Many trades in no time, few in much.
         assert_eq!(TradeNumbers::of(&table(&noisy(0.5), 0.01), 0.0).finding, Finding::TooFew);
         assert_eq!(
             TradeNumbers::of(&table(&noisy(0.5)[..TRADES_MIN as usize - 1], 60.0), 0.0).finding,
             Finding::TooFew
         );
+    }
+
+    #[test]
+    fn what_loses_at_the_lowest_published_fee_is_no_gain() {
+        // 1 bp a trade, the two sides' lowest fees are 1.6 bp.
+        let profits: Vec<f64> = (0..500).map(|n| 0.01 + if n % 2 == 0 { 1e-3 } else { -1e-3 }).collect();
+        for fee_bps in [0.0, -2.0, 0.1] {
+            let numbers = TradeNumbers::of(&table(&profits, 1.0), fee_bps);
+            assert_eq!((numbers.finding, numbers.verdict_fee_bps), (Finding::GainBeforeFeesOnly, LOWEST_TAKER_FEE_BPS));
+            let interval = numbers.interval.unwrap();
+            // Said as it was computed, whatever the verdict.
+            assert!(interval.net_bps.unwrap().low > 0.0 && interval.verdict_bps.unwrap().high < 0.0);
+        }
+        assert_eq!(
+            TradeNumbers::of(&table(&profits.iter().map(|profit| 2.0 * profit).collect::<Vec<_>>(), 1.0), 0.0).finding,
+            Finding::Gain
+        );
+    }
+
+    #[test]
+    fn nothing_won_is_nothing_lost() {
+        let numbers = TradeNumbers::of(&table(&[0.0, 0.1, 0.2, -0.3, 0.0], 1.0), 0.0);
+        assert_eq!((numbers.winners, numbers.losers, numbers.trades), (2, 1, 5));
+        // 0.1 + 0.2 − 0.3 is 5.6e-17.
+        assert_eq!((numbers.gross_profit, numbers.break_even_fee_bps), (0.0, Some(0.0)));
     }
 
     #[test]

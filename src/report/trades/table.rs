@@ -1,6 +1,7 @@
 //! A trade log in columns. The original program's six columns are needed, the others are used where they are there.
 
 use super::lines::Lines;
+use crate::execution::fill::settled;
 use csv::{ByteRecord, Reader, ReaderBuilder};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -31,9 +32,11 @@ pub struct TradeTable {
     pub sell_sequence: Vec<u64>,
     /// Quote currency spent, above 0.
     pub bought: Vec<f64>,
-    /// Quote currency received, above 0.
+    /// Quote currency received, not below 0.
     pub sold: Vec<f64>,
-    /// Quote currency, before fees.
+    /// Base currency bought.
+    pub volume: Vec<f64>,
+    /// Quote currency, before fees; 0 where it is a rounding error of the amount bought.
     pub profit: Vec<f64>,
     /// Our clock, Unix nanoseconds; empty where the log has no such column, as for all below.
     pub buy_ts_recv_ns: Vec<i64>,
@@ -47,6 +50,14 @@ pub struct TradeTable {
     pub sell_mid: Vec<f64>,
     /// Base currency that the book did not take.
     pub unsold_volume: Vec<f64>,
+    /// Snapshots between purchase and sale: 0 where the book was live without a break.
+    pub snapshots_while_held: Vec<u64>,
+    /// Book frames that the sale came after it fell due.
+    pub updates_late: Vec<u64>,
+    /// Base currency that purchases of the run had taken from the same level already.
+    pub buy_volume_taken_again: Vec<f64>,
+    /// Base currency for which sales of the run had used the same level already.
+    pub sell_volume_taken_again: Vec<f64>,
     /// The line of a last row that the log's writer did not finish; it is left out.
     pub cut_line: Option<u64>,
 }
@@ -142,6 +153,10 @@ struct Layout {
     buy_mid: Option<Column>,
     sell_mid: Option<Column>,
     unsold_volume: Option<Column>,
+    snapshots_while_held: Option<Column>,
+    updates_late: Option<Column>,
+    buy_volume_taken_again: Option<Column>,
+    sell_volume_taken_again: Option<Column>,
 }
 
 impl Layout {
@@ -175,6 +190,10 @@ impl Layout {
             buy_mid: find("buy_mid"),
             sell_mid: find("sell_mid"),
             unsold_volume: find("unsold_volume"),
+            snapshots_while_held: find("snapshots_while_held"),
+            updates_late: find("updates_late"),
+            buy_volume_taken_again: find("buy_volume_taken_again"),
+            sell_volume_taken_again: find("sell_volume_taken_again"),
         })
     }
 }
@@ -288,6 +307,9 @@ impl TradeTable {
         let time = |column: Option<Column>| {
             column.map(|column| parsed::<i64>(row, column, "a time in nanoseconds", |_| true)).transpose()
         };
+        let count = |column: Option<Column>| {
+            column.map(|column| parsed::<u64>(row, column, "a whole number", |_| true)).transpose()
+        };
         let buy_sequence = parsed::<u64>(row, layout.buy_sequence, "a whole number", |_| true)?;
         let sell_sequence =
             parsed(row, layout.sell_sequence, "a whole number from the purchase's on", |&s| s >= buy_sequence)?;
@@ -297,21 +319,24 @@ impl TradeTable {
         }
         let bought = number(row, layout.bought, "a number above 0", |amount| amount > 0.0)?;
         let possible = |amount: f64| amount / bought <= RATIO_MAX;
-        let sold = number(row, layout.sold, "a number above 0", |amount| amount > 0.0 && possible(amount))?;
+        let sold = number(row, layout.sold, "a number from 0 on", |amount| amount >= 0.0 && possible(amount))?;
         let volume = number(row, layout.volume, "a number above 0", |volume| volume > 0.0)?;
-        let profit = number(row, layout.profit, "a number", |profit| possible(profit.abs()))?;
+        let profit = settled(number(row, layout.profit, "a number", |profit| possible(profit.abs()))?, bought);
         let buy_ts_recv_ns = time(layout.buy_ts_recv_ns)?;
         let sell_ts_recv_ns = time(layout.sell_ts_recv_ns)?;
         let share = |column| number(row, column, "a number from 0 to 1", |share| (0.0..=1.0).contains(&share));
         let probability = layout.probability.map(share).transpose()?;
         let (buy_mid, sell_mid) = (mid(layout.buy_mid)?, mid(layout.sell_mid)?);
-        let unsold =
-            |column| number(row, column, "a number from 0 to the volume", |left| (0.0..=volume).contains(&left));
-        let unsold_volume = layout.unsold_volume.map(unsold).transpose()?;
+        let part = |column| number(row, column, "a number from 0 to the volume", |left| (0.0..=volume).contains(&left));
+        let unsold_volume = layout.unsold_volume.map(part).transpose()?;
+        let (snapshots, late) = (count(layout.snapshots_while_held)?, count(layout.updates_late)?);
+        let bought_again = layout.buy_volume_taken_again.map(part).transpose()?;
+        let sold_again = layout.sell_volume_taken_again.map(part).transpose()?;
         self.buy_sequence.push(buy_sequence);
         self.sell_sequence.push(sell_sequence);
         self.bought.push(bought);
         self.sold.push(sold);
+        self.volume.push(volume);
         self.profit.push(profit);
         self.buy_ts_recv_ns.extend(buy_ts_recv_ns);
         self.sell_ts_recv_ns.extend(sell_ts_recv_ns);
@@ -319,6 +344,10 @@ impl TradeTable {
         self.buy_mid.extend(buy_mid);
         self.sell_mid.extend(sell_mid);
         self.unsold_volume.extend(unsold_volume);
+        self.snapshots_while_held.extend(snapshots);
+        self.updates_late.extend(late);
+        self.buy_volume_taken_again.extend(bought_again);
+        self.sell_volume_taken_again.extend(sold_again);
         Ok(())
     }
 }
@@ -369,6 +398,8 @@ mod tests {
         let table = read(&format!("{HEADER}\n1,21,5,5.5,0.1,0.5\n")).unwrap();
         assert_eq!((table.len(), table.is_timed(), table.profit[0]), (1, false, 0.5));
         assert!(read(&format!("{HEADER}\n")).unwrap().is_empty());
+        // Earlier programs wrote neither what a trade was held across nor what it took again.
+        assert!(table.snapshots_while_held.is_empty() && table.sell_volume_taken_again.is_empty());
         // Without a line break, but whole.
         assert_eq!(read(&format!("{HEADER}\n1,21,5,5.5,0.1,0.5")).unwrap().len(), 1);
     }
@@ -378,6 +409,24 @@ mod tests {
     fn a_byte_order_mark_and_other_line_breaks_do_not_matter() {
         let table = read(&format!("\u{feff}{HEADER}\r\n1,21,5,5.5,0.1,0.5\r\n")).unwrap();
         assert_eq!((table.len(), table.cut_line), (1, None));
+    }
+
+    #[test]
+    fn what_rounding_left_is_no_profit() {
+        let table = read(&format!("{HEADER}\n1,21,5,4.999999999999999,0.1,-8.9e-16\n2,22,5,5.5,0.1,1e-9\n")).unwrap();
+        assert_eq!(table.profit, [0.0, 1e-9]);
+    }
+
+    #[test]
+    fn columns_that_are_there_are_read() {
+        let more = "snapshots_while_held,updates_late,buy_volume_taken_again,sell_volume_taken_again";
+        let table = read(&format!("{HEADER},{more}\n1,21,5,5.5,0.1,0.5,2,7,0.25,0.5\n")).unwrap();
+        assert_eq!((&table.snapshots_while_held[..], &table.updates_late[..]), (&[2][..], &[7][..]));
+        assert_eq!((table.buy_volume_taken_again[0], table.sell_volume_taken_again[0]), (0.25, 0.5));
+        assert_eq!(
+            read(&format!("{HEADER},{more}\n1,21,5,5.5,0.1,0.5,2,-7,0.25,0.5\n")).unwrap_err(),
+            "r.csv, line 2, column 8 (updates_late): '-7' is not a whole number"
+        );
     }
 
     #[test]
@@ -411,8 +460,8 @@ mod tests {
             ),
             (&format!("{HEADER},profit\n"), "r.csv, line 1: two columns profit; is it a trade log?"),
             (
-                &format!("{HEADER}\n1,21,5,0,0.1,-5\n"),
-                "r.csv, line 2, column 4 (sell_amount): '0' is not a number above 0",
+                &format!("{HEADER}\n1,21,5,-1,0.1,-6\n"),
+                "r.csv, line 2, column 4 (sell_amount): '-1' is not a number from 0 on",
             ),
             (&format!("{HEADER}\n1,21,5,5,-1,0\n"), "r.csv, line 2, column 5 (volume): '-1' is not a number above 0"),
             (
@@ -421,7 +470,7 @@ mod tests {
             ),
             (
                 &format!("{HEADER}\n1,21,1e-308,5,1,0\n"),
-                "r.csv, line 2, column 4 (sell_amount): '5' is not a number above 0",
+                "r.csv, line 2, column 4 (sell_amount): '5' is not a number from 0 on",
             ),
             (
                 &format!("{HEADER}\n1,21,5,5,1,0\n1,20,5,5,1,0\n"),

@@ -1,6 +1,6 @@
 //! Several runs side by side.
 
-use super::verdict::finding;
+use super::sentences::{break_even, finding};
 use crate::report::figures::compare::figures;
 use crate::report::html::document::{Document, Shown};
 use crate::report::html::escape::escaped;
@@ -15,17 +15,25 @@ type Rows = &'static [(&'static str, &'static str, Shown)];
 
 const PROFIT: Rows = &[
     ("closed trades", "trades.trades", Shown::Count),
+    ("break-even fee, bp per side", "trades.break_even_fee_bps", Shown::BasisPoints),
     ("win rate before fees", "trades.win_rate", Shown::Percent(1)),
+    ("losers before fees", "trades.losers", Shown::Count),
     ("bought, quote", "trades.bought", Shown::Money),
     ("gross profit, quote", "trades.gross_profit", Shown::Profit),
-    ("gross profit per trade, bp", "trades.gross_bps", Shown::Signed(3)),
-    ("… 95 % interval", "trades.interval.gross_bps", Shown::Signed(3)),
+    ("gross profit per trade, bp", "trades.gross_bps", Shown::SignedBasisPoints),
+    ("… 95 % interval", "trades.interval.gross_bps", Shown::SignedBasisPoints),
     ("fee, bp per side", "trades.fee_bps", Shown::Plain),
-    ("net profit per trade, bp", "trades.net_bps", Shown::Signed(3)),
-    ("… 95 % interval", "trades.interval.net_bps", Shown::Signed(3)),
-    ("break-even fee, bp per side", "trades.break_even_fee_bps", Shown::Fixed(3)),
+    ("net profit per trade, bp", "trades.net_bps", Shown::SignedBasisPoints),
+    ("… 95 % interval", "trades.interval.net_bps", Shown::SignedBasisPoints),
+    ("fee of the verdict, bp per side", "trades.verdict_fee_bps", Shown::Plain),
+    ("net profit per trade at it, bp", "trades.verdict_bps", Shown::SignedBasisPoints),
+    ("… 95 % interval", "trades.interval.verdict_bps", Shown::SignedBasisPoints),
+    ("held across a gap, trades", "trades.held_across_gaps.trades", Shown::Count),
+    ("… gross profit without them, quote", "trades.held_across_gaps.others_gross_profit", Shown::Profit),
+    ("took the same liquidity again, trades", "trades.took_again", Shown::Count),
+    ("bought less than a lot, trades", "trades.below_lot", Shown::Count),
     ("deepest drawdown, gross, quote", "trades.drawdown_max", Shown::Money),
-    ("profit per trade, median, bp", "trades.profit_bps.p50", Shown::Signed(3)),
+    ("profit per trade, median, bp", "trades.profit_bps.p50", Shown::SignedBasisPoints),
     ("held, median, s", "trades.held_s.p50", Shown::Fixed(3)),
     ("open positions", "counters.trading.open_positions", Shown::Count),
 ];
@@ -48,7 +56,9 @@ const MODEL: Rows = &[
 ];
 
 const LATENCY: Rows = &[
-    ("received → decided, frames", "timing.stages.total.count", Shown::Count),
+    ("work, medians of the stages added up, ns", "timing.work.p50_ns", Shown::Nanoseconds),
+    ("work, 99 % of the stages added up, ns", "timing.work.p99_ns", Shown::Nanoseconds),
+    ("received → decided, waiting included, frames", "timing.stages.total.count", Shown::Count),
     ("median, ns", "timing.stages.total.p50_ns", Shown::Nanoseconds),
     ("99 %, ns", "timing.stages.total.p99_ns", Shown::Nanoseconds),
     ("99.9 %, ns", "timing.stages.total.p99_9_ns", Shown::Nanoseconds),
@@ -112,9 +122,10 @@ fn write(out: &mut String, runs: &[Material]) -> fmt::Result {
         let source = document.text("run.title").map(|title| format!(" <span class=\"note\">({title})</span>"));
         writeln!(
             out,
-            "<p><strong>{}</strong>{}<br>{}</p>",
+            "<p><strong>{}</strong>{}<br>{}{}</p>",
             escaped(&run.name),
             source.unwrap_or_default(),
+            break_even(&run.numbers).map(|sentence| format!("{sentence} ")).unwrap_or_default(),
             finding(&run.numbers)
         )?;
     }

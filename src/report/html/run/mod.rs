@@ -1,11 +1,12 @@
 //! The pages of runs: one run's, and several side by side.
 
 mod comparison;
+mod sentences;
 mod tables;
 mod verdict;
 
 pub use comparison::comparison;
-pub use verdict::{fee_sentence, finding};
+pub use sentences::{break_even, doubts, finding};
 
 use super::document::{Document, Shown};
 use super::head::{foot, head, remarks};

@@ -6,7 +6,7 @@ use crate::report::html::document::{Document, Shown};
 use crate::report::html::escape::escaped;
 use crate::report::html::tables::{close, derived, folded, open, row, words};
 use crate::report::material::Material;
-use crate::report::run_file::FaultCount;
+use crate::report::run_file::{FaultCount, is_work};
 use crate::report::text::NO_ARRIVALS;
 use crate::run::observe::{Calibration, Outcomes};
 use std::fmt::{self, Write};
@@ -20,8 +20,10 @@ pub fn fees(out: &mut String, document: &Document) -> fmt::Result {
     for at in 0..document.len("trades.by_fee") {
         let path = |field: &str| format!("trades.by_fee.{at}.{field}");
         let fee = document.number(&path("fee_bps")).unwrap_or_default();
-        let cells =
-            [document.cell(&path("profit"), Shown::Profit, ""), document.cell(&path("bps"), Shown::Signed(3), "")];
+        let cells = [
+            document.cell(&path("profit"), Shown::Profit, ""),
+            document.cell(&path("bps"), Shown::SignedBasisPoints, ""),
+        ];
         row(out, &fee.to_string(), cells)?;
     }
     close(out)
@@ -32,7 +34,7 @@ pub fn spreads(out: &mut String, document: &Document) -> fmt::Result {
     const RANKS: [&str; 7] = ["min", "p5", "p25", "p50", "p75", "p95", "max"];
     open(out, "table-spreads", &["per trade", "least", "5 %", "25 %", "median", "75 %", "95 %", "greatest"])?;
     for (name, path, shown) in [
-        ("gross profit, bp", "profit_bps", Shown::Signed(3)),
+        ("gross profit, bp", "profit_bps", Shown::SignedBasisPoints),
         ("held, updates", "held_updates", Shown::Count),
         ("held, s", "held_s", Shown::Fixed(3)),
     ] {
@@ -138,7 +140,8 @@ fn split_row(out: &mut String, name: &str, below: Outcomes, above: Outcomes) -> 
 pub fn stages(out: &mut String, material: &Material, document: &Document) -> fmt::Result {
     const FIELDS: [&str; 7] = ["min_ns", "p50_ns", "p90_ns", "p99_ns", "p99_9_ns", "p99_99_ns", "max_ns"];
     open(out, "table-stages", &["ns", "frames", "least", "median", "90 %", "99 %", "99.9 %", "99.99 %", "greatest"])?;
-    for stage in material.stages() {
+    let queued = material.is_queued();
+    for stage in material.stages().iter().filter(|stage| !queued || is_work(stage)) {
         let path = |field: &str| format!("timing.stages.{}.{field}", stage.stage);
         let all = if Stage::by_tag(&stage.stage).is_some_and(Stage::comprises_others) { " (all)" } else { "" };
         let times = FIELDS.map(|field| document.cell(&path(field), Shown::Nanoseconds, ""));
@@ -146,7 +149,16 @@ pub fn stages(out: &mut String, material: &Material, document: &Document) -> fmt
         row(out, &format!("{}{all}", stage.name), [count].into_iter().chain(times))?;
     }
     close(out)?;
-    if material.whole() == Stage::Total {
+    if queued {
+        writeln!(
+            out,
+            "<p class=\"note\">Work per frame, these stages added up: {} median, {} at 99 %. Waiting in the ring between the \
+             threads is not shown: nothing paced the frames of this run, so that they only waited for each other. RUN.json has \
+             all stages.</p>",
+            document.span("timing.work.p50_ns", Shown::Time),
+            document.span("timing.work.p99_ns", Shown::Time)
+        )?;
+    } else if material.whole() == Stage::Total {
         writeln!(out, "<p class=\"note\">{NO_ARRIVALS}</p>")?;
     }
     if material.run.is_some() {
@@ -255,6 +267,18 @@ pub fn counters(out: &mut String, material: &Material, document: &Document) -> f
     Ok(())
 }
 
+/// When exactly a position is sold.
+fn sale_rule(lag_updates: u32) -> String {
+    let (nth, before) = match lag_updates {
+        1 => ("the next book update".to_string(), "the book that it was bought from".to_string()),
+        n => (format!("book update {n}"), format!("the book after update {}", n - 1)),
+    };
+    format!(
+        "when {nth} after the buy arrives, into the book before that update, which is {before}; while the book is crossed, \
+         locked, one-sided or not live, what is due waits"
+    )
+}
+
 /// What the run was told and where it ran.
 pub fn settings(out: &mut String, material: &Material) -> fmt::Result {
     let Some(run) = &material.run else { return Ok(()) };
@@ -284,6 +308,7 @@ pub fn settings(out: &mut String, material: &Material) -> fmt::Result {
                 settings.fee_bps
             ),
         ),
+        ("sale", sale_rule(settings.lag_updates)),
         ("threads", format!("{threads}, {cores}, wait {}", timing.wait)),
         (
             "ran for",

@@ -1,65 +1,13 @@
 //! The head of a page: what to think of the run, in a few sentences and numbers.
 
+use super::sentences::{break_even, doubts, finding};
 use crate::report::chart::axis::fixed;
 use crate::report::html::document::{Document, Shown};
 use crate::report::html::tables::tile;
 use crate::report::material::Material;
 use crate::report::run_file::RunFile;
-use crate::report::trades::{Finding, TRADES_MIN, TradeNumbers};
-use crate::statistics::bootstrap::{BLOCKS_MIN, Interval};
+use crate::report::trades::Finding;
 use std::fmt::{self, Write};
-
-/// What may be said of the profit, in one or two sentences without markup.
-pub fn finding(numbers: &TradeNumbers) -> String {
-    let net = numbers.net_bps.unwrap_or_default();
-    let fee = match numbers.fee_bps {
-        0.0 => "Before fees".to_string(),
-        fee => format!("After fees of {fee} bp per side"),
-    };
-    let bps = |value: f64| format!("{} bp", Shown::Signed(3).text(value));
-    let interval = |Interval { low, high }: Interval| format!("{} to {}", Shown::Signed(3).text(low), bps(high));
-    let sure = numbers.interval.and_then(|interval| interval.net_bps).map(interval).unwrap_or_default();
-    let mean = format!("{} made {}", if numbers.trades == 1 { "it" } else { "the mean trade" }, bps(net));
-    match numbers.finding {
-        Finding::NoTrades => "No trade was closed.".into(),
-        Finding::TooFew => {
-            let Some(interval) = numbers.interval else {
-                return format!(
-                    "A gain or a loss cannot be told from chance: the trades have no receive times that go forward. {fee} {mean}."
-                );
-            };
-            let trades = fixed(numbers.trades as f64, 0);
-            let plural = if numbers.trades == 1 { "" } else { "s" };
-            let block_s = fixed(interval.settings.block_s, 0);
-            let blocks = match interval.blocks {
-                0 => format!("less than one block of {block_s} s"),
-                1 => format!("1 whole block of {block_s} s"),
-                more => format!("{more} whole blocks of {block_s} s"),
-            };
-            format!(
-                "Not enough trades to tell: {trades} trade{plural} in {blocks}, where at least {TRADES_MIN} trades and \
-                 {BLOCKS_MIN} blocks are needed. {fee} {mean}."
-            )
-        }
-        Finding::Gain => format!("{fee} a gain: {mean}; the 95\u{a0}% interval of the mean, {sure}, lies above zero."),
-        Finding::Loss => format!("{fee} a loss: {mean}; the 95\u{a0}% interval of the mean, {sure}, lies below zero."),
-        Finding::Undecided => {
-            format!(
-                "{fee} neither a gain nor a loss can be told: {mean}; the 95\u{a0}% interval of the mean, {sure}, holds zero."
-            )
-        }
-    }
-}
-
-/// What fee the run would bear.
-pub fn fee_sentence(numbers: &TradeNumbers) -> Option<String> {
-    let fee = numbers.break_even_fee_bps?;
-    Some(if fee > 0.0 {
-        format!("A fee of {} bp per side would leave nothing of it.", fixed(fee, 3))
-    } else {
-        "It lost before any fee.".into()
-    })
-}
 
 /// The name of a finding in the page's attributes.
 fn name(finding: Finding) -> &'static str {
@@ -67,6 +15,7 @@ fn name(finding: Finding) -> &'static str {
         Finding::NoTrades => "no_trades",
         Finding::TooFew => "too_few",
         Finding::Gain => "gain",
+        Finding::GainBeforeFeesOnly => "gain_before_fees_only",
         Finding::Loss => "loss",
         Finding::Undecided => "undecided",
     }
@@ -76,35 +25,64 @@ fn name(finding: Finding) -> &'static str {
 pub fn write(out: &mut String, material: &Material, document: &Document) -> fmt::Result {
     let numbers = &material.numbers;
     writeln!(out, "<section id=\"verdict\" data-finding=\"{}\">", name(numbers.finding))?;
-    writeln!(out, "<p class=\"finding\">{}</p>", finding(numbers))?;
-    if let Some(sentence) = fee_sentence(numbers) {
-        writeln!(out, "<p>{sentence}</p>")?;
+    let span = |path: &str, shown| document.span(path, shown);
+    match break_even(numbers) {
+        Some(sentence) => {
+            writeln!(out, "<p class=\"finding\">{sentence}</p>")?;
+            writeln!(out, "<p>{}</p>", finding(numbers))?;
+        }
+        None => writeln!(out, "<p class=\"finding\">{}</p>", finding(numbers))?,
     }
-    writeln!(out, "<dl class=\"tiles\">")?;
+    for sentence in doubts(numbers, span) {
+        writeln!(out, "<p class=\"remark\">{sentence}</p>")?;
+    }
+    tiles(out, material, document)?;
+    not_counted(out, material, document)?;
+    writeln!(out, "</section>")
+}
+
+fn tiles(out: &mut String, material: &Material, document: &Document) -> fmt::Result {
+    let numbers = &material.numbers;
+    let span = |path: &str, shown| document.span(path, shown);
+    let bps = Shown::SignedBasisPoints;
     let interval = |which: &str| {
-        let interval = document.interval(&format!("trades.interval.{which}"), Shown::Signed(3));
+        let interval = document.interval(&format!("trades.interval.{which}"), bps);
         interval.map_or_else(|| "no interval".into(), |interval| format!("95\u{a0}%: {interval}"))
     };
-    let span = |path: &str, shown| document.span(path, shown);
-    tile(out, "closed trades", &span("trades.trades", Shown::Count), "")?;
-    let winners = format!("{} winners before fees", span("trades.winners", Shown::Count));
-    tile(out, "win rate", &span("trades.win_rate", Shown::Percent(1)), &winners)?;
-    tile(out, "gross profit per trade, bp", &span("trades.gross_bps", Shown::Signed(3)), &interval("gross_bps"))?;
-    let net = format!("net profit per trade, bp, at {} bp per side", span("trades.fee_bps", Shown::Plain));
-    tile(out, &net, &span("trades.net_bps", Shown::Signed(3)), &interval("net_bps"))?;
-    tile(out, "break-even fee, bp per side", &span("trades.break_even_fee_bps", Shown::Fixed(3)), "")?;
+    let net = |fee: &str| format!("net profit per trade, bp, at {} bp per side", span(fee, Shown::Plain));
+    writeln!(out, "<dl class=\"tiles\">")?;
+    tile(out, "break-even fee, bp per side", &span("trades.break_even_fee_bps", Shown::BasisPoints), "")?;
+    tile(out, "gross profit per trade, bp", &span("trades.gross_bps", bps), &interval("gross_bps"))?;
+    tile(out, &net("trades.verdict_fee_bps"), &span("trades.verdict_bps", bps), &interval("verdict_bps"))?;
+    if numbers.fee_bps != 0.0 && numbers.fee_bps != numbers.verdict_fee_bps {
+        tile(out, &net("trades.fee_bps"), &span("trades.net_bps", bps), &interval("net_bps"))?;
+    }
     let of = format!("on {} bought", span("trades.bought", Shown::Money));
     tile(out, "gross profit, quote", &span("trades.gross_profit", Shown::Profit), &of)?;
-    let whole = material.whole();
-    let latency = |field: &str| span(&format!("timing.stages.{}.{field}", whole.tag()), Shown::Time);
-    let p99 = format!("99 %: {}", latency("p99_ns"));
-    tile(out, &format!("latency, median, {}", whole.name()), &latency("p50_ns"), &p99)?;
+    tile(out, "closed trades", &span("trades.trades", Shown::Count), "")?;
+    let sides = format!(
+        "{} winners, {} losers before fees",
+        span("trades.winners", Shown::Count),
+        span("trades.losers", Shown::Count)
+    );
+    tile(out, "win rate", &span("trades.win_rate", Shown::Percent(1)), &sides)?;
+    latency(out, material, document)?;
     if material.run.is_some() {
         tile(out, "resyncs", &resyncs(material), "snapshots after the first")?;
     }
-    writeln!(out, "</dl>")?;
-    not_counted(out, material, document)?;
-    writeln!(out, "</section>")
+    writeln!(out, "</dl>")
+}
+
+/// The time to a decision: the work alone where the frames wait for each other.
+fn latency(out: &mut String, material: &Material, document: &Document) -> fmt::Result {
+    let whole = material.whole();
+    let (name, path) = if material.is_queued() {
+        ("work per frame, medians of its stages added up".to_owned(), "timing.work".to_owned())
+    } else {
+        (format!("latency, median, {}", whole.name()), format!("timing.stages.{}", whole.tag()))
+    };
+    let at = |field: &str| document.span(&format!("{path}.{field}"), Shown::Time);
+    tile(out, &name, &at("p50_ns"), &format!("99 %: {}", at("p99_ns")))
 }
 
 fn resyncs(material: &Material) -> String {
