@@ -31,6 +31,12 @@ pub fn warn(text: impl Display) {
     let _ = writeln!(io::stderr(), "warning: {text}");
 }
 
+/// Prints a line on standard error about how far a command is.
+pub fn tell(text: impl Display) {
+    // Where standard error takes nothing there is nobody to tell.
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
 /// A line on standard error that is written anew, if that is a terminal; else one that shows nothing.
 pub fn status_line() -> ProgressBar {
     let style = ProgressStyle::with_template("{wide_msg}").expect("the template is well-formed");

@@ -32,11 +32,14 @@ use std::time::Duration;
 /// The model that the demo trades unless another is named, built in so that the demo runs anywhere.
 const MODEL: (&str, &str) = ("synthetic.json", include_str!("../../../models/synthetic.json"));
 
+/// How often a demo says on standard error that it is alive, where that is no terminal.
+const TELL_EVERY: Duration = Duration::from_secs(5);
+
 /// Arguments of `papertrader demo`.
 #[derive(Clone, Debug, Args)]
 pub struct DemoArgs {
-    /// How long to run: seconds, or 90s, 30m, 2h
-    #[arg(long, value_name = "TIME", default_value = "20", value_parser = parse_duration)]
+    /// How long to run: seconds, or 90s, 30m, 2h. The default is long enough for a verdict
+    #[arg(long, value_name = "TIME", default_value = "60", value_parser = parse_duration)]
     pub duration: Duration,
     /// Seed of the synthetic market
     #[arg(long, default_value_t = 7)]
@@ -90,7 +93,7 @@ pub fn run(args: &DemoArgs, printer: &mut Printer) -> Result<(), Failure> {
     };
     let settings = connection.settings(ScaleRule::default(), trading.session.wait)?;
     let title = format!("demo, live session with a local exchange at {} instead of {VENUE_URL}", exchange.url());
-    let session = LiveSession { title, settings, trading, files, record: Some(record) };
+    let session = LiveSession { title, settings, trading, files, record: Some(record), tell_every: Some(TELL_EVERY) };
     let ran = session.run(&interrupt, printer);
     exchange.stop().map_err(Failure::running)?;
     ran

@@ -17,7 +17,7 @@ use crate::base::output::IfTaken;
 use crate::capture::CaptureError;
 use crate::capture::recording::{self, Recorded, Recording};
 use crate::cli::arguments::{ConnectionArgs, ResultArgs, ThreadArgs, TradingArgs};
-use crate::cli::display::{status_line, warn};
+use crate::cli::display::{status_line, tell, warn};
 use crate::cli::interrupt::Interrupt;
 use crate::cli::printer::Printer;
 use crate::engine::status::Status;
@@ -75,6 +75,7 @@ pub fn run(args: &LiveArgs, printer: &mut Printer) -> Result<(), Failure> {
         trading,
         files,
         record: args.record.clone(),
+        tell_every: None,
     };
     session.run(&Interrupt::watch()?, printer)
 }
@@ -92,6 +93,8 @@ pub struct LiveSession {
     pub files: RunFiles,
     /// The capture to write.
     pub record: Option<PathBuf>,
+    /// How often to print a line on standard error where that is no terminal; on a terminal a line shows the state anyway.
+    pub tell_every: Option<Duration>,
 }
 
 impl LiveSession {
@@ -100,8 +103,8 @@ impl LiveSession {
     /// # Errors
     /// No connection, or files that could not be written.
     pub fn run(self, interrupt: &Interrupt, printer: &mut Printer) -> Result<(), Failure> {
-        let Self { title, settings, trading, files, record } = self;
-        let product = settings.product.clone();
+        let Self { title, settings, trading, files, record, tell_every } = self;
+        let (product, duration) = (settings.product.clone(), settings.duration);
         let (tape, recorder) = match &record {
             Some(path) => {
                 let (tape, recorder) =
@@ -115,7 +118,8 @@ impl LiveSession {
         let status = Arc::new(Status::default());
         let started = Instant::now();
         let line = status_line();
-        let mut shown = Shown::new(recorder.as_ref());
+        let tell_every = tell_every.filter(|_| line.is_hidden());
+        let mut shown = Shown::new(recorder.as_ref(), duration, tell_every);
         let watch = |status: &Status| {
             interrupt.pass_on(status);
             shown.look(status, &heard, &line);
@@ -218,13 +222,45 @@ pub fn print_notices(heard: &Receiver<String>) {
 struct Shown<'a> {
     recording: Option<&'a Recording>,
     recording_failed: bool,
+    /// When the session began and how long it is to last.
+    started: Instant,
+    duration: Option<Duration>,
+    tell_every: Option<Duration>,
+    told: Instant,
     second: Instant,
     frames: u64,
 }
 
 impl<'a> Shown<'a> {
-    fn new(recording: Option<&'a Recording>) -> Self {
-        Self { recording, recording_failed: false, second: Instant::now(), frames: 0 }
+    fn new(recording: Option<&'a Recording>, duration: Option<Duration>, tell_every: Option<Duration>) -> Self {
+        let now = Instant::now();
+        Self {
+            recording,
+            recording_failed: false,
+            started: now,
+            duration,
+            tell_every,
+            told: now,
+            second: now,
+            frames: 0,
+        }
+    }
+
+    /// How much longer the session lasts, where that is known, in words before what else is said.
+    fn left(&self) -> String {
+        let left = self.duration.map(|duration| duration.saturating_sub(self.started.elapsed()).as_secs_f64().ceil());
+        left.map_or_else(String::new, |left| format!("{left:.0} s left  "))
+    }
+
+    /// The line that is to be printed now, where no terminal shows the state.
+    fn told(&mut self, status: &Status) -> Option<String> {
+        let every = self.tell_every?;
+        (self.told.elapsed() >= every).then(|| {
+            self.told = Instant::now();
+            let now = status.read();
+            let profit = amount(now.profit);
+            format!("{}{} frames  {} trades  profit {profit}", self.left(), now.frames, now.trades)
+        })
     }
 
     fn look(&mut self, status: &Status, heard: &Receiver<String>, line: &indicatif::ProgressBar) {
@@ -235,6 +271,7 @@ impl<'a> Shown<'a> {
             self.recording_failed = true;
             line.suspend(|| warn("the recording has failed and ends here; the session goes on"));
         }
+        self.told(status).into_iter().for_each(tell);
         let elapsed = self.second.elapsed();
         if elapsed < Duration::from_secs(1) {
             return;
@@ -249,7 +286,8 @@ impl<'a> Shown<'a> {
             |(p50_ns, p99_ns)| format!("{:.1}/{:.1} µs", p50_ns as f64 / 1e3, p99_ns as f64 / 1e3),
         );
         line.set_message(format!(
-            "{state}  {rate:.0} frames/s  {best}  p {:.3}  {} open  {} trades  profit {}  p50/p99 {latency}  {} reconnects",
+            "{}{state}  {rate:.0} frames/s  {best}  p {:.3}  {} open  {} trades  profit {}  p50/p99 {latency}  {} reconnects",
+            self.left(),
             probability(now.logit),
             now.open_positions,
             now.trades,
@@ -257,5 +295,24 @@ impl<'a> Shown<'a> {
             now.connections.saturating_sub(1),
         ));
         line.tick();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_without_a_terminal_says_now_and_then_that_it_is_alive() {
+        let status = Status::default();
+        let minute = Some(Duration::from_secs(60));
+        let told = |tell_every, duration| Shown::new(None, duration, tell_every).told(&status);
+        assert_eq!(told(Some(Duration::ZERO), minute).unwrap(), "60 s left  0 frames  0 trades  profit 0.000000");
+        assert_eq!(told(Some(Duration::ZERO), None).unwrap(), "0 frames  0 trades  profit 0.000000");
+        assert_eq!((told(None, minute), told(minute, minute)), (None, None));
+        let mut shown = Shown::new(None, minute, Some(Duration::from_secs(30)));
+        shown.told = shown.told.checked_sub(Duration::from_secs(31)).expect("the machine has run for so long");
+        assert!(shown.told(&status).is_some());
+        assert_eq!(shown.told(&status), None);
     }
 }

@@ -36,7 +36,7 @@ fn work_is_every_stage_but_the_wait_and_the_whole() {
         name: tag.into(),
         count,
         out_of_range: 0,
-        min_ns: 1,
+        min_ns: Some(1),
         p50_ns: Some(p50_ns),
         p90_ns: Some(p50_ns),
         p99_ns: Some(p99_ns),
