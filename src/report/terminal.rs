@@ -208,7 +208,8 @@ impl<'a> RunReport<'a> {
             let fee_bps = self.run.settings.fee_bps;
             line(f, "break-even fee", format_args!("{} bp per side", basis_points(break_even_bps)))?;
             let (winners, losers) = (Grouped(totals.winners), Grouped(totals.losers));
-            line(f, "winners", format_args!("{winners} ({share:.1} %), {losers} losers"))?;
+            let plural = if totals.losers == 1 { "" } else { "s" };
+            line(f, "winners", format_args!("{winners} ({share:.1} %), {losers} loser{plural}"))?;
             let (profit, bought) = (amount(gross), amount(totals.buy_amount));
             let bps = signed(bps, &basis_points(bps));
             line(f, "gross profit", format_args!("{profit} on {bought} bought ({bps} bp)"))?;
@@ -237,6 +238,9 @@ impl<'a> RunReport<'a> {
         if self.run.paced || self.run.settings.session.fused {
             writeln!(f, "\nlatency, ns; the stages of one frame in {STAGES_EVERY}, those to the decision of all")?;
             StageLines(table).fmt(f)?;
+            if table.whole() == Stage::Total {
+                line(f, "arrived", NO_ARRIVALS)?;
+            }
         } else {
             writeln!(f, "\nwork, ns; the stages of one frame in {STAGES_EVERY}")?;
             WorkLines(table).fmt(f)?;
@@ -247,9 +251,6 @@ impl<'a> RunReport<'a> {
             )?;
         }
         let out_of_range: u64 = Stage::ALL.iter().map(|&stage| table.stage(stage).out_of_range).sum();
-        if table.whole() == Stage::Total {
-            line(f, "arrived", NO_ARRIVALS)?;
-        }
         line(f, "a stamp costs", format_args!("{} ns", self.stamp_floor_ns))?;
         line(f, "beyond 60 s", Grouped(out_of_range))?;
         line(f, "ring high water", format_args!("{} events", Grouped(self.engine.ring_high_water_events as u64)))

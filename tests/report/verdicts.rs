@@ -178,7 +178,7 @@ fn a_profit_of_nothing_is_neither_won_nor_lost() {
     let count = |name: &str| at(&json, &format!("trades.{name}")).as_u64().unwrap();
     // The first is even, the second pays the spread.
     assert_eq!((count("trades"), count("winners"), count("losers")), (2, 0, 1));
-    assert!(shown.contains("\n  winners                  0 (0.0 %), 1 losers\n"), "{shown}");
+    assert!(shown.contains("\n  winners                  0 (0.0 %), 1 loser\n"), "{shown}");
 
     let rows: String = (0..40).map(|n| format!("{n},{},5,5,0.1,0\n", n + 20)).collect();
     fs::write(runs.path("even.csv"), format!("{HEADER}\n{rows}")).unwrap();

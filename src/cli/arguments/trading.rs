@@ -39,7 +39,8 @@ pub struct TradingArgs {
     /// Quote currency spent per purchase
     #[arg(long, value_name = "QUOTE", default_value_t = BUY_AMOUNT, value_parser = parse_amount)]
     pub buy_amount: f64,
-    /// Fee per side, in basis points of the amount traded, for the net profit in the report
+    /// Fee per side, in basis points of the amount traded, for the net profit in the report. The verdict counts 0.8 at least,
+    /// the lowest taker fee that a venue publishes
     #[arg(long, value_name = "BPS", default_value_t = 0.0, value_parser = parse_fee)]
     pub fee_bps: f64,
     /// The price step, a power of ten such as 0.01 [default: what the first snapshot needs]
