@@ -1,9 +1,10 @@
 //! The venue's usual layout, read byte for byte.
 //!
-//! A message about one product looks like this, without any white space; `client_id` may be absent:
+//! A message about one product looks like this, without any white space; before the time stamp there may be the older
+//! layout's `"client_id":"",`:
 //!
 //! ```text
-//! {"channel":"l2_data","client_id":"","timestamp":"…","sequence_num":N,"events":[{"type":"update","product_id":"…",
+//! {"channel":"l2_data","timestamp":"…","sequence_num":N,"events":[{"type":"update","product_id":"…",
 //! "updates":[{"side":"bid","event_time":"…","price_level":"…","new_quantity":"…"},…]}]}
 //! ```
 //!
