@@ -1,6 +1,7 @@
 """Reads a run's latency files with the HdrHistogram library for Python and compares them with the run's report."""
 
 import argparse
+import math
 import sys
 
 from hdrh.histogram import HdrHistogram
@@ -37,7 +38,10 @@ def from_hlog(path, tag):
             intervals += 1
     if intervals == 0:
         sys.exit(f"check_histograms: {path} has no interval of {tag}")
-    return total.get_total_count(), total.get_value_at_percentile(50), total.get_value_at_percentile(99)
+    count = total.get_total_count()
+    # The library rounds a percentile to the nearest rank; the one at or above it is asked for by its own.
+    at = lambda share: total.get_value_at_percentile(100 * max(math.ceil(share * count - 1e-9), 1) / count) if count else 0
+    return count, at(0.5), at(0.99)
 
 
 def from_hgrm(path):
