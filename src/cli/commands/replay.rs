@@ -44,7 +44,8 @@ pub struct ReplayArgs {
     /// Product to trade [default: the first in the capture]
     #[arg(long, value_name = "NAME")]
     pub product: Option<String>,
-    /// As fast as it goes (max), or so many times as fast as it was recorded (1x, 10x, 0.5x)
+    /// As fast as it goes (max), or so many times as fast as it was recorded (1x, 10x, 0.5x); a paced frame's latency counts
+    /// from when it is due
     #[arg(long, value_name = "SPEED", default_value = "max", value_parser = parse_speed)]
     pub speed: Speed,
     #[command(flatten)]
