@@ -7,7 +7,7 @@
 //! ```
 //! use papertrader::base::clock::Clock;
 //! use papertrader::engine::latency::{EngineStamps, Stage, recorder};
-//! use papertrader::market::event::{FrameHead, FrameKind};
+//! use papertrader::market::event::{FrameHead, FrameKind, UNSTAMPED};
 //! use papertrader::market::units::Scale;
 //! use std::time::Duration;
 //!

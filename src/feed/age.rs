@@ -3,6 +3,16 @@
 //! The system's stamp of a read is that of its newest bytes: of messages that waited in the socket together it tells the wait of
 //! the last. The venue's own time in each message tells each one's, but with the difference of the two clocks and the way from
 //! the venue in it. Both are in the least age too: what ages exceed it by is how much longer messages took.
+//!
+//! ```
+//! use papertrader::feed::age::VenueAges;
+//!
+//! let mut ages = VenueAges::default();
+//! ages.record(1_723_161_600_000_000_000, 1_723_161_600_020_000_000);
+//! let facts = ages.facts().expect("one frame has an age");
+//! assert_eq!((facts.frames, facts.beyond), (1, 0));
+//! assert!(facts.p50_ns.abs_diff(20_000_000) <= 20_000);
+//! ```
 
 use hdrhistogram::Histogram;
 

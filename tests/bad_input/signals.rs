@@ -46,7 +46,8 @@ fn values_in_hgrm(text: &str) -> u64 {
     assert_eq!((last[1], last.len()), ("1.000000000000", 3), "{table}");
     let total = summary.lines().nth(1).unwrap().rsplit_once('=').unwrap().1;
     assert_eq!(total.trim_end_matches(']').trim(), last[2], "{text}");
-    assert_eq!(summary.lines().count(), 3);
+    assert_eq!(summary.lines().count(), 4);
+    assert_eq!(summary.lines().last(), Some("# nanoseconds, received → decided"));
     last[2].parse().unwrap()
 }
 
