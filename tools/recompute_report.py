@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogReader
+from scipy.stats import t as students_t
 
 FEES_BPS = [0.0, 0.5, 1.0, 2.5, 10.0, 60.0]
 # The lowest taker fee that a venue publishes: no verdict counts less.
@@ -16,7 +17,7 @@ LOWEST_TAKER_FEE_BPS = 0.8
 ROUNDING = 1e-12
 SHARES = {"min": 0.0, "p5": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95, "max": 1.0}
 REPLICATES, SEED = 1000, 1
-TRADES_MIN, BLOCKS_MIN = 30, 5
+TRADES_MIN, BLOCKS_MIN, BLOCKS_MAX = 30, 20, 50
 INTERVALS = ["gross_bps", "verdict_bps", "net_bps"]
 CELLS_PER_BLOCK, CELLS_MAX = 10, 50_000
 HOUR_NS = 3_600_000_000_000
@@ -74,11 +75,34 @@ class Xoshiro:
         return result
 
 
-def cells_of(times_ns, block_s, per_block):
-    """The cell of each time, a cell being the so-many-th part of a block; no hole is longer than a block."""
-    cell_ns = block_s * 1e9 / per_block
-    number = np.maximum.accumulate(((times_ns - times_ns[0]).astype(float) / cell_ns).astype(np.int64))
-    return np.concatenate([[0], np.cumsum(np.minimum(np.diff(number), per_block))])
+def cells_of(times_ns, block_s, tenths):
+    """The cell of each time, a cell being so many tenths of a block, and the cells of a block; no hole is longer than one."""
+    cell_s, per_block = block_s / CELLS_PER_BLOCK * tenths, -(-CELLS_PER_BLOCK // tenths)
+    number = np.maximum.accumulate(((times_ns - times_ns[0]).astype(float) / max(cell_s * 1e9, 1.0)).astype(np.int64))
+    return np.concatenate([[0], np.cumsum(np.minimum(np.diff(number), per_block))]), cell_s, per_block
+
+
+def dependence_cells(series):
+    """The block length by Politis and White (2004) and Patton, Politis and White (2009), for the circular bootstrap."""
+    n = len(series)
+    if n < BLOCKS_MIN:
+        return 0.0
+    successive = max(5, int(np.ceil(np.sqrt(np.log10(n)))))
+    lag_max = min(int(np.ceil(np.sqrt(n))) + successive, n - 1)
+    centred = series - series.mean()
+    covariances = np.array([centred[lag:] @ centred[: n - lag] for lag in range(lag_max + 1)]) / n
+    if not covariances[0] > 0:
+        return 0.0
+    stands_out = np.abs(covariances) >= 2 * np.sqrt(np.log10(n) / n) * covariances[0]
+    quiet = (lag for lag in range(lag_max - successive + 1) if not stands_out[lag + 1 : lag + 1 + successive].any())
+    window = min(2 * max(next(quiet, np.flatnonzero(stands_out)[-1]), 1), lag_max)
+    lags = np.arange(1, window + 1)
+    weights = 2 * np.minimum(2 * (1 - lags / window), 1.0) * covariances[1 : window + 1]
+    spectrum, slope = covariances[0] + weights.sum(), (weights * lags).sum()
+    if spectrum <= 0:
+        return 0.0
+    length = np.cbrt(2 * slope**2 / (4 / 3 * spectrum**2) * n)
+    return min(length, np.ceil(min(3 * np.sqrt(n), n / 3)))
 
 
 def is_in_time(trades):
@@ -88,43 +112,51 @@ def is_in_time(trades):
 
 
 def interval(trades, fee_bps, held_s):
-    """95 % of the resamples of a moving-block bootstrap, gross and net."""
+    """95 % by a circular block bootstrap with Student's t, gross and net."""
     if not is_in_time(trades):
         return None
-    block_s = max(10.0, 10.0 * held_s["p50"])
-    per_block = CELLS_PER_BLOCK
-    cell = cells_of(trades.buy_ts_recv_ns.to_numpy(), block_s, per_block)
-    if cell[-1] + 1 > CELLS_MAX:
-        per_block = 2
-        cell = cells_of(trades.buy_ts_recv_ns.to_numpy(), block_s, per_block)
+    times_ns = trades.buy_ts_recv_ns.to_numpy()
+    shortest_s = max(10.0 * held_s["p50"], 2.0 * held_s["p95"], 0.001)
+    cell, cell_s, per_block = cells_of(times_ns, shortest_s, 1)
+    if (tenths := -(-int(cell[-1] + 1) // CELLS_MAX)) > 1:
+        cell, cell_s, per_block = cells_of(times_ns, shortest_s, tenths)
     count = int(cell[-1]) + 1
     sums = trades[["profit", "buy_amount", "sell_amount"]].groupby(cell).sum().reindex(range(count), fill_value=0.0)
     profit, bought, sold = (sums[name].to_numpy() for name in sums)
-    blocks = count // per_block
-    found = {"blocks": blocks, "settings": {"block_s": block_s, "replicates": REPLICATES, "seed": SEED}}
+    net = profit - fee_bps / 1e4 * (bought + sold)
+    needed = int(np.ceil(2.0 * dependence_cells(net - net.sum() / bought.sum() * bought)))
+    per_block = max(per_block, needed, -(-count // BLOCKS_MAX))
+    whole = count // per_block
+    blocks = int((bought[: whole * per_block].reshape(whole, per_block) > 0).any(axis=1).sum())
+    found = {"blocks": blocks, "settings": {"block_s": cell_s * per_block, "replicates": REPLICATES, "seed": SEED}}
     if blocks < BLOCKS_MIN:
         return found | dict.fromkeys(INTERVALS)
-    starts = max(count + 1 - per_block, 1)
+
+    def bps(times):
+        """Gross profit, and net profit at the verdict's fee and at the run's, of the cells so many times each."""
+        gross, spent, earned = times @ profit, times @ bought, times @ sold
+        fees = [0.0, max(fee_bps, LOWEST_TAKER_FEE_BPS), fee_bps]
+        return [1e4 * (gross - fee / 1e4 * (spent + earned)) / spent for fee in fees]
+
     resampled = []
     for replicate in range(REPLICATES):
         random = Xoshiro(SEED ^ (replicate << 32 | 0x0B007057))
-        edges = np.zeros(count + 1)
-        for _ in range(-(-count // per_block)):
-            start = (random.next() * starts) >> 64
+        edges = np.zeros(2 * count + 1)
+        for drawn in range(0, count, per_block):
+            start = (random.next() * count) >> 64
             edges[start] += 1
-            edges[min(start + per_block, count)] -= 1
-        times = np.cumsum(edges[:-1])
-        gross, spent, earned = times @ profit, times @ bought, times @ sold
-        if spent > 0:
-            net = lambda fee: 1e4 * (gross - fee / 1e4 * (spent + earned)) / spent
-            resampled.append((1e4 * gross / spent, net(max(fee_bps, LOWEST_TAKER_FEE_BPS)), net(fee_bps)))
+            edges[start + min(per_block, count - drawn)] -= 1
+        # What reaches over the end goes on at the beginning.
+        times = np.cumsum(edges[:-1]).reshape(2, count).sum(axis=0)
+        if times @ bought > 0:
+            resampled.append(bps(times))
     if 2 * len(resampled) < REPLICATES:
         return found | dict.fromkeys(INTERVALS)
-    ordered = np.sort(np.array(resampled), axis=0)
-    at = lambda share: ordered[min(max(int(np.ceil(share * len(ordered))), 1), len(ordered)) - 1]
-    low, high = at(0.025), at(0.975)
+    factor = students_t.ppf(0.975, blocks - 1) * np.sqrt(blocks / (blocks - 1))
+    halves = factor * np.std(resampled, axis=0, ddof=1)
     return found | {
-        name: {"low": float(low[column]), "high": float(high[column])} for column, name in enumerate(INTERVALS)
+        name: {"low": float(figure - half), "high": float(figure + half)}
+        for name, figure, half in zip(INTERVALS, bps(np.ones(count)), halves)
     }
 
 

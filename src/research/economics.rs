@@ -2,7 +2,8 @@
 //!
 //! ```
 //! use papertrader::research::economics::{Closed, Economics};
-//! use papertrader::statistics::bootstrap::{BootstrapSettings, Cells};
+//! use papertrader::statistics::blocks::Cells;
+//! use papertrader::statistics::bootstrap::BootstrapSettings;
 //!
 //! let trade = |second: i64, sold| {
 //!     let ts_recv_ns = second * 1_000_000_000;
@@ -11,11 +12,11 @@
 //! let trades = [trade(0, 101.0), trade(1, 99.0), trade(2, 100.6)];
 //! let cells = Cells::new(trades.iter().map(|trade| (trade.capture, trade.ts_recv_ns)), 10.0);
 //! let cell_of = |trade: &Closed| (trade.ts_recv_ns / 1_000_000_000) as usize;
-//! let settings = BootstrapSettings { block_s: 10.0, replicates: 100, seed: 1 };
+//! let settings = BootstrapSettings { block_s: None, replicates: 100, seed: 1 };
 //! let economics = Economics::of(&trades, 0, &cells, cell_of, settings, 1);
 //! assert_eq!(economics.winners, Some(2.0 / 3.0));
 //! assert!((economics.gross_bps.unwrap() - 20.0).abs() < 1e-9);
-//! // Three seconds are no five blocks of ten.
+//! // Three seconds are no twenty blocks of ten.
 //! assert_eq!(economics.gross_bps_interval, None);
 //! ```
 
@@ -29,7 +30,8 @@ use crate::execution::ledger::Trade;
 use crate::execution::rules::OriginalRules;
 use crate::market::event::{Event, FrameHead};
 use crate::market::publish::{EngineGone, Publish};
-use crate::statistics::bootstrap::{BootstrapSettings, Cells, Interval, interval, resample};
+use crate::statistics::blocks::Cells;
+use crate::statistics::bootstrap::{BootstrapSettings, Interval, interval, resample};
 use crate::strategy::model::Model;
 use rtrb::{Consumer, RingBuffer};
 use serde::Serialize;
@@ -113,6 +115,17 @@ impl Publish for Vec<Backtest> {
     }
 }
 
+/// Profit before fees and amount bought, in quote currency, by the cell of the purchase.
+pub fn by_cell(trades: &[Closed], cells: &Cells, cell_of: impl Fn(&Closed) -> usize) -> Vec<(f64, f64)> {
+    let mut by_cell = vec![(0.0, 0.0); cells.count];
+    for trade in trades {
+        let (gross, bought) = &mut by_cell[cell_of(trade)];
+        *gross += trade.sold - trade.bought;
+        *bought += trade.bought;
+    }
+    by_cell
+}
+
 /// What trades came to.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Economics {
@@ -157,12 +170,7 @@ impl Economics {
         let sold: f64 = trades.iter().map(|trade| trade.sold).sum();
         let gross = sold - bought;
         let turnover = Turnover { bought, sold };
-        let mut by_cell = vec![(0.0, 0.0); cells.count];
-        for trade in trades {
-            let (gross, bought) = &mut by_cell[cell_of(trade)];
-            *gross += trade.sold - trade.bought;
-            *bought += trade.bought;
-        }
+        let by_cell = by_cell(trades, cells, cell_of);
         let resampled = resample(cells, settings, threads, |times| {
             let (mut gross, mut bought) = (0.0, 0.0);
             for (cell, &times) in by_cell.iter().zip(times) {
@@ -178,7 +186,11 @@ impl Economics {
             winners: (!trades.is_empty()).then(|| winners as f64 / trades.len() as f64),
             gross,
             gross_bps: turnover.over_bought_bps(gross),
-            gross_bps_interval: interval(resampled),
+            gross_bps_interval: interval(
+                turnover.over_bought_bps(gross).unwrap_or(f64::NAN),
+                resampled,
+                cells.blocks_with(|cell| by_cell[cell].1 > 0.0),
+            ),
             break_even_fee_bps: turnover.break_even_fee_bps(gross),
             net: FEES_BPS.map(|fee_bps| Net { fee_bps, profit: turnover.net(gross, fee_bps) }).to_vec(),
         }
@@ -192,8 +204,8 @@ mod tests {
     #[test]
     fn sums_by_hand() {
         let closed = |bought: f64, sold: f64| Closed { capture: 0, sequence: 0, ts_recv_ns: 0, bought, sold };
-        let cells = Cells { of_row: Vec::new(), count: 1, per_block: 10 };
-        let settings = BootstrapSettings { block_s: 10.0, replicates: 10, seed: 1 };
+        let cells = Cells { of_row: Vec::new(), count: 1, per_block: 10, cell_s: 1.0 };
+        let settings = BootstrapSettings { block_s: None, replicates: 10, seed: 1 };
         let economics = Economics::of(&[closed(100.0, 101.0), closed(100.0, 99.5)], 3, &cells, |_| 0, settings, 1);
         assert_eq!((economics.trades, economics.open, economics.winners), (2, 3, Some(0.5)));
         assert_eq!((economics.gross, economics.gross_bps), (0.5, Some(25.0)));

@@ -13,7 +13,7 @@
 //! let folder = tempfile::tempdir()?;
 //! let source = Source::open(&[synthetic::capture(folder.path(), 200)?], None, ScaleRule::default())?;
 //! let contestants = [Contestant { name: "coin".into(), by: By::Constant(0.5) }];
-//! let bootstrap = BootstrapSettings { block_s: 1.0, replicates: 100, seed: 1 };
+//! let bootstrap = BootstrapSettings { block_s: None, replicates: 100, seed: 1 };
 //! let rules = Rules { horizon: 20, ties: Ties::Drop, threshold: 0.6, buy_amount: 100.0, bootstrap, threads: 1 };
 //! let watch = Watch { bar: &Nobody, stop: &|| false };
 //! let (parts, _) = score(&source, &contestants, &rules, 1, &|_, _| Some(0), &watch)?;
@@ -24,9 +24,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use super::economics::{Closed, Economics};
+use super::economics::{Closed, Economics, by_cell};
 use super::scoring::{By, Contestant, Part, Rules};
-use crate::statistics::bootstrap::{Cells, Interval, interval, resample};
+use crate::statistics::blocks::{Cells, Reach, residuals};
+use crate::statistics::bootstrap::{BootstrapSettings, Interval, interval, resample};
 use crate::statistics::labels::{Ties, Weight};
 use crate::statistics::logistic::logit_of;
 use crate::statistics::metrics::{Metric, Ranking, Tally, Values};
@@ -42,8 +43,8 @@ pub struct Figure {
 }
 
 impl Figure {
-    fn new(value: f64, resampled: Vec<f64>) -> Self {
-        Self { value: value.is_finite().then_some(value), interval: interval(resampled) }
+    fn new(value: f64, interval: Option<Interval>) -> Self {
+        Self { value: value.is_finite().then_some(value), interval }
     }
 }
 
@@ -127,7 +128,13 @@ pub struct PartReport {
     pub mid_changes: u64,
     /// Rows with a moved mid that lie a horizon apart at least: changes that no two labels share.
     pub independent_changes: u64,
-    /// Whole blocks of the bootstrap, side by side.
+    /// Seconds that half of the rows look ahead, at most; `None` where no row has another a horizon later.
+    pub horizon_s: Option<f64>,
+    /// Length of a block of the bootstrap, seconds.
+    pub block_s: f64,
+    /// The length that horizon and dependence ask for, seconds.
+    pub block_s_needed: f64,
+    /// Whole blocks, side by side.
     pub blocks: usize,
     /// By contestant.
     pub contestants: Vec<ContestantReport>,
@@ -148,15 +155,20 @@ impl Part {
     /// Everything about the part.
     pub fn report(&self, contestants: &[Contestant], rules: &Rules) -> PartReport {
         let count = |sign: i8| self.signs.iter().filter(|&&of_row| of_row == sign).count() as u64;
-        let times = self.captures.iter().copied().zip(self.times_ns.iter().copied());
-        let cells = Cells::new(times, rules.bootstrap.block_s);
-        let scores = Scores::of(self, &cells, rules);
+        let blocks = self.blocks(rules);
+        let (cells, rules) = (&blocks.cells, &Rules { bootstrap: blocks.bootstrap, ..*rules });
+        let scores = Scores::of(self, cells, rules);
         let reports = contestants.iter().enumerate();
-        let reports = reports.map(|(which, contestant)| self.contestant(which, contestant, &scores, &cells, rules));
+        let reports = reports.map(|(which, contestant)| self.contestant(which, contestant, &scores, cells, rules));
         let differences = (1..contestants.len()).map(|other| Difference {
             of: contestants[0].name.clone(),
             minus: contestants[other].name.clone(),
-            metrics: scores.figures(&COMPARED, |values, at| values[0][at] - values[other][at]),
+            metrics: scores.figures(
+                &COMPARED,
+                |values, at| values[0][at] - values[other][at],
+                |_| (f64::NEG_INFINITY, f64::INFINITY),
+                |_| cells.blocks(),
+            ),
         });
         PartReport {
             rows: self.rows() as u64,
@@ -169,6 +181,9 @@ impl Part {
             ),
             mid_changes: self.mid_changes,
             independent_changes: self.independent_changes(rules.horizon),
+            horizon_s: blocks.horizon_s,
+            block_s: cells.block_s(),
+            block_s_needed: blocks.needed_s,
             blocks: cells.blocks(),
             contestants: reports.collect(),
             differences: differences.collect(),
@@ -187,7 +202,14 @@ impl Part {
         let bins = tally.bins.iter().enumerate();
         ContestantReport {
             name: contestant.name.clone(),
-            metrics: scores.figures(&Metric::ALL, |values, at| values[which][at]),
+            metrics: scores.figures(
+                &Metric::ALL,
+                |values, at| values[which][at],
+                Metric::range,
+                |metric| {
+                    if metric.is_of_reached() { scores.reached_blocks[which] } else { cells.blocks() }
+                },
+            ),
             reliability: bins.map(|(bin, sums)| bin_report(bin as f64 / tally.bins.len() as f64, sums)).collect(),
             reached: bin_report(rules.threshold, &tally.reached),
             economics: matches!(contestant.by, By::Model(_)).then(|| {
@@ -196,6 +218,64 @@ impl Part {
                 Economics::of(trades, open, cells, cell_of, rules.bootstrap, rules.threads)
             }),
         }
+    }
+
+    /// The blocks of the part: as they are given, or chosen by horizon and dependence.
+    fn blocks(&self, rules: &Rules) -> Blocks {
+        let times = self.captures.iter().copied().zip(self.times_ns.iter().copied());
+        let reach = Reach::of(self.ahead_s(rules.horizon));
+        let horizon_s = reach.map(|reach| reach.median_s);
+        let span_s = self
+            .times_ns
+            .first()
+            .zip(self.times_ns.last())
+            .map_or(0.0, |(first, last)| last.saturating_sub(*first) as f64 / 1e9);
+        // A horizon that no two rows lie apart leaves one block at most.
+        let shortest_s = reach.map_or(span_s + 1.0, Reach::shortest_block_s);
+        let cells = Cells::new(times.clone(), shortest_s);
+        let series = self.dependence(&cells, rules);
+        let needed_s = cells.block_s_needed(&series);
+        let mut bootstrap = rules.bootstrap;
+        let cells = match bootstrap.block_s {
+            None => cells.chosen(&series),
+            Some(block_s) => Cells::new(times, block_s),
+        };
+        // Blocks within a horizon would say nothing but how alike neighbours are.
+        if horizon_s.is_some_and(|horizon_s| cells.block_s() < horizon_s) {
+            bootstrap.replicates = 0;
+        }
+        Blocks { cells, bootstrap, horizon_s, needed_s }
+    }
+
+    /// Series of a value per cell each, by whose dependence blocks are chosen.
+    fn dependence(&self, cells: &Cells, rules: &Rules) -> Vec<Vec<f64>> {
+        let mut series = Vec::new();
+        for (logits, trades) in self.logits.iter().zip(&self.trades) {
+            let tallies = self.tallies(logits, cells, rules);
+            let ratios: Vec<[(f64, f64); 3]> = tallies.iter().map(Tally::ratios).collect();
+            series.extend((0..3).map(|which| residuals(ratios.iter().map(|ratios| ratios[which]))));
+            let trades = by_cell(trades, cells, |trade| self.cell_of(cells, trade));
+            series.push(residuals(trades.iter().copied()));
+        }
+        series
+    }
+
+    /// Seconds from each row to the first one a horizon later in its capture, if there is one.
+    fn ahead_s(&self, horizon: u32) -> Vec<f64> {
+        let mut later = 0;
+        let ahead_s = (0..self.rows()).filter_map(|row| {
+            let reached = |later: usize| {
+                self.captures[later] != self.captures[row]
+                    || self.sequences[later] >= self.sequences[row] + u64::from(horizon)
+            };
+            later = later.max(row);
+            while later < self.rows() && !reached(later) {
+                later += 1;
+            }
+            let is_same = later < self.rows() && self.captures[later] == self.captures[row];
+            is_same.then(|| self.times_ns[later].saturating_sub(self.times_ns[row]) as f64 / 1e9)
+        });
+        ahead_s.collect()
     }
 
     /// A contestant's sums over the rows of each cell.
@@ -233,10 +313,20 @@ impl Part {
     }
 }
 
+/// How the rows of a part are drawn.
+struct Blocks {
+    cells: Cells,
+    bootstrap: BootstrapSettings,
+    horizon_s: Option<f64>,
+    needed_s: f64,
+}
+
 /// Every contestant's metrics, over the rows as they are and over each resample of them.
 struct Scores {
     /// By contestant: sums over all rows.
     tallies: Vec<Tally>,
+    /// By contestant: blocks with rows that reach the threshold.
+    reached_blocks: Vec<usize>,
     /// By contestant.
     point: Vec<Values>,
     /// By resample, then by contestant.
@@ -269,18 +359,29 @@ impl Scores {
             scored.collect()
         };
         let (tallies, point) = over(&vec![1; cells.count]).into_iter().unzip();
+        let reached =
+            contestants.iter().map(|(_, by_cell)| cells.blocks_with(|cell| by_cell[cell].reached.weight > 0.0));
         let resampled = resample(cells, rules.bootstrap, rules.threads, |times| {
             over(times).into_iter().map(|(_, values)| values).collect()
         });
-        Self { tallies, point, resampled }
+        Self { tallies, reached_blocks: reached.collect(), point, resampled }
     }
 
-    /// Figures by metric; `value` gives one from all contestants' values and the metric's place in them.
-    fn figures(&self, metrics: &[Metric], value: impl Fn(&[Values], usize) -> f64) -> Vec<MetricFigure> {
+    /// Figures by metric; `value` gives one from all contestants' values and the metric's place in them, `range` what it can
+    /// be, and `blocks` how many have something of it.
+    fn figures(
+        &self,
+        metrics: &[Metric],
+        value: impl Fn(&[Values], usize) -> f64,
+        range: impl Fn(Metric) -> (f64, f64),
+        blocks: impl Fn(Metric) -> usize,
+    ) -> Vec<MetricFigure> {
         let figure = |&metric: &Metric| {
             let at = Metric::ALL.iter().position(|&other| other == metric).expect("ALL has every metric");
             let resampled = self.resampled.iter().map(|values| value(values, at)).collect();
-            MetricFigure { metric, figure: Figure::new(value(&self.point, at), resampled) }
+            let point = value(&self.point, at);
+            let interval = interval(point, resampled, blocks(metric));
+            MetricFigure { metric, figure: Figure::new(point, interval.map(|interval| interval.within(range(metric)))) }
         };
         metrics.iter().map(figure).collect()
     }

@@ -6,7 +6,7 @@
 //! use papertrader::statistics::bootstrap::BootstrapSettings;
 //! use papertrader::statistics::labels::Ties;
 //!
-//! let bootstrap = BootstrapSettings { block_s: 60.0, replicates: 1_000, seed: 1 };
+//! let bootstrap = BootstrapSettings { block_s: None, replicates: 1_000, seed: 1 };
 //! let rules = Rules { horizon: 20, ties: Ties::Down, threshold: 0.6, buy_amount: 100.0, bootstrap, threads: 4 };
 //! let report = RulesReport::from(&rules);
 //! assert_eq!((report.horizon_updates, report.probability_of), (20, "P(up) over all rows"));
@@ -17,6 +17,7 @@ use super::scoring::Rules;
 use super::selection::Tried;
 use super::source::CaptureFacts;
 use super::training::{Outcomes, Regression, Trained};
+use crate::statistics::blocks::BLOCKS_MIN;
 use crate::statistics::bootstrap::BootstrapSettings;
 use crate::statistics::labels::Ties;
 use crate::statistics::metrics::Metric;
@@ -187,9 +188,37 @@ impl FitReport {
 }
 
 impl Report {
+    /// What is wrong with a part's blocks.
+    fn block_warning(&self, name: &str, part: &PartReport) -> Option<String> {
+        let PartReport { blocks, block_s, block_s_needed: needed_s, .. } = *part;
+        let is_given = self.rules.bootstrap.block_s.is_some();
+        let updates = self.rules.horizon_updates;
+        // Rounded up: what is said here may be given.
+        let ask = format!("leave out --block, or give {:.3} at least", (needed_s * 1e3).ceil() / 1e3);
+        match part.horizon_s {
+            Some(horizon_s) if is_given && block_s < horizon_s => Some(format!(
+                "the {name} part has no intervals: a block of {block_s:.3} s is shorter than the horizon of {updates} updates, \
+                 which take {horizon_s:.3} s; {ask}"
+            )),
+            _ if blocks < BLOCKS_MIN => Some(format!(
+                "the {name} part has no intervals: it covers {blocks} of the {BLOCKS_MIN} blocks of {block_s:.3} s that they \
+                 need; give more captures{}",
+                if is_given && block_s > needed_s { " or a shorter --block" } else { "" }
+            )),
+            _ if is_given && block_s < needed_s => Some(format!(
+                "the intervals of the {name} part are too narrow: a block of {block_s:.3} s is shorter than horizon and \
+                 dependence ask for; {ask}"
+            )),
+            _ => None,
+        }
+    }
+
     /// Adds the warnings that follow from the figures.
     pub fn warn(mut self) -> Self {
-        let mut warnings: Vec<String> = self.captures.iter().flat_map(CaptureFacts::warnings).collect();
+        // What makes every interval doubtful comes first.
+        let parts = self.training.iter().map(|part| ("training", part)).chain([("test", &self.test)]);
+        let mut warnings: Vec<String> = parts.filter_map(|(name, part)| self.block_warning(name, part)).collect();
+        warnings.extend(self.captures.iter().flat_map(CaptureFacts::warnings));
         if let Some(fit) = &self.fit {
             fit.warnings(&mut warnings);
         }
@@ -223,12 +252,6 @@ impl Report {
                     contestant.name, interval.low, interval.high
                 ));
             }
-        }
-        if self.test.contestants[0].metrics.iter().all(|metric| metric.figure.interval.is_none()) {
-            warnings.push(format!(
-                "the test part covers {} blocks of {} s, too few for intervals; give more captures or a shorter --block",
-                self.test.blocks, self.rules.bootstrap.block_s
-            ));
         }
         self.warnings = warnings;
         self

@@ -19,7 +19,7 @@
 //!     Contestant { name: "imbalance".into(), by: By::Model(Box::new(model)) },
 //!     Contestant { name: "coin".into(), by: By::Constant(0.5) },
 //! ];
-//! let bootstrap = BootstrapSettings { block_s: 1.0, replicates: 100, seed: 1 };
+//! let bootstrap = BootstrapSettings { block_s: None, replicates: 100, seed: 1 };
 //! let rules = Rules { horizon: 20, ties: Ties::Drop, threshold: 0.6, buy_amount: 100.0, bootstrap, threads: 1 };
 //! let watch = Watch { bar: &Nobody, stop: &|| false };
 //! let (parts, facts) = score(&source, &contestants, &rules, 1, &|_, _| Some(0), &watch)?;

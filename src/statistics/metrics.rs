@@ -82,6 +82,22 @@ impl Metric {
     }
 }
 
+impl Metric {
+    /// The least and the greatest that it can be.
+    pub fn range(self) -> (f64, f64) {
+        match self {
+            Self::LogLoss => (0.0, f64::INFINITY),
+            Self::BiasAtThreshold => (-1.0, 1.0),
+            _ => (0.0, 1.0),
+        }
+    }
+
+    /// Whether only the rows that reach the threshold count.
+    pub fn is_of_reached(self) -> bool {
+        matches!(self, Self::HitRate | Self::HitRateAllRows | Self::BiasAtThreshold)
+    }
+}
+
 /// A value per metric, in the order of [`Metric::ALL`]; NaN where there is none.
 pub type Values = [f64; Metric::ALL.len()];
 
@@ -163,6 +179,13 @@ impl Tally {
         self.log_loss += times * other.log_loss;
         self.squares += times * other.squares;
         self.correct += times * other.correct;
+    }
+
+    /// Parts and wholes of mean loss, share of up, and share of up among the rows that reach the threshold: ratios of sums
+    /// whose dependence between cells tells that of the other metrics.
+    pub fn ratios(&self) -> [(f64, f64); 3] {
+        let whole = self.whole();
+        [(self.log_loss, whole.weight), (whole.up, whole.weight), (self.reached.up, self.reached.weight)]
     }
 
     /// All rows together.

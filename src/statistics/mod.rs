@@ -12,7 +12,11 @@
 //! assert_eq!(probability(logit_of(0.75)), 0.75);
 //! ```
 
+pub mod blocks;
 pub mod bootstrap;
+#[cfg(test)]
+mod coverage;
 pub mod labels;
 pub mod logistic;
 pub mod metrics;
+pub mod students_t;

@@ -115,7 +115,7 @@ fn runs_with_next_to_nothing_have_a_page() {
     let (page, shown, _) = bare(&format!("{timed}\n0,20,5,5.5,0.1,0.5,1000,2000\n"));
     assert!(page.contains("data-finding=\"too_few\""));
     assert!(
-        shown.contains("Not enough trades to tell: 1 trade in less than one block of 10 s, where at least 30 trades and 5 blocks are needed. Before fees it made +1,000.000 bp."),
+        shown.contains("Not enough trades to tell: 1 trade in less than one block of 1.00 ms, where at least 30 trades and 20 blocks are needed. Before fees it made +1,000.000 bp."),
         "{shown}"
     );
     assert!(figures(&page).contains(&"fig-profit-sequence".to_string()));

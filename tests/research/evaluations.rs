@@ -57,6 +57,64 @@ fn several_models_are_compared_resample_by_resample() {
     );
 }
 
+/// 6,000 frames in 30 s: 20 updates take 0.1 s, 400 take 2 s.
+#[test]
+fn blocks_are_chosen_and_short_ones_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let capture = synthetic(&folder, "a.l2", 9, 6_000);
+    let model = folder.path().join("m.json");
+    fs::write(&model, r#"{"features":["imbalance_1"],"intercept":0,"coefficients":[1.5]}"#).unwrap();
+    let stem = folder.path().join("e");
+    let evaluated = |more: &[&str]| {
+        let mut command = papertrader();
+        command.arg("evaluate").arg(&capture).arg("--model").arg(&model).args(["--resamples", "100", "--force"]);
+        let terminal = succeed(command.args(more).arg("--report").arg(&stem));
+        let text = fs::read_to_string(folder.path().join("e.report.json")).unwrap();
+        (terminal, serde_json::from_str::<Value>(&text).unwrap())
+    };
+    let of_blocks = |json: &Value| {
+        let first = json["warnings"][0].as_str().unwrap_or_default();
+        if first.contains("intervals") { first.to_string() } else { String::new() }
+    };
+
+    let (terminal, json) = evaluated(&[]);
+    assert_eq!(of_blocks(&json), "");
+    assert!(terminal.contains(" (by horizon and dependence), 100 resamples"), "{terminal}");
+    assert!(json["rules"]["bootstrap"]["block_s"].is_null());
+    let number = |json: &Value, field: &str| json["test"][field].as_f64().unwrap();
+    assert!((number(&json, "horizon_s") - 0.1).abs() < 0.01);
+    assert!(number(&json, "block_s") >= 10.0 * number(&json, "horizon_s"));
+    assert!((20.0..=50.0).contains(&number(&json, "blocks")));
+    assert!(json["test"]["contestants"][0]["metrics"][0]["interval"].is_object());
+
+    let (terminal, json) = evaluated(&["--horizon", "20", "--block", "0.5"]);
+    let first = of_blocks(&json);
+    assert!(
+        first.starts_with(
+            "the intervals of the test part are too narrow: a block of 0.500 s is shorter than horizon and "
+        ) && first.contains("; leave out --block, or give "),
+        "{first}"
+    );
+    assert!(terminal.contains(" (as given, which is too short), "), "{terminal}");
+
+    let (_, json) = evaluated(&["--horizon", "400", "--block", "0.5"]);
+    let first = of_blocks(&json);
+    assert!(
+        first.starts_with(
+            "the test part has no intervals: a block of 0.500 s is shorter than the horizon of 400 updates, "
+        ),
+        "{first}"
+    );
+    let contestant = &json["test"]["contestants"][0];
+    assert!(contestant["metrics"].as_array().unwrap().iter().all(|metric| metric["interval"].is_null()));
+    assert!(contestant["economics"]["gross_bps_interval"].is_null());
+
+    let (_, json) = evaluated(&["--horizon", "400"]);
+    let first = of_blocks(&json);
+    assert!(first.starts_with("the test part has no intervals: it covers 1 of the 20 blocks of "), "{first}");
+    assert!(first.ends_with(" s that they need; give more captures"), "{first}");
+}
+
 /// The AUC that `evaluate` gives the original's model is that of the logits by which the engine trades, in order.
 #[test]
 fn evaluation_agrees_with_the_engine() {

@@ -58,14 +58,14 @@ impl Made {
 
 fn trained(capture: &Path, stem: PathBuf, more: &[&str]) -> Made {
     let mut command = papertrader();
-    command.arg("train").arg(capture).args(["--resamples", "100", "--block", "2", "--force"]).args(more);
+    command.arg("train").arg(capture).args(["--resamples", "100", "--block", "1", "--force"]).args(more);
     let terminal = succeed(command.arg("-o").arg(stem.with_extension("json")));
     Made::read(&stem, terminal)
 }
 
 fn evaluated(capture: &Path, models: &[PathBuf], stem: PathBuf, more: &[&str]) -> Made {
     let mut command = papertrader();
-    command.arg("evaluate").arg(capture).args(["--resamples", "100", "--block", "2", "--force"]).args(more);
+    command.arg("evaluate").arg(capture).args(["--resamples", "100", "--block", "1", "--force"]).args(more);
     for model in models {
         command.arg("--model").arg(model);
     }

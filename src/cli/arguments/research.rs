@@ -47,9 +47,9 @@ pub struct FigureArgs {
     /// Quote currency spent per purchase, for the economics
     #[arg(long, value_name = "QUOTE", default_value_t = BUY_AMOUNT, value_parser = parse_amount)]
     pub buy_amount: f64,
-    /// Length of the bootstrap's blocks in seconds; much longer than the horizon
-    #[arg(long, value_name = "SECONDS", default_value_t = 10.0, value_parser = parse_block)]
-    pub block: f64,
+    /// Length of the bootstrap's blocks in seconds [default: chosen by the horizon and by how rows depend on each other]
+    #[arg(long, value_name = "SECONDS", value_parser = parse_block)]
+    pub block: Option<f64>,
     /// Resamples of the bootstrap
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(100..=100_000))]
     pub resamples: u32,

@@ -14,7 +14,7 @@
 //! let folder = tempfile::tempdir()?;
 //! let source = Source::open(&[synthetic::capture(folder.path(), 200)?], None, ScaleRule::default())?;
 //! let contestants = [Contestant { name: "coin".into(), by: By::Constant(0.5) }];
-//! let bootstrap = BootstrapSettings { block_s: 1.0, replicates: 100, seed: 1 };
+//! let bootstrap = BootstrapSettings { block_s: None, replicates: 100, seed: 1 };
 //! let rules = Rules { horizon: 20, ties: Ties::Drop, threshold: 0.6, buy_amount: 100.0, bootstrap, threads: 1 };
 //! let watch = Watch { bar: &Nobody, stop: &|| false };
 //! let (parts, captures) = score(&source, &contestants, &rules, 1, &|_, _| Some(0), &watch)?;

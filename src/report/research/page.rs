@@ -80,10 +80,9 @@ fn metrics(out: &mut String, report: &Report, document: &Document) -> fmt::Resul
     writeln!(out, "<h2 id=\"metrics\">Metrics</h2>")?;
     writeln!(
         out,
-        "<p class=\"note\">Below each figure is its 95\u{a0}% interval, from {} resamples of moving blocks of {} s. The \
-         baselines are {}.</p>",
+        "<p class=\"note\">Below each figure is its 95\u{a0}% interval, from {} resamples of circular blocks; the \
+         <a href=\"#table-parts\">parts</a> have their lengths. The baselines are {}.</p>",
         document.span("rules.bootstrap.replicates", Shown::Count),
-        document.span("rules.bootstrap.block_s", Shown::Plain),
         escaped(report.baselines)
     )?;
     writeln!(out, "<div class=\"columns\"><div><h3>Test part</h3>")?;

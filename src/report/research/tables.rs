@@ -241,7 +241,10 @@ pub fn parts(out: &mut String, report: &Report, document: &Document) -> fmt::Res
     row(out, "share of ties", parts.iter().map(|(_, part)| derived(share(part), Shown::Percent(1))))?;
     line(out, "mid changes", "mid_changes", Shown::Count)?;
     line(out, "… a horizon apart", "independent_changes", Shown::Count)?;
-    line(out, "whole blocks of the bootstrap", "blocks", Shown::Count)?;
+    line(out, "horizon, median, s", "horizon_s", Shown::Figures)?;
+    line(out, "bootstrap: block, s", "block_s", Shown::Figures)?;
+    line(out, "… that horizon and dependence ask for", "block_s_needed", Shown::Figures)?;
+    line(out, "bootstrap: whole blocks", "blocks", Shown::Count)?;
     close(out)
 }
 
@@ -257,7 +260,7 @@ pub fn settings(out: &mut String, report: &Report, document: &Document) -> fmt::
     row(out, "probability", [words(rules.probability_of)])?;
     row(out, "threshold", [number("threshold", Shown::Plain)])?;
     row(out, "bought per trade, quote", [number("buy_amount", Shown::Plain)])?;
-    row(out, "bootstrap: block, s", [number("bootstrap.block_s", Shown::Plain)])?;
+    row(out, "bootstrap: block as given, s", [number("bootstrap.block_s", Shown::Plain)])?;
     row(out, "bootstrap: resamples", [number("bootstrap.replicates", Shown::Count)])?;
     row(out, "bootstrap: seed", [words(&rules.bootstrap.seed.to_string())])?;
     row(out, "baselines", [words(report.baselines)])?;

@@ -94,11 +94,16 @@ fn write_training(out: &mut String, training: &PartReport) -> fmt::Result {
 
 fn write_test(out: &mut String, report: &Report) -> fmt::Result {
     let bootstrap = report.rules.bootstrap;
+    let how = match bootstrap.block_s {
+        None => "by horizon and dependence",
+        Some(_) if report.test.block_s < report.test.block_s_needed => "as given, which is too short",
+        Some(_) => "as given",
+    };
     write_part(out, "test part", &report.test)?;
     writeln!(
         out,
-        "  intervals: 95 %, moving blocks of {} s, {} resamples, seed {}",
-        bootstrap.block_s, bootstrap.replicates, bootstrap.seed
+        "  intervals: 95 %, {} circular blocks of {:.3} s ({}), {} resamples, seed {}",
+        report.test.blocks, report.test.block_s, how, bootstrap.replicates, bootstrap.seed
     )?;
     writeln!(out, "  baselines: {}", report.baselines)?;
     write_metrics(out, &report.test)?;
@@ -163,8 +168,8 @@ fn write_part(out: &mut String, name: &str, part: &PartReport) -> fmt::Result {
     )?;
     writeln!(
         out,
-        "  {} mid changes, {} of them a horizon apart; {} blocks",
-        part.mid_changes, part.independent_changes, part.blocks
+        "  {} mid changes, {} of them a horizon apart; {} blocks of {:.3} s",
+        part.mid_changes, part.independent_changes, part.blocks, part.block_s
     )
 }
 

@@ -4,14 +4,11 @@ use super::doubts::{HeldAcrossGaps, below_a_lot, taken_again};
 use super::table::TradeTable;
 use crate::execution::fees::{FEES_BPS, LOWEST_TAKER_FEE_BPS, Turnover, verdict_fee_bps};
 use crate::execution::fill::settled;
-use crate::statistics::bootstrap::{BLOCKS_MIN, BootstrapSettings, Cells, Interval, interval, resample};
+use crate::statistics::blocks::{BLOCKS_MIN, Cells, Reach, residuals};
+use crate::statistics::bootstrap::{BootstrapSettings, Interval, interval, resample};
 use serde::Serialize;
 use std::thread;
 
-/// Shortest block of the bootstrap, seconds.
-const BLOCK_S_MIN: f64 = 10.0;
-/// A block lasts at least so many times as long as half of the trades are held.
-const BLOCK_HOLDINGS: f64 = 10.0;
 const REPLICATES: u32 = 1_000;
 const SEED: u64 = 1;
 /// Fewer trades than this tell nothing.
@@ -108,12 +105,12 @@ impl Quantiles {
     }
 }
 
-/// 95 % intervals by the moving-block bootstrap over the purchases' receive times.
+/// 95 % intervals by the circular block bootstrap over the purchases' receive times.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct BlockInterval {
-    /// Blocks that the trades' time holds side by side.
+    /// Blocks with purchases that the trades' time holds side by side.
     pub blocks: usize,
-    /// Length of a block, number of resamples, seed.
+    /// Length of a block as it was chosen, number of resamples, seed.
     pub settings: BootstrapSettings,
     /// Of the gross profit, basis points of what was bought.
     pub gross_bps: Option<Interval>,
@@ -204,8 +201,8 @@ impl TradeNumbers {
         let held = table.buy_sequence.iter().zip(&table.sell_sequence).map(|(buy, sell)| (sell - buy) as f64);
         let held_ns = table.buy_ts_recv_ns.iter().zip(&table.sell_ts_recv_ns);
         let held_s = held_ns.map(|(&buy, &sell)| sell.saturating_sub(buy) as f64 / 1e9);
-        let held_s = Quantiles::of(held_s.collect());
-        let interval = table.is_in_time().then(|| block_interval(table, fee_bps, held_s));
+        let held_s: Vec<f64> = held_s.collect();
+        let interval = table.is_in_time().then(|| block_interval(table, fee_bps, held_s.clone())).flatten();
         let mut by_fee: Vec<FeeRow> = FEES_BPS
             .into_iter()
             .chain([LOWEST_TAKER_FEE_BPS, fee_bps])
@@ -232,7 +229,7 @@ impl TradeNumbers {
             drawdown_max: drawdowns(&table.profit).fold(0.0, f64::max),
             profit_bps: Quantiles::of(profits_bps(table).collect()),
             held_updates: Quantiles::of(held.collect()),
-            held_s,
+            held_s: Quantiles::of(held_s),
             sold_in_part: table.unsold_volume.iter().filter(|&&volume| volume > 0.0).count() as u64,
             held_across_gaps: HeldAcrossGaps::of(table),
             took_again: taken_again(table),
@@ -278,37 +275,52 @@ fn finding(trades: u64, interval: Option<BlockInterval>) -> Finding {
     }
 }
 
-fn block_interval(table: &TradeTable, fee_bps: f64, held_s: Option<Quantiles>) -> BlockInterval {
-    let block_s = held_s.map_or(BLOCK_S_MIN, |held| BLOCK_S_MIN.max(BLOCK_HOLDINGS * held.p50));
-    let settings = BootstrapSettings { block_s, replicates: REPLICATES, seed: SEED };
-    let cells = Cells::new(table.buy_ts_recv_ns.iter().map(|&ts_recv_ns| (0, ts_recv_ns)), block_s);
-    let mut by_cell = vec![(0.0, 0.0, 0.0); cells.count];
+/// What the purchases of a cell come to: profit, amounts bought and sold.
+#[derive(Clone, Copy, Debug, Default)]
+struct CellSums {
+    profit: f64,
+    turnover: Turnover,
+}
+
+impl CellSums {
+    fn add_times(&mut self, other: &Self, times: f64) {
+        self.profit += other.profit * times;
+        self.turnover.bought += other.turnover.bought * times;
+        self.turnover.sold += other.turnover.sold * times;
+    }
+
+    /// Gross profit, and net profit at the verdict's fee and at the run's, in basis points of what was bought; NaN where nothing was.
+    fn bps(&self, fee_bps: f64) -> [f64; 3] {
+        [self.profit, self.turnover.net(self.profit, verdict_fee_bps(fee_bps)), self.turnover.net(self.profit, fee_bps)]
+            .map(|profit| self.turnover.over_bought_bps(profit).unwrap_or(f64::NAN))
+    }
+}
+
+/// `None` without trades.
+fn block_interval(table: &TradeTable, fee_bps: f64, held_s: Vec<f64>) -> Option<BlockInterval> {
+    let times_ns = table.buy_ts_recv_ns.iter().map(|&ts_recv_ns| (0, ts_recv_ns));
+    let cells = Cells::new(times_ns, Reach::of(held_s)?.shortest_block_s());
+    let mut by_cell = vec![CellSums::default(); cells.count];
     for (at, &cell) in cells.of_row.iter().enumerate() {
-        let (profit, bought, sold) = &mut by_cell[cell as usize];
-        *profit += table.profit[at];
-        *bought += table.bought[at];
-        *sold += table.sold[at];
+        let turnover = Turnover { bought: table.bought[at], sold: table.sold[at] };
+        by_cell[cell as usize].add_times(&CellSums { profit: table.profit[at], turnover }, 1.0);
     }
+    let net = |sums: &CellSums| (sums.turnover.net(sums.profit, fee_bps), sums.turnover.bought);
+    let cells = cells.chosen(&[residuals(by_cell.iter().map(net))]);
+    let blocks = cells.blocks_with(|cell| by_cell[cell].turnover.bought > 0.0);
+    let settings = BootstrapSettings { block_s: Some(cells.block_s()), replicates: REPLICATES, seed: SEED };
     let threads = thread::available_parallelism().map_or(1, Into::into);
-    let resampled = resample(&cells, settings, threads, |times| {
-        let (mut profit, mut bought, mut sold) = (0.0, 0.0, 0.0);
+    let over = |times: &[u32]| {
+        let mut sums = CellSums::default();
         for (cell, &times) in by_cell.iter().zip(times).filter(|&(_, &times)| times > 0) {
-            profit += cell.0 * f64::from(times);
-            bought += cell.1 * f64::from(times);
-            sold += cell.2 * f64::from(times);
+            sums.add_times(cell, f64::from(times));
         }
-        let turnover = Turnover { bought, sold };
-        [profit, turnover.net(profit, verdict_fee_bps(fee_bps)), turnover.net(profit, fee_bps)]
-            .map(|profit| turnover.over_bought_bps(profit).unwrap_or(f64::NAN))
-    });
-    let interval_of = |which: usize| interval(resampled.iter().map(|profits| profits[which]).collect());
-    BlockInterval {
-        blocks: cells.blocks(),
-        settings,
-        gross_bps: interval_of(0),
-        verdict_bps: interval_of(1),
-        net_bps: interval_of(2),
-    }
+        sums.bps(fee_bps)
+    };
+    let resampled = resample(&cells, settings, threads, over);
+    let figures = over(&vec![1; cells.count]);
+    let of = |which: usize| interval(figures[which], resampled.iter().map(|bps| bps[which]).collect(), blocks);
+    Some(BlockInterval { blocks, settings, gross_bps: of(0), verdict_bps: of(1), net_bps: of(2) })
 }
 
 impl BlockInterval {
@@ -361,6 +373,8 @@ fn hours(table: &TradeTable) -> Vec<Hour> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rand_xoshiro::Xoshiro256PlusPlus;
+    use rand_xoshiro::rand_core::{Rng, SeedableRng};
 
     /// Trades of 100, a purchase every `every_s` seconds, held for a second and ten updates.
     fn table(profits: &[f64], every_s: f64) -> TradeTable {
@@ -419,11 +433,51 @@ mod tests {
         assert_eq!(TradeNumbers::of(&table(&noisy(0.5), 1.0), 10.0).finding, Finding::Gain);
         assert_eq!(TradeNumbers::of(&table(&noisy(0.0), 1.0), 60.0).finding, Finding::Loss);
         // Many trades in no time, few in much.
-        assert_eq!(TradeNumbers::of(&table(&noisy(0.5), 0.01), 0.0).finding, Finding::TooFew);
+        let numbers = TradeNumbers::of(&table(&noisy(0.5), 0.38), 0.0);
+        assert_eq!((numbers.finding, numbers.interval.unwrap().blocks), (Finding::TooFew, BLOCKS_MIN - 1));
+        assert_eq!(TradeNumbers::of(&table(&noisy(0.5), 0.41), 0.0).finding, Finding::Gain);
         assert_eq!(
             TradeNumbers::of(&table(&noisy(0.5)[..TRADES_MIN as usize - 1], 60.0), 0.0).finding,
             Finding::TooFew
         );
+    }
+
+    /// A demo's minute of trades held for a tenth of a second has blocks enough, and a log that alternates between long gains
+    /// and long losses has not.
+    #[test]
+    fn blocks_follow_holding_times_and_dependence() {
+        let held = |profits: &[f64], held_ns: i64| {
+            let mut table = table(profits, 0.1);
+            table.sell_ts_recv_ns = table.buy_ts_recv_ns.iter().map(|buy_ns| buy_ns + held_ns).collect();
+            TradeNumbers::of(&table, 0.0)
+        };
+        let noisy: Vec<f64> = (0..600).map(|n| f64::from(n % 7) - 3.0).collect();
+        let interval = held(&noisy, 100_000_000).interval.unwrap();
+        assert_eq!(interval.blocks, 50);
+        assert!((interval.settings.block_s.unwrap() - 1.2).abs() < 1e-9);
+        let waves: Vec<f64> = (0..600).map(|n| f64::from(n / 60 % 2) + 0.1 * f64::from(n % 7)).collect();
+        let numbers = held(&waves, 100_000_000);
+        assert_eq!(numbers.finding, Finding::TooFew);
+        assert!(numbers.interval.unwrap().blocks < 10 && numbers.gross_bps.unwrap() > 0.0);
+    }
+
+    /// 300 logs of 200 trades in 51 s, none with an edge: the interval of one in twenty lies beside it.
+    #[test]
+    fn logs_without_an_edge_have_no_verdict() {
+        let mut verdicts = 0;
+        for log in 0..300 {
+            let mut random = Xoshiro256PlusPlus::seed_from_u64(log);
+            let mut unit = || (random.next_u64() >> 11) as f64 / (1_u64 << 53) as f64;
+            let mut buys_ns: Vec<i64> = (0..200).map(|_| (unit() * 51e9) as i64).collect();
+            buys_ns.sort_unstable();
+            let profits: Vec<f64> = buys_ns.iter().map(|_| unit() - 0.5).collect();
+            let sells_ns = buys_ns.iter().map(|buy_ns| buy_ns + 100_000_000).collect();
+            let table = TradeTable { buy_ts_recv_ns: buys_ns, sell_ts_recv_ns: sells_ns, ..table(&profits, 1.0) };
+            let interval = TradeNumbers::of(&table, 0.0).interval.unwrap();
+            assert_eq!(interval.gross_bps.is_some(), interval.blocks >= BLOCKS_MIN);
+            verdicts += u32::from(interval.gross_bps.is_some_and(|gross| gross.low > 0.0 || gross.high < 0.0));
+        }
+        assert!((3..=18).contains(&verdicts), "{verdicts} of 300");
     }
 
     #[test]

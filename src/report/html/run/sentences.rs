@@ -2,10 +2,11 @@
 
 use crate::execution::fees::LOWEST_TAKER_FEE_BPS;
 use crate::report::chart::axis::fixed;
-use crate::report::html::document::Shown;
+use crate::report::html::document::{Shown, duration};
 use crate::report::text::basis_points;
 use crate::report::trades::{Finding, TRADES_MIN, TradeNumbers};
-use crate::statistics::bootstrap::{BLOCKS_MIN, Interval};
+use crate::statistics::blocks::BLOCKS_MIN;
+use crate::statistics::bootstrap::Interval;
 
 fn bps(value: f64) -> String {
     format!("{} bp", Shown::SignedBasisPoints.text(value))
@@ -94,11 +95,11 @@ fn too_few(numbers: &TradeNumbers) -> String {
     };
     let trades = fixed(numbers.trades as f64, 0);
     let plural = if numbers.trades == 1 { "" } else { "s" };
-    let block_s = fixed(interval.settings.block_s, 0);
+    let block_s = duration(interval.settings.block_s.unwrap_or_default() * 1e9);
     let blocks = match interval.blocks {
-        0 => format!("less than one block of {block_s} s"),
-        1 => format!("1 whole block of {block_s} s"),
-        more => format!("{more} whole blocks of {block_s} s"),
+        0 => format!("less than one block of {block_s}"),
+        1 => format!("1 whole block of {block_s}"),
+        more => format!("{more} whole blocks of {block_s}"),
     };
     format!(
         "Not enough trades to tell: {trades} trade{plural} in {blocks}, where at least {TRADES_MIN} trades and {BLOCKS_MIN} \
