@@ -161,6 +161,7 @@ fn run_file(
         schema_version: SCHEMA_VERSION,
         program_version: env!("CARGO_PKG_VERSION").into(),
         run: WhatRan {
+            in_sample: None,
             title: "a made-up run".into(),
             product: "BTC-USD".into(),
             streamed_as: None,

@@ -21,7 +21,7 @@ TRADES_MIN, BLOCKS_MIN, BLOCKS_MAX = 30, 20, 50
 INTERVALS = ["gross_bps", "verdict_bps", "net_bps"]
 CELLS_PER_BLOCK, CELLS_MAX = 10, 50_000
 HOUR_NS = 3_600_000_000_000
-BINS, TENTHS, BUCKETS, EVERY = 2000, 10, 2048, 16
+BINS, IMBALANCE_BINS, TENTHS, BUCKETS, EVERY = 2000, 1999, 10, 2048, 16
 ASINH_STEP, ASINH_STEPS_MAX = 0.002, 7_500
 # Range and precision of the program's histograms.
 LOWEST_NS, HIGHEST_NS, DIGITS = 1, 60_000_000_000, 3
@@ -260,10 +260,10 @@ def trade_numbers(trades, fee_bps, lot):
 
 def signs(table, horizon):
     """What the mid did `horizon` updates after each row, by sequence number: 1, 0, −1, or NaN where nobody knows."""
-    decimals = table.price_decimals
-    exact = (table.mid_ticks * 2).astype("int64") * 10 ** (decimals.max() - decimals)
-    later = pd.Series(exact.to_numpy(), index=table.sequence).reindex(table.sequence + horizon)
-    return pd.Series(np.sign(later.to_numpy() - exact.to_numpy()), index=table.sequence)
+    # In the capture's ticks: equal mids are equal doubles.
+    mids = table.mid_ticks.to_numpy()
+    later = pd.Series(mids, index=table.sequence).reindex(table.sequence + horizon)
+    return pd.Series(np.sign(later.to_numpy() - mids), index=table.sequence)
 
 
 def counts(sign):
@@ -275,18 +275,26 @@ def counts(sign):
     }
 
 
-def scores(moved):
-    """Over the evaluations after which the mid moved."""
-    if moved.empty:
-        return dict.fromkeys(["auc", "log_loss", "brier", "accuracy", "base_rate", "ece"])
-    up = moved.sign > 0
-    ranks = moved.step.rank()
+def area(scores, up):
+    """Under the ROC curve; None without both outcomes."""
+    ranks = scores.rank()
     ups, downs = int(up.sum()), int((~up).sum())
-    auc = over(ranks[up].sum() - ups * (ups + 1) / 2, ups * downs)
+    return over(ranks[up].sum() - ups * (ups + 1) / 2, ups * downs)
+
+
+def scores(moved, tied):
+    """Over the evaluations after which the mid moved; `tied` are as many after which it stayed."""
+    tied_share = over(tied, len(moved) + tied)
+    if moved.empty:
+        names = ["auc", "imbalance_1_auc", "log_loss", "brier", "accuracy", "base_rate", "ece"]
+        return dict.fromkeys(names) | {"tied_share": tied_share}
+    up = moved.sign > 0
     loss = np.logaddexp(0.0, np.where(up, -moved.logit, moved.logit))
     gaps = (moved.probability - up).groupby(moved.tenth).sum().abs()
     return {
-        "auc": auc,
+        "auc": area(moved.step, up),
+        "imbalance_1_auc": area(moved.imbalance, up),
+        "tied_share": tied_share,
         "log_loss": float(loss.mean()),
         "brier": float(((moved.probability - up) ** 2).mean()),
         "accuracy": float(((moved.probability >= 0.5) == up).mean()),
@@ -313,6 +321,8 @@ def calibration(rows, book, probabilities, model, threshold, horizon):
     table["bin"] = (table.probability * BINS).astype(int).clip(upper=BINS - 1)
     table["tenth"] = (table.probability * TENTHS).astype(int).clip(upper=TENTHS - 1)
     table["step"] = np.floor(np.arcsinh(table.logit) / ASINH_STEP).clip(-ASINH_STEPS_MAX, ASINH_STEPS_MAX - 1).astype(int)
+    imbalance = book.set_index("sequence").imbalance_1.reindex(table.index)
+    table["imbalance"] = np.floor((imbalance + 1) / 2 * IMBALANCE_BINS).clip(0, IMBALANCE_BINS - 1)
     moved = table[table.sign.notna() & (table.sign != 0)]
     reached = table.probability >= threshold
     reliability = []
@@ -333,12 +343,15 @@ def calibration(rows, book, probabilities, model, threshold, horizon):
         "outcomes": counts(table.sign),
         "at_or_above": counts(table.sign[reached]),
         "below": counts(table.sign[~reached]),
-        "score": scores(moved),
+        "score": scores(moved, int((table.sign == 0).sum())),
         "reliability": reliability,
         "bin_count": BINS,
         "bins": [[int(bin), *counts(sign).values()] for bin, sign in table.groupby("bin").sign],
         "logit_bins": [
             [int(step), int((sign > 0).sum()), int((sign < 0).sum())] for step, sign in moved.groupby("step").sign
+        ],
+        "imbalance_bins": [
+            [int(bin), int((sign > 0).sum()), int((sign < 0).sum())] for bin, sign in moved.groupby("imbalance").sign
         ],
     }
 

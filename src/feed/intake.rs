@@ -105,6 +105,8 @@ pub struct IntakeCounts {
     pub messages: u64,
     /// Frames of the product.
     pub frames: u64,
+    /// The least and the greatest of their receive times, Unix nanoseconds.
+    pub span_ns: Option<(i64, i64)>,
     /// Those of them that were snapshots.
     pub snapshots: u64,
     /// Levels in the product's frames.
@@ -344,6 +346,9 @@ impl Intake {
             _ => {}
         }
         self.counts.frames += 1;
+        let ts_recv_ns = arrival.ts_recv_ns;
+        let (first, last) = self.counts.span_ns.unwrap_or((ts_recv_ns, ts_recv_ns));
+        self.counts.span_ns = Some((first.min(ts_recv_ns), last.max(ts_recv_ns)));
         self.counts.levels += self.levels.len() as u64;
         self.ts_event_ns = message.ts_event_ns;
         // A message without a number is no frame.

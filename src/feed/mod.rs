@@ -23,6 +23,7 @@
 
 pub mod age;
 pub mod backoff;
+pub mod breaks;
 pub mod coinbase;
 pub mod intake;
 pub mod live;

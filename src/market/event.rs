@@ -174,6 +174,11 @@ impl FaultCounts {
         self.0[fault as usize] += 1;
     }
 
+    /// Counts those of another list too.
+    pub fn add(&mut self, other: &Self) {
+        self.0.iter_mut().zip(other.0).for_each(|(count, more)| *count += more);
+    }
+
     /// How often `fault` happened.
     pub fn of(&self, fault: Fault) -> u64 {
         self.0[fault as usize]

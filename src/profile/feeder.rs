@@ -3,7 +3,7 @@
 use super::frames::Frames;
 use crate::base::clock::Clock;
 use crate::engine::status::Status;
-use crate::feed::intake::{Arrival, Intake, IntakeCounts, ScaleRule};
+use crate::feed::intake::{Arrival, FaultNote, Intake, IntakeCounts, ScaleRule};
 use crate::market::event::UNMEASURED;
 use crate::market::publish::Publish;
 use crate::run::session::Feed;
@@ -50,6 +50,8 @@ pub struct Presented {
     pub elapsed_ns: u64,
     /// What the intake saw, warm-up and snapshots included.
     pub counts: IntakeCounts,
+    /// The first faults, which come again with every pass over the frames.
+    pub notes: Vec<FaultNote>,
 }
 
 impl Feed for Feeder {
@@ -111,7 +113,7 @@ impl Feed for Feeder {
         if elapsed_ns == 0 {
             elapsed_ns = clock.between_ns(clock.later(start, (warm_up as f64 * period_ns) as u64), clock.stamp());
         }
-        Presented { due, presented, elapsed_ns, counts: intake.counts().clone() }
+        Presented { due, presented, elapsed_ns, counts: intake.counts().clone(), notes: intake.notes().to_vec() }
     }
 }
 

@@ -121,6 +121,11 @@ impl Material {
         self.run.as_ref().is_some_and(|run| run.timing.is_queued())
     }
 
+    /// What is to be said before all else where the model was trained on what it traded.
+    pub fn in_sample(&self) -> Option<&str> {
+        self.run.as_ref()?.run.in_sample.as_deref()
+    }
+
     /// Every stage's latency, from wherever it is known.
     pub fn stages(&self) -> &[StageFacts] {
         let from_run = self.run.as_ref().map(|run| &run.timing.stages[..]).filter(|stages| !stages.is_empty());

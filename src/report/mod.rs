@@ -17,6 +17,7 @@
 pub mod chart;
 pub mod figures;
 pub mod html;
+pub mod in_sample;
 pub mod material;
 pub mod publish;
 pub mod research;

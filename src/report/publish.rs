@@ -14,6 +14,7 @@
 //! files.report = Some(ReportFiles::beside(&files.csv));
 //! let run = Run {
 //!     title: "replay of market.txt".into(),
+//!     in_sample: None,
 //!     product: "BTC-USD",
 //!     alias: None,
 //!     other_products: &[],

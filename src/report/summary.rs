@@ -74,7 +74,7 @@ impl Summary<'_> {
             counts[((bin - first) / width) as usize] += up + down + tied + unknown;
         }
         let share = |bin: u64| Shown::Fixed(3).text(bin as f64 / calibration.bin_count as f64);
-        let auc = calibration.score.auc.map_or_else(String::new, |auc| format!(", AUC {auc:.4}"));
+        let auc = calibration.score.auc_sentence().map_or_else(String::new, |auc| format!(", {auc}"));
         let range = format!("{} to {}{auc}", share(first), share(first + bins));
         line(f, "probabilities", &sparkline(counts.into_iter().map(|count| count as f64)), &range)
     }
@@ -115,6 +115,9 @@ fn line(f: &mut Formatter<'_>, name: &str, blocks: &str, range: &str) -> fmt::Re
 impl Display for Summary<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let numbers = &self.0.numbers;
+        if let Some(sentence) = self.0.in_sample() {
+            writeln!(f, "  {sentence}")?;
+        }
         if let Some(sentence) = break_even(numbers) {
             writeln!(f, "  {sentence}")?;
         }

@@ -37,6 +37,8 @@ const NOTES_SHOWN: usize = 10;
 pub struct Run<'a> {
     /// The command and its source.
     pub title: String,
+    /// What is said before all else where the model was trained on what it trades.
+    pub in_sample: Option<String>,
     /// The product as asked for.
     pub product: &'a str,
     /// The name under which the venue streamed it, when that is another.
@@ -100,6 +102,9 @@ impl<'a> RunReport<'a> {
     fn what_ran(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let run = self.run;
         let session = &run.settings.session;
+        if let Some(in_sample) = &run.in_sample {
+            writeln!(f, "{in_sample}")?;
+        }
         writeln!(f, "papertrader {}: {}", env!("CARGO_PKG_VERSION"), run.title)?;
         let scale = self.engine.scale;
         let step = |decimals| Decimal { count: 1, decimals };

@@ -28,7 +28,7 @@
 //! ```
 
 use crate::market::book::{Book, Follower};
-use crate::market::event::{Event, FrameHead, FrameKind};
+use crate::market::event::{Event, FaultCounts, FrameHead, FrameKind};
 use crate::market::publish::{EngineGone, Publish};
 use crate::market::units::Scale;
 use crate::statistics::labels::{Change, DoubleMid};
@@ -41,6 +41,8 @@ use std::error::Error;
 pub trait Observer {
     /// How many values a row has.
     fn width(&self) -> usize;
+    /// A capture begins.
+    fn begin(&mut self);
     /// The book has been replaced or lost.
     fn reset(&mut self);
     /// The book has gone over to a finer scale.
@@ -68,6 +70,10 @@ impl FeatureRows {
 impl Observer for FeatureRows {
     fn width(&self) -> usize {
         self.features.features().len()
+    }
+
+    fn begin(&mut self) {
+        self.features.begin();
     }
 
     fn reset(&mut self) {
@@ -100,6 +106,8 @@ pub struct RowHead {
     pub ts_event_ns: i64,
     /// Twice the mid.
     pub mid: DoubleMid,
+    /// Decimals of the capture's tick, in which a row is written: those of the first live book's scale.
+    pub tick_decimals: u8,
 }
 
 /// A row with everything that is known of it.
@@ -177,9 +185,11 @@ pub struct Collector<'a, O> {
     /// Live frames since the snapshot.
     at: u64,
     evaluated: u64,
+    /// Decimals of the capture's tick: those of the first live book's scale.
+    tick_decimals: Option<u8>,
     mid: Option<DoubleMid>,
     counts: RowCounts,
-    faults: u64,
+    faults: FaultCounts,
     failed: Option<SinkError>,
 }
 
@@ -194,7 +204,7 @@ impl<'a, O: Observer> Collector<'a, O> {
         sink: &'a mut dyn FnMut(&LabelledRow<'_>) -> Result<(), SinkError>,
     ) -> Self {
         assert!(horizon >= 1 && every >= 1, "a row's horizon lies ahead of it, and a step goes forward");
-        observer.reset();
+        observer.begin();
         Self {
             capture,
             horizon: u64::from(horizon),
@@ -207,16 +217,22 @@ impl<'a, O: Observer> Collector<'a, O> {
             free_slots: Vec::new(),
             at: 0,
             evaluated: 0,
+            tick_decimals: None,
             mid: None,
             counts: RowCounts::default(),
-            faults: 0,
+            faults: FaultCounts::default(),
             failed: None,
         }
     }
 
     /// Faults that the book itself found.
-    pub fn faults(&self) -> u64 {
-        self.faults
+    pub fn faults(&self) -> &FaultCounts {
+        &self.faults
+    }
+
+    /// Decimals of the capture's tick, those of the first live book's scale; `None` before there is one.
+    pub fn tick_decimals(&self) -> Option<u8> {
+        self.tick_decimals
     }
 
     /// Ends the capture: rows whose horizon has not come go out without label.
@@ -257,6 +273,7 @@ impl<'a, O: Observer> Collector<'a, O> {
             ticks: bid.price_ticks + ask.price_ticks,
             price_decimals: book.scale().price_decimals,
         });
+        let tick_decimals = *self.tick_decimals.get_or_insert(book.scale().price_decimals);
         if let (Some(before), Some(now)) = (self.mid, mid) {
             self.counts.mid_changes += u64::from(before.change_to(now).sign != 0);
         }
@@ -287,6 +304,7 @@ impl<'a, O: Observer> Collector<'a, O> {
                 ts_recv_ns: head.ts_recv_ns,
                 ts_event_ns: head.ts_event_ns,
                 mid,
+                tick_decimals,
             };
             self.pending.push_back(Pending { head, at: self.at, slot });
         } else {
@@ -303,7 +321,7 @@ impl<O: Observer> Publish for Collector<'_, O> {
         self.follower.levels(levels);
         let ended = self.follower.end();
         self.counts.frames += u64::from(head.kind.is_book_frame());
-        self.faults += u64::from(begun.is_err()) + u64::from(ended.is_err());
+        [begun.err(), ended.err()].into_iter().flatten().for_each(|fault| self.faults.count(fault));
 
         // Whether what is remembered of the book from before is void.
         let is_anew = head.kind != FrameKind::Update;

@@ -100,6 +100,20 @@ impl ContestantReport {
     }
 }
 
+impl Difference {
+    /// A metric's difference, if it is one that is compared.
+    pub fn figure(&self, metric: Metric) -> Option<Figure> {
+        self.metrics.iter().find(|figure| figure.metric == metric).map(|found| found.figure)
+    }
+}
+
+impl PartReport {
+    /// The model of `imbalance_1`, which every other one has to beat: the last contestant, if there are others.
+    pub fn rival(&self) -> Option<&ContestantReport> {
+        self.contestants.last().filter(|last| self.contestants.len() > 1 && last.economics.is_some())
+    }
+}
+
 /// One contestant's figures minus another's, resample by resample.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Difference {
@@ -122,6 +136,8 @@ pub struct PartReport {
     pub down: u64,
     /// Rows after which it was the same.
     pub ties: u64,
+    /// Their share; `None` without rows.
+    pub tie_share: Option<f64>,
     /// Receive times of the first and the last row, Unix nanoseconds.
     pub span_ns: (i64, i64),
     /// Rows whose mid is not that of the row before.
@@ -175,6 +191,7 @@ impl Part {
             up: count(1),
             down: count(-1),
             ties: count(0),
+            tie_share: (self.rows() > 0).then(|| count(0) as f64 / self.rows() as f64),
             span_ns: (
                 self.times_ns.first().copied().unwrap_or_default(),
                 self.times_ns.last().copied().unwrap_or_default(),

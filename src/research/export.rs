@@ -10,7 +10,7 @@
 //! let path = folder.path().join("rows.csv");
 //! let mut writer = RowWriter::create(&path, false, &["market.zst".into()], &[Feature::Imbalance(1)])?;
 //! let mid = DoubleMid { ticks: 20_001, price_decimals: 2 };
-//! let head = RowHead { capture: 0, sequence: 5, venue_sequence_num: 7, ts_recv_ns: 9, ts_event_ns: 8, mid };
+//! let head = RowHead { capture: 0, sequence: 5, venue_sequence_num: 7, ts_recv_ns: 9, ts_event_ns: 8, mid, tick_decimals: 2 };
 //! writer.write(&LabelledRow { head, values: &[0.5], change: Some(Change { sign: 1, ticks: 1.5 }) })?;
 //! writer.finish()?;
 //!
@@ -19,8 +19,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use super::dataset::LabelledRow;
+use super::dataset::{LabelledRow, RowHead};
 use crate::base::output::{Output, OutputError};
+use crate::statistics::labels::Change;
 use crate::strategy::features::Feature;
 use parquet::basic::{Compression, Repetition, Type as PhysicalType};
 use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int32Type, Int64Type};
@@ -171,6 +172,25 @@ fn quoted(field: &str) -> String {
     if field.contains(['"', ',', '\n', '\r']) { format!("\"{}\"", field.replace('"', "\"\"")) } else { field.into() }
 }
 
+/// From ticks of the row's scale to the capture's, by which that scale is finer or, after a snapshot, coarser: a quotient or
+/// a product of exact numbers.
+fn in_capture_ticks(head: &RowHead, ticks: f64) -> f64 {
+    let step = |decimals: u8| 10_f64.powi(i32::from(decimals));
+    match head.mid.price_decimals.checked_sub(head.tick_decimals) {
+        Some(0) => ticks,
+        Some(finer) => ticks / step(finer),
+        None => ticks * step(head.tick_decimals - head.mid.price_decimals),
+    }
+}
+
+fn mid_ticks(head: &RowHead) -> f64 {
+    in_capture_ticks(head, head.mid.mid_ticks())
+}
+
+fn change_ticks(head: &RowHead, change: Change) -> f64 {
+    in_capture_ticks(head, change.ticks)
+}
+
 /// Floats are the shortest text that reads back the same.
 fn csv_line(line: &mut Vec<u8>, capture: &str, row: &LabelledRow<'_>) {
     let head = &row.head;
@@ -180,17 +200,17 @@ fn csv_line(line: &mut Vec<u8>, capture: &str, row: &LabelledRow<'_>) {
         line.push(b',');
         line.extend_from_slice(whole.format(number).as_bytes());
     }
-    for number in [head.ts_recv_ns, head.ts_event_ns, i64::from(head.mid.price_decimals)] {
+    for number in [head.ts_recv_ns, head.ts_event_ns, i64::from(head.tick_decimals)] {
         line.push(b',');
         line.extend_from_slice(whole.format(number).as_bytes());
     }
-    for &number in std::iter::once(&head.mid.mid_ticks()).chain(row.values) {
+    for &number in std::iter::once(&mid_ticks(head)).chain(row.values) {
         line.push(b',');
         line.extend_from_slice(float.format(number).as_bytes());
     }
     line.push(b',');
     if let Some(change) = row.change {
-        line.extend_from_slice(float.format(change.ticks).as_bytes());
+        line.extend_from_slice(float.format(change_ticks(head, change)).as_bytes());
         line.push(b',');
         line.extend_from_slice(whole.format(change.sign).as_bytes());
     } else {
@@ -233,14 +253,14 @@ impl Columns {
         self.venue_sequence_num.push(head.venue_sequence_num as i64);
         self.ts_recv_ns.push(head.ts_recv_ns);
         self.ts_event_ns.push(head.ts_event_ns);
-        self.price_decimals.push(i32::from(head.mid.price_decimals));
-        self.mid_ticks.push(head.mid.mid_ticks());
+        self.price_decimals.push(i32::from(head.tick_decimals));
+        self.mid_ticks.push(mid_ticks(head));
         for (column, &value) in self.features.iter_mut().zip(row.values) {
             column.push(value);
         }
         self.labelled.push(i16::from(row.change.is_some()));
         if let Some(change) = row.change {
-            self.mid_change_ticks.push(change.ticks);
+            self.mid_change_ticks.push(change_ticks(head, change));
             self.label.push(i32::from(change.sign));
         }
     }

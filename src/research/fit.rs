@@ -315,7 +315,7 @@ fn solve(
     enough: f64,
     stop: &dyn Fn() -> bool,
 ) -> Result<Fit, FitError> {
-    let inverse_scale: Vec<f64> = design.scaler.scale.iter().map(|scale| scale.recip()).collect();
+    let inverse_scale = design.scaler.inverse_scale();
     let mut point = match start {
         Some(fit) => fit.weights.iter().copied().chain([fit.intercept]).collect(),
         None => vec![0.0; design.columns.len() + 1],
@@ -370,7 +370,7 @@ fn solve(
 /// # Errors
 /// The table's file cannot be read.
 pub fn mean_loss(design: &Design<'_>, fit: &Fit) -> io::Result<f64> {
-    let inverse_scale: Vec<f64> = design.scaler.scale.iter().map(|scale| scale.recip()).collect();
+    let inverse_scale = design.scaler.inverse_scale();
     let point: Vec<f64> = fit.weights.iter().copied().chain([fit.intercept]).collect();
     let sums = passes::sum(design.table, design.rows, design.threads, || {
         Derivatives::new(design, &point, &inverse_scale, false)
@@ -398,7 +398,7 @@ impl Dependence {
     /// The table's file cannot be read, or the matrix has no eigenvalues because it is not finite.
     pub fn of(design: &Design<'_>) -> Result<Self, FitError> {
         let count = design.columns.len();
-        let inverse_scale: Vec<f64> = design.scaler.scale.iter().map(|scale| scale.recip()).collect();
+        let inverse_scale = design.scaler.inverse_scale();
         // At the origin every row has a curvature of a quarter of its weight: the Hessian there is the weighted products.
         let origin = vec![0.0; count + 1];
         let products = passes::sum(design.table, design.rows, design.threads, || {

@@ -12,7 +12,7 @@
 //! assert_eq!((report.horizon_updates, report.probability_of), (20, "P(up) over all rows"));
 //! ```
 
-use super::evaluation::{ContestantReport, PartReport};
+use super::evaluation::{ContestantReport, Figure, PartReport};
 use super::scoring::Rules;
 use super::selection::Tried;
 use super::source::CaptureFacts;
@@ -22,6 +22,7 @@ use crate::statistics::bootstrap::BootstrapSettings;
 use crate::statistics::labels::Ties;
 use crate::statistics::metrics::Metric;
 use serde::Serialize;
+use std::fmt;
 
 /// The test part may look better than the training part by so much AUC before it is suspicious.
 const AUC_GAIN_SUSPICIOUS: f64 = 0.02;
@@ -116,6 +117,9 @@ pub struct FitReport {
 /// All of it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
+    /// What is said before all else, a sentence each: whether a model was trained on what it is judged by, and how the first
+    /// does beside the model of one feature.
+    pub headline: Vec<String>,
     /// What this is a report of.
     pub title: String,
     /// The program's version.
@@ -187,6 +191,55 @@ impl FitReport {
     }
 }
 
+/// How the first contestant does beside the model of one feature.
+fn against_rival(part: &PartReport, ties: Ties) -> Option<String> {
+    let (first, rival, difference) = (part.contestants.first()?, part.rival()?, part.differences.last()?);
+    let [auc, log_loss] = [Metric::Auc, Metric::LogLoss].map(|metric| difference.figure(metric));
+    let (auc, log_loss) = (auc?, log_loss?);
+    let name = format!("{} alone", rival.name);
+    let worse = log_loss.interval.is_some_and(|interval| interval.low > 0.0);
+    let does = match (auc.value?, auc.interval) {
+        (_, Some(interval)) if interval.high < 0.0 => format!("loses to {name}"),
+        (value, _) if value < 0.0 && worse => format!("loses to {name}"),
+        (value, Some(_)) if value < 0.0 => format!("loses to {name}, within the interval"),
+        (value, None) if value < 0.0 => format!("loses to {name}, by how much chance nobody can tell"),
+        (value, _) if worse => {
+            format!("loses to {name} by log-loss, {} by AUC", if value > 0.0 { "not" } else { "and is no better" })
+        }
+        (0.0, _) => format!("is no better than {name}"),
+        (_, Some(interval)) if interval.low > 0.0 => format!("beats {name}"),
+        _ => format!("cannot be told from {name}"),
+    };
+    let [of_first, of_rival] = [first, rival].map(|contestant| Valued(contestant.figure(Metric::Auc), false));
+    let tied = match ties {
+        Ties::Drop => "left out",
+        Ties::Down => "counted as not up",
+        Ties::Three => "counted half as up",
+    };
+    let share = 100.0 * part.tie_share.unwrap_or_default();
+    Some(format!(
+        "{} {does}: AUC {of_first} against {of_rival}, difference {}; log-loss difference {}; {share:.1} % of the rows are ties, {tied}.",
+        first.name,
+        Valued(auc, true),
+        Valued(log_loss, true)
+    ))
+}
+
+/// A figure with its interval, or that there is none; with its sign, if asked.
+struct Valued(Figure, bool);
+
+impl fmt::Display for Valued {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(Figure { value, interval }, signed) = self;
+        let number = |value: f64| if *signed { format!("{value:+.4}") } else { format!("{value:.4}") };
+        write!(f, "{} ", value.map_or_else(|| "—".into(), number))?;
+        match interval {
+            Some(interval) => write!(f, "[{}, {}]", number(interval.low), number(interval.high)),
+            None => f.write_str("(no interval)"),
+        }
+    }
+}
+
 impl Report {
     /// What is wrong with a part's blocks.
     fn block_warning(&self, name: &str, part: &PartReport) -> Option<String> {
@@ -213,8 +266,9 @@ impl Report {
         }
     }
 
-    /// Adds the warnings that follow from the figures.
+    /// Adds the headline and the warnings that follow from the figures.
     pub fn warn(mut self) -> Self {
+        self.headline.extend(against_rival(&self.test, self.rules.ties));
         // What makes every interval doubtful comes first.
         let parts = self.training.iter().map(|part| ("training", part)).chain([("test", &self.test)]);
         let mut warnings: Vec<String> = parts.filter_map(|(name, part)| self.block_warning(name, part)).collect();

@@ -29,8 +29,15 @@ pub struct Scaler {
     pub mean: Vec<f64>,
     /// Population standard deviations; 1 for a constant feature.
     pub scale: Vec<f64>,
-    /// Whether the feature has one value in all rows.
+    /// Whether the feature has one value in all rows, but for rounding: see [`is_rounding`].
     pub constant: Vec<bool>,
+}
+
+/// Whether a variance over so many rows is no more than what rounding makes of a constant `mean`: the error bound of the
+/// two-pass algorithm (Chan, Golub and LeVeque 1983), by which scikit-learn's scaler tells constants too.
+fn is_rounding(variance: f64, mean: f64, rows: f64) -> bool {
+    const UNIT: f64 = f64::EPSILON;
+    variance <= rows * UNIT * variance + (rows * mean * UNIT).powi(2)
 }
 
 /// First pass: sums and extremes.
@@ -145,12 +152,50 @@ impl Scaler {
             let variance = (squares[at] - sum[at] * sum[at] / weight) / weight;
             scaler.mean[at] += sum[at] / weight;
             scaler.scale[at] = variance.sqrt();
-            // So small a spread that its squares vanish.
-            if scaler.scale[at] == 0.0 || !scaler.scale[at].is_finite() {
+            // The squares of a small spread may vanish.
+            if is_rounding(variance, scaler.mean[at], weight) || !scaler.scale[at].is_normal() {
                 scaler.scale[at] = 1.0;
                 scaler.constant[at] = true;
             }
         }
         Ok(scaler)
+    }
+
+    /// What deviations from the mean are multiplied by in a fit: 0 for a constant feature, whose weight is 0 therefore.
+    pub fn inverse_scale(&self) -> Vec<f64> {
+        let inverse = |(scale, &constant): (&f64, &bool)| if constant { 0.0 } else { scale.recip() };
+        self.scale.iter().zip(&self.constant).map(inverse).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scaler(values: &[f64]) -> Scaler {
+        let mut table = Table::new(1, 1 << 20);
+        for (ordinal, &value) in (0..).zip(values) {
+            table.push(RowKey { ordinal, sequence: ordinal, capture: 0, sign: 1 }, &[value]).unwrap();
+        }
+        table.finish().unwrap();
+        Scaler::fit(&table, &[0], &[0..values.len()], Ties::Drop, 1).unwrap()
+    }
+
+    #[test]
+    fn a_deviation_that_is_rounding_is_a_constant_s() {
+        let by_turns = |a: f64, b: f64| (0..400).map(|at| if at % 3 == 0 { a } else { b }).collect::<Vec<_>>();
+        // Neighbouring doubles, as of a sum in two orders.
+        for value in [0.3, -61_830.17, 1e-9, 1e300_f64.sqrt()] {
+            let scaler = scaler(&by_turns(value, value * (1.0 + f64::EPSILON)));
+            assert_eq!((scaler.scale[0], scaler.constant[0]), (1.0, true), "{value}");
+            assert_eq!(scaler.inverse_scale(), [0.0]);
+        }
+        // A difference of floats was as uneven as that: far above rounding of its own mean, and so taken for a spread.
+        assert!(!scaler(&by_turns(1_000.00 - 1_000.01, 61_000.00 - 61_000.01)).constant[0]);
+        // Small spreads about zero, or beside a mean, are spreads.
+        for (a, b) in [(1e-12, -1e-12), (61_830.17, 61_830.18), (0.0, 1e-150)] {
+            let scaler = scaler(&by_turns(a, b));
+            assert!(!scaler.constant[0] && scaler.scale[0] > 0.0, "{a} {b}");
+        }
     }
 }

@@ -109,6 +109,10 @@ impl Observer for LogitRows<'_> {
         self.sets.len() + self.sets.iter().flatten().map(|set| set.features().len()).sum::<usize>()
     }
 
+    fn begin(&mut self) {
+        self.sets.iter_mut().flatten().for_each(FeatureSet::begin);
+    }
+
     fn reset(&mut self) {
         self.sets.iter_mut().flatten().for_each(FeatureSet::reset);
     }

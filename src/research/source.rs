@@ -27,16 +27,17 @@
 use super::dataset::{Collector, LabelledRow, Observer, RowCounts, SinkError};
 use super::source_error::SourceError;
 use crate::base::clock::Speed;
-use crate::capture::replay::{Replay, ReplayError, ReplayOutcome};
+use crate::capture::replay::{Replay, ReplayError};
 use crate::capture::{CaptureError, CaptureReader, Progress};
 use crate::engine::status::Status;
+use crate::feed::breaks::Breaks;
 use crate::feed::intake::ScaleRule;
 use crate::market::event::{Event, FrameHead};
 use crate::market::publish::{EngineGone, Publish};
-use crate::market::units::Scale;
 use crate::run::session::Feed;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -62,10 +63,11 @@ pub struct CaptureFacts {
     pub first_ts_recv_ns: i64,
     /// Receive time of its last frame, Unix nanoseconds.
     pub last_ts_recv_ns: i64,
-    /// Decimals of its prices.
+    /// Decimals of its tick, that of its first live book.
     pub price_decimals: u8,
-    /// Times that the book became unreliable.
-    pub faults: u64,
+    /// What made its book unreliable.
+    #[serde(flatten)]
+    pub breaks: Breaks,
     /// How the file was cut, if it was.
     pub cut: Option<String>,
     /// What became of its frames.
@@ -170,14 +172,36 @@ pub fn sha256(path: &Path) -> Result<String, SourceError> {
 impl CaptureFacts {
     /// What the user should know about the file.
     pub fn warnings(&self) -> impl Iterator<Item = String> {
-        let path = self.path.display();
-        let times = match self.faults {
-            0 => None,
-            1 => Some("1 time".to_owned()),
-            many => Some(format!("{many} times")),
-        };
-        let faults = times.map(|times| format!("{path}: the book became unreliable {times}; no label reaches across"));
-        faults.into_iter().chain(self.cut.clone())
+        let broken = self.broken().map(|broken| format!("{broken}; no label reaches across"));
+        broken.into_iter().chain(self.cut.clone())
+    }
+
+    /// What made its book unreliable, with the file's name.
+    fn broken(&self) -> Option<String> {
+        (!self.breaks.is_none()).then(|| format!("{}: {}", self.path.display(), self.breaks))
+    }
+}
+
+/// What made the captures' books unreliable, for the end of an error to which that may have led; nothing if nothing did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Broken(Option<String>);
+
+impl Broken {
+    /// Of captures that have been read.
+    pub fn of(facts: &[CaptureFacts]) -> Self {
+        let broken: Vec<String> = facts.iter().filter_map(CaptureFacts::broken).collect();
+        Self((!broken.is_empty()).then(|| broken.join("; ")))
+    }
+
+    /// Whether nothing did.
+    pub fn is_none(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_ref().map_or(Ok(()), |broken| write!(f, "; {broken}"))
     }
 }
 
@@ -190,10 +214,10 @@ pub fn total_counts(facts: &[CaptureFacts], horizon: u32) -> Result<RowCounts, S
     facts.iter().for_each(|fact| total.add(&fact.counts));
     let RowCounts { frames, live, thin, warming_up, rows, unlabelled, longest_live, .. } = total;
     if rows == 0 {
-        return Err(SourceError::NoRows { frames, live, thin, warming_up });
+        return Err(SourceError::NoRows { frames, live, thin, warming_up, broken: Broken::of(facts) });
     }
     if rows == unlabelled {
-        return Err(SourceError::Horizon { horizon, longest_live });
+        return Err(SourceError::Horizon { horizon, longest_live, broken: Broken::of(facts) });
     }
     Ok(total)
 }
@@ -310,11 +334,24 @@ impl Source {
             };
             let outcome = replay.run(&mut tee, &status);
             let Tee { first: collector, span, .. } = tee;
-            let faults = outcome.counts.faults.total() + collector.faults();
+            let breaks = Breaks::new(&outcome.counts.faults, collector.faults(), &outcome.notes);
+            // A capture without a live book has no tick of its own.
+            let price_decimals = collector.tick_decimals().unwrap_or(outcome.scale.price_decimals);
             let counts = collector.finish().map_err(SourceError::Sink)?;
             done(number, second);
             bytes_before += progress.bytes_total();
-            let fact = self.facts(path, outcome, counts, faults, span.unwrap_or_default())?;
+            check_outcome(outcome.error, outcome.stopped)?;
+            let (first_ts_recv_ns, last_ts_recv_ns) = span.unwrap_or_default();
+            let fact = CaptureFacts {
+                path: path.clone(),
+                sha256: sha256(path)?,
+                first_ts_recv_ns,
+                last_ts_recv_ns,
+                price_decimals,
+                breaks,
+                cut: outcome.cut.map(|cut| cut.to_string()),
+                counts,
+            };
             for before in &facts {
                 check_pair(before, &fact, self.overlap_allowed)?;
             }
@@ -322,32 +359,14 @@ impl Source {
         }
         Ok(facts)
     }
+}
 
-    fn facts(
-        &self,
-        path: &Path,
-        outcome: ReplayOutcome,
-        counts: RowCounts,
-        faults: u64,
-        (first_ts_recv_ns, last_ts_recv_ns): (i64, i64),
-    ) -> Result<CaptureFacts, SourceError> {
-        if let Some(error) = outcome.error {
-            return Err(error.into());
-        }
-        if outcome.stopped {
-            return Err(SourceError::Interrupted);
-        }
-        let Scale { price_decimals, .. } = outcome.scale;
-        Ok(CaptureFacts {
-            path: path.into(),
-            sha256: sha256(path)?,
-            first_ts_recv_ns,
-            last_ts_recv_ns,
-            price_decimals,
-            faults,
-            cut: outcome.cut.map(|cut| cut.to_string()),
-            counts,
-        })
+/// Whether a capture was read to its end.
+fn check_outcome(error: Option<CaptureError>, stopped: bool) -> Result<(), SourceError> {
+    match error {
+        Some(error) => Err(error.into()),
+        None if stopped => Err(SourceError::Interrupted),
+        None => Ok(()),
     }
 }
 

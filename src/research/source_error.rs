@@ -14,6 +14,7 @@
 //! ```
 
 use super::dataset::SinkError;
+use super::source::Broken;
 use crate::base::failure::Failure;
 use crate::capture::CaptureError;
 use crate::capture::replay::ReplayError;
@@ -87,7 +88,7 @@ pub enum SourceError {
     /// No frame had features.
     #[error(
         "no frame has features: of {frames} frames {live} left the book live, {thin} of these with fewer levels than the \
-         features look at and {warming_up} with fewer updates than they look back on"
+         features look at and {warming_up} with fewer updates than they look back on{broken}"
     )]
     NoRows {
         /// Frames of the book.
@@ -98,17 +99,22 @@ pub enum SourceError {
         thin: u64,
         /// Without enough history.
         warming_up: u64,
+        /// What broke the books.
+        broken: Broken,
     },
     /// No row has a label.
     #[error(
         "the horizon of {horizon} updates is longer than the captures: the longest stretch with a live book has \
-         {longest_live} frames"
+         {longest_live} frame{}{broken}",
+        if *longest_live == 1 { "" } else { "s" }
     )]
     Horizon {
         /// What was asked for.
         horizon: u32,
         /// Frames.
         longest_live: u64,
+        /// What broke the books.
+        broken: Broken,
     },
     /// Somebody stopped the program.
     #[error("interrupted; nothing was written")]

@@ -15,7 +15,7 @@ use super::dataset::{FeatureRows, RowCounts};
 use super::fit::{Dependence, Design, Fit, FitError, fit};
 use super::scaler::Scaler;
 use super::selection::{FOLDS, GRID, Selection, Tried, best, try_grid};
-use super::source::{CaptureFacts, RowShape, Source, Watch, total_counts};
+use super::source::{Broken, CaptureFacts, RowShape, Source, Watch, total_counts};
 use super::source_error::SourceError;
 use super::table::{RowKey, Table};
 use crate::base::failure::Failure;
@@ -91,6 +91,23 @@ pub enum TrainError {
     /// The fit.
     #[error(transparent)]
     Fit(#[from] FitError),
+    /// One of those before, of captures whose books were broken.
+    #[error("{error}{broken}")]
+    Broken {
+        /// Which.
+        error: Box<TrainError>,
+        /// What broke the books.
+        broken: Broken,
+    },
+}
+
+impl TrainError {
+    /// An error of rows that have been read, which may be too few or too much alike because books were broken.
+    fn with(self, broken: Broken) -> Self {
+        let of_rows =
+            matches!(self, Self::TooFewRows { .. } | Self::OneClass { .. } | Self::AllConstant(_) | Self::NoChoice);
+        if of_rows && !broken.is_none() { Self::Broken { error: Box::new(self), broken } } else { self }
+    }
 }
 
 impl From<TrainError> for Failure {
@@ -208,19 +225,34 @@ pub fn train(
     watch: &Watch<'_>,
     selecting: impl FnMut(),
 ) -> Result<Trained, TrainError> {
+    let mut columns = settings.features.clone();
+    let baseline_column = columns.iter().position(|&feature| feature == BASELINE).unwrap_or_else(|| {
+        columns.push(BASELINE);
+        settings.features.len()
+    });
+    let rows = read(source, &columns, settings, watch)?;
+    let counts = total_counts(&rows.facts, settings.horizon)?;
+    let broken = Broken::of(&rows.facts);
+    fit_both(rows, counts, baseline_column, source.paths().len(), settings, watch, selecting)
+        .map_err(|error| error.with(broken))
+}
+
+/// The feature of the model that every other one has to beat.
+pub const BASELINE: Feature = Feature::Imbalance(1);
+
+/// Fits the model, and the baseline of one column in the same way, to what lies before the cut.
+fn fit_both(
+    Rows { table, facts, outcomes: all_outcomes, labelled }: Rows,
+    counts: RowCounts,
+    baseline_column: usize,
+    captures: usize,
+    settings: &TrainSettings,
+    watch: &Watch<'_>,
+    selecting: impl FnMut(),
+) -> Result<Trained, TrainError> {
     let TrainSettings { features, horizon, ties, threads, .. } = settings;
     let (horizon, ties, threads) = (*horizon, *ties, *threads);
-    let mut columns_features = features.clone();
-    let baseline_feature = Feature::Imbalance(1);
-    let baseline_column = features.iter().position(|&feature| feature == baseline_feature).unwrap_or_else(|| {
-        columns_features.push(baseline_feature);
-        features.len()
-    });
-
-    let Rows { table, facts, outcomes: all_outcomes, labelled } = read(source, &columns_features, settings, watch)?;
-    let counts = total_counts(&facts, horizon)?;
-
-    let (cut, rows) = cut(&table, labelled, settings.test_share, source.paths().len(), horizon);
+    let (cut, rows) = cut(&table, labelled, settings.test_share, captures, horizon);
     let outcomes = check(&table, &rows, settings, labelled)?;
     let columns: Vec<usize> = (0..features.len()).collect();
     let rows_list = std::slice::from_ref(&rows);
@@ -248,7 +280,7 @@ pub fn train(
     Ok(Trained {
         base_rate: weights.0 / (weights.0 + weights.1),
         model: Regression { features: features.clone(), scaler: scaler.clone(), fit: model },
-        baseline: Regression { features: vec![baseline_feature], scaler: baseline_scaler, fit: baseline },
+        baseline: Regression { features: vec![BASELINE], scaler: baseline_scaler, fit: baseline },
         c,
         tried,
         rows: rows.len(),

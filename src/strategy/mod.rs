@@ -22,3 +22,4 @@
 
 pub mod features;
 pub mod model;
+pub mod trained_on;

@@ -17,6 +17,7 @@
 
 use crate::base::small_file;
 use crate::strategy::features::{FEATURES_MAX, Feature, FeatureError, FeatureSet, SEED, Weights};
+use crate::strategy::trained_on::TrainedOn;
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -70,6 +71,8 @@ pub struct Model {
     pub horizon_updates: Option<u32>,
     /// The threshold that the file recommends, if it does.
     pub threshold: Option<f64>,
+    /// What it was trained on, as far as the file says so.
+    pub trained_on: TrainedOn,
     weights: Weights,
 }
 
@@ -281,6 +284,7 @@ impl Model {
             scale: file.scale.clone(),
             horizon_updates: file.horizon_updates,
             threshold: file.threshold,
+            trained_on: file.provenance.as_ref().map(TrainedOn::of).unwrap_or_default(),
         })
     }
 

@@ -230,7 +230,7 @@ fn updates_before_any_snapshot() {
     assert_eq!(replayed.evaluated, [2, 3, 4]);
     assert_eq!(replayed.trades, [(0, 2)]);
     let never = Capture::default().quiet(5).replay();
-    let why = "5 messages, update before a snapshot 1 times; nothing was written";
+    let why = "5 messages, update before a snapshot 1 time; nothing was written";
     assert_eq!((never.code, never.stderr), (1, format!("error: the book of BTC-USD never was live: {why}")));
     assert_eq!((never.report.as_str(), never.evaluated.len(), never.trades.len()), ("", 0, 0));
 }

@@ -4,8 +4,11 @@
 mod common;
 
 mod evaluations;
+mod faults;
 mod fits;
+mod headlines;
 mod pages;
 mod refusals;
 mod rows;
 mod support;
+mod ticks;

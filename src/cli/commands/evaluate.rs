@@ -26,9 +26,10 @@ use crate::cli::arguments::{FigureArgs, FigureFiles, LAG_UPDATES, SourceArgs, TH
 use crate::cli::display::bar;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::printer::Printer;
+use crate::report::in_sample::in_sample;
 use crate::research::report::Report;
 use crate::research::scoring::{By, Contestant, Rules, score};
-use crate::research::source::{Source, Watch, total_counts};
+use crate::research::source::{CaptureFacts, Source, Watch, total_counts};
 use crate::research::training::{TrainSettings, train};
 use crate::statistics::labels::{HORIZON_MAX, Ties};
 use crate::strategy::features::Feature;
@@ -134,8 +135,10 @@ pub fn run(args: &EvaluateArgs, printer: &mut Printer) -> Result<(), Failure> {
     let (parts, captures) = score(&source, &contestants, &rules, 1, &|_, _| Some(0), &watch)?;
     scoring.finish_and_clear();
     total_counts(&captures, horizon)?;
+    let headline = seen_before(&contestants, source.product(), &captures);
     let names: Vec<String> = args.models.iter().map(|path| path.display().to_string()).collect();
     let report = Report {
+        headline,
         title: format!("evaluation of {}", names.join(", ")),
         program_version: env!("CARGO_PKG_VERSION"),
         product: source.product().into(),
@@ -149,6 +152,18 @@ pub fn run(args: &EvaluateArgs, printer: &mut Printer) -> Result<(), Failure> {
     }
     .warn();
     args.report.publish(&report, files.as_ref(), printer)
+}
+
+/// Says which models were trained on what they are judged by.
+fn seen_before(contestants: &[Contestant], product: &str, captures: &[CaptureFacts]) -> Vec<String> {
+    let spans: Vec<(i64, i64)> =
+        captures.iter().map(|capture| (capture.first_ts_recv_ns, capture.last_ts_recv_ns)).collect();
+    let hashes = || captures.iter().map(|capture| capture.sha256.clone()).collect();
+    let said = contestants.iter().filter_map(|contestant| match &contestant.by {
+        By::Model(model) => in_sample(&contestant.name, &model.trained_on, product, &spans, hashes),
+        By::Constant(_) => None,
+    });
+    said.collect()
 }
 
 /// The base rate and a model of `imbalance_1`, both fitted to what is evaluated.

@@ -142,6 +142,7 @@ impl LiveSession {
         source.extend(recorded.as_ref().map(|(recorded, _)| ("recorded", recorded_line(recorded))));
         let run = Run {
             title,
+            in_sample: None,
             product: &product,
             alias: outcome.alias.as_deref(),
             other_products: &outcome.other_products,

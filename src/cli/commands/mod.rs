@@ -44,6 +44,7 @@ pub mod train;
 
 use crate::base::output::OutputError;
 use crate::engine::EngineReport;
+use crate::feed::breaks::times;
 use crate::feed::intake::IntakeCounts;
 use crate::market::event::Fault;
 use crate::report::material::Material;
@@ -68,7 +69,8 @@ fn never_live(product: &str, engine: &EngineReport, feed: &IntakeCounts) -> Stri
 fn never_live_because(product: &str, faults: impl Iterator<Item = (Fault, u64)>, feed: &IntakeCounts) -> String {
     let mut faults: Vec<_> = faults.collect();
     faults.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
-    let faults: Vec<String> = faults.iter().map(|(fault, count)| format!("{} {count} times", fault.name())).collect();
+    let faults: Vec<String> =
+        faults.iter().map(|(fault, count)| format!("{} {}", fault.name(), times(*count))).collect();
     let why = if faults.is_empty() { "no snapshot came".into() } else { faults.join(", ") };
     format!("the book of {product} never was live: {} messages, {why}", feed.messages)
 }

@@ -22,6 +22,7 @@ use crate::cli::interrupt::Interrupt;
 use crate::cli::printer::Printer;
 use crate::engine::latency::{STAGES_EVERY, Stage, StageTable, StageTimes};
 use crate::engine::status::Status;
+use crate::feed::breaks::Breaks;
 use crate::feed::intake::ScaleRule;
 use crate::profile::{DURATION_MAX, Feeder, Frames, Noise, NoiseMeter, Presented, ping_pong_ns};
 use crate::report::publish::publish;
@@ -118,6 +119,7 @@ struct AtRate {
     latency: StageTable,
     ring_high_water_events: usize,
     ring_full_waits: u64,
+    breaks: Breaks,
     noise: Noise,
     complaints: Vec<String>,
     files: RunFiles,
@@ -135,6 +137,7 @@ impl AtRate {
             latency: report.written.map_err(Failure::running)?.latency,
             ring_high_water_events: report.engine.ring_high_water_events,
             ring_full_waits: report.ring_full_waits,
+            breaks: Breaks::new(&presented.counts.faults, &report.engine.counts.faults, &presented.notes),
             noise,
             complaints: noise.complaints(seconds),
             files,
@@ -175,6 +178,9 @@ impl AtRate {
             "stages": stages,
             "ring_high_water_events": self.ring_high_water_events,
             "ring_full_waits": self.ring_full_waits,
+            "faults": self.breaks.total,
+            "faults_by_kind": self.breaks.causes,
+            "fault_notes": self.breaks.notes,
             "steal_ms": self.noise.steal_ms,
             "involuntary_switches": self.noise.involuntary_switches,
             "too_noisy": self.complaints,
@@ -193,6 +199,9 @@ impl fmt::Display for AtRate {
         writeln!(f, "  {presented} of {due} due frames presented, {achieved_rate} a second")?;
         write!(f, "{}", StageLines(&self.latency))?;
         writeln!(f, "  ring high water {high_water} events, full-ring waits {}", Grouped(self.ring_full_waits))?;
+        if !self.breaks.is_none() {
+            writeln!(f, "  {}", self.breaks)?;
+        }
         self.complaints.iter().try_for_each(|complaint| writeln!(f, "  too noisy to trust: {complaint}"))
     }
 }
@@ -290,6 +299,7 @@ impl<'a> Profile<'a> {
         let noise = meter.noise();
         let run = Run {
             title: format!("profile of {} at {} frames/s", self.args.capture.display(), Grouped(rate)),
+            in_sample: None,
             product: &self.frames.product,
             alias: None,
             other_products: &[],
@@ -300,7 +310,7 @@ impl<'a> Profile<'a> {
             stopped: report.feed.presented < report.feed.due,
             paced: true,
         };
-        published(&report.written, || publish(&run, &report, &report.feed.counts, &[], None))
+        published(&report.written, || publish(&run, &report, &report.feed.counts, &report.feed.notes, None))
             .map_err(Failure::running)?;
         AtRate::new(rate, report, noise, files)
     }

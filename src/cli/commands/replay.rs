@@ -27,9 +27,11 @@ use crate::cli::display::{byte_bar, warn};
 use crate::cli::interrupt::Interrupt;
 use crate::cli::printer::Printer;
 use crate::engine::status::Status;
+use crate::report::in_sample::in_sample;
 use crate::report::publish::publish;
 use crate::report::terminal::{Run, RunReport};
 use crate::report::text::amount;
+use crate::research::source::sha256;
 use crate::run::session;
 use clap::Args;
 use std::path::PathBuf;
@@ -107,8 +109,13 @@ pub fn run(args: &ReplayArgs, printer: &mut Printer) -> Result<(), Failure> {
         let (file, engine) = (100.0 * waits.file, 100.0 * waits.engine);
         source.push(("feed waited", format!("{file:.0} % of the time for the file, {engine:.0} % for the engine")));
     }
+    let outcome = &session.feed;
+    let model = &settings.session.model;
+    let span_ns: Vec<_> = outcome.counts.span_ns.into_iter().collect();
+    let hash = || sha256(&args.capture).into_iter().collect();
     let run = Run {
         title: format!("replay of {}", args.capture.display()),
+        in_sample: in_sample("the model", &model.trained_on, &outcome.product, &span_ns, hash),
         product: &session.feed.product,
         alias: session.feed.alias.as_deref(),
         other_products: &session.feed.other_products,
@@ -119,7 +126,6 @@ pub fn run(args: &ReplayArgs, printer: &mut Printer) -> Result<(), Failure> {
         stopped: session.feed.stopped,
         paced: args.speed != Speed::Max,
     };
-    let outcome = &session.feed;
     if !status.has_been_live() {
         let never_live = never_live(&outcome.product, &session.engine, &outcome.counts);
         return Err(match session.feed.error {

@@ -26,14 +26,16 @@ use crate::cli::arguments::{FigureArgs, FigureFiles, LAG_UPDATES, SourceArgs, TH
 use crate::cli::display::bar;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::printer::Printer;
+use crate::report::in_sample::in_sample;
 use crate::research::feature_list::parse_features;
 use crate::research::report::{FitReport, Report};
 use crate::research::scoring::{By, Contestant, Rules, score};
-use crate::research::source::{Source, Watch};
+use crate::research::source::{Broken, Source, Watch};
 use crate::research::training::{Regression, SELECTION_STEPS, TrainSettings, Trained, train};
 use crate::statistics::labels::{HORIZON_MAX, Ties};
 use crate::strategy::features::{Feature, SEED};
 use crate::strategy::model::{Model, ModelFile};
+use crate::strategy::trained_on::TrainedOn;
 use clap::Args;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -189,22 +191,42 @@ fn tested(
     scoring.finish_and_clear();
     let [training, test] = &parts[..] else { unreachable!("two parts were asked for") };
     if test.rows() == 0 {
-        return Err(Failure::input("the test part has no labelled row; give a larger --test-share or other captures"));
+        return Err(Failure::input(format!(
+            "the test part has no labelled row; give a larger --test-share or other captures{}",
+            Broken::of(&captures)
+        )));
     }
     let means = test.feature_means(&contestants, 0);
+    let training = training.report(&contestants, &rules);
+    let test = test.report(&contestants, &rules);
     let report = Report {
+        headline: seen_before(args, trained, scored.product(), training.span_ns, test.span_ns).into_iter().collect(),
         title: format!("training of {}", args.output.display()),
         program_version: env!("CARGO_PKG_VERSION"),
         product: scored.product().into(),
         captures,
         rules: (&rules).into(),
         fit: Some(FitReport::new(trained, &means)),
-        training: Some(training.report(&contestants, &rules)),
-        test: test.report(&contestants, &rules),
+        training: Some(training),
+        test,
         baselines: "fitted to the training part, as the model",
         warnings: Vec::new(),
     };
     Ok(report.warn())
+}
+
+/// Whether captures that were allowed to overlap do.
+fn seen_before(
+    args: &TrainArgs,
+    trained: &Trained,
+    product: &str,
+    training_ns: (i64, i64),
+    test_ns: (i64, i64),
+) -> Option<String> {
+    let trained_on = TrainedOn::of(&json!({
+        "product": product, "captures": trained.facts, "training": { "span_ns": training_ns },
+    }));
+    args.allow_overlap.then(|| in_sample("the model", &trained_on, product, &[test_ns], Vec::new)).flatten()
 }
 
 fn write_model(args: &TrainArgs, trained: &Trained, report: &Report, settings: &TrainSettings) -> Result<(), Failure> {
@@ -235,7 +257,7 @@ fn plain(file: &ModelFile, path: &Path) -> Result<String, Failure> {
 
 /// Everything that is needed to check a model.
 fn provenance(trained: &Trained, report: &Report, settings: &TrainSettings) -> serde_json::Value {
-    let metrics = &report.test.contestants[0].metrics;
+    let test = &report.test;
     json!({
         "program": format!("papertrader {}", report.program_version),
         "date": jiff::Timestamp::now().strftime("%Y-%m-%d").to_string(),
@@ -249,7 +271,11 @@ fn provenance(trained: &Trained, report: &Report, settings: &TrainSettings) -> s
         "cross_validation": trained.tried,
         "objective": trained.model.fit.objective,
         "gradient_max": trained.model.fit.gradient_max,
-        "test": { "rows": report.test.rows, "span_ns": report.test.span_ns, "metrics": metrics },
+        "training": report.training.as_ref().map(|part| json!({ "rows": part.rows, "span_ns": part.span_ns })),
+        "test": {
+            "rows": test.rows, "ties": test.ties, "tie_share": test.tie_share, "span_ns": test.span_ns,
+            "metrics": test.contestants[0].metrics, "rival": test.rival().map(|rival| (&rival.name, &rival.metrics)),
+        },
         "features": report.fit.as_ref().map(|fit| &fit.features),
     })
 }

@@ -203,7 +203,7 @@ fn roc(calibration: &Calibration) -> Slot {
     if curve.is_empty() {
         return Slot::missing("ROC curve", "It needs evaluations before a rise and before a fall of the mid.");
     }
-    let auc = calibration.score.auc.unwrap_or(f64::NAN);
+    let auc = calibration.score.auc_sentence().unwrap_or_default();
     Figure::half("fig-roc", "ROC curve", 420, |size| {
         let curve = thinned(curve.iter().copied(), (0.0, 1.0), size.places());
         vec![Panel {
@@ -213,7 +213,7 @@ fn roc(calibration: &Calibration) -> Slot {
             marks: vec![Mark::Rule((0.0, 0.0), (1.0, 1.0), Ink::Muted), Mark::Line(curve, Ink::Series(0), 2.0)],
         }]
     })
-    .caption(format!("The area under the curve is {auc:.4}; 0.5 is no better than a coin. Ties are left out."))
+    .caption(format!("The area under the curve: {auc}. 0.5 is no better than a coin."))
     .slot()
 }
 

@@ -19,6 +19,7 @@
 //! let watch = Watch { bar: &Nobody, stop: &|| false };
 //! let (parts, captures) = score(&source, &contestants, &rules, 1, &|_, _| Some(0), &watch)?;
 //! let report = Report {
+//!     headline: Vec::new(),
 //!     title: "a coin".into(),
 //!     program_version: "1.0",
 //!     product: source.product().into(),

@@ -50,16 +50,26 @@ fn tiles(out: &mut String, report: &Report, document: &Document) -> fmt::Result 
     let below = |interval: Option<String>| {
         interval.map_or_else(|| "no interval".into(), |interval| format!("95\u{a0}%: {interval}"))
     };
+    let place = |metric: Metric| Metric::ALL.iter().position(|&other| other == metric).expect("ALL has every metric");
     let metric = |out: &mut String, name: &str, metric: Metric, shown: Shown| {
-        let at = Metric::ALL.iter().position(|&other| other == metric).expect("ALL has every metric");
-        let path = format!("{first}.metrics.{at}");
+        let path = format!("{first}.metrics.{}", place(metric));
         let interval = below(document.interval(&format!("{path}.interval"), shown));
         tile(out, name, &span(&format!("{path}.value"), shown), &interval)
     };
     writeln!(out, "<section id=\"verdict\">")?;
+    report.headline.iter().try_for_each(|sentence| writeln!(out, "<p class=\"finding\">{}</p>", escaped(sentence)))?;
     writeln!(out, "<p class=\"finding\">{} on the test part</p>", escaped(&report.test.contestants[0].name))?;
     writeln!(out, "<dl class=\"tiles\">")?;
-    metric(out, "AUC", Metric::Auc, Shown::Fixed(4))?;
+    let auc = format!("{first}.metrics.{}", place(Metric::Auc));
+    let interval = below(document.interval(&format!("{auc}.interval"), Shown::Fixed(4)));
+    let ties = span("test.tie_share", Shown::Percent(1));
+    let rival = report.test.rival().map(|rival| {
+        let path = format!("test.contestants.{}.metrics.{}", report.test.contestants.len() - 1, place(Metric::Auc));
+        let interval = below(document.interval(&format!("{path}.interval"), Shown::Fixed(4)));
+        format!("; {} alone {}, {interval}", escaped(&rival.name), span(&format!("{path}.value"), Shown::Fixed(4)))
+    });
+    let beside = format!("{interval}; {ties} ties{}", rival.unwrap_or_default());
+    tile(out, "AUC", &span(&format!("{auc}.value"), Shown::Fixed(4)), &beside)?;
     metric(out, "log-loss", Metric::LogLoss, Shown::Fixed(4))?;
     metric(out, "expected calibration error", Metric::Ece, Shown::Fixed(4))?;
     let hit_rate = format!("hit rate at p ≥ {}, all rows", report.rules.threshold);

@@ -1,9 +1,11 @@
 //! The tables of the page.
 
-use crate::report::html::tables::{close, derived, folded, open, row, words};
+use crate::feed::breaks::Cause;
+use crate::report::html::tables::{close, folded, open, row, words};
 use crate::report::html::{Document, Shown, escaped};
 use crate::research::evaluation::{ContestantReport, MetricFigure, PartReport};
 use crate::research::report::{FitReport, Report};
+use crate::research::source::CaptureFacts;
 use std::fmt::{self, Write};
 
 /// Longer tables are folded.
@@ -219,7 +221,23 @@ pub fn captures(out: &mut String, report: &Report, document: &Document) -> fmt::
         let name = words(&capture.path.display().to_string());
         writeln!(out, "<tr>{name}{counts}<td class=\"n\">{from}<small>to {to}</small></td></tr>")?;
     }
-    close(out)
+    close(out)?;
+    report.captures.iter().enumerate().try_for_each(|(at, capture)| breaks(out, at, capture, document))
+}
+
+/// What made a capture's book unreliable.
+fn breaks(out: &mut String, at: usize, capture: &CaptureFacts, document: &Document) -> fmt::Result {
+    if capture.breaks.is_none() {
+        return Ok(());
+    }
+    writeln!(out, "<h3>Faults of {}</h3><ul class=\"note\">", escaped(&capture.path.display().to_string()))?;
+    for (cause, Cause { fault, .. }) in capture.breaks.causes.iter().enumerate() {
+        let count = document.span(&format!("captures.{at}.faults_by_kind.{cause}.count"), Shown::Count);
+        writeln!(out, "<li>{}: {count}</li>", escaped(fault))?;
+    }
+    writeln!(out, "</ul><p class=\"note\">The first:</p><ul class=\"note\">")?;
+    capture.breaks.notes.iter().try_for_each(|note| writeln!(out, "<li>{}</li>", escaped(note)))?;
+    writeln!(out, "</ul>")
 }
 
 /// What was trained on and tested on.
@@ -237,8 +255,7 @@ pub fn parts(out: &mut String, report: &Report, document: &Document) -> fmt::Res
     for (name, field) in [("labelled rows", "rows"), ("up", "up"), ("down", "down"), ("ties", "ties")] {
         line(out, name, field, Shown::Count)?;
     }
-    let share = |part: &PartReport| (part.rows > 0).then(|| part.ties as f64 / part.rows as f64);
-    row(out, "share of ties", parts.iter().map(|(_, part)| derived(share(part), Shown::Percent(1))))?;
+    line(out, "share of ties", "tie_share", Shown::Percent(1))?;
     line(out, "mid changes", "mid_changes", Shown::Count)?;
     line(out, "… a horizon apart", "independent_changes", Shown::Count)?;
     line(out, "horizon, median, s", "horizon_s", Shown::Figures)?;

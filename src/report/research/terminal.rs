@@ -1,6 +1,7 @@
 //! The report as text.
 
 use crate::base::one_line::OneLine;
+use crate::feed::breaks::Cause;
 use crate::report::text::{Names, utc};
 use crate::research::evaluation::{BinReport, ContestantReport, Figure, PartReport};
 use crate::research::report::{FitReport, Report};
@@ -21,10 +22,6 @@ fn figure(figure: Figure) -> String {
     }
 }
 
-fn share(part: u64, of: u64) -> f64 {
-    if of == 0 { 0.0 } else { part as f64 / of as f64 }
-}
-
 fn line(out: &mut String, name: &str, value: impl Display) -> fmt::Result {
     Names::RESEARCH.line(out, name, value)
 }
@@ -43,6 +40,7 @@ pub fn terminal(report: &Report) -> String {
 }
 
 fn write(out: &mut String, report: &Report) -> fmt::Result {
+    report.headline.iter().try_for_each(|sentence| writeln!(out, "{sentence}"))?;
     writeln!(out, "{}", report.title)?;
     write_source(out, report)?;
     if let Some(fit) = &report.fit {
@@ -77,6 +75,10 @@ fn write_source(out: &mut String, report: &Report) -> fmt::Result {
                 counts.warming_up
             ),
         )?;
+        for Cause { fault, count } in &capture.breaks.causes {
+            writeln!(out, "  book faults: {fault} {count}")?;
+        }
+        capture.breaks.notes.iter().try_for_each(|note| writeln!(out, "    {note}"))?;
     }
     let (horizon, ties) = (rules.horizon_updates, rules.ties);
     line(out, "label", format_args!("sign of the mid's change over {horizon} updates; ties: {ties}"))?;
@@ -86,7 +88,7 @@ fn write_source(out: &mut String, report: &Report) -> fmt::Result {
 fn write_training(out: &mut String, training: &PartReport) -> fmt::Result {
     write_part(out, "training part", training)?;
     for contestant in &training.contestants {
-        let [auc, log_loss] = [Metric::Auc, Metric::LogLoss].map(|metric| number(contestant.figure(metric).value));
+        let [auc, log_loss] = [Metric::Auc, Metric::LogLoss].map(|metric| figure(contestant.figure(metric)));
         writeln!(out, "  {:24} AUC {auc}  log-loss {log_loss}", contestant.name)?;
     }
     Ok(())
@@ -164,7 +166,7 @@ fn write_part(out: &mut String, name: &str, part: &PartReport) -> fmt::Result {
         part.up,
         part.down,
         part.ties,
-        100.0 * share(part.ties, part.rows)
+        100.0 * part.tie_share.unwrap_or_default()
     )?;
     writeln!(
         out,

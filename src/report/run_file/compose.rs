@@ -47,6 +47,7 @@ fn what_ran<O>(run: &Run<'_>, session: &SessionReport<O>, fault: Option<String>)
     let step = |decimals| Decimal { count: 1, decimals }.to_string();
     let scale = session.engine.scale;
     WhatRan {
+        in_sample: run.in_sample.clone(),
         title: run.title.clone(),
         product: run.product.into(),
         streamed_as: run.alias.map(Into::into),

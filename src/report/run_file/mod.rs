@@ -75,6 +75,9 @@ pub struct Settings {
 /// What ran.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WhatRan {
+    /// What is to be said before all else where the model was trained on what it traded.
+    #[serde(default)] // Earlier files lack it.
+    pub in_sample: Option<String>,
     /// The command and its source.
     pub title: String,
     /// The product as asked for.

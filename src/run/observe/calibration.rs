@@ -2,6 +2,7 @@
 //! have done follow, in narrow bins of logit, from which the ROC curve follows however sure the model is, and the exact sums of
 //! `research`.
 
+use super::horizon::Scores;
 use crate::statistics::labels::Ties;
 use crate::statistics::logistic::probability;
 use crate::statistics::metrics::{self, Metric, Tally};
@@ -14,6 +15,9 @@ pub const BINS: usize = 2_000;
 pub const ASINH_STEP: f64 = 0.002;
 /// Logits beyond so many steps from 0, 1.6 million, are in the outermost bins.
 const ASINH_STEPS_MAX: i64 = 7_500;
+
+/// Bins of the imbalance, equally wide from −1 to 1. A prime: the ratio of ordinary sizes lies on no edge.
+const IMBALANCE_BINS: usize = 1_999;
 
 /// How often the mid did what.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +65,9 @@ pub type BinRow = [u64; 5];
 /// A bin of logits that is not empty: its number (it begins at sinh(number × [`ASINH_STEP`])), then up, down.
 pub type LogitRow = (i64, u64, u64);
 
+/// A bin of imbalances that is not empty: its number (it begins at 2 · number ÷ 1,999 − 1), then up, down.
+pub type ImbalanceRow = (u64, u64, u64);
+
 /// A tenth of the probabilities.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ReliabilityRow {
@@ -81,6 +88,12 @@ pub struct ReliabilityRow {
 pub struct Score {
     /// Area under the ROC curve, from the bins of logits: evaluations of one bin count as equal.
     pub auc: Option<f64>,
+    /// The same of `imbalance_1` alone, over the same evaluations, from its bins.
+    #[serde(default)] // Earlier files lack it.
+    pub imbalance_1_auc: Option<f64>,
+    /// Ties, which are in no other figure, as a share of the evaluations with a known outcome.
+    #[serde(default)]
+    pub tied_share: Option<f64>,
     /// Mean of −ln of the probability given to what happened.
     pub log_loss: Option<f64>,
     /// Mean squared distance of the probability from what happened.
@@ -91,6 +104,17 @@ pub struct Score {
     pub base_rate: Option<f64>,
     /// Expected calibration error over tenths of probability.
     pub ece: Option<f64>,
+}
+
+impl Score {
+    /// The area under the curve with what it needs beside it, without markup. A run has no interval: evaluations that share
+    /// part of their horizons are not independent, and bins do not keep their order in time.
+    pub fn auc_sentence(&self) -> Option<String> {
+        let auc = self.auc?;
+        let rival = self.imbalance_1_auc.map_or_else(String::new, |auc| format!("imbalance_1 alone {auc:.4}, "));
+        let ties = self.tied_share.map_or_else(|| "ties".into(), |share| format!("{:.1} % ties", 100.0 * share));
+        Some(format!("AUC {auc:.4} ({rival}{ties} left out, no interval: papertrader evaluate gives one)"))
+    }
 }
 
 /// Every evaluation of a run.
@@ -116,6 +140,9 @@ pub struct Calibration {
     pub bins: Vec<BinRow>,
     /// Bins of logits with evaluations after which the mid moved, in order.
     pub logit_bins: Vec<LogitRow>,
+    /// Bins of imbalances with the same evaluations, in order.
+    #[serde(default)] // Earlier files lack it.
+    pub imbalance_bins: Vec<ImbalanceRow>,
 }
 
 impl Calibration {
@@ -131,19 +158,36 @@ impl Calibration {
     /// The ROC curve: shares of down and of up at or above a probability, from (0, 0) to (1, 1), a point per bin.
     /// Nothing without both.
     pub fn roc(&self) -> Vec<(f64, f64)> {
-        let Outcomes { up, down, .. } = self.outcomes;
-        if up == 0 || down == 0 {
-            return Vec::new();
-        }
-        let mut points = vec![(0.0, 0.0)];
-        let (mut ups, mut downs) = (0, 0);
-        for &(_, bin_up, bin_down) in self.logit_bins.iter().rev() {
-            ups += bin_up;
-            downs += bin_down;
-            points.push((downs as f64 / down as f64, ups as f64 / up as f64));
-        }
-        points
+        roc(self.logit_bins.iter().map(|&(_, up, down)| (up, down)))
     }
+}
+
+/// The ROC curve of counts of up and down, the lowest score first.
+fn roc(bins: impl DoubleEndedIterator<Item = (u64, u64)> + Clone) -> Vec<(f64, f64)> {
+    let (up, down) = bins.clone().fold((0, 0), |(ups, downs), (up, down)| (ups + up, downs + down));
+    if up == 0 || down == 0 {
+        return Vec::new();
+    }
+    let mut points = vec![(0.0, 0.0)];
+    let (mut ups, mut downs) = (0, 0);
+    for (bin_up, bin_down) in bins.rev() {
+        ups += bin_up;
+        downs += bin_down;
+        points.push((downs as f64 / down as f64, ups as f64 / up as f64));
+    }
+    points
+}
+
+/// The area under a curve; NaN under none.
+fn area(roc: &[(f64, f64)]) -> f64 {
+    let area = roc.windows(2).map(|pair| (pair[1].0 - pair[0].0) * (pair[0].1 + pair[1].1) / 2.0).sum();
+    if roc.is_empty() { f64::NAN } else { area }
+}
+
+/// Up and down of a bin.
+fn count((up, down): &mut (u64, u64), sign: i8) {
+    *up += u64::from(sign > 0);
+    *down += u64::from(sign < 0);
 }
 
 /// The counts of a bin.
@@ -158,6 +202,8 @@ pub(super) struct Gauge {
     bins: Vec<Outcomes>,
     /// Up and down by logit, the lowest first.
     logit_bins: Vec<(u64, u64)>,
+    /// Up and down by imbalance, the lowest first.
+    imbalance_bins: Vec<(u64, u64)>,
     at_or_above: Outcomes,
     below: Outcomes,
     not_a_number: u64,
@@ -170,6 +216,7 @@ impl Gauge {
             threshold_logit,
             bins: vec![Outcomes::default(); BINS],
             logit_bins: vec![(0, 0); 2 * ASINH_STEPS_MAX as usize],
+            imbalance_bins: vec![(0, 0); IMBALANCE_BINS],
             at_or_above: Outcomes::default(),
             below: Outcomes::default(),
             not_a_number: 0,
@@ -178,7 +225,7 @@ impl Gauge {
     }
 
     #[inline]
-    pub fn add(&mut self, logit: f64, sign: Option<i8>) {
+    pub fn add(&mut self, Scores { logit, imbalance }: Scores, sign: Option<i8>) {
         if logit.is_nan() {
             self.not_a_number += 1;
             return;
@@ -191,9 +238,10 @@ impl Gauge {
         if let Some(sign) = sign {
             let step = (libm::asinh(logit) / ASINH_STEP).floor() as i64;
             let step = step.clamp(-ASINH_STEPS_MAX, ASINH_STEPS_MAX - 1);
-            let (up, down) = &mut self.logit_bins[(step + ASINH_STEPS_MAX) as usize];
-            *up += u64::from(sign > 0);
-            *down += u64::from(sign < 0);
+            count(&mut self.logit_bins[(step + ASINH_STEPS_MAX) as usize], sign);
+            // An imbalance of 1 belongs to the last bin. A known outcome has both sizes.
+            let bin = ((imbalance + 1.0) / 2.0 * IMBALANCE_BINS as f64) as usize;
+            count(&mut self.imbalance_bins[bin.min(IMBALANCE_BINS - 1)], sign);
             self.tally.add(logit, sign, Ties::Drop, self.threshold_logit);
         }
     }
@@ -203,6 +251,7 @@ impl Gauge {
         let rows = self.bins.iter().enumerate().filter(|(_, bin)| bin.total() > 0);
         let bins: Vec<BinRow> = rows.map(|(at, bin)| [at as u64, bin.up, bin.down, bin.tied, bin.unknown]).collect();
         let logit_rows = self.logit_bins.iter().enumerate().filter(|(_, (up, down))| up + down > 0);
+        let imbalance_rows = self.imbalance_bins.iter().enumerate().filter(|(_, (up, down))| up + down > 0);
         let share = |part: f64, whole: f64| (whole > 0.0).then(|| part / whole);
         let reliability = self.tally.bins.iter().enumerate().map(|(at, bin)| ReliabilityRow {
             from: at as f64 / metrics::BINS as f64,
@@ -224,16 +273,19 @@ impl Gauge {
             bin_count: BINS,
             bins,
             logit_bins: logit_rows.map(|(at, &(up, down))| (at as i64 - ASINH_STEPS_MAX, up, down)).collect(),
+            imbalance_bins: imbalance_rows.map(|(at, &(up, down))| (at as u64, up, down)).collect(),
         };
-        let roc = calibration.roc();
-        let area: f64 = roc.windows(2).map(|pair| (pair[1].0 - pair[0].0) * (pair[0].1 + pair[1].1) / 2.0).sum();
-        let values = self.tally.values(if roc.is_empty() { f64::NAN } else { area });
+        let values = self.tally.values(area(&calibration.roc()));
+        let rival = area(&roc(self.imbalance_bins.iter().copied()));
+        let Outcomes { up, down, tied, .. } = outcomes;
         let figure = |metric: Metric| {
             let place = Metric::ALL.iter().position(|&other| other == metric);
             place.map(|place| values[place]).filter(|value| value.is_finite())
         };
         calibration.score = Score {
             auc: figure(Metric::Auc),
+            imbalance_1_auc: Some(rival).filter(|area| area.is_finite()),
+            tied_share: share(tied as f64, (up + down + tied) as f64),
             log_loss: figure(Metric::LogLoss),
             brier: figure(Metric::Brier),
             accuracy: figure(Metric::Accuracy),

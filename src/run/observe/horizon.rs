@@ -4,11 +4,20 @@
 use crate::statistics::labels::DoubleMid;
 use std::collections::VecDeque;
 
+/// What an evaluation ranks its moment by.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scores {
+    /// The model's log-odds.
+    pub logit: f64,
+    /// The one-feature rival: (best bid's size − best ask's) / (their sum); NaN without either.
+    pub imbalance: f64,
+}
+
 /// An evaluation whose outcome will not change any more.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Settled {
-    /// The model's log-odds.
-    pub logit: f64,
+    /// The evaluation.
+    pub scores: Scores,
     /// 1 up, 0 the same, −1 down; `None` where the book was lost, or the run ended, before the horizon.
     pub sign: Option<i8>,
 }
@@ -17,7 +26,7 @@ pub struct Settled {
 struct Waiting {
     sequence: u64,
     mid: DoubleMid,
-    logit: f64,
+    scores: Scores,
 }
 
 /// Evaluations on their way to their horizon.
@@ -43,7 +52,7 @@ impl Horizon {
         stretch: u64,
         sequence: u64,
         mid: Option<DoubleMid>,
-        logit: Option<f64>,
+        scores: Option<Scores>,
         mut settled: impl FnMut(Settled),
     ) {
         if stretch != self.stretch {
@@ -52,17 +61,17 @@ impl Horizon {
         }
         if let Some(due) = self.waiting.front().copied().filter(|due| due.sequence + self.updates == sequence) {
             self.waiting.pop_front();
-            settled(Settled { logit: due.logit, sign: mid.map(|mid| due.mid.change_to(mid).sign) });
+            settled(Settled { scores: due.scores, sign: mid.map(|mid| due.mid.change_to(mid).sign) });
         }
-        match (logit, mid) {
-            (Some(logit), Some(mid)) => self.waiting.push_back(Waiting { sequence, mid, logit }),
-            (Some(logit), None) => settled(Settled { logit, sign: None }),
+        match (scores, mid) {
+            (Some(scores), Some(mid)) => self.waiting.push_back(Waiting { sequence, mid, scores }),
+            (Some(scores), None) => settled(Settled { scores, sign: None }),
             (None, _) => {}
         }
     }
 
     /// No outcome can come for what waits.
     pub fn flush(&mut self, settled: &mut impl FnMut(Settled)) {
-        self.waiting.drain(..).for_each(|waiting| settled(Settled { logit: waiting.logit, sign: None }));
+        self.waiting.drain(..).for_each(|waiting| settled(Settled { scores: waiting.scores, sign: None }));
     }
 }

@@ -39,7 +39,7 @@ use crate::engine::observation::{Observation, ROW_EVERY};
 use crate::statistics::labels::DoubleMid;
 use crate::strategy::features::Feature;
 use calibration::Gauge;
-use horizon::{Horizon, Settled};
+use horizon::{Horizon, Scores, Settled};
 use moments::MomentSums;
 use serde::{Deserialize, Serialize};
 use series::Sampler;
@@ -99,8 +99,10 @@ impl Collector {
             price_decimals: frame.scale.price_decimals,
         });
         let Self { horizon, gauge, .. } = self;
-        let logit = frame.evaluation.map(|evaluation| evaluation.logit);
-        horizon.frame(frame.stretch, frame.sequence, mid, logit, |Settled { logit, sign }| gauge.add(logit, sign));
+        let [bid_lots, ask_lots] = [frame.bid, frame.ask].map(|level| level.size_lots as f64);
+        let imbalance = (bid_lots - ask_lots) / (bid_lots + ask_lots);
+        let scores = frame.evaluation.map(|evaluation| Scores { logit: evaluation.logit, imbalance });
+        horizon.frame(frame.stretch, frame.sequence, mid, scores, |Settled { scores, sign }| gauge.add(scores, sign));
         if two_sided {
             self.series.frame(frame);
         } else {
@@ -121,7 +123,7 @@ impl Collector {
     /// The run is over.
     pub fn finish(mut self) -> Observed {
         let gauge = &mut self.gauge;
-        self.horizon.flush(&mut |Settled { logit, sign }| gauge.add(logit, sign));
+        self.horizon.flush(&mut |Settled { scores, sign }| gauge.add(scores, sign));
         Observed {
             live_frames: self.live_frames,
             one_sided_frames: self.one_sided_frames,

@@ -41,9 +41,9 @@ pub enum Feature {
     Mid,
     /// Microprice − mid, the microprice being the best prices weighted by the opposite sizes: (P_bid·A + P_ask·B) / (A + B).
     MicropriceMinusMid,
-    /// Best ask − best bid in ticks of the scale in force.
+    /// Best ask − best bid in ticks of the session: those of the first live book.
     SpreadTicks,
-    /// mid / mid K updates back − 1.
+    /// (mid − mid K updates back) / mid K updates back.
     MidReturn(u32),
     /// Order-flow imbalance over levels 1..N, summed over the last K updates (Cont, Kukanov and Stoikov 2014).
     Ofi {
@@ -137,8 +137,8 @@ pub const CATALOGUE: [Family; 19] = {
             "quote",
             "Gatheral and Oomen 2010",
         ),
-        family("spread_ticks", "best ask − best bid", "ticks in force", "—"),
-        family("mid_return_K", "mid / mid K updates back − 1", "1", "—"),
+        family("spread_ticks", "best ask − best bid", "ticks of the session", "—"),
+        family("mid_return_K", "(mid − mid K updates back) / mid K updates back", "1", "—"),
         family(
             "ofi_N_K",
             "Σ over the last K updates and levels 1..N of the order-flow imbalance e",

@@ -157,7 +157,9 @@ impl History {
 
     #[inline]
     pub fn mid_return(&self, updates: u32) -> f64 {
-        self.mids.back(0) as f64 / self.mids.back(updates) as f64 - 1.0
+        let (now, then) = (self.mids.back(0), self.mids.back(updates));
+        // Counts from 0 to 2^63 - 1: their difference is exact.
+        (now - then) as f64 / then as f64
     }
 
     #[inline]

@@ -26,12 +26,6 @@ impl Divisor {
         // 1 − divisor · reciprocal is a double.
         Self { divisor, reciprocal: [reciprocal, (-divisor).mul_add(reciprocal, 1.0) / divisor] }
     }
-
-    /// The number itself.
-    #[inline(always)]
-    pub fn divisor(self) -> f64 {
-        self.divisor
-    }
 }
 
 /// Below it a count is the mantissa of this double's bits.
@@ -60,6 +54,8 @@ pub trait Lanes: Copy {
     fn multiply_add(self, a: Self::Doubles, b: Self::Doubles, c: Self::Doubles) -> Self::Doubles;
     /// Counts below [`EXACT`] divided, correctly rounded.
     fn counts_in_units(self, counts: [u64; LANES], per_unit: Divisor) -> Self::Doubles;
+    /// One count, of any size and sign, divided, correctly rounded once it is a double.
+    fn count_in_units(self, count: f64, per_unit: Divisor) -> f64;
     /// Takes positive normal numbers apart: exponents of two, and mantissas from √½ to √2.
     fn take_apart(self, numbers: Self::Doubles) -> [Self::Doubles; 2];
 }
@@ -187,6 +183,10 @@ impl Lanes for Plain {
         counts.map(|count| (f64::from_bits(EXACT_BITS | count) - EXACT as f64) / per_unit.divisor)
     }
     #[inline(always)]
+    fn count_in_units(self, count: f64, per_unit: Divisor) -> f64 {
+        count / per_unit.divisor
+    }
+    #[inline(always)]
     fn take_apart(self, numbers: [f64; LANES]) -> [[f64; LANES]; 2] {
         let bits = numbers.map(|number| number.to_bits() + (ONE - ROOT_HALF));
         [
@@ -245,6 +245,12 @@ impl Lanes for V3 {
         let numbers = self.sub_f64x4(pulp::cast(bits), self.splat_f64x4(EXACT as f64));
         let [nearest, rest] = per_unit.reciprocal;
         self.mul_add_f64x4(numbers, self.splat_f64x4(nearest), self.mul_f64x4(numbers, self.splat_f64x4(rest)))
+    }
+    /// As [`Lanes::counts_in_units`]: a larger double is a count below 2^53 times a power of two, and roundings know no sign.
+    #[inline(always)]
+    fn count_in_units(self, count: f64, per_unit: Divisor) -> f64 {
+        let [nearest, rest] = per_unit.reciprocal;
+        count.mul_add(nearest, count * rest)
     }
 
     #[inline(always)]
@@ -306,6 +312,12 @@ pub mod tests {
         assert_eq!(units[0].array(), counts.map(|count| count as f64 / divisor), "{counts:?} / 10^{decimals}");
     }
 
+    fn assert_divides_one<L: Lanes>(lanes: L, count: f64, decimals: u32) {
+        let divisor = 10_u64.pow(decimals) as f64;
+        let quotient = lanes.count_in_units(count, Divisor::new(divisor));
+        assert_eq!(quotient.to_bits(), (count / divisor).to_bits(), "{count} / 10^{decimals}");
+    }
+
     #[test]
     fn counts_about_which_rounding_might_err_are_divided_correctly() {
         for decimals in 0..=18 {
@@ -329,6 +341,12 @@ pub mod tests {
         fn counts_are_divided_correctly(counts: [u64; LANES], bits in 0..63_u32, decimals in 0..=18_u32) {
             let counts = counts.map(|count| count >> (63 - bits) >> 1);
             by_every_way!(lanes => assert_divides(lanes, counts, decimals));
+        }
+
+        #[test]
+        fn one_count_of_any_size_and_sign_is_divided_correctly(count: i64, bits in 0..64_u32, decimals in 0..=18_u32) {
+            let count = (count >> (63 - bits)) as f64;
+            by_every_way!(lanes => assert_divides_one(lanes, count, decimals));
         }
     }
 }

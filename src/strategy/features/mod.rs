@@ -69,8 +69,10 @@ pub struct FeatureSet {
     numbers: Box<Numbers>,
     /// Of which levels the numbers are, by [`Top::version`], and at which scale.
     known: Option<([u64; 2], Scale)>,
-    /// Ticks and lots per unit at the scale in force.
-    per_unit: [Divisor; 2],
+    /// At the scale of `known`.
+    steps: Steps,
+    /// Decimals of the session's tick: those of the first live book's scale.
+    tick_decimals: Option<u8>,
     history: History,
 }
 
@@ -86,7 +88,8 @@ impl FeatureSet {
             processor: Processor::new(),
             numbers,
             known: None,
-            per_unit: [Divisor::new(1.0); 2],
+            steps: Steps::default(),
+            tick_decimals: None,
             history: History::new(features),
         }
     }
@@ -114,12 +117,18 @@ impl FeatureSet {
         }
     }
 
+    /// A session begins: forgets everything, its tick too.
+    pub fn begin(&mut self) {
+        self.history.reset();
+        (self.tick_decimals, self.known) = (None, None);
+    }
+
     /// Forgets what was before: the book has been replaced or lost.
     pub fn reset(&mut self) {
         self.history.reset();
     }
 
-    /// Follows the book to a finer scale.
+    /// Follows the book to a finer scale. The session's tick stays.
     pub fn refine(&mut self, from: Scale, to: Scale) {
         self.history.refine(from, to);
     }
@@ -140,6 +149,7 @@ impl FeatureSet {
     #[inline]
     pub fn update_from(&mut self, tops: [&Top; 2], scale: Scale, ts_recv_ns: i64) -> Result<bool, NoFeatures> {
         let [bids, asks] = tops;
+        let tick_decimals = *self.tick_decimals.get_or_insert(scale.price_decimals);
         if bids.len() < self.plan.depths[BID] || asks.len() < self.plan.depths[ASK] {
             self.history.reset();
             return Err(NoFeatures::Thin);
@@ -152,7 +162,7 @@ impl FeatureSet {
             return Ok(false);
         }
         if self.known.is_none_or(|(_, known)| known != scale) {
-            self.per_unit = [scale.ticks_per_unit(), scale.lots_per_unit()].map(Divisor::new);
+            self.steps = Steps::new(scale, tick_decimals);
         }
         self.known = now;
         self.compute(tops);
@@ -173,15 +183,16 @@ impl FeatureSet {
 
     #[inline(always)]
     fn compute_by<L: Lanes>(&mut self, lanes: L, tops: [&Top; 2]) {
-        let Self { plan, numbers, per_unit: [ticks_per_unit, lots_per_unit], history, .. } = self;
+        let Self { plan, numbers, steps, history, .. } = self;
         let [bids, asks] = tops;
+        let Steps { ticks_per_unit, lots_per_unit, .. } = *steps;
         let prices = [
-            Four::in_units(lanes, vectors(bids.price_ticks()), *ticks_per_unit),
-            Four::in_units(lanes, vectors(asks.price_ticks()), *ticks_per_unit),
+            Four::in_units(lanes, vectors(bids.price_ticks()), ticks_per_unit),
+            Four::in_units(lanes, vectors(asks.price_ticks()), ticks_per_unit),
         ];
         let sizes = [
-            Four::in_units(lanes, vectors(bids.size_lots()), *lots_per_unit),
-            Four::in_units(lanes, vectors(asks.size_lots()), *lots_per_unit),
+            Four::in_units(lanes, vectors(bids.size_lots()), lots_per_unit),
+            Four::in_units(lanes, vectors(asks.size_lots()), lots_per_unit),
         ];
         // Sums of units and not of ticks and lots: roundings of those would depend on the scale in force.
         let values = [products(&prices[BID], &sizes[BID]), products(&prices[ASK], &sizes[ASK])];
@@ -200,11 +211,40 @@ impl FeatureSet {
         }
         // Before the logarithms: a vector is loaded from its four numbers only once they have left the store buffer.
         for &(feature, place) in &plan.computed {
-            numbers[place] = of_both_sides(feature, tops, lots_per_unit.divisor(), numbers, history);
+            numbers[place] = of_both_sides(lanes, feature, tops, steps, numbers, history);
         }
         for (batch, places) in plan.ln_of.iter().enumerate() {
             let of = Four::of(lanes, places.map(|place| numbers[place]));
             put(numbers, plan::LOGARITHMS + batch * LANES, &[ln(lanes, of)]);
+        }
+    }
+}
+
+/// What counts are divided by at the scale in force.
+#[derive(Clone, Copy, Debug)]
+struct Steps {
+    ticks_per_unit: Divisor,
+    lots_per_unit: Divisor,
+    /// Ticks in one of the session's; 1 where the scale has become coarser than that.
+    per_session_tick: Divisor,
+    /// Session's ticks in one; 1 unless the scale has become coarser.
+    session_ticks: f64,
+}
+
+impl Default for Steps {
+    fn default() -> Self {
+        Self::new(Scale::default(), 0)
+    }
+}
+
+impl Steps {
+    fn new(scale: Scale, tick_decimals: u8) -> Self {
+        let ticks = |decimals: u8| Scale { price_decimals: decimals, ..scale }.ticks_per_unit();
+        Self {
+            ticks_per_unit: Divisor::new(scale.ticks_per_unit()),
+            lots_per_unit: Divisor::new(scale.lots_per_unit()),
+            per_session_tick: Divisor::new(ticks(scale.price_decimals.saturating_sub(tick_decimals))),
+            session_ticks: ticks(tick_decimals.saturating_sub(scale.price_decimals)),
         }
     }
 }
@@ -237,29 +277,40 @@ fn put<L: Lanes, const N: usize>(numbers: &mut Numbers, place: usize, vectors: &
 }
 
 /// A number that both sides make, or history.
+///
+/// Prices are subtracted and added as counts, before anything is rounded: equal differences are equal doubles at any price.
 #[inline(always)]
-fn of_both_sides(feature: Feature, tops: [&Top; 2], lots_per_unit: f64, numbers: &Numbers, history: &History) -> f64 {
-    let [bid_price, ask_price] = plan::PRICES.map(|place| numbers[place as Place]);
-    let [bid_size, ask_size] = plan::SIZES.map(|place| numbers[place as Place]);
+fn of_both_sides<L: Lanes>(
+    lanes: L,
+    feature: Feature,
+    tops: [&Top; 2],
+    steps: &Steps,
+    numbers: &Numbers,
+    history: &History,
+) -> f64 {
+    // Below 2^63, so that a difference has a sign. A crossed book's spread is negative.
+    let [bid_ticks, ask_ticks] = tops.map(|top| top.price_ticks()[0]);
+    let difference = |a: u64, b: u64| (a as i64 - b as i64) as f64;
+    let in_quote = |ticks: f64| lanes.count_in_units(ticks, steps.ticks_per_unit);
     match feature {
-        Feature::BidMinusAsk => bid_price - ask_price,
+        Feature::BidMinusAsk => in_quote(difference(bid_ticks, ask_ticks)),
         Feature::Imbalance(n) => {
             let [bid_size, ask_size] = [BID, ASK].map(|side| numbers[plan::size_sum(side, n)]);
             (bid_size - ask_size) / (bid_size + ask_size)
         }
-        Feature::Mid => (bid_price + ask_price) / 2.0,
-        // Microprice and mid are close: their difference is formed before anything is rounded.
+        Feature::Mid => in_quote((bid_ticks + ask_ticks) as f64) / 2.0,
+        // Half the spread times the imbalance.
         Feature::MicropriceMinusMid => {
-            let half_spread = (ask_price - bid_price) / 2.0;
-            half_spread * (bid_size - ask_size) / (bid_size + ask_size)
+            let [bid_size, ask_size] = plan::SIZES.map(|place| numbers[place as Place]);
+            in_quote(difference(ask_ticks, bid_ticks)) / 2.0 * (bid_size - ask_size) / (bid_size + ask_size)
         }
-        // A crossed book's spread is negative. Counts are below 2^63.
         Feature::SpreadTicks => {
-            let [bid, ask] = tops.map(|top| top.price_ticks()[0] as i64 as f64);
-            ask - bid
+            lanes.count_in_units(difference(ask_ticks, bid_ticks) * steps.session_ticks, steps.per_session_tick)
         }
         Feature::MidReturn(k) => history.mid_return(k),
-        Feature::Ofi { levels, updates } => history.ofi_lots(levels, updates) as f64 / lots_per_unit,
+        Feature::Ofi { levels, updates } => {
+            lanes.count_in_units(history.ofi_lots(levels, updates) as f64, steps.lots_per_unit)
+        }
         Feature::UpdatesSinceMidChange => history.updates_since_mid_change() as f64,
         Feature::SecondsSinceUpdate => history.since_update_ns() as f64 / 1e9,
         Feature::BidPrice(_)

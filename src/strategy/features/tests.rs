@@ -164,7 +164,10 @@ fn snaps() -> impl Strategy<Value = Vec<Snap>> {
 
 fn assert_close(feature: Feature, ours: f64, plain: f64) {
     // Where the plain formula subtracts large floats, ours subtracts integers or small ones.
-    let cancels = matches!(feature, Feature::MicropriceMinusMid | Feature::Ofi { .. } | Feature::MidReturn(_));
+    let cancels = matches!(
+        feature,
+        Feature::BidMinusAsk | Feature::MicropriceMinusMid | Feature::Ofi { .. } | Feature::MidReturn(_)
+    );
     let tolerance = if cancels { 1e-9 } else { 1e-12 * plain.abs().max(1.0) };
     assert!((ours - plain).abs() <= tolerance, "{feature}: {ours} against {plain}");
 }
@@ -274,12 +277,75 @@ proptest! {
             prop_assert_eq!(outcome, Ok(true));
             for (&feature, value) in features.iter().zip(set.values()) {
                 let mut expected = plain(feature, &snaps[..=at]);
-                if feature == Feature::SpreadTicks && scale != SCALE {
+                // The tick is that of the first book.
+                if feature == Feature::SpreadTicks && refine_at == 0 {
                     expected *= 100.0;
                 }
                 assert_close(feature, value, expected);
             }
         }
+    }
+
+    #[test]
+    fn a_finer_scale_changes_no_feature(snaps in snaps(), refine_at in 1..20_usize) {
+        let features = everything();
+        let (mut set, mut refined) = (FeatureSet::new(&features), FeatureSet::new(&features));
+        let finer = Scale { price_decimals: 5, size_decimals: 5 };
+        for (at, snap) in snaps.iter().enumerate() {
+            if at == refine_at {
+                refined.refine(SCALE, finer);
+            }
+            let scale = if at < refine_at { SCALE } else { finer };
+            let outcomes = [
+                set.update(&book_of(snap, SCALE), snap.ts_recv_ns),
+                refined.update(&book_of(snap, scale), snap.ts_recv_ns),
+            ];
+            prop_assert_eq!(outcomes[0], outcomes[1]);
+            let bits = |set: &FeatureSet| set.values().map(f64::to_bits).collect::<Vec<_>>();
+            prop_assert_eq!(bits(&set), bits(&refined));
+        }
+    }
+
+    /// Equal differences of prices are equal doubles, the nearest ones, at any price.
+    #[test]
+    fn differences_do_not_depend_on_the_price(
+        bids in prop::collection::vec(1..1_u64 << 50, 2), spread in 1..10_000_u64, sizes in [1..1_000_u64, 1..1_000_u64],
+        decimals in 0..=18_u8,
+    ) {
+        let features = [Feature::BidMinusAsk, Feature::MicropriceMinusMid, Feature::SpreadTicks, Feature::Mid];
+        let scale = Scale { price_decimals: decimals, size_decimals: 3 };
+        let values = |bid: u64, spread: u64| {
+            let mut book = Book::default();
+            book.begin_snapshot(scale);
+            book.stage(&[Event::level(Side::Bid, bid, sizes[0]), Event::level(Side::Ask, bid + spread, sizes[1])]);
+            book.end_snapshot().unwrap();
+            let mut set = FeatureSet::new(&features);
+            set.update(&book, 0).unwrap();
+            set.values().collect::<Vec<f64>>()
+        };
+        let [one, other] = [bids[0], bids[1]].map(|bid| values(bid, spread));
+        prop_assert_eq!(&one[..3], &other[..3]);
+        prop_assert_eq!((one[0], one[2]), (-(spread as f64) / scale.ticks_per_unit(), spread as f64));
+        // One mid, of two books.
+        prop_assert_eq!(one[3], values(bids[0] - 1, spread + 2)[3]);
+    }
+
+    #[test]
+    fn returns_of_equal_moves_from_one_mid_are_equal(mid in 1_000..1_u64 << 50, moved in 0..500_u64) {
+        let features = [Feature::MidReturn(1)];
+        let mut set = FeatureSet::new(&features);
+        let book = |bid: u64, ask: u64| book_of(&Snap { bids: vec![(bid, 5)], asks: vec![(ask, 5)], ts_recv_ns: 0 }, SCALE);
+        let mut value = |before: (u64, u64), after: (u64, u64)| {
+            set.begin();
+            let _ = set.update(&book(before.0, before.1), 0);
+            set.update(&book(after.0, after.1), 0).unwrap();
+            set.values().next().unwrap()
+        };
+        let (narrow, wide) = ((mid - 1, mid + 1), (mid - 7, mid + 7));
+        let up = value(narrow, (mid - 1 + moved, mid + 1 + moved));
+        prop_assert_eq!(up, value(wide, (mid - 7 + moved, mid + 7 + moved)));
+        // The quotient of two integers, rounded once.
+        prop_assert_eq!(up, (2 * moved) as f64 / (2 * mid) as f64);
     }
 
     #[test]
@@ -346,6 +412,33 @@ fn a_frame_that_changes_none_of_the_best_levels_changes_nothing() {
     assert!(after(&[level(Side::Bid, 991, 0)]));
     assert!(!after(&[level(Side::Bid, 985, 9)]));
     assert!(after(&[level(Side::Ask, 1_001, 0)]));
+}
+
+/// A level far off with more decimals comes and goes: the book's scale stays finer, the features' tick does not. Numbers that do
+/// not fit a scale make it coarse again with the next snapshot.
+#[test]
+fn the_tick_is_that_of_the_session_s_first_book() {
+    let mut set = FeatureSet::new(&[Feature::SpreadTicks]);
+    let mut spread_ticks = |bid: u64, ask: u64, price_decimals: u8| {
+        let mut book = Book::default();
+        book.begin_snapshot(Scale { price_decimals, size_decimals: 0 });
+        book.stage(&[Event::level(Side::Bid, bid, 5), Event::level(Side::Ask, ask, 5)]);
+        book.end_snapshot().unwrap();
+        set.update(&book, 0).unwrap();
+        let value = set.values().next().unwrap();
+        set.reset();
+        value
+    };
+    assert_eq!(spread_ticks(10_000, 10_001, 2), 1.0);
+    assert_eq!(spread_ticks(100_000, 100_010, 3), 1.0);
+    // Of 0.003: the nearest double to 0.3.
+    assert_eq!(spread_ticks(100_000, 100_003, 3), 0.3);
+    assert_eq!(spread_ticks(1_000, 1_002, 1), 20.0);
+    // A crossed book.
+    assert_eq!(spread_ticks(100_010, 100_000, 3), -1.0);
+    set.begin();
+    set.update(&book_of(&Snap { bids: vec![(1_000, 5)], asks: vec![(1_003, 5)], ts_recv_ns: 0 }, SCALE), 0).unwrap();
+    assert_eq!(set.values().next(), Some(3.0));
 }
 
 #[test]

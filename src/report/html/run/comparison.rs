@@ -47,7 +47,9 @@ const MODEL: Rows = &[
     ("… fell", "observed.calibration.outcomes.down", Shown::Count),
     ("… stayed", "observed.calibration.outcomes.tied", Shown::Count),
     ("… is unknown", "observed.calibration.outcomes.unknown", Shown::Count),
-    ("AUC", "observed.calibration.score.auc", Shown::Fixed(4)),
+    ("AUC, no interval", "observed.calibration.score.auc", Shown::Fixed(4)),
+    ("AUC of imbalance_1 alone", "observed.calibration.score.imbalance_1_auc", Shown::Fixed(4)),
+    ("share of ties, left out", "observed.calibration.score.tied_share", Shown::Percent(1)),
     ("log-loss", "observed.calibration.score.log_loss", Shown::Fixed(4)),
     ("Brier score", "observed.calibration.score.brier", Shown::Fixed(4)),
     ("accuracy at one half", "observed.calibration.score.accuracy", Shown::Fixed(4)),
@@ -122,9 +124,10 @@ fn write(out: &mut String, runs: &[Material]) -> fmt::Result {
         let source = document.text("run.title").map(|title| format!(" <span class=\"note\">({title})</span>"));
         writeln!(
             out,
-            "<p><strong>{}</strong>{}<br>{}{}</p>",
+            "<p><strong>{}</strong>{}<br>{}{}{}</p>",
             escaped(&run.name),
             source.unwrap_or_default(),
+            run.in_sample().map(|sentence| escaped(sentence) + " ").unwrap_or_default(),
             break_even(&run.numbers).map(|sentence| format!("{sentence} ")).unwrap_or_default(),
             finding(&run.numbers)
         )?;

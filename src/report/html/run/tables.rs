@@ -78,7 +78,9 @@ pub fn parts(out: &mut String, document: &Document) -> fmt::Result {
 
 /// Figures of merit.
 pub fn scores(out: &mut String, document: &Document) -> fmt::Result {
-    open(out, "table-scores", &["over evaluations after which the mid moved", "value", "a constant base rate"])?;
+    const HEADINGS: [&str; 4] =
+        ["over evaluations after which the mid moved", "value", "imbalance_1 alone", "a constant base rate"];
+    open(out, "table-scores", &HEADINGS)?;
     let rate = document.number("observed.calibration.score.base_rate");
     let entropy = rate.map(|p| if p > 0.0 && p < 1.0 { -(p * p.ln() + (1.0 - p) * (1.0 - p).ln()) } else { 0.0 });
     let constant = |field: &str| match field {
@@ -98,9 +100,20 @@ pub fn scores(out: &mut String, document: &Document) -> fmt::Result {
         ("share of rises", "base_rate"),
     ] {
         let value = document.cell(&format!("observed.calibration.score.{field}"), Shown::Fixed(4), "");
-        row(out, name, [value, derived(constant(field), Shown::Fixed(4))])?;
+        let rival = match field {
+            "auc" => document.cell("observed.calibration.score.imbalance_1_auc", Shown::Fixed(4), ""),
+            _ => "<td></td>".into(),
+        };
+        row(out, name, [value, rival, derived(constant(field), Shown::Fixed(4))])?;
     }
-    close(out)
+    let ties = document.cell("observed.calibration.score.tied_share", Shown::Percent(1), "");
+    row(out, "share of ties, left out", [ties])?;
+    close(out)?;
+    writeln!(
+        out,
+        "<p class=\"note\">A run has no interval of its AUC: evaluations that share part of their horizons are not independent. \
+         <code>papertrader evaluate</code> gives one. imbalance_1 is ranked as it is and needs no fit.</p>"
+    )
 }
 
 /// What thresholds split.

@@ -3,6 +3,7 @@
 use super::sentences::{break_even, doubts, finding};
 use crate::report::chart::axis::fixed;
 use crate::report::html::document::{Document, Shown};
+use crate::report::html::escape::escaped;
 use crate::report::html::tables::tile;
 use crate::report::material::Material;
 use crate::report::run_file::RunFile;
@@ -25,6 +26,9 @@ fn name(finding: Finding) -> &'static str {
 pub fn write(out: &mut String, material: &Material, document: &Document) -> fmt::Result {
     let numbers = &material.numbers;
     writeln!(out, "<section id=\"verdict\" data-finding=\"{}\">", name(numbers.finding))?;
+    if let Some(sentence) = material.in_sample() {
+        writeln!(out, "<p class=\"finding\">{}</p>", escaped(sentence))?;
+    }
     let span = |path: &str, shown| document.span(path, shown);
     match break_even(numbers) {
         Some(sentence) => {

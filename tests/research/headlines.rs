@@ -1,0 +1,210 @@
+//! What a report says first: data in sample, and how the model does beside a single feature.
+
+use crate::common::{papertrader, succeed};
+use crate::support::{THIN_FEATURES, made_up, synthetic};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::{Value, json};
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+fn read(folder: &TempDir, name: &str) -> String {
+    fs::read_to_string(folder.path().join(name)).unwrap()
+}
+
+fn json_of(folder: &TempDir, name: &str) -> Value {
+    serde_json::from_str(&read(folder, name)).unwrap()
+}
+
+/// The first sentences of a page.
+fn findings(page: &str) -> Vec<String> {
+    let parts = page.split("<p class=\"finding\">").skip(1);
+    parts.map(|rest| rest.split("</p>").next().unwrap().replace('\u{a0}', " ")).collect()
+}
+
+fn train(folder: &TempDir, captures: &[&Path], more: &[&str]) -> String {
+    let mut command = papertrader();
+    command.arg("train").args(captures).args(["--resamples", "100", "--block", "2", "--force"]).args(more);
+    succeed(command.arg("-o").arg(folder.path().join("m.json")))
+}
+
+#[test]
+fn a_model_that_loses_to_one_feature_says_so_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let capture = synthetic(&folder, "a.l2", 7, 8_000);
+    // Noise.
+    let shown = train(&folder, &[&capture], &["--features", "seconds_since_update"]);
+    let first = shown.lines().next().unwrap();
+    assert!(first.starts_with("model loses to imbalance_1 alone: AUC 0."), "{first}");
+    let report = json_of(&folder, "m.report.json");
+    assert_eq!(report["headline"], json!([first]));
+    assert_eq!(findings(&read(&folder, "m.report.html"))[0], first);
+    // The difference with its interval, and the share of ties.
+    let test = &report["test"];
+    let auc = &test["differences"].as_array().unwrap().last().unwrap()["metrics"][0];
+    assert_eq!(auc["metric"], "auc");
+    let number = |value: &Value| format!("{:+.4}", value.as_f64().unwrap());
+    let interval = &auc["interval"];
+    let difference = format!(
+        ", difference {} [{}, {}]; log-loss difference ",
+        number(&auc["value"]),
+        number(&interval["low"]),
+        number(&interval["high"])
+    );
+    assert!(auc["value"].as_f64().unwrap() < 0.0 && first.contains(&difference), "{first}");
+    let share = test["ties"].as_f64().unwrap() / test["rows"].as_f64().unwrap();
+    assert_eq!(test["tie_share"], share);
+    assert!(first.ends_with(&format!("; {:.1} % of the rows are ties, left out.", 100.0 * share)), "{first}");
+
+    // The model's file holds the same.
+    let provenance = &json_of(&folder, "m.json")["provenance"];
+    assert_eq!(
+        (&provenance["test"]["tie_share"], &provenance["test"]["rival"][0]),
+        (&test["tie_share"], &"imbalance_1".into())
+    );
+    assert_eq!(provenance["training"]["span_ns"], report["training"]["span_ns"]);
+
+    // One feature against itself.
+    let shown = train(&folder, &[&capture], &["--features", "imbalance_1"]);
+    assert!(shown.starts_with("model is no better than imbalance_1 alone: AUC "), "{shown}");
+}
+
+#[test]
+fn every_area_has_its_interval_the_ties_and_the_rival_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let capture = synthetic(&folder, "a.l2", 7, 8_000);
+    let shown = train(&folder, &[&capture], &["--features", "imbalance_1,ofi_1_20"]);
+    let areas: Vec<&str> = shown.lines().filter(|line| line.contains("AUC 0.") && !line.contains("minus")).collect();
+    // The headline, and three of the training part.
+    assert_eq!(areas.len(), 4, "{shown}");
+    assert!(areas.iter().all(|line| line.contains(" [0.")), "{areas:#?}");
+    assert_eq!(shown.matches(" ties (").count(), 2, "{shown}");
+    let page = read(&folder, "m.report.html");
+    let tile = page.split("<dt>AUC</dt>").nth(1).unwrap().split("</div>").next().unwrap();
+    for path in
+        ["test.tie_share", "test.contestants.0.metrics.0.interval.low", "test.contestants.2.metrics.0.interval.high"]
+    {
+        assert!(tile.contains(&format!("data-key=\"{path}\" data-value")), "{tile}");
+    }
+
+    // A run: by its bins, of which the rival's are in the file too.
+    let mut replay = papertrader();
+    replay
+        .arg("replay")
+        .arg(&capture)
+        .arg("--model")
+        .arg(folder.path().join("m.json"))
+        .args(["--name", "run", "--out"]);
+    let shown = succeed(replay.arg(folder.path()));
+    let calibration = &json_of(&folder, "run.json")["observed"]["calibration"];
+    let score = &calibration["score"];
+    let outcomes = &calibration["outcomes"];
+    let count = |name: &str| outcomes[name].as_f64().unwrap();
+    assert_eq!(score["tied_share"], count("tied") / (count("up") + count("down") + count("tied")));
+    let bins: Vec<[u64; 3]> = serde_json::from_value(calibration["imbalance_bins"].clone()).unwrap();
+    let (mut below, mut wins) = (0, 0.0);
+    for [_, up, down] in &bins {
+        wins += *up as f64 * (below as f64 + *down as f64 / 2.0);
+        below += down;
+    }
+    let rival = score["imbalance_1_auc"].as_f64().unwrap();
+    assert!((rival - wins / (count("up") * count("down"))).abs() < 1e-12 && rival > 0.55, "{rival}");
+    let said = format!(
+        "AUC {:.4} (imbalance_1 alone {rival:.4}, {:.1} % ties left out, no interval: papertrader evaluate gives one)",
+        score["auc"].as_f64().unwrap(),
+        100.0 * score["tied_share"].as_f64().unwrap()
+    );
+    assert!(shown.contains(&said), "{said}\n{shown}");
+    let page = read(&folder, "run.html");
+    for path in ["imbalance_1_auc", "tied_share"] {
+        assert!(page.contains(&format!("data-key=\"observed.calibration.score.{path}\" data-value")), "{path}");
+    }
+}
+
+/// A market of which every frame is a snapshot: any part of its lines is a capture.
+fn market(folder: &TempDir, name: &str, start_ns: i64, product: &str) -> PathBuf {
+    made_up(folder, name, start_ns, (0..3_000).map(|n: u32| (10_000 + n * n / 7 % 3, 1 + n % 5)), product)
+}
+
+#[test]
+fn what_a_model_was_trained_on_is_in_sample() {
+    let folder = tempfile::tempdir().unwrap();
+    let capture = market(&folder, "a.l2", 0, "A-USD");
+    let shown = train(&folder, &[&capture], &THIN_FEATURES);
+    assert!(!shown.contains("In sample"), "{shown}");
+    let text = fs::read_to_string(&capture).unwrap();
+    let mut encoder = GzEncoder::new(fs::File::create(folder.path().join("again.l2.gz")).unwrap(), Compression::fast());
+    encoder.write_all(text.as_bytes()).unwrap();
+    encoder.finish().unwrap();
+    // The test part is the last 30 %.
+    let tail: String = text.lines().skip(2_200).map(|line| format!("{line}\n")).collect();
+    fs::write(folder.path().join("tail.l2"), tail).unwrap();
+    market(&folder, "other.l2", 0, "B-USD");
+    market(&folder, "later.l2", 40_000_000_000, "A-USD");
+
+    let model = folder.path().join("m.json");
+    let seen =
+        |by: &str| format!("In sample: m was trained on A-USD from 1970-01-01T00:00:00Z to 1970-01-01T00:00:20Z, {by}");
+    for (name, by) in [
+        ("a.l2", Some(", and on this very file; these figures say little about other data.")),
+        ("again.l2.gz", Some(", by product and receive time; these figures say little about other data.")),
+        ("tail.l2", None),
+        ("other.l2", None),
+        ("later.l2", None),
+    ] {
+        let capture = folder.path().join(name);
+        let mut evaluate = papertrader();
+        evaluate.arg("evaluate").arg(&capture).arg("--model").arg(&model).args(["--resamples", "100", "--force"]);
+        let evaluated = succeed(evaluate.arg("--report").arg(folder.path().join("e")));
+        let mut replay = papertrader();
+        replay.arg("replay").arg(&capture).arg("--model").arg(&model).args(["--force", "--name", "run", "--out"]);
+        let replayed = succeed(replay.arg(folder.path()));
+        let run = &json_of(&folder, "run.json")["run"];
+        let pages = [read(&folder, "e.report.html"), read(&folder, "run.html")].map(|page| findings(&page));
+        let Some(by) = by else {
+            for text in [&evaluated, &replayed, &pages[0][0], &pages[1][0]] {
+                assert!(!text.contains("In sample"), "{name}: {text}");
+            }
+            assert!(run["in_sample"].is_null(), "{name}");
+            continue;
+        };
+        // 70 % of the time, but for the last labels.
+        let sentence = evaluated.lines().next().unwrap();
+        let by = format!("{} % of the time looked at here{by}", if name == "a.l2" { "69.3" } else { "69.3" });
+        assert_eq!(sentence, seen(&by), "{name}");
+        assert_eq!(json_of(&folder, "e.report.json")["headline"][0], sentence);
+        assert_eq!(pages[0][0], sentence);
+        let of_run = sentence.replace("In sample: m ", "In sample: the model ");
+        assert_eq!(replayed.lines().next().unwrap(), of_run);
+        assert!(replayed.contains(&format!("\nin short\n  {of_run}\n")), "{replayed}");
+        assert_eq!(run["in_sample"], of_run);
+        assert_eq!(pages[1][0], of_run);
+        // The page made again, and beside another run.
+        succeed(papertrader().arg("report").arg(folder.path().join("run.csv")).arg("--force"));
+        assert_eq!(findings(&read(&folder, "run.html"))[0], of_run);
+    }
+
+    // Where only hashes are known.
+    let evaluated = json_of(&folder, "e.report.json");
+    let hash = &evaluated["captures"][0]["sha256"];
+    let text = json!({"features": ["imbalance_1"], "intercept": 0, "coefficients": [1], "provenance": {"captures": [{"sha256": hash}]}});
+    fs::write(folder.path().join("hashed.json"), text.to_string()).unwrap();
+    let mut replay = papertrader();
+    replay.arg("replay").arg(folder.path().join("later.l2")).arg("--model").arg(folder.path().join("hashed.json"));
+    let replayed = succeed(replay.args(["--force", "--name", "run", "--out"]).arg(folder.path()));
+    assert!(replayed.starts_with("In sample: the model was trained on this very file; "), "{replayed}");
+}
+
+/// Allowed to, a test capture may overlap: its figures say so.
+#[test]
+fn an_allowed_overlap_is_in_sample() {
+    let folder = tempfile::tempdir().unwrap();
+    let capture = market(&folder, "a.l2", 0, "A-USD");
+    let overlapping = market(&folder, "b.l2", 15_000_000_000, "A-USD");
+    let test = overlapping.display().to_string();
+    let more = [&THIN_FEATURES[..], &["--allow-overlap", "--test", &test]].concat();
+    let shown = train(&folder, &[&capture], &more);
+    assert!(shown.starts_with("In sample: the model was trained on A-USD from 1970-01-01T00:00:00Z to "), "{shown}");
+}
