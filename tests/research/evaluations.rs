@@ -57,7 +57,7 @@ fn several_models_are_compared_resample_by_resample() {
     );
 }
 
-/// 6,000 frames in 30 s: 20 updates take 0.1 s, 400 take 2 s.
+/// 6,000 frames in half a minute: 20 updates take a tenth of a second, 400 take two.
 #[test]
 fn blocks_are_chosen_and_short_ones_are_told() {
     let folder = tempfile::tempdir().unwrap();
@@ -82,7 +82,7 @@ fn blocks_are_chosen_and_short_ones_are_told() {
     assert!(terminal.contains(" (by horizon and dependence), 100 resamples"), "{terminal}");
     assert!(json["rules"]["bootstrap"]["block_s"].is_null());
     let number = |json: &Value, field: &str| json["test"][field].as_f64().unwrap();
-    assert!((number(&json, "horizon_s") - 0.1).abs() < 0.01);
+    assert!((0.05..0.2).contains(&number(&json, "horizon_s")), "{}", number(&json, "horizon_s"));
     assert!(number(&json, "block_s") >= 10.0 * number(&json, "horizon_s"));
     assert!((20.0..=50.0).contains(&number(&json, "blocks")));
     assert!(json["test"]["contestants"][0]["metrics"][0]["interval"].is_object());
