@@ -178,7 +178,7 @@ mod tests {
             table.push(RowKey { ordinal, sequence: ordinal, capture: 0, sign: 1 }, &[value]).unwrap();
         }
         table.finish().unwrap();
-        Scaler::fit(&table, &[0], &[0..values.len()], Ties::Drop, 1).unwrap()
+        Scaler::fit(&table, &[0], std::slice::from_ref(&(0..values.len())), Ties::Drop, 1).unwrap()
     }
 
     #[test]

@@ -25,7 +25,7 @@
 //! ```
 
 use super::dataset::{Collector, LabelledRow, Observer, RowCounts, SinkError};
-use super::source_error::SourceError;
+use super::source_error::{Broken, SourceError};
 use crate::base::clock::Speed;
 use crate::capture::replay::{Replay, ReplayError};
 use crate::capture::{CaptureError, CaptureReader, Progress};
@@ -37,7 +37,6 @@ use crate::market::publish::{EngineGone, Publish};
 use crate::run::session::Feed;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -182,27 +181,9 @@ impl CaptureFacts {
     }
 }
 
-/// What made the captures' books unreliable, for the end of an error to which that may have led; nothing if nothing did.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Broken(Option<String>);
-
-impl Broken {
-    /// Of captures that have been read.
-    pub fn of(facts: &[CaptureFacts]) -> Self {
-        let broken: Vec<String> = facts.iter().filter_map(CaptureFacts::broken).collect();
-        Self((!broken.is_empty()).then(|| broken.join("; ")))
-    }
-
-    /// Whether nothing did.
-    pub fn is_none(&self) -> bool {
-        self.0.is_none()
-    }
-}
-
-impl fmt::Display for Broken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.as_ref().map_or(Ok(()), |broken| write!(f, "; {broken}"))
-    }
+/// What made the captures' books unreliable.
+pub fn broken(facts: &[CaptureFacts]) -> Broken {
+    Broken::new(facts.iter().filter_map(CaptureFacts::broken).collect())
 }
 
 /// What became of all frames, or why that is not enough for one label.
@@ -214,10 +195,10 @@ pub fn total_counts(facts: &[CaptureFacts], horizon: u32) -> Result<RowCounts, S
     facts.iter().for_each(|fact| total.add(&fact.counts));
     let RowCounts { frames, live, thin, warming_up, rows, unlabelled, longest_live, .. } = total;
     if rows == 0 {
-        return Err(SourceError::NoRows { frames, live, thin, warming_up, broken: Broken::of(facts) });
+        return Err(SourceError::NoRows { frames, live, thin, warming_up, broken: broken(facts) });
     }
     if rows == unlabelled {
-        return Err(SourceError::Horizon { horizon, longest_live, broken: Broken::of(facts) });
+        return Err(SourceError::Horizon { horizon, longest_live, broken: broken(facts) });
     }
     Ok(total)
 }

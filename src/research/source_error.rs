@@ -14,12 +14,34 @@
 //! ```
 
 use super::dataset::SinkError;
-use super::source::Broken;
 use crate::base::failure::Failure;
 use crate::capture::CaptureError;
 use crate::capture::replay::ReplayError;
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
+
+/// What made the captures' books unreliable, for the end of an error to which that may have led; nothing if nothing did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Broken(Vec<String>);
+
+impl Broken {
+    /// Of a line for each capture whose book was broken.
+    pub fn new(by_capture: Vec<String>) -> Self {
+        Self(by_capture)
+    }
+
+    /// Whether nothing did.
+    pub fn is_none(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|line| write!(f, "; {line}"))
+    }
+}
 
 /// What is wrong with the captures as a set.
 #[derive(Debug, thiserror::Error)]

@@ -15,8 +15,8 @@ use super::dataset::{FeatureRows, RowCounts};
 use super::fit::{Dependence, Design, Fit, FitError, fit};
 use super::scaler::Scaler;
 use super::selection::{FOLDS, GRID, Selection, Tried, best, try_grid};
-use super::source::{Broken, CaptureFacts, RowShape, Source, Watch, total_counts};
-use super::source_error::SourceError;
+use super::source::{CaptureFacts, RowShape, Source, Watch, broken, total_counts};
+use super::source_error::{Broken, SourceError};
 use super::table::{RowKey, Table};
 use crate::base::failure::Failure;
 use crate::statistics::labels::Ties;
@@ -232,7 +232,7 @@ pub fn train(
     });
     let rows = read(source, &columns, settings, watch)?;
     let counts = total_counts(&rows.facts, settings.horizon)?;
-    let broken = Broken::of(&rows.facts);
+    let broken = broken(&rows.facts);
     fit_both(rows, counts, baseline_column, source.paths().len(), settings, watch, selecting)
         .map_err(|error| error.with(broken))
 }

@@ -30,7 +30,7 @@ use crate::report::in_sample::in_sample;
 use crate::research::feature_list::parse_features;
 use crate::research::report::{FitReport, Report};
 use crate::research::scoring::{By, Contestant, Rules, score};
-use crate::research::source::{Broken, Source, Watch};
+use crate::research::source::{Source, Watch, broken};
 use crate::research::training::{Regression, SELECTION_STEPS, TrainSettings, Trained, train};
 use crate::statistics::labels::{HORIZON_MAX, Ties};
 use crate::strategy::features::{Feature, SEED};
@@ -193,7 +193,7 @@ fn tested(
     if test.rows() == 0 {
         return Err(Failure::input(format!(
             "the test part has no labelled row; give a larger --test-share or other captures{}",
-            Broken::of(&captures)
+            broken(&captures)
         )));
     }
     let means = test.feature_means(&contestants, 0);
