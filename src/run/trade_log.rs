@@ -51,7 +51,7 @@ struct Row {
     sell_amount: f64,
     /// Base currency.
     volume: f64,
-    /// Quote currency, before fees.
+    /// Quote currency, before fees: the difference of the two amounts to its last bit, as the original program has it.
     profit: f64,
     buy_venue_sequence_num: u64,
     sell_venue_sequence_num: u64,
@@ -121,7 +121,7 @@ impl<W: Write> TradeLog<W> {
             buy_amount: position.buy_amount,
             sell_amount: trade.sell_amount,
             volume: position.volume,
-            profit: trade.profit(),
+            profit: trade.difference(),
             buy_venue_sequence_num: position.bought.venue_sequence_num,
             sell_venue_sequence_num: trade.sold.venue_sequence_num,
             buy_ts_recv_ns: position.bought.ts_recv_ns,
@@ -187,7 +187,7 @@ mod tests {
         let cells: Vec<&str> = row.split(',').collect();
         assert_eq!(cells.len(), header.split(',').count());
         assert_eq!(cells[..2], ["43", "64"]);
-        assert_eq!(cells[5].parse::<f64>().unwrap(), trade.profit());
+        assert_eq!(cells[5].parse::<f64>().unwrap(), trade.sell_amount - trade.position.buy_amount);
         assert_eq!(cells[6..10], ["50", "71", "1723161256609369665", "1723161256609369665"]);
         assert_eq!(cells[10].parse::<f64>().unwrap(), probability(1.0));
         assert_eq!(cells[11..], ["61804.75", "", "0.0", "2", "1", "0.25", "0.5"]);

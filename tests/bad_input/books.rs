@@ -1,6 +1,7 @@
 //! Books that are exact and yet nothing to trade on, or only in part.
 
 use super::market::{BOOK, Capture, PRODUCT};
+use papertrader::report::text::amount;
 
 #[test]
 fn a_crossed_or_locked_book_is_counted_and_nothing_is_bought_or_sold() {
@@ -52,7 +53,7 @@ fn a_side_that_runs_out_fills_what_there_is() {
     assert!((replayed.received[0] - (10.0 * 100.0 + 5.0 * 99.9)).abs() < 1e-9, "{:?}", replayed.received);
     assert!((replayed.received[1] - 6.0 * 99.9).abs() < 1e-9, "{:?}", replayed.received);
     assert_eq!(replayed.count("sold in part"), 2);
-    assert!(replayed.report.contains(&format!("on {:.2} bought", 2.0 * spent)), "{}", replayed.report);
+    assert!(replayed.report.contains(&format!("on {} bought", amount(2.0 * spent))), "{}", replayed.report);
 }
 
 #[test]
