@@ -12,8 +12,8 @@
 //! let folder = tempfile::tempdir()?;
 //! let path = folder.path().join("papertrader.toml");
 //! std::fs::write(&path, "threshold = 0.7\nfused = true\nmodel = 'm.json'\nlevels = 500\n[replay]\nlag = 5\n")?;
-//! let arguments = ["papertrader", "replay", "market.zst", "--threshold=0.8", "--config"].map(OsString::from);
-//! let arguments = arguments.into_iter().chain([path.into()]);
+//! let arguments = ["papertrader", "replay", "market.zst", "--config"].map(OsString::from);
+//! let arguments = arguments.into_iter().chain([path.into(), "--threshold=0.8".into()]);
 //! let expanded = config::expand(&Cli::command(), arguments).expect("the file is well-formed");
 //! let Command::Replay(args) = Cli::try_parse_from(expanded.arguments)?.command else { panic!("another command") };
 //! assert_eq!((args.trading.threshold, args.trading.lag, args.threads.fused), (Some(0.8), Some(5), true));
