@@ -97,7 +97,7 @@ pub fn interval(figure: f64, mut resampled: Vec<f64>, blocks: usize) -> Option<I
     let deviation = (squares / (count - 1.0)).sqrt();
     let freedom = u32::try_from(blocks - 1).unwrap_or(u32::MAX);
     let half = two_sided_95(freedom) * (blocks as f64 / f64::from(freedom)).sqrt() * deviation;
-    half.is_finite().then(|| Interval { low: figure - half, high: figure + half })
+    half.is_finite().then_some(Interval { low: figure - half, high: figure + half })
 }
 
 /// Computes something for every resample, on up to `threads` threads; the order is that of the replicates. Empty where
