@@ -46,7 +46,7 @@ fn latency_counts_from_the_arrival_where_that_is_stamped_and_nothing_is_no_numbe
         }
 
         // The recording holds receive times, not arrivals.
-        let report = succeed(&mut replay(&capture, folder.path()));
+        let report = succeed(replay(&capture, folder.path()).arg("--fused"));
         let run = run_file(folder.path(), "replay");
         for tag in ["queue", "arrival"] {
             let stage = stage(&run, tag);

@@ -265,8 +265,8 @@ fn a_run_file_that_no_run_could_have_written() {
         ("/settings/threshold", json!(7), "settings.threshold is 7; a probability lies from 0 to 1"),
         ("/settings/buy_amount", json!(-1), "settings.buy_amount is -1; an amount is above 0"),
         ("/timing/stages/0/stage", json!("\"><script>"), "timing.stages has a stage '"),
-        ("/timing/stages/0/count", json!(u64::MAX), "timing.stages.decode.count is 18446744073709551615; "),
-        ("/timing/stages/0/curve/0/0", json!(2), "timing.stages.decode.curve has a quantile that is not from 0 to 1"),
+        ("/timing/stages/1/count", json!(u64::MAX), "timing.stages.decode.count is 18446744073709551615; "),
+        ("/timing/stages/1/curve/0/0", json!(2), "timing.stages.decode.curve has a quantile that is not from 0 to 1"),
     ] {
         let observed = |separator: &str| if pointer.starts_with('/') { "" } else { separator }.to_owned();
         let (pointer, says) = (observed("/observed/") + pointer, observed("observed.") + says);

@@ -42,7 +42,8 @@ fn the_reference_fit_is_reproduced() {
     assert_eq!(sequences[keys.len() - 5..], golden_rows("last_rows"));
     let mut first = Vec::new();
     table.read(&(0..1), &mut Vec::new(), |_, values| first.extend_from_slice(values)).unwrap();
-    assert_close(&first, &floats(&golden["features_of_first_training_row"]), 1e-15);
+    // The golden subtracts prices as doubles, we as integers.
+    assert_close(&first, &floats(&golden["features_of_first_training_row"]), 1e-9);
 
     let columns: Vec<usize> = (0..SEED.len()).collect();
     let all = vec![0..keys.len(); 1];

@@ -26,7 +26,7 @@ fn findings(page: &str) -> Vec<String> {
 
 fn train(folder: &TempDir, captures: &[&Path], more: &[&str]) -> String {
     let mut command = papertrader();
-    command.arg("train").args(captures).args(["--resamples", "100", "--block", "2", "--force"]).args(more);
+    command.arg("train").args(captures).args(["--resamples", "100", "--block", "0.5", "--force"]).args(more);
     succeed(command.arg("-o").arg(folder.path().join("m.json")))
 }
 

@@ -488,7 +488,7 @@ mod tests {
     #[test]
     fn what_loses_at_the_lowest_published_fee_is_no_gain() {
         // 1 bp a trade, the two sides' lowest fees are 1.6 bp.
-        let profits: Vec<f64> = (0..500).map(|n| 0.01 + if n % 2 == 0 { 1e-3 } else { -1e-3 }).collect();
+        let profits: Vec<f64> = noisy(1, 0.0, 500).into_iter().map(|noise| 0.01 + 1e-3 * noise).collect();
         for fee_bps in [0.0, -2.0, 0.1] {
             let numbers = TradeNumbers::of(&table(&profits, 1.0), fee_bps);
             assert_eq!((numbers.finding, numbers.verdict_fee_bps), (Finding::GainBeforeFeesOnly, LOWEST_TAKER_FEE_BPS));

@@ -330,8 +330,9 @@ impl TradeTable {
         let part = |column| number(row, column, "a number from 0 to the volume", |left| (0.0..=volume).contains(&left));
         let unsold_volume = layout.unsold_volume.map(part).transpose()?;
         let (snapshots, late) = (count(layout.snapshots_while_held)?, count(layout.updates_late)?);
-        let bought_again = layout.buy_volume_taken_again.map(part).transpose()?;
-        let sold_again = layout.sell_volume_taken_again.map(part).transpose()?;
+        let taken = |column| number(row, column, "a number from 0 on", |volume| volume >= 0.0);
+        let bought_again = layout.buy_volume_taken_again.map(taken).transpose()?;
+        let sold_again = layout.sell_volume_taken_again.map(taken).transpose()?;
         self.buy_sequence.push(buy_sequence);
         self.sell_sequence.push(sell_sequence);
         self.bought.push(bought);
