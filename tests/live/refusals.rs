@@ -206,4 +206,17 @@ fn a_recording_without_a_book() {
     assert!(said.starts_with(&format!("{never}3 messages, no snapshot came; ")) && said.ends_with(&kept), "{said}");
     assert_eq!(std::fs::read_to_string(&path).expect("a capture").matches("heartbeat_counter").count(), 3);
     heartbeats.end();
+
+    let heartbeats = Venue::serve(|client| {
+        client.heartbeats(2);
+        client.until_closed();
+    });
+    let path = folder.path().join("b.l2");
+    let mut command = papertrader();
+    command.args(["live", "--url", &heartbeats.url, "--duration", "1", "--model"]).arg(model_path());
+    let (code, said) = fails_in_one_line(command.arg("--out").arg(folder.path()).arg("--record").arg(&path));
+    assert_eq!(code, 1);
+    let kept = format!("; 2 messages were recorded in {}, nothing else was written", path.display());
+    assert!(said.starts_with(&format!("{never}2 messages, ")) && said.ends_with(&kept), "{said}");
+    heartbeats.end();
 }

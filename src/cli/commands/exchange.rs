@@ -214,6 +214,9 @@ fn report(stats: &ExchangeStats) -> String {
     ] {
         line(name, count);
     }
+    for (fault, count) in stats.recording_faults.iter() {
+        line(&format!("recording: {}", fault.name()), count);
+    }
     for (fault, &count) in &stats.faults {
         line(&format!("fault {}", fault.name()), count);
     }

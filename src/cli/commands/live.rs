@@ -133,8 +133,9 @@ impl LiveSession {
         let outcome = &session.feed;
         if !status.has_been_live() {
             // There is nothing to report. What arrived is kept.
-            finish(recorded.and_then(|(_, error)| error), outcome)?;
-            return Err(Failure::running(never_live(&product, &session.engine, &outcome.counts)));
+            let (recorded, error) = recorded.unzip();
+            finish(error.flatten(), outcome)?;
+            return Err(Failure::running(never_live(&product, &session.engine, &outcome.counts, recorded.as_ref())));
         }
         let mut source = connection_lines(outcome);
         source.push(("arrivals stamped", arrivals_line(outcome)));

@@ -43,6 +43,7 @@ pub mod report;
 pub mod train;
 
 use crate::base::output::OutputError;
+use crate::capture::recording::Recorded;
 use crate::engine::EngineReport;
 use crate::feed::breaks::times;
 use crate::feed::intake::IntakeCounts;
@@ -59,10 +60,18 @@ fn published(
     if written.is_ok() { publish() } else { Ok(None) }
 }
 
-/// Why a run has no result: its book never was live.
-fn never_live(product: &str, engine: &EngineReport, feed: &IntakeCounts) -> String {
+/// Why a run has no result: its book never was live. Its recording is kept.
+fn never_live(product: &str, engine: &EngineReport, feed: &IntakeCounts, recorded: Option<&Recorded>) -> String {
     let why = never_live_because(product, feed.faults.iter().chain(engine.counts.faults.iter()), feed);
-    format!("{why}; nothing was written")
+    match recorded.and_then(kept) {
+        Some(kept) => format!("{why}; {kept}, nothing else was written"),
+        None => format!("{why}; nothing was written"),
+    }
+}
+
+/// What a recording holds, if there is one.
+fn kept(Recorded { path, frames, .. }: &Recorded) -> Option<String> {
+    path.as_ref().map(|path| format!("{frames} messages were recorded in {}", path.display()))
 }
 
 /// The same without what became of the files.

@@ -294,7 +294,7 @@ impl<'a> Profile<'a> {
         let report = session::run(&self.settings.session, &files, &status, feeder, watch).map_err(Failure::input)?;
         if !status.has_been_live() {
             let counts = &report.feed.counts;
-            return Err(Failure::running(never_live(&self.frames.product, &report.engine, counts)));
+            return Err(Failure::running(never_live(&self.frames.product, &report.engine, counts, None)));
         }
         let noise = meter.noise();
         let run = Run {

@@ -19,7 +19,7 @@
 //! ```
 
 use super::live::{connection_lines, finish, print_notices, recorded_line};
-use super::never_live_because;
+use super::{kept, never_live_because};
 use crate::base::failure::Failure;
 use crate::base::output::IfTaken;
 use crate::capture::recording;
@@ -116,10 +116,7 @@ pub fn run(args: &RecordArgs, printer: &mut Printer) -> Result<(), Failure> {
         // There is nothing to report either. What arrived is kept.
         finish(error, &outcome)?;
         let why = never_live_because(&args.connection.product, counts.faults.iter(), counts);
-        let kept = recorded.path.map_or_else(
-            || "nothing was recorded".into(),
-            |path| format!("{} messages were recorded in {}", recorded.frames, path.display()),
-        );
+        let kept = kept(&recorded).unwrap_or_else(|| "nothing was recorded".into());
         return Err(Failure::running(format!("{why}; {kept}")));
     }
     let mut lines = connection_lines(&outcome);

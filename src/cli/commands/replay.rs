@@ -127,7 +127,7 @@ pub fn run(args: &ReplayArgs, printer: &mut Printer) -> Result<(), Failure> {
         paced: args.speed != Speed::Max,
     };
     if !status.has_been_live() {
-        let never_live = never_live(&outcome.product, &session.engine, &outcome.counts);
+        let never_live = never_live(&outcome.product, &session.engine, &outcome.counts, None);
         return Err(match session.feed.error {
             Some(error) => Failure::input(error),
             None => Failure::running(never_live),

@@ -9,6 +9,7 @@ use crate::base::clock;
 use crate::capture::CaptureError;
 use crate::exchange::market::{Batches, MarketConfig, SyntheticMarket};
 use crate::exchange::message::{L2Kind, Layout, Levels};
+use crate::market::event::FaultCounts;
 use crate::market::units::Scale;
 use std::time::{Duration, Instant};
 
@@ -156,6 +157,14 @@ impl Feed {
     /// No frame will come any more.
     pub fn has_ended(&self) -> bool {
         self.pending_due.is_none()
+    }
+
+    /// What a recording lacks.
+    pub fn recording_faults(&self) -> FaultCounts {
+        match &self.source {
+            Source::Synthetic { .. } => FaultCounts::default(),
+            Source::Playback(playback) => playback.faults.clone(),
+        }
     }
 
     /// Levels of a recording that could not go into the book.

@@ -76,6 +76,7 @@ impl Floor {
         stats.market_frames = self.feed.frames;
         stats.behind_max = self.feed.behind_max;
         stats.levels_refused = self.feed.levels_refused();
+        stats.recording_faults = self.feed.recording_faults();
         stats.source_ended = self.feed.has_ended();
         stats.source_error = self.feed.error.as_ref().map(ToString::to_string);
         stats.faults = self.plan.fired().clone();

@@ -4,9 +4,11 @@ use super::config::{ExchangeError, Pace};
 use super::depth::Depth;
 use super::frame::MarketFrame;
 use super::product::Product;
-use crate::capture::{CaptureError, CaptureReader, Item};
+use crate::capture::{CaptureError, CaptureReader, Control, Item};
 use crate::exchange::market::LevelUpdate;
 use crate::exchange::message::L2Kind;
+use crate::feed::coinbase::sequence::Sequence;
+use crate::market::event::{Fault, FaultCounts};
 use crate::market::units::{DECIMALS_MAX, NumberError, Scale, Side, parse_count};
 use serde::Deserialize;
 use sonic_rs::LazyValue;
@@ -34,6 +36,10 @@ pub(super) struct Playback {
     round_start: Option<(i64, f64)>,
     /// When, from the start of the playback, the last frame fell due.
     due_ns: f64,
+    /// The recording's own numbers; what is served is numbered anew.
+    sequence: Sequence,
+    /// What the recording lacks, so that what is served after it may not be the venue's book.
+    pub faults: FaultCounts,
     /// Levels whose price, size or side cannot be; they are served, but are not in our book.
     pub levels_refused: u64,
 }
@@ -42,6 +48,7 @@ pub(super) struct Playback {
 struct Envelope<'a> {
     #[serde(borrow)]
     channel: Option<Cow<'a, str>>,
+    sequence_num: Option<u64>,
     #[serde(borrow)]
     client_id: Option<LazyValue<'a>>,
     #[serde(borrow)]
@@ -57,7 +64,7 @@ struct Event<'a> {
     #[serde(borrow)]
     product_id: Cow<'a, str>,
     #[serde(borrow)]
-    updates: Vec<Level<'a>>,
+    updates: Option<Vec<Level<'a>>>,
 }
 
 #[derive(Deserialize)]
@@ -93,12 +100,14 @@ impl Playback {
             round_frames: 0,
             round_start: None,
             due_ns: 0.0,
+            sequence: Sequence::default(),
+            faults: FaultCounts::default(),
             levels_refused: 0,
         })
     }
 
     /// Reads the next frame and returns when it falls due, in nanoseconds from the start of the playback. `None` is the
-    /// end. Frames of other channels and frames that cannot be read are passed over.
+    /// end. Frames of other channels and frames that cannot be read are passed over, the latter counted.
     pub fn next(&mut self, products: &mut Vec<Product>, frame: &mut MarketFrame) -> Result<Option<u64>, CaptureError> {
         loop {
             let Some(line) = self.reader.next_line()? else {
@@ -109,11 +118,38 @@ impl Playback {
                 self.reader = CaptureReader::open(&self.path)?.read_ahead()?;
                 self.round_frames = 0;
                 self.round_start = None;
+                self.sequence = Sequence::default();
                 continue;
             };
-            let Item::Frame(text) = line.item else { continue };
             let ts_recv_ns = line.ts_recv_ns;
-            if read_frame(text, ts_recv_ns, products, self.only_known, frame, &mut self.levels_refused).is_some() {
+            let text = match line.item {
+                Item::Frame(text) => text,
+                Item::Control(control) => {
+                    match control {
+                        Control::Connected { .. } => self.sequence.connected(),
+                        Control::Disconnected { .. } => self.faults.count(Fault::Disconnected),
+                        Control::Gap { .. } => {
+                            self.faults.count(Fault::RecordingGap);
+                            self.sequence = Sequence::default();
+                        }
+                        Control::Frame { .. } => {}
+                    }
+                    continue;
+                }
+            };
+            let Ok(envelope) = sonic_rs::from_slice::<Envelope<'_>>(text) else {
+                self.faults.count(Fault::Malformed);
+                continue;
+            };
+            if let Some(Err((fault, _))) = envelope.sequence_num.map(|number| self.sequence.check(number)) {
+                self.faults.count(fault);
+            }
+            let Some(l2_frame) = l2_frame(envelope) else { continue };
+            let read = read_frame(l2_frame, ts_recv_ns, products, self.only_known, frame, &mut self.levels_refused);
+            if read.is_none() {
+                self.faults.count(Fault::Malformed);
+            }
+            if read.is_some_and(|events| events > 0) {
                 let due_ns = self.due_ns(ts_recv_ns);
                 self.frames += 1;
                 self.round_frames += 1;
@@ -148,7 +184,7 @@ fn find_products(path: &Path, products: &mut Vec<Product>) -> Result<(), Exchang
     while reader.lines() < PEEK_LINES {
         let Some(line) = reader.next_line()? else { break };
         let Item::Frame(text) = line.item else { continue };
-        let Some(frame) = l2_frame(text) else { continue };
+        let Some(frame) = sonic_rs::from_slice(text).ok().and_then(l2_frame) else { continue };
         for event in frame.events {
             if let Ok(event) = sonic_rs::from_str::<EventProduct<'_>>(event.as_raw_str()) {
                 find_or_add(products, &event.product_id);
@@ -175,21 +211,21 @@ struct L2Frame<'a> {
     events: Vec<LazyValue<'a>>,
 }
 
-fn l2_frame(text: &[u8]) -> Option<L2Frame<'_>> {
-    let Envelope { channel, client_id, timestamp, events } = sonic_rs::from_slice(text).ok()?;
+/// `None` for other channels.
+fn l2_frame(envelope: Envelope<'_>) -> Option<L2Frame<'_>> {
+    let Envelope { channel, client_id, timestamp, events, .. } = envelope;
     (channel? == "l2_data").then_some(L2Frame { client_id, timestamp: timestamp?, events: events? })
 }
 
-/// Fills `frame` from a capture's frame. `None` if it is not one of level2, cannot be read, or is of other products.
+/// Fills `frame` from a capture's frame and gives how many events of our products it has. `None` if it cannot be read.
 fn read_frame(
-    text: &[u8],
+    L2Frame { client_id, timestamp, events }: L2Frame<'_>,
     ts_recv_ns: i64,
     products: &mut Vec<Product>,
     only_known: bool,
     frame: &mut MarketFrame,
     levels_refused: &mut u64,
-) -> Option<()> {
-    let L2Frame { client_id, timestamp, events } = l2_frame(text)?;
+) -> Option<usize> {
     frame.begin(ts_recv_ns, client_id.as_ref().map(LazyValue::as_raw_str), timestamp.as_raw_str());
     for event_json in events {
         let event: Event<'_> = sonic_rs::from_str(event_json.as_raw_str()).ok()?;
@@ -204,10 +240,11 @@ fn read_frame(
             _ => return None,
         };
         let first_level = frame.levels.len();
-        *levels_refused += read_levels(&event.updates, &mut products[product].depth, &mut frame.levels);
+        *levels_refused +=
+            read_levels(&event.updates.unwrap_or_default(), &mut products[product].depth, &mut frame.levels);
         frame.push_event(product, kind, first_level, event_json.as_raw_str());
     }
-    (!frame.events.is_empty()).then_some(())
+    Some(frame.events.len())
 }
 
 /// Appends an event's levels at the book's scale, which is refined if a number needs it. Returns how many cannot be.
@@ -334,6 +371,32 @@ mod tests {
     }
 
     #[test]
+    fn what_a_recording_lacks_is_counted() {
+        let numbered =
+            |number: u64| l2_data(&[event("update", "A", &[("bid", "1", "1")])]).replace(":9,", &format!(":{number},"));
+        let frames = [
+            numbered(4),
+            r#"{"channel":"heartbeats","sequence_num":5}"#.into(),
+            numbered(7),
+            numbered(7),
+            "no JSON".into(),
+            l2_data(&[r#"{"type":"update","product_id":"A","updates":7}"#.into()]).replace(":9,", ":8,"),
+            l2_data(&[r#"{"type":"update","product_id":"A","updates":null}"#.into()]),
+        ];
+        let file = capture(&frames, 1);
+        let mut served = products(&["A"]);
+        let mut playback = Playback::open(file.path(), Pace::Max, false, &mut served).expect("opens");
+        let mut frame = MarketFrame::default();
+        let mut count = 0;
+        while playback.next(&mut served, &mut frame).expect("readable").is_some() {
+            count += 1;
+        }
+        assert_eq!(count, 4);
+        let faults: Vec<_> = playback.faults.iter().collect();
+        assert_eq!(faults, [(Fault::SequenceGap, 1), (Fault::SequenceRepeat, 1), (Fault::Malformed, 2)]);
+    }
+
+    #[test]
     fn filters_products_and_paces_evenly() {
         let frames = ["A", "B", "A", "B"].map(|product| l2_data(&[event("update", product, &[("bid", "1", "1")])]));
         let file = capture(&frames, 1);
@@ -353,7 +416,8 @@ mod tests {
         let levels = [("bid", "1", "1"), ("bid", "1.25", "0.5"), ("bid", "0.001", "0.0300"), ("bid", "7", "0.0")];
         let text = l2_data(&[event("update", "A", &levels)]);
         let (mut frame, mut refused) = (MarketFrame::default(), 0);
-        read_frame(text.as_bytes(), 5, &mut served, true, &mut frame, &mut refused).expect("a frame");
+        let l2_frame = l2_frame(sonic_rs::from_str(&text).expect("JSON")).expect("of level2");
+        assert_eq!(read_frame(l2_frame, 5, &mut served, true, &mut frame, &mut refused), Some(1));
         assert_eq!(served[0].depth.scale, Scale { price_decimals: 3, size_decimals: 2 });
         let read: Vec<_> = frame.levels.iter().map(|level| (level.price_ticks, level.size_lots)).collect();
         assert_eq!((read, refused), (vec![(1_000, 100), (1_250, 50), (1, 3), (7_000, 0)], 0));
@@ -372,7 +436,8 @@ mod tests {
         let json = event("update", "A", &levels);
         let text = l2_data(std::slice::from_ref(&json));
         let (mut frame, mut refused) = (MarketFrame::default(), 0);
-        read_frame(text.as_bytes(), 5, &mut served, true, &mut frame, &mut refused).expect("a frame");
+        let l2_frame = l2_frame(sonic_rs::from_str(&text).expect("JSON")).expect("of level2");
+        assert_eq!(read_frame(l2_frame, 5, &mut served, true, &mut frame, &mut refused), Some(1));
         assert_eq!((frame.levels.len(), refused), (1, 4));
         let mut out = Vec::new();
         frame.render(&mut out, 0, |_| true);

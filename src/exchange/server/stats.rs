@@ -1,6 +1,7 @@
 //! What an exchange has done so far.
 
 use super::faults::FaultKind;
+use crate::market::event::FaultCounts;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -29,6 +30,9 @@ pub struct ExchangeStats {
     pub behind_max: Duration,
     /// Levels of a capture whose price, size or side cannot be: served, but not in the exchange's book.
     pub levels_refused: u64,
+    /// What a capture lacks: gaps and repeats of its own numbers, frames that cannot be read, connections that ended. What is
+    /// served is numbered anew, so that clients do not see it.
+    pub recording_faults: FaultCounts,
     /// The source has no more frames.
     pub source_ended: bool,
     /// Why a capture ended before its end.

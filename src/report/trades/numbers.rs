@@ -4,7 +4,7 @@ use super::doubts::{HeldAcrossGaps, below_a_lot, taken_again};
 use super::table::TradeTable;
 use crate::execution::fees::{FEES_BPS, LOWEST_TAKER_FEE_BPS, Turnover, verdict_fee_bps};
 use crate::execution::fill::settled;
-use crate::statistics::blocks::{BLOCKS_MIN, Cells, Reach, residuals};
+use crate::statistics::blocks::{Cells, Reach, residuals};
 use crate::statistics::bootstrap::{BootstrapSettings, Interval, interval, resample};
 use serde::Serialize;
 use std::thread;
@@ -323,13 +323,6 @@ fn block_interval(table: &TradeTable, fee_bps: f64, held_s: Vec<f64>) -> Option<
     Some(BlockInterval { blocks, settings, gross_bps: of(0), verdict_bps: of(1), net_bps: of(2) })
 }
 
-impl BlockInterval {
-    /// Whether the trades cover enough time for an interval.
-    pub fn has_blocks(&self) -> bool {
-        self.blocks >= BLOCKS_MIN
-    }
-}
-
 fn tenths(table: &TradeTable) -> Vec<Tenth> {
     let (Some(&first), Some(&last)) = (table.buy_sequence.iter().min(), table.sell_sequence.iter().max()) else {
         return Vec::new();
@@ -373,6 +366,7 @@ fn hours(table: &TradeTable) -> Vec<Hour> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::statistics::blocks::BLOCKS_MIN;
     use rand_xoshiro::Xoshiro256PlusPlus;
     use rand_xoshiro::rand_core::{Rng, SeedableRng};
 
