@@ -165,7 +165,7 @@ fn passed_over(run: &RunFile) -> Vec<(u64, &'static str, &'static str)> {
             (
                 calibration.outcomes.unknown,
                 "observed.calibration.outcomes.unknown",
-                "evaluations whose outcome nobody knows: the horizon reaches over the end of a book",
+                "evaluations not scored: the horizon runs past the data or a book reset",
             ),
             (calibration.not_a_number, "observed.calibration.not_a_number", "evaluations that gave no number"),
         ]);
