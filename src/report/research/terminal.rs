@@ -1,8 +1,9 @@
 //! The report as text.
 
 use crate::base::one_line::OneLine;
+use crate::execution::fees::LOWEST_TAKER_FEE_BPS;
 use crate::feed::breaks::Cause;
-use crate::report::text::{Names, utc};
+use crate::report::text::{Names, amount, basis_points, signed, utc};
 use crate::research::evaluation::{BinReport, ContestantReport, Figure, PartReport};
 use crate::research::report::{FitReport, Report};
 use crate::statistics::metrics::Metric;
@@ -237,8 +238,13 @@ fn write_economics(out: &mut String, contestant: &ContestantReport, report: &Rep
     let winners = economics.winners.map_or(String::new(), |share| format!(", {:.1} % of them winners", 100.0 * share));
     writeln!(out, "    {} trades{winners}, {} still open", economics.trades, economics.open)?;
     let gross = Figure { value: economics.gross_bps, interval: economics.gross_bps_interval };
-    writeln!(out, "    gross {:+.6}, per trade {} bp of the amount", economics.gross, figure(gross))?;
-    writeln!(out, "    break-even fee per side {} bp", number(economics.break_even_fee_bps))?;
-    let nets = economics.net.iter().map(|net| format!("{} bp: {:+.4}", net.fee_bps, net.profit));
+    writeln!(
+        out,
+        "    break-even fee: {} bp per side; the lowest published taker fee is {LOWEST_TAKER_FEE_BPS} bp",
+        economics.break_even_fee_bps.map_or_else(|| "—".into(), basis_points)
+    )?;
+    let profit = |value: f64| signed(value, &amount(value));
+    writeln!(out, "    gross {}, per trade {} bp of the amount", profit(economics.gross), figure(gross))?;
+    let nets = economics.net.iter().map(|net| format!("{} bp: {}", net.fee_bps, profit(net.profit)));
     writeln!(out, "    net at fees per side of {}", nets.collect::<Vec<_>>().join(", "))
 }
