@@ -160,13 +160,20 @@ def interval(trades, fee_bps, held_s):
     }
 
 
-def finding(trades, sure):
+def doubtful(trades, lot):
+    """Trades that no market would have made like that: held across a gap, from liquidity taken before, less than a lot."""
+    columns = ["snapshots_while_held", "updates_late", "buy_volume_taken_again", "sell_volume_taken_again"]
+    return (trades[columns] > 0).any(axis=1) | (trades.volume < lot * (1 - ROUNDING))
+
+
+def finding(trades, sure, others=None):
+    """Of so many trades and their interval; `others` gives the same of those without doubts, where there are doubts."""
     if trades == 0:
         return "no_trades"
     if sure is None or sure["verdict_bps"] is None or trades < TRADES_MIN:
         return "too_few"
     if sure["verdict_bps"]["low"] > 0:
-        return "gain"
+        return "gain" if others is None or finding(*others()) == "gain" else "gain_in_doubt"
     if sure["gross_bps"]["low"] > 0:
         return "gain_before_fees_only"
     return "loss" if sure["verdict_bps"]["high"] < 0 else "undecided"
@@ -221,6 +228,13 @@ def trade_numbers(trades, fee_bps, lot):
             rows = grouped(trades, since.clip(lower=0) // HOUR_NS, range(length + 1))
             hours = [{"hour": hour} | row for hour, row in enumerate(rows)]
     sure = interval(trades, fee_bps, held_s)
+    doubts = doubtful(trades, lot)
+
+    def others():
+        left = trades[~doubts]
+        held_s = quantiles((left.sell_ts_recv_ns - left.buy_ts_recv_ns) / 1e9)
+        return len(left), interval(left, fee_bps, held_s)
+
     return {
         "trades": len(trades),
         "winners": winners,
@@ -249,7 +263,7 @@ def trade_numbers(trades, fee_bps, lot):
         "took_again": took_again(trades),
         "below_lot": int((trades.volume < lot * (1 - ROUNDING)).sum()),
         "interval": sure,
-        "finding": finding(len(trades), sure),
+        "finding": finding(len(trades), sure, others if doubts.any() else None),
         "tenths": tenths,
         "hours": hours,
     }

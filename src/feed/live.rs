@@ -38,6 +38,7 @@
 use super::age::VenueAges;
 use super::backoff::Backoff;
 use super::coinbase::auth::{Credentials, Traces};
+use super::coinbase::secrecy::without_keys;
 use super::coinbase::subscription::{self, Acknowledged, acknowledged};
 use super::intake::{Arrival, FaultNote, Intake, IntakeCounts, ScaleRule, Taken};
 use super::tape::Tape;
@@ -265,6 +266,8 @@ impl<P: Publish> Run<'_, P> {
             match end {
                 End::Session | End::EngineGone => return None,
                 End::Fault(fault, cause) => {
+                    // Recorded, shown and reported.
+                    let cause = without_keys(&cause).into_owned();
                     let arrival = self.now();
                     if let Some(tape) = &mut self.tape {
                         tape.disconnected(arrival.ts_recv_ns, fault, &cause);
@@ -363,7 +366,7 @@ impl<P: Publish> Run<'_, P> {
                     // Writing to a string does not fail.
                     let _ = write!(cause, " with code {code}");
                 }
-                if !reason.is_empty() && !self.traces.as_ref().is_some_and(|traces| traces.are_in(reason.as_bytes())) {
+                if !reason.is_empty() && !self.traces.as_mut().is_some_and(|traces| traces.are_in(reason.as_bytes())) {
                     let _ = write!(cause, " ({})", quote(reason, QUOTE_CHARS_MAX));
                 }
                 return Err(End::Fault(Fault::Disconnected, cause));
@@ -372,7 +375,7 @@ impl<P: Publish> Run<'_, P> {
         let ReadTime { raw: received, arrived_raw: arrived, wall_ns: ts_recv_ns, .. } = read;
         self.stamped_messages += u64::from(arrived.is_some());
         let message = text.as_bytes();
-        if let Some(traces) = &self.traces
+        if let Some(traces) = &mut self.traces
             && traces.are_in(message)
         {
             return Err(End::Fault(

@@ -16,6 +16,7 @@
 //! # Ok::<(), AuthError>(())
 //! ```
 
+use super::secrecy::Pieces;
 use std::fmt;
 
 use data_encoding::{BASE64, BASE64URL_NOPAD, HEXLOWER};
@@ -158,7 +159,10 @@ impl Credentials {
         let parts: Vec<&str> = name_parts(&self.name, TRACE_CHARS_MIN).collect();
         let name = if parts.is_empty() && !self.name.is_empty() { vec![self.name.as_str()] } else { parts };
         let finder = |text: &str| Finder::new(text).into_owned();
-        Traces(std::iter::once(self.token_start().as_str()).chain(name).map(finder).collect())
+        Traces {
+            parts: Pieces::of(name.iter().copied()),
+            whole: std::iter::once(self.token_start().as_str()).chain(name).map(finder).collect(),
+        }
     }
 
     /// Makes a token that is valid from `now_unix_s` (Unix time in seconds) for [`VALID_S`], with a nonce of its own.
@@ -188,13 +192,20 @@ impl Credentials {
 }
 
 /// Finds what belongs to a key.
-pub struct Traces(Vec<Finder<'static>>);
+pub struct Traces {
+    /// A token's start, the key's name and its long parts, as they are.
+    whole: Vec<Finder<'static>>,
+    /// The long parts, for what is left of them.
+    parts: Pieces,
+}
 
 impl Traces {
-    /// Whether the bytes hold a token's start, the key's name or a long part of it.
+    /// Whether a message holds a token's start, the key's name or a long part of it; in one that is not of levels also a piece
+    /// of such a part, however it is written.
     #[inline]
-    pub fn are_in(&self, bytes: &[u8]) -> bool {
-        self.0.iter().any(|trace| trace.find(bytes).is_some())
+    pub fn are_in(&mut self, message: &[u8]) -> bool {
+        self.whole.iter().any(|trace| trace.find(message).is_some())
+            || (!message.starts_with(br#"{"channel":"l2_data""#) && self.parts.are_in(message))
     }
 }
 
@@ -457,8 +468,18 @@ mod tests {
                 "{said}"
             );
         }
+        // Pieces of ten characters, however they are written.
+        let spaced: String = id.chars().flat_map(|digit| [digit, ' ']).collect();
+        let escaped: String = id.bytes().map(|byte| format!("\\u{byte:04x}")).collect();
+        let pieces = [&id[..11], &id[25..], &id.to_uppercase(), &id.replace('-', ""), &spaced, &escaped];
+        for (said, is_trace) in
+            pieces.into_iter().map(|said| (said, true)).chain([(&id[..10], false), ("1790735994", false)])
+        {
+            let message = format!(r#"{{"type":"error","message":"no {said}!"}}"#);
+            assert_eq!(credentials.traces().are_in(message.as_bytes()), is_trace, "{said}");
+        }
         // A short name is found whole; its parts may be a price.
-        let traces = Credentials::new(NAME, &key).expect("a key").traces();
+        let mut traces = Credentials::new(NAME, &key).expect("a key").traces();
         assert!(traces.are_in(NAME.as_bytes()) && !traces.are_in(b"aaaa bbbb"));
     }
 }

@@ -9,6 +9,7 @@
 
 use super::auth::{KEY_VARIABLE, NAME_VARIABLE, name_parts};
 use std::borrow::Cow;
+use std::collections::HashSet;
 use zeroize::Zeroizing;
 
 /// A part of a key that is shorter may stand in any text.
@@ -27,6 +28,57 @@ pub fn without_keys(text: &str) -> Cow<'_, str> {
     )
 }
 
+/// As many letters and digits of a part of a key's name in a row are a piece of it; fewer may stand in any text.
+const PIECE_CHARS: usize = 10;
+
+/// Finds pieces of a name's parts in text, in whatever case, with whatever between their characters, and escaped as in JSON.
+pub struct Pieces {
+    all: HashSet<[u8; PIECE_CHARS]>,
+    /// The letters and digits of the text in hand.
+    plain: Vec<u8>,
+}
+
+impl Pieces {
+    /// Those of these parts.
+    pub fn of<'a>(parts: impl Iterator<Item = &'a str>) -> Self {
+        let mut pieces = Self { all: HashSet::new(), plain: Vec::new() };
+        for part in parts {
+            pieces.read(part.as_bytes());
+            pieces.all.extend(pieces.plain.windows(PIECE_CHARS).filter_map(<[u8]>::first_chunk));
+        }
+        pieces
+    }
+
+    /// Whether a text holds one.
+    pub fn are_in(&mut self, text: &[u8]) -> bool {
+        self.read(text);
+        let mut windows = self.plain.windows(PIECE_CHARS).filter_map(<[u8]>::first_chunk);
+        windows.any(|window: &[u8; PIECE_CHARS]| self.all.contains(window))
+    }
+
+    /// Takes over a text's letters and digits, in lower case.
+    fn read(&mut self, mut text: &[u8]) {
+        self.plain.clear();
+        while let Some((&byte, rest)) = text.split_first() {
+            text = rest;
+            let escaped = if byte == b'\\' { rest.split_first() } else { None };
+            let character = match escaped {
+                None => Some(byte),
+                Some((b'u', rest)) => {
+                    let code = rest.get(..4).and_then(|code| u8::from_str_radix(str::from_utf8(code).ok()?, 16).ok());
+                    text = rest.get(4..).unwrap_or_default();
+                    code
+                }
+                Some((_, rest)) => {
+                    text = rest;
+                    None
+                }
+            };
+            self.plain.extend(character.filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase()));
+        }
+    }
+}
+
 fn without<'a>(text: &'a str, name: Option<&str>, key: Option<&str>) -> Cow<'a, str> {
     let mut shown = Cow::Borrowed(text);
     let looks = [looks_like_pem, looks_like_name, looks_like_base64];
@@ -43,6 +95,10 @@ fn without<'a>(text: &'a str, name: Option<&str>, key: Option<&str>) -> Cow<'a, 
         if shown.contains(secret) {
             shown = Cow::Owned(shown.replace(secret, HIDDEN));
         }
+    }
+    let parts = name.into_iter().flat_map(|name| name_parts(name, PIECE_CHARS));
+    if Pieces::of(parts).are_in(shown.as_bytes()) {
+        return Cow::Borrowed("a text that quotes a part of the key's name, which is not shown");
     }
     shown
 }

@@ -2,6 +2,7 @@
 
 use super::table::TradeTable;
 use crate::execution::fees::Turnover;
+use crate::execution::fill::ROUNDING;
 use serde::Serialize;
 
 /// Trades held across a gap, and what the others come to.
@@ -62,8 +63,23 @@ pub fn taken_again(table: &TradeTable) -> Option<u64> {
 
 /// Trades that bought less than a lot, which no venue sells.
 pub fn below_a_lot(table: &TradeTable, lot: f64) -> u64 {
-    // A lot that was bought exactly may have become a little less.
-    table.volume.iter().filter(|&&volume| volume < lot * (1.0 - crate::execution::fill::ROUNDING)).count() as u64
+    table.volume.iter().filter(|&&volume| is_below(volume, lot)).count() as u64
+}
+
+/// Whether a volume is less than a lot. One that was bought exactly may have become a little less.
+fn is_below(volume: f64, lot: f64) -> bool {
+    volume < lot * (1.0 - ROUNDING)
+}
+
+/// Whether a trade was held across a gap, took liquidity again, or bought less than a lot, as far as the log and the lot tell.
+pub fn is_doubtful(table: &TradeTable, at: usize, lot: Option<f64>) -> bool {
+    let counted = |column: &[u64]| column.get(at).is_some_and(|&count| count > 0);
+    let taken = |column: &[f64]| column.get(at).is_some_and(|&volume| volume > 0.0);
+    counted(&table.snapshots_while_held)
+        || counted(&table.updates_late)
+        || taken(&table.buy_volume_taken_again)
+        || taken(&table.sell_volume_taken_again)
+        || lot.zip(table.volume.get(at)).is_some_and(|(lot, &volume)| is_below(volume, lot))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What trades come to. Every figure follows from the trade log and the fee; `simulations/README.md` gives the formulas.
 
-use super::doubts::{HeldAcrossGaps, below_a_lot, taken_again};
+use super::doubts::{HeldAcrossGaps, below_a_lot, is_doubtful, taken_again};
 use super::table::TradeTable;
 use crate::execution::fees::{FEES_BPS, LOWEST_TAKER_FEE_BPS, Turnover, verdict_fee_bps};
 use crate::execution::fill::settled;
@@ -28,6 +28,8 @@ pub enum Finding {
     TooFew,
     /// At the verdict's fee it lies above 0.
     Gain,
+    /// As a gain, but not without the trades that no market would have made like that ([`is_doubtful`]).
+    GainInDoubt,
     /// Before fees it lies above 0, at the verdict's fee it does not.
     GainBeforeFeesOnly,
     /// At the verdict's fee it lies below 0, and before fees not above.
@@ -235,7 +237,7 @@ impl TradeNumbers {
             took_again: taken_again(table),
             below_lot: None,
             interval,
-            finding: finding(trades, interval),
+            finding: doubted(finding(trades, interval), table, fee_bps, None),
             tenths: tenths(table),
             hours: hours(table),
         }
@@ -244,7 +246,8 @@ impl TradeNumbers {
     /// With what bought less than `lot`, the product's, base currency.
     #[must_use]
     pub fn with_lot(self, table: &TradeTable, lot: Option<f64>) -> Self {
-        Self { below_lot: lot.map(|lot| below_a_lot(table, lot)), ..self }
+        let finding = doubted(self.finding, table, self.fee_bps, lot);
+        Self { below_lot: lot.map(|lot| below_a_lot(table, lot)), finding, ..self }
     }
 }
 
@@ -260,6 +263,19 @@ pub fn drawdowns(profits: &[f64]) -> impl Iterator<Item = f64> {
         *highest = highest.max(*sum);
         Some(*highest - *sum)
     })
+}
+
+/// A finding that no trade gives doubts of: a gain that is none without the doubtful trades is in doubt.
+fn doubted(finding: Finding, table: &TradeTable, fee_bps: f64, lot: Option<f64>) -> Finding {
+    if finding != Finding::Gain {
+        return finding;
+    }
+    let others = table.only(|at| !is_doubtful(table, at, lot));
+    // Of a table without doubtful trades there is no further one.
+    match others.len() == table.len() || TradeNumbers::of(&others, fee_bps).finding == Finding::Gain {
+        true => Finding::Gain,
+        false => Finding::GainInDoubt,
+    }
 }
 
 fn finding(trades: u64, interval: Option<BlockInterval>) -> Finding {
@@ -494,6 +510,33 @@ mod tests {
             TradeNumbers::of(&table(&profits.iter().map(|profit| 2.0 * profit).collect::<Vec<_>>(), 1.0), 0.0).finding,
             Finding::Gain
         );
+    }
+
+    #[test]
+    fn a_gain_must_not_hang_on_trades_that_no_market_would_have_made() {
+        // A fifth of the trades wins what the others lose.
+        let luck = noisy(2, 0.0, 500);
+        let lucky = |at: usize| luck[at] > 1.8;
+        let mut log = TradeTable { volume: vec![1.0; 500], ..table(&noisy(1, 0.5, 500), 1.0) };
+        (0..500).filter(|&at| !lucky(at)).for_each(|at| log.profit[at] -= 1.0);
+        (0..500).filter(|&at| lucky(at)).for_each(|at| log.profit[at] += 9.0);
+        let with = |change: fn(&mut TradeTable, Vec<f64>), lot| {
+            let mut log = log.clone();
+            change(&mut log, (0..500).map(|at| f64::from(u8::from(lucky(at)))).collect());
+            TradeNumbers::of(&log, 0.0).with_lot(&log, lot).finding
+        };
+        assert_eq!(with(|_, _| {}, Some(0.001)), Finding::Gain);
+        assert_eq!(with(|log, doubts| log.buy_volume_taken_again = doubts, None), Finding::GainInDoubt);
+        assert_eq!(with(|log, doubts| log.sell_volume_taken_again = doubts, None), Finding::GainInDoubt);
+        let late =
+            |log: &mut TradeTable, doubts: Vec<f64>| log.updates_late = doubts.into_iter().map(|n| n as u64).collect();
+        assert_eq!(with(late, None), Finding::GainInDoubt);
+        assert_eq!(with(|_, _| {}, Some(1e9)), Finding::GainInDoubt);
+        // Doubts of trades on which it does not hang.
+        let others = |log: &mut TradeTable, doubts: Vec<f64>| {
+            log.sell_volume_taken_again = doubts.into_iter().map(|doubt| 1.0 - doubt).collect();
+        };
+        assert_eq!(with(others, None), Finding::Gain);
     }
 
     #[test]

@@ -217,6 +217,35 @@ fn number(row: &ByteRecord, column: Column, rule: &'static str, good: impl Fn(f6
 }
 
 impl TradeTable {
+    /// The rows that `keep` says, by their places.
+    #[must_use]
+    pub fn only(&self, keep: impl Fn(usize) -> bool) -> Self {
+        let kept: Vec<usize> = (0..self.len()).filter(|&at| keep(at)).collect();
+        // A column that the log does not have stays empty.
+        fn of<T: Copy>(column: &[T], kept: &[usize]) -> Vec<T> {
+            kept.iter().filter_map(|&at| column.get(at).copied()).collect()
+        }
+        Self {
+            buy_sequence: of(&self.buy_sequence, &kept),
+            sell_sequence: of(&self.sell_sequence, &kept),
+            bought: of(&self.bought, &kept),
+            sold: of(&self.sold, &kept),
+            volume: of(&self.volume, &kept),
+            profit: of(&self.profit, &kept),
+            buy_ts_recv_ns: of(&self.buy_ts_recv_ns, &kept),
+            sell_ts_recv_ns: of(&self.sell_ts_recv_ns, &kept),
+            probability: of(&self.probability, &kept),
+            buy_mid: of(&self.buy_mid, &kept),
+            sell_mid: of(&self.sell_mid, &kept),
+            unsold_volume: of(&self.unsold_volume, &kept),
+            snapshots_while_held: of(&self.snapshots_while_held, &kept),
+            updates_late: of(&self.updates_late, &kept),
+            buy_volume_taken_again: of(&self.buy_volume_taken_again, &kept),
+            sell_volume_taken_again: of(&self.sell_volume_taken_again, &kept),
+            cut_line: self.cut_line,
+        }
+    }
+
     /// Reads a trade log.
     ///
     /// # Errors

@@ -58,13 +58,20 @@ pub fn finding(numbers: &TradeNumbers) -> String {
         Finding::NoTrades => return "No trade was closed.".into(),
         Finding::TooFew => return too_few(numbers),
         Finding::Gain => format!("A gain after fees: at {fee} the mean trade made {mean}; {interval} lies above zero."),
-        Finding::GainBeforeFeesOnly => {
-            let lost = sure.and_then(|sure| sure.verdict_bps).is_some_and(|verdict| verdict.high < 0.0);
-            let lies = if lost { "lies below zero" } else { "holds zero" };
+        Finding::GainInDoubt => format!(
+            "No gain that would have been real: at {fee} the mean trade made {mean} and {interval} lies above zero, but not without the \
+             trades that give pause below."
+        ),
+        Finding::GainBeforeFeesOnly
+            if sure.and_then(|sure| sure.verdict_bps).is_some_and(|verdict| verdict.high < 0.0) =>
+        {
             format!(
-                "A gain before fees only: the mean trade made {before} before fees. At {fee} it made {mean}; {interval} {lies}."
+                "A loss after fees: at {fee} the mean trade made {mean}; {interval} lies below zero. Before fees it made {before}."
             )
         }
+        Finding::GainBeforeFeesOnly => format!(
+            "A gain before fees only: the mean trade made {before} before fees. At {fee} it made {mean}; {interval} holds zero."
+        ),
         Finding::Loss => format!(
             "A loss: at {fee} the mean trade made {mean}; {interval} lies below zero. Before fees it made {before}."
         ),
@@ -193,12 +200,12 @@ mod tests {
         let text = finding(&of(&[0.01; 500], 0.0));
         assert_eq!(
             text.replace('\u{a0}', " "),
-            "A gain before fees only: the mean trade made +1.000 bp (95 % interval +1.000 to +1.000 bp) before fees. At 0.8 bp \
-             per side, the lowest published taker fee, it made −0.600 bp; the 95 % interval of the mean, −0.600 to −0.600 bp, \
-             lies below zero."
+            "A loss after fees: at 0.8 bp per side, the lowest published taker fee, the mean trade made −0.600 bp; the 95 % \
+             interval of the mean, −0.600 to −0.600 bp, lies below zero. Before fees it made +1.000 bp (95 % interval +1.000 to \
+             +1.000 bp)."
         );
         let rebate = finding(&of(&[0.01; 500], -1.0));
-        assert!(rebate.starts_with("A gain before fees only: "), "{rebate}");
+        assert!(rebate.starts_with("A loss after fees: at 0.8 bp "), "{rebate}");
         assert!(rebate.ends_with("At this run's fee of -1 bp per side: +3.000 bp (+3.000 to +3.000 bp)."), "{rebate}");
         let gain = finding(&of(&[0.05; 500], 1.0));
         assert!(

@@ -16,6 +16,7 @@ fn name(finding: Finding) -> &'static str {
         Finding::NoTrades => "no_trades",
         Finding::TooFew => "too_few",
         Finding::Gain => "gain",
+        Finding::GainInDoubt => "gain_in_doubt",
         Finding::GainBeforeFeesOnly => "gain_before_fees_only",
         Finding::Loss => "loss",
         Finding::Undecided => "undecided",
