@@ -13,5 +13,6 @@ pub mod cores;
 pub mod failure;
 pub mod one_line;
 pub mod output;
+pub mod places;
 pub mod small_file;
 pub(crate) mod swar;

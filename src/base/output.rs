@@ -32,6 +32,17 @@ pub enum OutputError {
     /// It is what the command reads.
     #[error("{0} would be written over, and this command reads it; choose another name")]
     Input(PathBuf),
+    /// Another output of the command is the same file.
+    #[error("{}", twice(path, other))]
+    Twice {
+        /// The file.
+        path: PathBuf,
+        /// What the command calls it besides.
+        other: PathBuf,
+    },
+    /// A pipe that nobody has opened to read.
+    #[error("nobody reads from the pipe {0}; start its reader first")]
+    NoReader(PathBuf),
     /// It cannot be written.
     #[error("cannot write {path}: {source}")]
     Write {
@@ -40,6 +51,16 @@ pub enum OutputError {
         /// What the system said.
         source: io::Error,
     },
+}
+
+fn twice(path: &Path, other: &Path) -> String {
+    let (path, other) = (path.display(), other.display());
+    let else_where = "choose another name for one of the two";
+    if path.to_string() == other.to_string() {
+        format!("{path} would be written twice by this command; {else_where}")
+    } else {
+        format!("{path} and {other} are one file, and this command would write both; {else_where}")
+    }
 }
 
 impl OutputError {
@@ -81,6 +102,26 @@ fn is_special(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|is| !is.is_file() && !is.is_dir())
 }
 
+/// Opens a pipe without waiting for its reader, if `path` is one.
+#[cfg(target_os = "linux")]
+fn check_read(path: &Path) -> Result<Option<File>, OutputError> {
+    use nix::libc::{ENXIO, O_NONBLOCK};
+    use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+    if !fs::metadata(path).is_ok_and(|is| is.file_type().is_fifo()) {
+        return Ok(None);
+    }
+    match File::options().write(true).custom_flags(O_NONBLOCK).open(path) {
+        Ok(pipe) => Ok(Some(pipe)),
+        Err(error) if error.raw_os_error() == Some(ENXIO) => Err(OutputError::NoReader(path.into())),
+        Err(error) => Err(OutputError::at(path)(error)),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn check_read(_: &Path) -> Result<Option<File>, OutputError> {
+    Ok(None)
+}
+
 /// Refuses a place that is taken, before any work is done for it.
 ///
 /// # Errors
@@ -119,6 +160,8 @@ pub fn open(path: &Path, if_taken: IfTaken) -> Result<(PathBuf, File), OutputErr
         Err(error) => Err(OutputError::at(&path)(error)),
     };
     if is_special(path) {
+        // Held until the pipe is open a second time, which then does not wait for a reader.
+        let _held = check_read(path)?;
         return opened(path.into(), File::options().write(true).open(path));
     }
     match if_taken {

@@ -196,6 +196,16 @@ fn find_product(path: &Path, product: Option<&str>) -> Result<String, ReplayErro
     })
 }
 
+/// Refuses a pipe or a device, which cannot be read twice.
+///
+/// # Errors
+/// [`ReplayError::NotAFile`].
+pub fn check_file(path: &Path) -> Result<(), ReplayError> {
+    // What cannot be looked at cannot be opened either: the reader says why.
+    let special = fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir());
+    if special { Err(ReplayError::NotAFile { path: path.into() }) } else { Ok(()) }
+}
+
 impl Replay {
     /// Opens a capture, to replay one product: the one named or the first that appears.
     ///
@@ -218,10 +228,7 @@ impl Replay {
         rule: ScaleRule,
         speed: Speed,
     ) -> Result<Self, ReplayError> {
-        // What cannot be looked at cannot be opened either: the reader says why.
-        if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
-            return Err(ReplayError::NotAFile { path: path.into() });
-        }
+        check_file(path)?;
         let product = find_product(path, product)?;
         let mut reader = CaptureReader::open(path)?;
         let cores = thread::available_parallelism().map_or(1, NonZero::get);

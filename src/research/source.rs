@@ -27,7 +27,7 @@
 use super::dataset::{Collector, LabelledRow, Observer, RowCounts, SinkError};
 use super::source_error::{Broken, SourceError};
 use crate::base::clock::Speed;
-use crate::capture::replay::{Replay, ReplayError};
+use crate::capture::replay::{Replay, ReplayError, check_file};
 use crate::capture::{CaptureError, CaptureReader, Progress};
 use crate::engine::status::Status;
 use crate::feed::breaks::Breaks;
@@ -210,6 +210,7 @@ impl Source {
     /// # Errors
     /// A file cannot be read or does not hold the product.
     pub fn open(paths: &[PathBuf], product: Option<&str>, rule: ScaleRule) -> Result<Self, SourceError> {
+        paths.iter().try_for_each(|path| check_file(path))?;
         let timed = |path: &PathBuf| Ok::<_, CaptureError>((first_time(path)?, path.clone()));
         let mut timed = paths.iter().map(timed).collect::<Result<Vec<_>, _>>()?;
         timed.sort_by_key(|(first_ns, _)| *first_ns);

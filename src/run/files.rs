@@ -11,6 +11,7 @@
 //! ```
 
 use crate::base::output::{IfTaken, OutputError, check, open};
+use crate::base::places::check_apart;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -136,26 +137,27 @@ impl RunFiles {
     /// # Errors
     /// One is taken or cannot be written to.
     pub fn check(&self) -> Result<(), OutputError> {
-        let report = self.report.iter().flat_map(|report| [&report.json, &report.html]);
-        let given = [&self.probabilities, &self.decisions].into_iter().flatten();
-        let mut all = [&self.hgrm, &self.hlog].into_iter().chain(report).chain(given);
-        all.try_for_each(|path| check(path, IfTaken::refuse_unless(self.replace)))
+        // The trade log is this run's already.
+        self.all().skip(1).try_for_each(|path| check(path, IfTaken::refuse_unless(self.replace)))
     }
 
-    /// Refuses to write over what the run reads, whatever may be replaced.
-    ///
-    /// # Errors
-    /// One of the files is one of these.
-    pub fn check_apart_from(&self, inputs: &[&Path]) -> Result<(), OutputError> {
+    /// Every file that the run writes, the trade log first.
+    fn all(&self) -> impl Iterator<Item = &Path> {
         let report = self.report.iter().flat_map(|report| [&report.json, &report.html]);
         let given = [&self.probabilities, &self.decisions].into_iter().flatten();
-        for path in [&self.csv, &self.hgrm, &self.hlog].into_iter().chain(report).chain(given) {
-            let same = |input: &&Path| matches!((path.canonicalize(), input.canonicalize()), (Ok(a), Ok(b)) if a == b);
-            if inputs.iter().any(same) {
-                return Err(OutputError::Input(path.clone()));
-            }
-        }
-        Ok(())
+        [&self.csv, &self.hgrm, &self.hlog].into_iter().chain(report).chain(given).map(PathBuf::as_path)
+    }
+
+    /// Refuses to write over what the run reads, and to write two files to one place, whatever may be replaced. `others` are
+    /// written beside the run's own.
+    ///
+    /// # Errors
+    /// As for [`check_apart`].
+    pub fn check_apart_from(&self, inputs: &[&Path], others: &[&Path]) -> Result<(), OutputError> {
+        // Those too that the run does without: a report of that name is removed.
+        let spare = files_of(&self.csv).into_iter().filter(|path| !self.all().any(|own| own == path));
+        let given = self.all().chain(others.iter().copied()).map(Path::to_owned);
+        check_apart(given.chain(spare), inputs)
     }
 
     /// Removes the report of the run that is replaced: it says nothing of this one.
@@ -187,11 +189,15 @@ pub fn stem_now(product: &str) -> String {
     started + &product.chars().take(64).map(harmless).collect::<String>()
 }
 
+/// The files that a run with this trade log may write.
+pub fn files_of(csv: &Path) -> [PathBuf; 5] {
+    ["csv", "hgrm", "hlog", "json", "html"].map(|ending| csv.with_extension(ending))
+}
+
 /// A file that a run with this trade log may write and that is there already.
 pub fn taken_by(csv: &Path) -> Option<PathBuf> {
     // Also those that this run may do without: they would seem to belong to it.
-    let files = ["csv", "hgrm", "hlog", "json", "html"].map(|ending| csv.with_extension(ending));
-    files.into_iter().find(|path| fs::symlink_metadata(path).is_ok())
+    files_of(csv).into_iter().find(|path| fs::symlink_metadata(path).is_ok())
 }
 
 #[cfg(test)]

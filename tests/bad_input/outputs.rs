@@ -121,3 +121,137 @@ fn what_is_there_is_replaced_only_by_force() {
     child.wait().unwrap();
     assert_eq!(fs::read(kept).unwrap(), b"kept");
 }
+
+/// What the program says of two outputs with one name.
+fn twice(path: &str) -> String {
+    format!("{path} would be written twice by this command; choose another name for one of the two")
+}
+
+/// What it says of an output that it reads.
+fn is_read(path: &str) -> String {
+    format!("{path} would be written over, and this command reads it; choose another name")
+}
+
+/// Runs the program in a folder with a market, `in.csv` under three names, and a model under two. It must refuse in one line, and
+/// leave every file as it was.
+fn refused(command: &[&str], said: &str) {
+    let setup = setup();
+    let at = |name: &str| setup.folder().join(name);
+    fs::copy(setup.capture(), at("in.csv")).unwrap();
+    fs::hard_link(at("in.csv"), at("hard.csv")).unwrap();
+    std::os::unix::fs::symlink("in.csv", at("soft.csv")).unwrap();
+    for model in ["m.json", "m.report.json"] {
+        fs::copy(super::market::imbalance_model(), at(model)).unwrap();
+    }
+    fs::create_dir(at("simulations")).unwrap();
+    let files = || {
+        let entries = fs::read_dir(setup.folder()).unwrap().map(|entry| entry.unwrap().path());
+        let mut files: Vec<_> = entries.filter(|path| path.is_file()).collect();
+        files.sort();
+        files.into_iter().map(|path| (fs::read(&path).unwrap(), path)).collect::<Vec<_>>()
+    };
+    let before = files();
+    let output = papertrader().current_dir(setup.folder()).args(command).output().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), text), (Some(2), format!("error: {said}\n")), "{command:?}");
+    assert!(files() == before, "{command:?} changed a file");
+    assert_eq!(fs::read_dir(at("simulations")).unwrap().count(), 0, "{command:?}");
+}
+
+#[test]
+fn what_a_command_reads_is_never_written_over() {
+    let live = ["live", "--url", "ws://127.0.0.1:9", "--force", "--model", "m.json"];
+    let replay = ["replay", "in.csv", "--force", "--model", "m.json"];
+    for (command, read) in [
+        (&["features", "in.csv", "-o", "in.csv", "--force"][..], "in.csv"),
+        (&["features", "in.csv", "-o", "hard.csv", "--force"], "hard.csv"),
+        (&["features", "in.csv", "-o", "./soft.csv", "--force"], "./soft.csv"),
+        (&["train", "m.json", "-o", "m.json", "--features", "imbalance_1", "--force"], "m.json"),
+        (&["train", "in.csv", "--test", "m.json", "-o", "m.json", "--force"], "m.json"),
+        (&["train", "in.csv", "-o", "x.json", "--txt", "in.csv", "--force"], "in.csv"),
+        (&["evaluate", "in.csv", "--model", "m.report.json", "--report", "m", "--force"], "m.report.json"),
+        (&[&live[..], &["--record", "m.json"]].concat(), "m.json"),
+        (&[&replay[..], &["--probabilities", "soft.csv"]].concat(), "soft.csv"),
+        (&[&replay[..], &["--out", ".", "--name", "m", "--no-report"]].concat(), "./m.json"),
+        (&["profile", "in.csv", "--model", "m.json", "--out", ".", "--name", "m", "--force"], "./m.json"),
+        (&["demo", "--model", "m.json", "--decisions", "m.json", "--force"], "m.json"),
+        (&["exchange", "--listen", "127.0.0.1:0", "--source", "in.csv", "--send-log", "in.csv", "--force"], "in.csv"),
+    ] {
+        refused(command, &is_read(read));
+    }
+}
+
+#[test]
+fn two_outputs_are_two_files() {
+    let live = ["live", "--url", "ws://127.0.0.1:9", "--model", "m.json", "--force"];
+    let replay = ["replay", "in.csv", "--model", "m.json", "--name", "run"];
+    let exchange = ["exchange", "--listen", "127.0.0.1:0", "--tls", "--force"];
+    for (command, place) in [
+        (&[&replay[..], &["--probabilities", "p.txt", "--decisions", "p.txt"]].concat()[..], "p.txt"),
+        (&[&replay[..], &["--probabilities", "simulations/run.html", "--force"]].concat(), "simulations/run.html"),
+        (&["train", "in.csv", "-o", "x.json", "--txt", "x.report.json", "--force"], "x.report.json"),
+        (&[&live[..], &["--record", "w.l2", "--probabilities", "w.l2"]].concat(), "w.l2"),
+        (&[&live[..], &["--name", "w", "--record", "simulations/w.csv"]].concat(), "simulations/w.csv"),
+        (&["demo", "--name", "d", "--decisions", "simulations/d.ca.pem", "--force"], "simulations/d.ca.pem"),
+        (
+            &["profile", "in.csv", "--model", "m.json", "--rates", "1k,1000", "--name", "p", "--force"],
+            "simulations/p.1000.csv",
+        ),
+        (&[&exchange[..], &["--ca-out", "ca.pem", "--send-log", "ca.pem"]].concat(), "ca.pem"),
+    ] {
+        refused(command, &twice(place));
+    }
+    let why = "are one file, and this command would write both; choose another name for one of the two";
+    let command = [&replay[..], &["--probabilities", "p.txt", "--decisions", "./p.txt"]].concat();
+    refused(&command, &format!("./p.txt and p.txt {why}"));
+    // A device takes both.
+    let setup = setup();
+    setup.replay(&["--decisions", "/dev/null", "--no-report"]).well();
+}
+
+#[test]
+fn an_exchange_that_does_not_serve_replaces_no_certificate() {
+    let setup = setup();
+    let ca = setup.folder().join("ca.pem");
+    fs::write(&ca, "kept").unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    for (more, said) in [
+        (["--listen", &address], format!("error: cannot listen on {address}: ")),
+        (["--source", "nowhere.l2"], "error: cannot open capture nowhere.l2: ".into()),
+    ] {
+        let listen = if more[0] == "--listen" { &[][..] } else { &["--listen", "127.0.0.1:0"] };
+        let mut command = papertrader();
+        command.args(["exchange", "--tls", "--force", "--ca-out"]).arg(&ca).args(more).args(listen);
+        let output = command.output().unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(2) && text.starts_with(&said) && text.lines().count() == 1, "{text}");
+        assert_eq!(fs::read(&ca).unwrap(), b"kept");
+    }
+}
+
+/// Opening a pipe waits for its other end, and no signal ends that.
+#[test]
+fn a_pipe_is_written_to_while_somebody_reads() {
+    let setup = setup();
+    let pipe = setup.folder().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let pipe = pipe.to_str().unwrap();
+    let nobody = format!("nobody reads from the pipe {pipe}; start its reader first");
+    let generate = ["generate", "--frames", "10", "--levels", "100", "--output"];
+    refused(&[&generate[..], &[pipe, "--force"]].concat(), &nobody);
+    let Replayed { code, stderr, .. } = setup.replay(&["--decisions", pipe]);
+    assert_eq!((code, stderr), (1, format!("error: {nobody}")));
+    let why = "an exchange reads its capture twice, so save it to one first";
+    refused(&["exchange", "--listen", "127.0.0.1:0", "--source", pipe], &format!("{pipe} is no file; {why}"));
+    let why = "a replay reads its capture twice, so save it to one first";
+    refused(&["features", pipe, "-o", "t.csv"], &format!("{pipe} is no file; {why}"));
+
+    // Open at both ends, as a reader that has come.
+    let reader = fs::File::options().read(true).write(true).open(pipe).unwrap();
+    let through = |place: &str| papertrader().args(generate).arg(place).output().unwrap();
+    assert_eq!(through(pipe).status.code(), Some(0));
+    drop(reader);
+    let output = through("/dev/stdout");
+    assert_eq!((output.status.code(), output.stdout.iter().filter(|&&byte| byte == b'\n').count()), (Some(0), 10));
+}

@@ -106,19 +106,21 @@ pub struct FigureFiles {
 }
 
 impl FigureFiles {
-    /// `STEM.report.json` and `STEM.report.html`, if they are free.
-    ///
-    /// # Errors
-    /// One is taken and `force` does not say to replace it.
-    pub fn beside(stem: &Path, force: bool) -> Result<Self, Failure> {
+    /// `STEM.report.json` and `STEM.report.html`.
+    pub fn beside(stem: &Path) -> Self {
         let with = |ending: &str| {
             let mut name = stem.as_os_str().to_owned();
             name.push(ending);
             PathBuf::from(name)
         };
-        let files = Self { json: with(".report.json"), html: with(".report.html") };
-        check_free(&files.json, force).map_err(Failure::input)?;
-        check_free(&files.html, force).map_err(Failure::input)?;
-        Ok(files)
+        Self { json: with(".report.json"), html: with(".report.html") }
+    }
+
+    /// Looks whether they are free.
+    ///
+    /// # Errors
+    /// One is taken and `force` does not say to replace it.
+    pub fn check_free(&self, force: bool) -> Result<(), Failure> {
+        [&self.json, &self.html].into_iter().try_for_each(|path| check_free(path, force)).map_err(Failure::input)
     }
 }

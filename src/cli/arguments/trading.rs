@@ -156,18 +156,25 @@ impl ResultArgs {
     /// # Errors
     /// They cannot be made.
     pub fn files(&self, product: &str, inputs: &[&Path]) -> Result<RunFiles, Failure> {
-        self.files_or(product, inputs, IfTaken::Refuse)
+        self.files_or(product, inputs, &[], IfTaken::Refuse)
     }
 
-    /// The same for a session that a supervisor may start again: a given name that is taken gets a number.
+    /// The same for a session that a supervisor may start again, and that writes `others` too: a given name that is taken gets a
+    /// number.
     ///
     /// # Errors
     /// They cannot be made.
-    pub fn next_files(&self, product: &str, inputs: &[&Path]) -> Result<RunFiles, Failure> {
-        self.files_or(product, inputs, IfTaken::Number)
+    pub fn next_files(&self, product: &str, inputs: &[&Path], others: &[&Path]) -> Result<RunFiles, Failure> {
+        self.files_or(product, inputs, others, IfTaken::Number)
     }
 
-    fn files_or(&self, product: &str, inputs: &[&Path], if_taken: IfTaken) -> Result<RunFiles, Failure> {
+    fn files_or(
+        &self,
+        product: &str,
+        inputs: &[&Path],
+        others: &[&Path],
+        if_taken: IfTaken,
+    ) -> Result<RunFiles, Failure> {
         let named = match &self.name {
             Some(name) => RunFiles::named(&self.out, name, if self.force { IfTaken::Replace } else { if_taken }),
             None => RunFiles::create(&self.out, product, None),
@@ -177,7 +184,7 @@ impl ResultArgs {
         files.report = (!self.no_report).then(|| ReportFiles::beside(&files.csv));
         files.probabilities.clone_from(&self.probabilities);
         files.decisions.clone_from(&self.decisions);
-        files.check_apart_from(inputs).map_err(Failure::input)?;
+        files.check_apart_from(inputs, others).map_err(Failure::input)?;
         Ok(files)
     }
 }

@@ -66,10 +66,12 @@ pub fn run(args: &DemoArgs, printer: &mut Printer) -> Result<(), Failure> {
     let interrupt = Interrupt::watch()?;
     let product = "BTC-USD";
     let files = args.results.files(product, args.model.as_deref().as_slice())?;
+    let [ca_cert, record, model] = ["ca.pem", "l2.zst", MODEL.0].map(|ending| files.csv.with_extension(ending));
+    let others = [&*ca_cert, &*record, &*model];
+    let (inputs, others) = args.model.as_deref().map_or((vec![], &others[..]), |model| (vec![model], &others[..2]));
+    files.check_apart_from(&inputs, others).map_err(Failure::input)?;
     let mut trading = trading_args(args, &files)?.settings(&args.threads)?.for_a_socket();
     trading.session.observe = !args.results.no_report;
-    let ca_cert = files.csv.with_extension("ca.pem");
-    let record = files.csv.with_extension("l2.zst");
     let config = ExchangeConfig {
         tls: Some(TlsFiles { ca_out: Some(ca_cert.clone()) }),
         products: vec![product.into()],

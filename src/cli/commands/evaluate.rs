@@ -22,6 +22,7 @@
 //! ```
 
 use crate::base::failure::Failure;
+use crate::base::places::check_apart;
 use crate::cli::arguments::{FigureArgs, FigureFiles, LAG_UPDATES, SourceArgs, THRESHOLD, parse_threshold};
 use crate::cli::display::bar;
 use crate::cli::interrupt::Interrupt;
@@ -108,7 +109,12 @@ pub fn run(args: &EvaluateArgs, printer: &mut Printer) -> Result<(), Failure> {
         Some(threshold) => threshold,
         None => agreed(&models, "threshold", |model| model.threshold)?.unwrap_or(THRESHOLD),
     };
-    let files = args.stem.as_deref().map(|stem| FigureFiles::beside(stem, args.report.force)).transpose()?;
+    let files = args.stem.as_deref().map(FigureFiles::beside);
+    if let Some(files) = &files {
+        let inputs = args.captures.iter().chain(&args.models);
+        check_apart([&files.json, &files.html], inputs).map_err(Failure::input)?;
+        files.check_free(args.report.force)?;
+    }
     let source = args.source.open(&args.captures)?;
     let interrupt = Interrupt::watch()?;
     let stop = || interrupt.is_set();

@@ -18,6 +18,7 @@
 //! ```
 
 use crate::base::failure::Failure;
+use crate::base::places::check_apart;
 use crate::cli::arguments::SourceArgs;
 use crate::cli::display::{bar, warn};
 use crate::cli::interrupt::Interrupt;
@@ -84,6 +85,7 @@ pub fn run(args: &FeaturesArgs, printer: &mut Printer) -> Result<(), Failure> {
     }
     let output = args.output.as_deref().ok_or_else(|| Failure::input("name the table to write with --output"))?;
     let features = parse_features(&args.features).map_err(Failure::input)?;
+    check_apart([output], &args.captures).map_err(Failure::input)?;
     let source = args.source.open(&args.captures)?;
     let names: Vec<String> = source.paths().iter().map(|path| path.display().to_string()).collect();
     let mut writer = RowWriter::create(output, args.force, &names, &features).map_err(|error| match error {

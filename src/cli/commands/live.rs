@@ -68,7 +68,8 @@ pub fn run(args: &LiveArgs, printer: &mut Printer) -> Result<(), Failure> {
     let mut trading = args.trading.settings(&args.threads)?.for_a_socket();
     trading.session.observe = !args.results.no_report;
     let settings = args.connection.settings(args.trading.scale_rule(), trading.session.wait)?;
-    let files = args.results.next_files(&args.connection.product, &[&args.trading.model])?;
+    let inputs: Vec<_> = [&*args.trading.model].into_iter().chain(args.connection.ca_cert.as_deref()).collect();
+    let files = args.results.next_files(&args.connection.product, &inputs, args.record.as_deref().as_slice())?;
     let session = LiveSession {
         title: format!("live session with {}", args.connection.url),
         settings,

@@ -15,6 +15,7 @@ use crate::base::clock::{Clock, Speed, wall_ns};
 use crate::base::cores::Pins;
 use crate::base::failure::Failure;
 use crate::base::output::{IfTaken, write_file};
+use crate::base::places::check_apart;
 use crate::capture::replay::Replay;
 use crate::cli::arguments::{ThreadArgs, TradingArgs, parse_duration};
 use crate::cli::display::warn;
@@ -27,7 +28,7 @@ use crate::feed::intake::ScaleRule;
 use crate::profile::{DURATION_MAX, Feeder, Frames, Noise, NoiseMeter, Presented, ping_pong_ns};
 use crate::report::publish::publish;
 use crate::report::terminal::{Grouped, Run, StageLines};
-use crate::run::files::{ReportFiles, RunFiles, taken_by};
+use crate::run::files::{ReportFiles, RunFiles, files_of, taken_by};
 use crate::run::session::{self, SessionReport, SessionSettings};
 use crate::run::settings::TradingSettings;
 use clap::Args;
@@ -83,6 +84,12 @@ impl ProfileArgs {
             self.force || names.all(|name| taken_by(&self.out.join(name)).is_none())
         };
         stems.into_iter().find(is_free).expect("numbers do not end")
+    }
+
+    /// Every file that may be written: the summary, and those of each rate.
+    fn places(&self, stem: &str) -> Vec<PathBuf> {
+        let of_rate = |rate: &u64| files_of(&self.out.join(format!("{stem}.{rate}.csv")));
+        [self.out.join(format!("{stem}.json"))].into_iter().chain(self.rates.iter().flat_map(of_rate)).collect()
     }
 }
 
@@ -245,6 +252,7 @@ impl<'a> Profile<'a> {
         let replay = Replay::open(&args.capture, args.product.as_deref(), rule, Speed::Max).map_err(Failure::input)?;
         let frames = Arc::new(Frames::read(&args.capture, replay.product()).map_err(Failure::input)?);
         let stem = args.name.clone().unwrap_or_else(|| args.free_stem());
+        check_apart(args.places(&stem), [&args.trading.model, &args.capture]).map_err(Failure::input)?;
         let claim = RunFiles::named(&args.out, &stem, IfTaken::refuse_unless(args.force)).map_err(Failure::input)?;
         Ok(Self { args, settings, rule, frames, stem, _claim: claim })
     }
@@ -276,7 +284,6 @@ impl<'a> Profile<'a> {
         let if_taken = IfTaken::refuse_unless(self.args.force);
         let mut files = RunFiles::named(&self.args.out, &stem, if_taken).map_err(Failure::input)?;
         files.report = (!self.args.no_report).then(|| ReportFiles::beside(&files.csv));
-        files.check_apart_from(&[&self.args.trading.model, &self.args.capture]).map_err(Failure::input)?;
         Ok(files)
     }
 

@@ -22,6 +22,7 @@ use super::live::{connection_lines, finish, print_notices, recorded_line};
 use super::{kept, never_live_because};
 use crate::base::failure::Failure;
 use crate::base::output::IfTaken;
+use crate::base::places::check_apart;
 use crate::capture::recording;
 use crate::cli::arguments::ConnectionArgs;
 use crate::cli::display::status_line;
@@ -76,6 +77,7 @@ pub fn run(args: &RecordArgs, printer: &mut Printer) -> Result<(), Failure> {
     } else {
         args.capture.clone()
     };
+    check_apart([&place], &args.connection.ca_cert).map_err(Failure::input)?;
     let (tape, recorder) = recording::start(&place, IfTaken::number_unless(args.force)).map_err(Failure::input)?;
     let (notices, heard) = bounded(64);
     let feed = LiveFeed::new(settings, Some(tape), notices);

@@ -15,6 +15,7 @@
 
 use crate::base::failure::Failure;
 use crate::base::output::{check_free, write_file};
+use crate::base::places::is_same;
 use crate::cli::display::warn;
 use crate::cli::printer::Printer;
 use crate::report::figures::compare::RUNS_MAX;
@@ -88,8 +89,5 @@ pub fn run(args: &ReportArgs, printer: &mut Printer) -> Result<(), Failure> {
 
 /// Whether a page of this name would replace what a report is made from.
 fn is_of_run(output: &Path, csv: &Path) -> bool {
-    ["csv", "json", "hlog", "hgrm"].iter().any(|ending| {
-        let part = csv.with_extension(ending);
-        output == part || matches!((output.canonicalize(), part.canonicalize()), (Ok(a), Ok(b)) if a == b)
-    })
+    ["csv", "json", "hlog", "hgrm"].iter().any(|ending| is_same(output, &csv.with_extension(ending)))
 }

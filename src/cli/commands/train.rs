@@ -22,6 +22,7 @@
 
 use crate::base::failure::Failure;
 use crate::base::output::{check_free, write_file};
+use crate::base::places::check_apart;
 use crate::cli::arguments::{FigureArgs, FigureFiles, LAG_UPDATES, SourceArgs, THRESHOLD, parse_threshold};
 use crate::cli::display::bar;
 use crate::cli::interrupt::Interrupt;
@@ -140,6 +141,9 @@ pub fn run(args: &TrainArgs, printer: &mut Printer) -> Result<(), Failure> {
 /// Where the report goes, once it is known that everything may be written.
 fn outputs(args: &TrainArgs, features: &[Feature]) -> Result<FigureFiles, Failure> {
     let force = args.report.force;
+    let files = FigureFiles::beside(&args.output.with_extension(""));
+    let outputs = [&args.output, &files.json, &files.html].into_iter().chain(&args.txt);
+    check_apart(outputs, args.captures.iter().chain(&args.test)).map_err(Failure::input)?;
     if let Some(txt) = &args.txt {
         if features != SEED {
             return Err(Failure::input("--txt holds a model of the seed features only; leave out --features or --txt"));
@@ -147,7 +151,8 @@ fn outputs(args: &TrainArgs, features: &[Feature]) -> Result<FigureFiles, Failur
         check_free(txt, force).map_err(Failure::input)?;
     }
     check_free(&args.output, force).map_err(Failure::input)?;
-    FigureFiles::beside(&args.output.with_extension(""), force)
+    files.check_free(force)?;
+    Ok(files)
 }
 
 /// Trains, with a bar for reading and one for cross-validation.

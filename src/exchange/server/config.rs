@@ -7,7 +7,7 @@ use crate::capture::CaptureError;
 use crate::exchange::message::Layout;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -100,7 +100,15 @@ pub enum SourceConfig {
 impl SourceConfig {
     /// Whether the market was recorded.
     pub fn is_recorded(&self) -> bool {
-        matches!(self, Self::Capture { .. })
+        self.path().is_some()
+    }
+
+    /// The capture.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Capture { path, .. } => Some(path),
+            Self::Synthetic { .. } => None,
+        }
     }
 }
 
@@ -198,6 +206,12 @@ pub enum ExchangeError {
     /// The capture cannot be read.
     #[error(transparent)]
     Capture(#[from] CaptureError),
+    /// A pipe or a device, of which a second reading would not give the same.
+    #[error("{path} is no file; an exchange reads its capture twice, so save it to one first")]
+    NotAFile {
+        /// Its name.
+        path: PathBuf,
+    },
     /// The capture has nothing to serve.
     #[error("capture {path} holds no level2 frames in its first {lines} lines")]
     NoLevel2 {

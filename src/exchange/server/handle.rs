@@ -7,7 +7,8 @@ use super::event_loop::EventLoop;
 use super::faults::FaultSpec;
 use super::stats::ExchangeStats;
 use super::tls::Certificates;
-use crate::base::output::write_file;
+use crate::base::output::{IfTaken, check, write_file};
+use crate::base::places::check_apart;
 use crossbeam_channel::{Sender, bounded};
 use mio::Waker;
 use std::net::SocketAddr;
@@ -27,11 +28,15 @@ impl Exchange {
     pub fn start(config: ExchangeConfig) -> Result<RunningExchange, ExchangeError> {
         let certificates = config.tls.as_ref().map(|_| Certificates::make(config.listen.ip())).transpose()?;
         let ca_pem = certificates.as_ref().map(|certificates| certificates.ca_pem.clone());
-        if let (Some(pem), Some(path)) = (&ca_pem, config.tls.as_ref().and_then(|tls| tls.ca_out.as_ref())) {
-            write_file(path, config.replace_files, pem)?;
-        }
+        let (ca_out, replace) = (config.tls.as_ref().and_then(|tls| tls.ca_out.clone()), config.replace_files);
+        check_apart(ca_out.iter().chain(&config.send_log), config.source.path())?;
+        ca_out.iter().try_for_each(|path| check(path, IfTaken::refuse_unless(replace)))?;
         let (commands, received) = bounded(COMMANDS_MAX);
         let event_loop = EventLoop::new(config, certificates, received)?;
+        // Clients may trust what was there, so it is replaced only by an exchange that serves.
+        if let (Some(pem), Some(path)) = (&ca_pem, &ca_out) {
+            write_file(path, replace, pem)?;
+        }
         let (local_addr, waker) = (event_loop.local_addr(), event_loop.waker());
         let thread = thread::Builder::new()
             .name("exchange".into())

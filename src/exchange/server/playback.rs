@@ -13,6 +13,7 @@ use crate::market::units::{DECIMALS_MAX, NumberError, Scale, Side, parse_count};
 use serde::Deserialize;
 use sonic_rs::LazyValue;
 use std::borrow::Cow;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Lines that are looked at for the products that a capture holds.
@@ -86,6 +87,10 @@ struct Level<'a> {
 impl Playback {
     /// Opens a capture and, unless products are given, adds those that its first lines name to `products`.
     pub fn open(path: &Path, pace: Pace, looping: bool, products: &mut Vec<Product>) -> Result<Self, ExchangeError> {
+        // What cannot be looked at cannot be opened either: the reader says why.
+        if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
+            return Err(ExchangeError::NotAFile { path: path.into() });
+        }
         let only_known = !products.is_empty();
         if !only_known {
             find_products(path, products)?;
