@@ -92,12 +92,19 @@ fn sigterm_ends_a_replay_cleanly() {
     stopped_by("TERM", &["--wait", "yield"]);
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn a_second_signal_ends_the_program_at_once() {
-    // It waits for a reader of its probabilities, and nothing but a second signal ends that.
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    // It waits for somebody to take its probabilities from a full pipe, and nothing but a second signal ends that.
     let setup = Setup::generated(100);
     let pipe = setup.folder().join("pipe");
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let mut both_ends = fs::File::options();
+    both_ends.read(true).write(true).custom_flags(nix::libc::O_NONBLOCK);
+    let mut full = both_ends.open(&pipe).unwrap();
+    while full.write(&[b'\n'; 4096]).is_ok() {}
     for names in [["INT", "INT"], ["TERM", "INT"]] {
         let mut command = setup.command();
         let mut child = command.arg("--probabilities").arg(&pipe).spawn().unwrap();
