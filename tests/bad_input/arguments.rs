@@ -141,7 +141,7 @@ fn values_out_of_range() {
         (
             "--name",
             &["", ".", "..", ".hidden", "a/b", "/etc/passwd"],
-            "a name has no folder in it and does not begin with a dot".into(),
+            "a name has no folder and no control character in it and does not begin with a dot".into(),
         ),
         ("--tick-size", &["0.5"], step("0.5")),
         ("--tick-size", &["10"], step("10")),
@@ -162,6 +162,13 @@ fn values_out_of_range() {
             assert!(value.is_empty() || error.contains(&says), "{option}={value}: {error}");
         }
     }
+    for (option, what) in
+        [("--name", "a name has no folder and no control character"), ("--product", "a product has a name")]
+    {
+        let error = refused(&setup, &[&format!("{option}=e\u{1b}[31m\nX")]);
+        assert!(error.contains(what) && !error.contains(char::is_control), "{error:?}");
+    }
+    assert!(refused(&setup, &["--product="]).contains("'--product <NAME>'"));
     assert!(refused(&setup, &["--frobnicate"]).starts_with("error: unexpected argument '--frobnicate'"));
 }
 

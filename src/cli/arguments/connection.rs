@@ -1,6 +1,6 @@
 //! What to connect to.
 
-use super::parse_duration;
+use super::{parse_duration, parse_product};
 use crate::base::clock::wall_ns;
 use crate::base::failure::Failure;
 use crate::feed::backoff::Backoff;
@@ -21,7 +21,7 @@ pub const VENUE_URL: &str = "wss://advanced-trade-ws.coinbase.com";
 #[command(next_help_heading = "Connection")]
 pub struct ConnectionArgs {
     /// Product to subscribe to
-    #[arg(long, value_name = "NAME", default_value = "BTC-USD")]
+    #[arg(long, value_name = "NAME", default_value = "BTC-USD", value_parser = parse_product)]
     pub product: String,
     /// The feed
     #[arg(long, value_name = "URL", default_value = VENUE_URL)]

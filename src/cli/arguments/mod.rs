@@ -16,7 +16,8 @@ mod trading;
 pub use connection::{ConnectionArgs, VENUE_URL};
 pub use research::{FigureArgs, FigureFiles, SourceArgs};
 pub use trading::{
-    BUY_AMOUNT, LAG_UPDATES, ResultArgs, THRESHOLD, ThreadArgs, TradingArgs, parse_amount, parse_name, parse_threshold,
+    BUY_AMOUNT, LAG_UPDATES, ResultArgs, THRESHOLD, ThreadArgs, TradingArgs, parse_amount, parse_name, parse_product,
+    parse_threshold,
 };
 
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! Where rows come from, how figures are made, and where their report goes.
 
-use super::{BUY_AMOUNT, parse_amount};
+use super::{BUY_AMOUNT, parse_amount, parse_product};
 use crate::base::failure::Failure;
 use crate::base::output::{check_free, write_file};
 use crate::cli::display::warn;
@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 #[command(next_help_heading = "Captures")]
 pub struct SourceArgs {
     /// Product [default: the first in the earliest capture]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = parse_product)]
     pub product: Option<String>,
     /// The price step, a power of ten such as 0.01 [default: what the captures need]
     #[arg(long, value_name = "STEP", value_parser = parse_step)]

@@ -111,8 +111,21 @@ fn parse_fee(text: &str) -> Result<f64, String> {
 
 /// Reads a file name without a folder.
 pub fn parse_name(text: &str) -> Result<String, String> {
-    let plain = !text.is_empty() && !text.starts_with('.') && !text.contains(['/', '\\', '\0']);
-    plain.then(|| text.into()).ok_or_else(|| "a name has no folder in it and does not begin with a dot".into())
+    let plain = !text.is_empty() && !text.starts_with('.') && !text.contains(['/', '\\']) && is_printable(text);
+    plain
+        .then(|| text.into())
+        .ok_or_else(|| "a name has no folder and no control character in it and does not begin with a dot".into())
+}
+
+/// Reads the name of a product.
+pub fn parse_product(text: &str) -> Result<String, String> {
+    let plain = !text.is_empty() && is_printable(text);
+    plain.then(|| text.into()).ok_or_else(|| "a product has a name without control characters".into())
+}
+
+/// Whether a terminal that shows a text takes no part of it for a command.
+fn is_printable(text: &str) -> bool {
+    !text.contains(char::is_control)
 }
 
 impl TradingArgs {

@@ -13,6 +13,7 @@
 //! ```
 
 use crate::base::failure::Failure;
+use crate::cli::arguments::parse_product;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::printer::Printer;
 use crate::exchange::faults::{FaultKind, FaultSpec};
@@ -49,7 +50,7 @@ pub struct ExchangeArgs {
     #[arg(long, value_name = "SOURCE", default_value = "synthetic")]
     pub source: PathBuf,
     /// Product to serve; repeatable [default: BTC-USD, or all in the capture]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = parse_product)]
     pub product: Vec<String>,
     /// Seed of the synthetic market
     #[arg(long, default_value_t = 7)]

@@ -29,6 +29,7 @@
 use super::exchange::{parse_batch, parse_rate};
 use crate::base::failure::Failure;
 use crate::capture::CaptureWriter;
+use crate::cli::arguments::parse_product;
 use crate::cli::interrupt::Interrupt;
 use crate::exchange::market::{Batches, MarketConfig, SyntheticMarket};
 use crate::exchange::message::{L2Kind, Layout, Levels};
@@ -49,7 +50,7 @@ pub struct GenerateArgs {
     #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     pub frames: u64,
     /// Product in the messages
-    #[arg(long, value_name = "NAME", default_value = "BTC-USD")]
+    #[arg(long, value_name = "NAME", default_value = "BTC-USD", value_parser = parse_product)]
     pub product: String,
     /// Frames a second on the market's own clock, in the mean
     #[arg(long, value_name = "FRAMES/S", default_value_t = 200.0, value_parser = parse_rate)]

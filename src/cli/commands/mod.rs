@@ -71,7 +71,8 @@ fn never_live(product: &str, engine: &EngineReport, feed: &IntakeCounts, recorde
 
 /// What a recording holds, if there is one.
 fn kept(Recorded { path, frames, .. }: &Recorded) -> Option<String> {
-    path.as_ref().map(|path| format!("{frames} messages were recorded in {}", path.display()))
+    let messages = if *frames == 1 { "1 message was".into() } else { format!("{frames} messages were") };
+    path.as_ref().map(|path| format!("{messages} recorded in {}", path.display()))
 }
 
 /// The same without what became of the files.
@@ -81,5 +82,6 @@ fn never_live_because(product: &str, faults: impl Iterator<Item = (Fault, u64)>,
     let faults: Vec<String> =
         faults.iter().map(|(fault, count)| format!("{} {}", fault.name(), times(*count))).collect();
     let why = if faults.is_empty() { "no snapshot came".into() } else { faults.join(", ") };
-    format!("the book of {product} never was live: {} messages, {why}", feed.messages)
+    let messages = if feed.messages == 1 { "1 message".into() } else { format!("{} messages", feed.messages) };
+    format!("the book of {product} never was live: {messages}, {why}")
 }

@@ -17,7 +17,7 @@ use crate::base::failure::Failure;
 use crate::base::output::{IfTaken, write_file};
 use crate::base::places::check_apart;
 use crate::capture::replay::Replay;
-use crate::cli::arguments::{ThreadArgs, TradingArgs, parse_duration};
+use crate::cli::arguments::{ThreadArgs, TradingArgs, parse_duration, parse_product};
 use crate::cli::display::warn;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::printer::Printer;
@@ -44,7 +44,7 @@ pub struct ProfileArgs {
     /// Recorded market, plain, .gz or .zst; its frames from the first snapshot on are held in memory
     pub capture: PathBuf,
     /// Product to present [default: the first in the capture]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = parse_product)]
     pub product: Option<String>,
     /// Frames a second, one run each: 1k,10k,100k,1M
     #[arg(long, value_name = "RATES", value_delimiter = ',', default_value = "1k,10k,100k,1M", value_parser = parse_rate)]

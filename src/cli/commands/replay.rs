@@ -22,7 +22,7 @@ use super::{never_live, published};
 use crate::base::clock::Speed;
 use crate::base::failure::Failure;
 use crate::capture::replay::{Replay, Waits};
-use crate::cli::arguments::{ResultArgs, ThreadArgs, TradingArgs};
+use crate::cli::arguments::{ResultArgs, ThreadArgs, TradingArgs, parse_product};
 use crate::cli::display::{byte_bar, warn};
 use crate::cli::interrupt::Interrupt;
 use crate::cli::printer::Printer;
@@ -44,7 +44,7 @@ pub struct ReplayArgs {
     /// Recorded market, plain, .gz or .zst: a line `<receive time in Unix ns> <frame>` per frame
     pub capture: PathBuf,
     /// Product to trade [default: the first in the capture]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = parse_product)]
     pub product: Option<String>,
     /// As fast as it goes (max), or so many times as fast as it was recorded (1x, 10x, 0.5x); a paced frame's latency counts
     /// from when it is due
