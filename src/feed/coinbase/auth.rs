@@ -16,7 +16,7 @@
 //! # Ok::<(), AuthError>(())
 //! ```
 
-use super::secrecy::Pieces;
+use super::pieces::{Pieces, name_parts};
 use std::fmt;
 
 use data_encoding::{BASE64, BASE64URL_NOPAD, HEXLOWER};
@@ -218,11 +218,6 @@ impl fmt::Debug for Traces {
 
 /// A part of a name that is shorter may stand in any market message.
 const TRACE_CHARS_MIN: usize = 16;
-/// The parts of a key's name that are its own.
-pub(super) fn name_parts(name: &str, chars_min: usize) -> impl Iterator<Item = &str> {
-    name.trim().split('/').filter(move |part| part.chars().count() >= chars_min && *part != "organizations")
-}
-
 fn base64url_json(value: &impl Serialize) -> String {
     BASE64URL_NOPAD.encode(&serde_json::to_vec(value).expect("strings and integers have JSON forms"))
 }

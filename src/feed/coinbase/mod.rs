@@ -18,6 +18,7 @@
 
 pub mod auth;
 pub mod level2;
+pub mod pieces;
 pub mod secrecy;
 pub mod sequence;
 pub mod subscription;

@@ -7,9 +7,9 @@
 //! assert_eq!(without_keys("nothing of a key"), "nothing of a key");
 //! ```
 
-use super::auth::{KEY_VARIABLE, NAME_VARIABLE, name_parts};
+use super::auth::{KEY_VARIABLE, NAME_VARIABLE};
+use super::pieces::{PIECE_CHARS, Pieces, name_parts};
 use std::borrow::Cow;
-use std::collections::HashSet;
 use zeroize::Zeroizing;
 
 /// A part of a key that is shorter may stand in any text.
@@ -26,57 +26,6 @@ pub fn without_keys(text: &str) -> Cow<'_, str> {
         value(NAME_VARIABLE).as_deref(),
         value(KEY_VARIABLE).map(Zeroizing::new).as_deref().map(String::as_str),
     )
-}
-
-/// As many letters and digits of a part of a key's name in a row are a piece of it; fewer may stand in any text.
-const PIECE_CHARS: usize = 10;
-
-/// Finds pieces of a name's parts in text, in whatever case, with whatever between their characters, and escaped as in JSON.
-pub struct Pieces {
-    all: HashSet<[u8; PIECE_CHARS]>,
-    /// The letters and digits of the text in hand.
-    plain: Vec<u8>,
-}
-
-impl Pieces {
-    /// Those of these parts.
-    pub fn of<'a>(parts: impl Iterator<Item = &'a str>) -> Self {
-        let mut pieces = Self { all: HashSet::new(), plain: Vec::new() };
-        for part in parts {
-            pieces.read(part.as_bytes());
-            pieces.all.extend(pieces.plain.windows(PIECE_CHARS).filter_map(<[u8]>::first_chunk));
-        }
-        pieces
-    }
-
-    /// Whether a text holds one.
-    pub fn are_in(&mut self, text: &[u8]) -> bool {
-        self.read(text);
-        let mut windows = self.plain.windows(PIECE_CHARS).filter_map(<[u8]>::first_chunk);
-        windows.any(|window: &[u8; PIECE_CHARS]| self.all.contains(window))
-    }
-
-    /// Takes over a text's letters and digits, in lower case.
-    fn read(&mut self, mut text: &[u8]) {
-        self.plain.clear();
-        while let Some((&byte, rest)) = text.split_first() {
-            text = rest;
-            let escaped = if byte == b'\\' { rest.split_first() } else { None };
-            let character = match escaped {
-                None => Some(byte),
-                Some((b'u', rest)) => {
-                    let code = rest.get(..4).and_then(|code| u8::from_str_radix(str::from_utf8(code).ok()?, 16).ok());
-                    text = rest.get(4..).unwrap_or_default();
-                    code
-                }
-                Some((_, rest)) => {
-                    text = rest;
-                    None
-                }
-            };
-            self.plain.extend(character.filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase()));
-        }
-    }
 }
 
 fn without<'a>(text: &'a str, name: Option<&str>, key: Option<&str>) -> Cow<'a, str> {
