@@ -35,7 +35,7 @@ use std::path::PathBuf;
 #[command(mut_subcommands(|command| command.mut_args(config::undoable)))]
 #[command(after_help = "Exit status: 0 done, 1 failed while running, 2 bad arguments or input files.")]
 pub struct Cli {
-    /// Take options from a TOML file for all commands: threshold = 0.7, fused = true, or under [COMMAND]. What follows on
+    /// Take options from a TOML file for all commands: threshold = 0.7, fused = true, or under `[live]`. What follows on
     /// the command line wins: the same option, one that excludes it, --FLAG=false. Paths are relative to the file's folder
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,

@@ -29,7 +29,7 @@ pub struct Scaler {
     pub mean: Vec<f64>,
     /// Population standard deviations; 1 for a constant feature.
     pub scale: Vec<f64>,
-    /// Whether the feature has one value in all rows, but for rounding: see [`is_rounding`].
+    /// Whether the feature has one value in all rows, but for rounding, by the rule of scikit-learn's scalers.
     pub constant: Vec<bool>,
 }
 

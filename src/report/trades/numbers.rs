@@ -28,7 +28,8 @@ pub enum Finding {
     TooFew,
     /// At the verdict's fee it lies above 0.
     Gain,
-    /// As a gain, but not without the trades that no market would have made like that ([`is_doubtful`]).
+    /// As a gain, but not without the trades that no market would have made like that: held across a
+    /// gap, from liquidity taken before, of less than a lot.
     GainInDoubt,
     /// Before fees it lies above 0, at the verdict's fee it does not.
     GainBeforeFeesOnly,
