@@ -55,6 +55,6 @@ wait "$ours"
 cmp "$work/ours" "$work/theirs"
 echo "check-python-client: both books have the same $(wc -l <"$work/ours") levels"
 
-"$PAPERTRADER" replay "$work/market.l2" --model models/imbalance.json --out "$work" --name run --speed max \
+"$PAPERTRADER" replay "$work/market.l2" --model models/imbalance.json --out "$work" --name run --speed max --fused \
     >"$work/report"
 .venv/bin/python tools/check_histograms.py "$work/report" "$work/run"
