@@ -104,7 +104,7 @@ fn intervals_hold_the_truth() {
 }
 
 #[test]
-#[ignore = "takes minutes"]
+#[ignore = "takes a minute of its own: ten times the worlds of the one above; run by cargo test --lib coverage -- --ignored"]
 fn intervals_hold_the_truth_in_many_worlds() {
     assert_coverage(10_000, 0.015);
 }
