@@ -98,7 +98,7 @@ impl IfTaken {
 const BUFFER_BYTES: usize = 256 << 10;
 
 /// Whether nothing is lost by writing there without a new file: a device, a pipe.
-fn is_special(path: &Path) -> bool {
+pub fn is_special(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|is| !is.is_file() && !is.is_dir())
 }
 
@@ -147,6 +147,16 @@ pub fn check(path: &Path, if_taken: IfTaken) -> Result<(), OutputError> {
         _ => {}
     }
     tempfile::tempfile_in(folder_of(path)).map_err(OutputError::at(path)).map(drop)
+}
+
+/// The same, and that somebody reads from a pipe. The pipe comes back open: its reader would take it for ended if it closed
+/// before it is written to.
+///
+/// # Errors
+/// As for [`check`], or [`OutputError::NoReader`].
+pub fn check_and_hold(path: &Path, if_taken: IfTaken) -> Result<Option<File>, OutputError> {
+    check(path, if_taken)?;
+    check_read(path)
 }
 
 /// Opens a file that is read by others while it grows. Gives it and its path.

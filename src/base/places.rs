@@ -17,6 +17,17 @@
 use super::output::OutputError;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+/// What this process reads whatever its command: the configuration file.
+static ALSO_READ: OnceLock<PathBuf> = OnceLock::new();
+
+/// Names a file that every command of this process reads, before any of them runs: [`check_apart`] counts it as an input.
+/// Only the first is kept.
+pub fn also_reads(path: &Path) {
+    // A second one would be of a second command line, which no process has.
+    let _ = ALSO_READ.set(path.into());
+}
 
 /// Links that are followed to a file that is not there yet.
 const LINKS_MAX: usize = 8;
@@ -67,7 +78,8 @@ pub fn is_same(one: &Path, other: &Path) -> bool {
     Identity::of(one).is_some_and(|one| Some(one) == Identity::of(other))
 }
 
-/// Refuses, whatever may be replaced, to write over what a command reads, and to write two outputs to one file.
+/// Refuses, whatever may be replaced, to write over what a command reads, its configuration file included, and to write two
+/// outputs to one file.
 ///
 /// # Errors
 /// [`OutputError::Input`] or [`OutputError::Twice`].
@@ -75,7 +87,8 @@ pub fn check_apart<'a, O: AsRef<Path> + 'a, I: AsRef<Path> + 'a>(
     outputs: impl IntoIterator<Item = O>,
     inputs: impl IntoIterator<Item = I>,
 ) -> Result<(), OutputError> {
-    let inputs: Vec<_> = inputs.into_iter().filter_map(|path| Identity::of(path.as_ref())).collect();
+    let mut inputs: Vec<_> = inputs.into_iter().filter_map(|path| Identity::of(path.as_ref())).collect();
+    inputs.extend(ALSO_READ.get().and_then(|path| Identity::of(path)));
     let mut seen: Vec<(Identity, PathBuf)> = Vec::new();
     for path in outputs {
         let path = path.as_ref();

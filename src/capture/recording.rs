@@ -21,7 +21,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use crate::base::output::{IfTaken, check};
+use crate::base::output::{IfTaken, check_and_hold};
 use crate::capture::{CaptureError, CaptureWriter, Control};
 use crate::feed::tape::{Found, IDLE, Record, Tape, TapeReader, tape};
 use crate::feed::wire::MESSAGE_BYTES_MAX;
@@ -63,12 +63,15 @@ pub fn start(path: &Path, if_taken: IfTaken) -> Result<(Tape, Recording), Captur
 }
 
 fn start_with(path: &Path, if_taken: IfTaken, ring_bytes: usize) -> Result<(Tape, Recording), CaptureError> {
-    check(path, if_taken)?;
+    let held = check_and_hold(path, if_taken)?;
     let (tape, reader) = tape(ring_bytes);
     let to = path.to_owned();
     let thread = thread::Builder::new()
         .name("recorder".into())
-        .spawn(move || write(&to, if_taken, reader))
+        .spawn(move || {
+            let _held = held;
+            write(&to, if_taken, reader)
+        })
         .map_err(|source| CaptureError::Write { path: path.into(), source })?;
     Ok((tape, Recording { thread }))
 }

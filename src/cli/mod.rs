@@ -21,6 +21,7 @@ pub mod refusal;
 pub mod commands;
 
 use crate::base::failure::Failure;
+use crate::base::places::also_reads;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 use config::Expanded;
@@ -79,7 +80,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure>
     let mut printer = Printer::stdout();
     let expanded = config::expand(&Cli::command(), arguments)?;
     match Cli::try_parse_from(&expanded.arguments) {
-        Ok(cli) => execute(&cli.command, &mut printer).map_err(|failure| expanded.placed(failure))?,
+        Ok(cli) => {
+            cli.config.iter().for_each(|path| also_reads(path));
+            execute(&cli.command, &mut printer).map_err(|failure| expanded.placed(failure))?;
+        }
         Err(help) if !help.use_stderr() => printer.print_help(&help),
         // Nothing was asked for: this is help too, where errors go.
         Err(help) if help.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => help.exit(),

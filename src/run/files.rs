@@ -10,11 +10,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use crate::base::output::{IfTaken, OutputError, check, open};
+use crate::base::output::{IfTaken, OutputError, check, check_and_hold, open};
 use crate::base::places::check_apart;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// The files of a run: one stem, several endings.
 #[derive(Clone, Debug)]
@@ -37,6 +37,8 @@ pub struct RunFiles {
     pub replace: bool,
     /// The trade log was made, empty, so that no other process takes the name.
     claim: Option<Arc<Claim>>,
+    /// Pipes, open from [`RunFiles::check`] on.
+    held: Arc<OnceLock<Vec<File>>>,
 }
 
 /// An empty file that keeps a name. It goes with its last owner if nothing was written to it.
@@ -106,11 +108,12 @@ impl RunFiles {
                 decisions: None,
                 replace: if_taken == IfTaken::Replace,
                 claim: None,
+                held: Arc::default(),
             }
         };
         if if_taken == IfTaken::Replace {
             let named = files(1);
-            return check(&named.csv, if_taken).map(|()| named);
+            return check(&named.csv, if_taken).map(|_| named);
         }
         for number in 1.. {
             let mut named = files(number);
@@ -132,13 +135,20 @@ impl RunFiles {
         unreachable!("numbers do not end")
     }
 
-    /// Looks at the places of all files before anything runs.
+    /// Looks at the places of all files before anything runs, and holds pipes open for their readers.
     ///
     /// # Errors
-    /// One is taken or cannot be written to.
+    /// One is taken or cannot be written to, or is a pipe from which nobody reads.
     pub fn check(&self) -> Result<(), OutputError> {
-        // The trade log is this run's already.
-        self.all().skip(1).try_for_each(|path| check(path, IfTaken::refuse_unless(self.replace)))
+        let pipes = self.all().map(|path| {
+            // The trade log is this run's already.
+            let is_ours = self.claim.is_some() && path == self.csv;
+            check_and_hold(path, IfTaken::refuse_unless(self.replace || is_ours))
+        });
+        let held = pipes.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+        // What was held before is open too.
+        let _ = self.held.set(held);
+        Ok(())
     }
 
     /// Every file that the run writes, the trade log first.

@@ -240,8 +240,28 @@ fn a_pipe_is_written_to_while_somebody_reads() {
     let nobody = format!("nobody reads from the pipe {pipe}; start its reader first");
     let generate = ["generate", "--frames", "10", "--levels", "100", "--output"];
     refused(&[&generate[..], &[pipe, "--force"]].concat(), &nobody);
-    let Replayed { code, stderr, .. } = setup.replay(&["--decisions", pipe]);
-    assert_eq!((code, stderr), (1, format!("error: {nobody}")));
+    // At once: before the capture is read.
+    for option in ["--decisions", "--probabilities"] {
+        let Replayed { code, stderr, report, .. } = setup.replay(&[option, pipe]);
+        assert_eq!((code, stderr, report.as_str()), (2, format!("error: {nobody}"), ""));
+    }
+    let model = setup.folder().join("model.json");
+    fs::write(&model, r#"{"features": ["imbalance_1"], "intercept": 0.0, "coefficients": [2.0]}"#).unwrap();
+    let live = ["live", "--url", "wss://127.0.0.1:1", "--model", model.to_str().unwrap(), "--max-retries", "1"];
+    let out = setup.folder().join("live");
+    for option in ["--decisions", "--record"] {
+        refused(&[&live[..], &["--out", out.to_str().unwrap(), option, pipe, "--force"]].concat(), &nobody);
+    }
+    // A trade log that is a pipe cannot be read back.
+    let taken = setup.folder().join("piped.csv");
+    fs::rename(pipe, &taken).unwrap();
+    let named = ["--name", "piped", "--out", setup.folder().to_str().unwrap(), "--force"];
+    let Replayed { code, stderr, .. } = setup.replay(&named);
+    let why = format!("error: {} is no file, and a report reads the trade log; give --no-report", taken.display());
+    assert_eq!((code, stderr), (2, why));
+    let Replayed { code, stderr, .. } = setup.replay(&[&named[..], &["--no-report"]].concat());
+    assert_eq!((code, stderr), (2, format!("error: {}", nobody.replace("/pipe;", "/piped.csv;"))));
+    fs::rename(&taken, pipe).unwrap();
     let why = "an exchange reads its capture twice, so save it to one first";
     refused(&["exchange", "--listen", "127.0.0.1:0", "--source", pipe], &format!("{pipe} is no file; {why}"));
     let why = "a replay reads its capture twice, so save it to one first";
@@ -254,4 +274,25 @@ fn a_pipe_is_written_to_while_somebody_reads() {
     drop(reader);
     let output = through("/dev/stdout");
     assert_eq!((output.status.code(), output.stdout.iter().filter(|&&byte| byte == b'\n').count()), (Some(0), 10));
+}
+
+/// The configuration file was written over where an output had its name.
+#[test]
+fn a_configuration_file_is_an_input() {
+    let setup = setup();
+    let config = setup.folder().join("papertrader.toml");
+    let text = "levels = 100\n";
+    fs::write(&config, text).unwrap();
+    let path = config.to_str().unwrap();
+    let reads = format!("{path} would be written over, and this command reads it; choose another name");
+    for command in [
+        &["generate", "--frames", "10", "--force", "-o", path][..],
+        &["features", "a.l2", "--force", "-o", path],
+        &["record", path, "--url", "wss://127.0.0.1:1", "--max-retries", "1", "--force"],
+    ] {
+        refused(&[command, &["--config", path]].concat(), &reads);
+    }
+    let Replayed { code, stderr, .. } = setup.replay(&["--force", "--probabilities", path, "--config", path]);
+    assert_eq!((code, stderr), (2, format!("error: {reads}")));
+    assert_eq!(fs::read_to_string(&config).unwrap(), text);
 }

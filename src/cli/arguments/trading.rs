@@ -2,7 +2,7 @@
 
 use crate::base::cores::{self, Pins};
 use crate::base::failure::Failure;
-use crate::base::output::IfTaken;
+use crate::base::output::{IfTaken, is_special};
 use crate::execution::rules::{LAG_MAX, OriginalRules};
 use crate::feed::intake::ScaleRule;
 use crate::handoff::Wait;
@@ -80,7 +80,7 @@ pub struct ResultArgs {
     /// Replace files that exist
     #[arg(long)]
     pub force: bool,
-    /// Write neither RUN.json nor the page RUN.html, and do not gather what they say
+    /// Write neither RUN.json nor the page RUN.html, and do not gather what they say; what gives pause about trades is still printed
     #[arg(long)]
     pub no_report: bool,
     /// Write `sequence_num probability` of every evaluation to this file
@@ -198,6 +198,12 @@ impl ResultArgs {
         files.probabilities.clone_from(&self.probabilities);
         files.decisions.clone_from(&self.decisions);
         files.check_apart_from(inputs, others).map_err(Failure::input)?;
+        if files.report.is_some() && is_special(&files.csv) {
+            let csv = files.csv.display();
+            return Err(Failure::input(format!(
+                "{csv} is no file, and a report reads the trade log; give --no-report"
+            )));
+        }
         Ok(files)
     }
 }

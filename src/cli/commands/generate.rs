@@ -28,13 +28,14 @@
 
 use super::exchange::{parse_batch, parse_rate};
 use crate::base::failure::Failure;
+use crate::base::places::check_apart;
 use crate::capture::CaptureWriter;
 use crate::cli::arguments::parse_product;
 use crate::cli::interrupt::Interrupt;
 use crate::exchange::market::{Batches, MarketConfig, SyntheticMarket};
 use crate::exchange::message::{L2Kind, Layout, Levels};
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Arguments of `papertrader generate`.
@@ -76,6 +77,7 @@ pub struct GenerateArgs {
 /// # Errors
 /// The file cannot be written.
 pub fn run(args: &GenerateArgs) -> Result<(), Failure> {
+    check_apart::<_, &Path>([&args.output], []).map_err(Failure::input)?;
     let interrupt = Interrupt::watch()?;
     let config = MarketConfig {
         seed: args.seed,

@@ -15,7 +15,7 @@
 
 use crate::base::failure::Failure;
 use crate::base::output::{check_free, write_file};
-use crate::base::places::is_same;
+use crate::base::places::{check_apart, is_same};
 use crate::cli::display::warn;
 use crate::cli::printer::Printer;
 use crate::report::figures::compare::RUNS_MAX;
@@ -70,6 +70,7 @@ pub fn run(args: &ReportArgs, printer: &mut Printer) -> Result<(), Failure> {
         let (output, run) = (output.display(), taken.display());
         return Err(Failure::input(format!("{output} belongs to the run {run}; give -o another name")));
     }
+    check_apart([&output], &args.runs).map_err(Failure::input)?;
     check_free(&output, args.force).map_err(Failure::input)?;
     let read = |path: &PathBuf| Material::read(path).map_err(Failure::input);
     let runs: Vec<Material> = args.runs.iter().map(read).collect::<Result<_, _>>()?;
