@@ -63,6 +63,23 @@ impl Display for Grouped {
     }
 }
 
+/// What is counted, in the singular where it is one: `trade`, `trades`.
+pub fn things(count: u64, one: &str) -> String {
+    if count == 1 { one.into() } else { format!("{one}s") }
+}
+
+/// A count and what is counted: `1 trade`, `2,000 trades`.
+pub fn counted(count: u64, one: &str) -> String {
+    format!("{} {}", Grouped(count), things(count, one))
+}
+
+/// A number as somebody gave it: the fewest digits that read back the same, with a power of ten where it is very small or very
+/// large.
+pub fn plain(value: f64) -> String {
+    let text = format!("{value:?}");
+    text.strip_suffix(".0").map_or_else(|| text.clone(), Into::into)
+}
+
 /// Below 10 to this power numbers are written with a power of ten.
 const POWER_MIN: i32 = -12;
 
@@ -116,6 +133,32 @@ mod tests {
         {
             assert_eq!(Grouped(count).to_string(), text);
         }
+    }
+
+    #[test]
+    fn one_is_singular() {
+        let said = [0, 1, 2, 2_000].map(|count| counted(count, "trade"));
+        assert_eq!(said, ["0 trades", "1 trade", "2 trades", "2,000 trades"]);
+    }
+
+    /// A fee of 1e-320 was printed with 320 decimals, an amount of 1e300 with 301 digits.
+    #[test]
+    fn no_number_has_hundreds_of_digits() {
+        for (value, text) in
+            [(0.6, "0.6"), (5.0, "5"), (-1.0, "-1"), (1e-320, "1e-320"), (1e300, "1e300"), (1e15, "1e15")]
+        {
+            assert_eq!(plain(value).replace("1000000000000000", "1e15"), text);
+            assert_eq!(plain(value).parse(), Ok(value));
+        }
+        for value in [5e-324, 1e-320, 1e-150, 1e-13, 1e-12, 0.1 + 0.2, 1e14, 1e15, 1e22, 1e150, f64::MAX] {
+            for value in [value, -value] {
+                for text in [plain(value), amount(value), basis_points(value), fixed(value, 2)] {
+                    assert!(text.chars().count() <= 26, "{text}");
+                    assert!(!text.ends_with(',') && !text.is_empty());
+                }
+            }
+        }
+        assert_eq!([amount(1e300), basis_points(-1e300)], ["1.000e300", "−1.000e300"]);
     }
 
     #[test]

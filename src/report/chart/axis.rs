@@ -68,10 +68,17 @@ fn multiples((low, high): (f64, f64), step: f64) -> impl Iterator<Item = f64> {
     (first..=last.min(first.saturating_add(200))).map(move |n| (n as f64 * step + 0.0).clamp(low, high))
 }
 
-/// A number with its thousands apart and so many decimals; a dash for what is no number.
+/// From here on a number is written with a power of ten: its digits are more than a double has.
+const FIXED_MAX: f64 = 1e15;
+
+/// A number with its thousands apart and so many decimals, four digits and a power of ten from 10^15 on; a dash for what is no
+/// number.
 pub fn fixed(value: f64, decimals: usize) -> String {
     if !value.is_finite() {
         return "–".into();
+    }
+    if value.abs() >= FIXED_MAX {
+        return with_power(value, 3);
     }
     let plain = format!("{:.decimals$}", value.abs());
     let (whole, fraction) = plain.split_once('.').unwrap_or((&plain, ""));
@@ -93,9 +100,25 @@ pub fn fixed(value: f64, decimals: usize) -> String {
     text
 }
 
-/// Decimals that tell multiples of a step apart.
-fn decimals_of(step: f64) -> usize {
-    (-step.log10().floor()).clamp(0.0, 18.0) as usize
+/// A number with a power of ten and so many decimals before it.
+fn with_power(value: f64, decimals: usize) -> String {
+    format!("{}{:.decimals$e}", if value < 0.0 { "−" } else { "" }, value.abs())
+}
+
+/// Labels have at most so many decimals; finer ones have a power of ten.
+const DECIMALS_MAX: f64 = 9.0;
+
+/// Labels of multiples of a step that tell them apart, none longer than a double's digits and its power of ten.
+fn labelled(multiples: impl Iterator<Item = f64>, step: f64) -> Vec<(f64, String)> {
+    let power = step.log10().floor();
+    let places: Vec<f64> = multiples.collect();
+    let has_power = -power > DECIMALS_MAX || places.iter().any(|at| at.abs() >= FIXED_MAX);
+    let label = |at: f64| match at {
+        at if !has_power => fixed(at, (-power).max(0.0) as usize),
+        0.0 => "0".into(),
+        at => with_power(at, (at.abs().log10().floor() - power).clamp(0.0, 16.0) as usize),
+    };
+    places.into_iter().map(|at| (at, label(at))).collect()
 }
 
 impl Axis {
@@ -116,25 +139,23 @@ impl Axis {
     pub fn exact(title: impl Into<String>, range: (f64, f64), labels: usize) -> Self {
         let range = opened(range);
         let step = nice_step(range.1 - range.0, labels);
-        let decimals = decimals_of(step);
-        let ticks = multiples(range, step).map(|at| (at, fixed(at, decimals))).collect();
-        Self { range, ticks, title: title.into() }
+        Self { range, ticks: labelled(multiples(range, step), step), title: title.into() }
     }
 
     /// Linear, with whole numbers for labels.
     pub fn whole(title: impl Into<String>, data: (f64, f64), labels: usize) -> Self {
         let range = opened(data);
         let step = nice_step(range.1 - range.0, labels).max(1.0);
-        let ticks = multiples(range, step).map(|at| (at, fixed(at, 0))).collect();
-        Self { range, ticks, title: title.into() }
+        Self { range, ticks: labelled(multiples(range, step), step), title: title.into() }
     }
 
     /// Shares of one, labelled in percent.
     pub fn share(title: impl Into<String>, range: (f64, f64), labels: usize) -> Self {
         let range = opened(range);
         let step = nice_step(range.1 - range.0, labels);
-        let decimals = decimals_of(step * 100.0);
-        let ticks = multiples(range, step).map(|at| (at, format!("{} %", fixed(at * 100.0, decimals)))).collect();
+        let percent = labelled(multiples(range, step).map(|at| at * 100.0), step * 100.0);
+        let places = multiples(range, step).zip(percent);
+        let ticks = places.map(|(at, (_, percent))| (at, format!("{percent} %"))).collect();
         Self { range, ticks, title: title.into() }
     }
 
@@ -185,7 +206,11 @@ impl Axis {
     /// Powers of ten: data and range are logarithms to base 10.
     pub fn powers(title: impl Into<String>, (low, high): (f64, f64)) -> Self {
         let range = opened((low.floor(), high.ceil()));
-        let label = |power: f64| fixed(10_f64.powf(power), (-power).clamp(0.0, 300.0) as usize);
+        let label = |power: f64| match 10_f64.powf(power) {
+            number if (-DECIMALS_MAX..15.0).contains(&power) => fixed(number, (-power).max(0.0) as usize),
+            number if number.is_finite() => with_power(number, 0),
+            _ => "–".into(),
+        };
         let ticks = multiples(range, 1.0).map(|at| (at, label(at.round()))).collect();
         Self { range, ticks, title: title.into() }
     }

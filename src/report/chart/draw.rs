@@ -84,13 +84,14 @@ impl ValueFormatter<f64> for Axis {
 }
 
 /// The attributes of an `svg` element, its content and its end; the beginning `<svg` is the caller's.
-pub fn svg(panels: &[Panel], size: Size) -> String {
+pub fn svg(mut panels: Vec<Panel>, size: Size) -> String {
     let mut text = String::new();
+    let axes = panels.iter_mut().flat_map(|panel| [&mut panel.x, &mut panel.y]);
+    axes.flat_map(|axis| &mut axis.ticks).for_each(|(_, label)| shorten(label, f64::from(size.width)));
     {
         let (width, height) = (size.width * UNITS as u32, size.height * UNITS as u32);
         let root = SVGBackend::with_string(&mut text, (width, height)).into_drawing_area();
-        let left = panels.iter().map(label_width).fold(0.0, f64::max);
-        let right = panels.iter().map(|panel| room_beside(panel, f64::from(size.width) - left)).fold(0.0, f64::max);
+        let (left, right) = room_beside(&panels, f64::from(size.width));
         let whole: f64 = panels.iter().map(|panel| panel.weight).sum();
         let mut rest = root.clone();
         for (at, panel) in panels.iter().enumerate() {
@@ -124,12 +125,38 @@ fn label_width(panel: &Panel) -> f64 {
     longest + 2.0 * TICK + 2.0
 }
 
-/// Room at the right of a panel `width` CSS pixels wide, for the half of its last label that reaches over the end.
-fn room_beside(panel: &Panel, width: f64) -> f64 {
-    let Axis { range, ticks, .. } = &panel.x;
-    let Some((at, label)) = ticks.last() else { return BESIDE };
-    let to_the_end = (range.1 - at) / (range.1 - range.0) * width;
-    BESIDE.max(text_width(label) / 2.0 + 4.0 - to_the_end)
+/// The most of a drawing's width that a label takes: two halves of one and another whole one still fit.
+const LABEL_SHARE: f64 = 0.6;
+
+/// Cuts a label that is too wide for a drawing `width` CSS pixels wide. No number is, names may be.
+fn shorten(label: &mut String, width: f64) {
+    if text_width(label) <= LABEL_SHARE * width {
+        return;
+    }
+    while text_width(label) + text_width("…") > LABEL_SHARE * width && label.pop().is_some() {}
+    label.push('…');
+}
+
+/// Room at the left and at the right of panels in a drawing `width` CSS pixels wide: for the labels of y axes, and for the
+/// halves of labels of x axes that reach over an end.
+fn room_beside(panels: &[Panel], width: f64) -> (f64, f64) {
+    let (mut left, mut right) = (panels.iter().map(label_width).fold(0.0, f64::max), BESIDE);
+    // What is given to one end moves the places of all labels, by less each time.
+    for _ in 0..32 {
+        let before = (left, right);
+        for Panel { x: Axis { range, ticks, .. }, .. } in panels {
+            for (at, label) in ticks {
+                let share = ((at - range.0) / (range.1 - range.0)).clamp(0.0, 1.0);
+                let (half, inner) = (text_width(label) / 2.0 + 4.0, (width - left - right).max(0.0));
+                left = left.max(half - share * inner);
+                right = right.max(half - (1.0 - share) * inner);
+            }
+        }
+        if before == (left, right) {
+            break;
+        }
+    }
+    (left, right)
 }
 
 /// An x axis `width` CSS pixels wide whose labels are apart: each, each second, each third, whatever there is room for, 0 among
@@ -281,6 +308,64 @@ mod tests {
         assert_eq!(labels((-0.17, 0.11), 6, 180.0), ["−0.10", "0.00", "0.10"], "0 stays");
         assert_eq!(labels((0.0, 1.0), 10, 1.0), ["0.0"]);
         assert!(labels((0.1, 0.2), 0, 100.0).len() <= 2);
+    }
+
+    /// Where words begin and end, CSS pixels, by what an element says of itself.
+    fn ends_of_words(svg: &str) -> Vec<(f64, f64, String)> {
+        let attribute = |element: &str, name: &str| -> Option<String> {
+            let from = element.find(&format!(" {name}=\""))? + name.len() + 3;
+            Some(element[from..].split('"').next()?.to_owned())
+        };
+        let elements = svg.split("<text").skip(1);
+        let words = elements.map(|element| {
+            let words = element.split_once('>').unwrap().1.split('<').next().unwrap().trim().to_owned();
+            let x: f64 = attribute(element, "x").unwrap().parse::<f64>().unwrap() / f64::from(UNITS);
+            let width = text_width(&words);
+            let from = match attribute(element, "text-anchor").as_deref() {
+                Some("middle") => x - width / 2.0,
+                Some("end") => x - width,
+                _ => x,
+            };
+            (from, from + width, words)
+        });
+        words.collect()
+    }
+
+    /// The first label of an axis from −0.000001 on began beside its drawing.
+    #[test]
+    fn no_label_leaves_its_drawing() {
+        let ends =
+            [0.0, 5e-324, 1e-300, 1e-150, 1e-12, 1e-6, 0.12, 1.0, 999.0, 123_456.789, 1e9, 1e15, 1e22, 1e150, f64::MAX];
+        let signed: Vec<f64> = ends.iter().flat_map(|&end| [-end, end]).collect();
+        let linear: fn((f64, f64)) -> Axis = |data| Axis::linear("", data, 6);
+        let kinds: [fn((f64, f64)) -> Axis; 7] = [
+            linear,
+            |data| Axis::exact("", data, 12),
+            |data| Axis::share("", data, 6),
+            |data| Axis::whole("", data, 6),
+            |data| Axis::seconds("", data, 6),
+            |data| Axis::powers("", (data.0.clamp(-300.0, 300.0), data.1.clamp(-300.0, 300.0))),
+            |data| Axis::durations("", data, true),
+        ];
+        let long = |_| Axis::names("", ["n".repeat(300), "é".into()]);
+        let mut seen = 0;
+        for (low, high) in signed.iter().flat_map(|&low| signed.iter().map(move |&high| (low, high))) {
+            for near in [high, low + (high - low) * 1e-9, low * (1.0 + 1e-12)] {
+                for axis in kinds {
+                    for (x, y) in [(axis((low, near)), linear((low, near))), (axis((low, near)), long(()))] {
+                        let panel = Panel { x, y, weight: 1.0, marks: Vec::new() };
+                        let size = Size { width: 358, height: 340 };
+                        let drawn = svg(vec![panel.clone()], size);
+                        for (from, to, words) in ends_of_words(&drawn) {
+                            let inside = from >= -0.5 && to <= f64::from(size.width) + 0.5;
+                            assert!(inside, "'{words}' from {from} to {to} of {low:e} to {near:e}");
+                            seen += 1;
+                        }
+                    }
+                }
+            }
+        }
+        assert!(seen > 10_000, "{seen}");
     }
 
     #[test]

@@ -199,7 +199,7 @@ impl Figure {
         panels: impl Fn(Size) -> Vec<Panel>,
     ) -> Self {
         let title = title.into();
-        let draw = |size: Size| draw::svg(&panels(size), size);
+        let draw = |size: Size| draw::svg(panels(size), size);
         Self {
             id: id.into(),
             title,

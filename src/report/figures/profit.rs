@@ -4,7 +4,7 @@ use crate::execution::fees::Turnover;
 use crate::report::chart::axis::extent;
 use crate::report::chart::{Axis, Figure, Ink, Mark, Panel, Size, Slot, Thinned};
 use crate::report::material::Material;
-use crate::report::text::basis_points;
+use crate::report::text::{basis_points, plain};
 use crate::report::trades::{TradeNumbers, TradeTable, drawdowns, profits_bps};
 
 /// Bars of a distribution.
@@ -135,7 +135,7 @@ fn profit_panels(
 
 fn with_fees(mut figure: Figure, fees: &[f64]) -> Slot {
     for (number, fee_bps) in fees.iter().enumerate() {
-        let meaning = if *fee_bps == 0.0 { "gross".into() } else { format!("after {fee_bps} bp per side") };
+        let meaning = if *fee_bps == 0.0 { "gross".into() } else { format!("after {} bp per side", plain(*fee_bps)) };
         figure = figure.legend(ink_of(number), meaning);
     }
     figure.legend(Ink::Down, "gross drawdown").slot()

@@ -4,7 +4,7 @@ use super::escape::escaped;
 use crate::report::chart::axis::fixed;
 use crate::report::material::Material;
 use crate::report::run_file::RunFile;
-use crate::report::text::{amount, basis_points, signed, utc};
+use crate::report::text::{amount, basis_points, plain, signed, utc};
 use serde_json::{Value, json};
 
 /// A report's numbers as they stand, or would stand, in its JSON.
@@ -47,7 +47,7 @@ impl Shown {
     pub fn text(self, value: f64) -> String {
         match self {
             Self::Count | Self::Nanoseconds => fixed(value, 0),
-            Self::Plain => value.to_string(),
+            Self::Plain => plain(value),
             Self::Fixed(decimals) => fixed(value, decimals),
             Self::Signed(decimals) => signed(value, &fixed(value, decimals)),
             Self::BasisPoints => basis_points(value),
