@@ -22,6 +22,7 @@ INTERVALS = ["gross_bps", "verdict_bps", "net_bps"]
 CELLS_PER_BLOCK, CELLS_MAX = 10, 50_000
 HOUR_NS = 3_600_000_000_000
 BINS, IMBALANCE_BINS, TENTHS, BUCKETS, EVERY = 2000, 1999, 10, 2048, 16
+SLICES, CELLS, HORIZONS_PER_BLOCK = 128, 2048, 10
 ASINH_STEP, ASINH_STEPS_MAX = 0.002, 7_500
 # Range and precision of the program's histograms.
 LOWEST_NS, HIGHEST_NS, DIGITS = 1, 60_000_000_000, 3
@@ -111,6 +112,25 @@ def is_in_time(trades):
     return not trades.empty and (times_ns.cummax() - times_ns).max() <= 1_000_000_000
 
 
+def resamples(count, per_block):
+    """How often each cell is in each resample: circular blocks of so many cells."""
+    for replicate in range(REPLICATES):
+        random = Xoshiro(SEED ^ (replicate << 32 | 0x0B007057))
+        edges = np.zeros(2 * count + 1)
+        for drawn in range(0, count, per_block):
+            start = (random.next() * count) >> 64
+            edges[start] += 1
+            edges[start + min(per_block, count - drawn)] -= 1
+        # What reaches over the end goes on at the beginning.
+        yield np.cumsum(edges[:-1]).reshape(2, count).sum(axis=0)
+
+
+def half_widths(resampled, blocks):
+    """Of 95 % intervals, by Student's t."""
+    factor = students_t.ppf(0.975, blocks - 1) * np.sqrt(blocks / (blocks - 1))
+    return factor * np.std(resampled, axis=0, ddof=1)
+
+
 def interval(trades, fee_bps, held_s):
     """95 % by a circular block bootstrap with Student's t, gross and net."""
     if not is_in_time(trades):
@@ -138,22 +158,10 @@ def interval(trades, fee_bps, held_s):
         fees = [0.0, max(fee_bps, LOWEST_TAKER_FEE_BPS), fee_bps]
         return [1e4 * (gross - fee / 1e4 * (spent + earned)) / spent for fee in fees]
 
-    resampled = []
-    for replicate in range(REPLICATES):
-        random = Xoshiro(SEED ^ (replicate << 32 | 0x0B007057))
-        edges = np.zeros(2 * count + 1)
-        for drawn in range(0, count, per_block):
-            start = (random.next() * count) >> 64
-            edges[start] += 1
-            edges[start + min(per_block, count - drawn)] -= 1
-        # What reaches over the end goes on at the beginning.
-        times = np.cumsum(edges[:-1]).reshape(2, count).sum(axis=0)
-        if times @ bought > 0:
-            resampled.append(bps(times))
+    resampled = [bps(times) for times in resamples(count, per_block) if times @ bought > 0]
     if 2 * len(resampled) < REPLICATES:
         return found | dict.fromkeys(INTERVALS)
-    factor = students_t.ppf(0.975, blocks - 1) * np.sqrt(blocks / (blocks - 1))
-    halves = factor * np.std(resampled, axis=0, ddof=1)
+    halves = half_widths(resampled, blocks)
     return found | {
         name: {"low": float(figure - half), "high": float(figure + half)}
         for name, figure, half in zip(INTERVALS, bps(np.ones(count)), halves)
@@ -296,6 +304,81 @@ def area(scores, up):
     return over(ranks[up].sum() - ups * (ups + 1) / 2, ups * downs)
 
 
+def slices(table, horizon):
+    """Evaluations with a known outcome in slices of equally many, and the intervals of the areas under the curve."""
+    known = table[table.sign.notna()]
+    per_slice = horizon
+    while len(known) > SLICES * per_slice:
+        per_slice *= 2
+    at = np.arange(len(known)) // per_slice
+    count = int(at[-1]) + 1 if len(known) else 0
+    up, down = known.sign > 0, known.sign < 0
+    by_slice = lambda values: values.groupby(at).sum().reindex(range(count), fill_value=0)
+    ups, downs = (by_slice(side.astype(int)).to_numpy() for side in (up, down))
+    placements = {}
+    for name, column in [("model", "step"), ("imbalance_1", "imbalance")]:
+        score = known[column].to_numpy()
+        placed = {}
+        for side, own, others, sign in [("up", up, down, 1), ("down", down, up, -1)]:
+            # The share of the other side that this one beats, half of those that are equal.
+            other = np.sort(sign * score[others.to_numpy()])
+            lower, higher = (np.searchsorted(other, sign * score, kind) for kind in ("left", "right"))
+            share = pd.Series((lower + higher) / 2 / max(len(other), 1), index=known.index).where(own, 0.0)
+            placed[side] = by_slice(share).to_numpy()
+        placements[name] = placed
+    found = {"evaluations_per_slice": per_slice, "up": ups.tolist(), "down": downs.tolist()}
+    found |= {name: {side: sums.tolist() for side, sums in placed.items()} for name, placed in placements.items()}
+    return found, auc_intervals(ups, downs, placements, per_slice, evaluations_needed(known, horizon))
+
+
+def evaluations_needed(known, horizon):
+    """How long a block must be: ten horizons, and what dependence between cells of a horizon or more asks for."""
+    per_cell, shortest = horizon, HORIZONS_PER_BLOCK * horizon
+    while len(known) > CELLS * per_cell:
+        per_cell *= 2
+    at = np.arange(len(known)) // per_cell
+    moved, up = (known.sign != 0).astype(float), (known.sign > 0).astype(float)
+    loss = moved * np.logaddexp(0.0, np.where(up > 0, -known.logit, known.logit))
+    needed = -(-shortest // per_cell)
+    for part, whole in [(loss, moved), (up, moved), (up * known.reached, moved * known.reached)]:
+        part, whole = (side.groupby(at).sum().to_numpy() for side in (part, whole))
+        ratio = part.sum() / whole.sum() if whole.sum() else 0.0
+        needed = max(needed, int(np.ceil(2.0 * dependence_cells(part - ratio * whole))))
+    return max(needed * per_cell, shortest)
+
+
+def auc_intervals(ups, downs, placements, per_slice, evaluations_needed):
+    """95 % of areas under the curve, to first order from placements (Obuchowski 1997), by circular blocks of slices."""
+    count, all_ups, all_downs = len(ups), ups.sum(), downs.sum()
+    areas = [float(placed["up"].sum() / all_ups) if all_ups and all_downs else None for placed in placements.values()]
+    per_block = max(-(-evaluations_needed // per_slice), -(-count // BLOCKS_MAX), 1)
+    whole = count // per_block
+    blocks = int(((ups + downs)[: whole * per_block].reshape(whole, per_block) > 0).any(axis=1).sum())
+    found = {"blocks": blocks, "evaluations_per_block": per_block * per_slice}
+    found |= {"evaluations_needed": evaluations_needed, "replicates": REPLICATES, "seed": SEED}
+    names = ["auc", "imbalance_1_auc", "difference"]
+    if blocks < BLOCKS_MIN or None in areas:
+        return found | dict.fromkeys(names)
+
+    def figures(times):
+        """Areas of the slices so many times each, and their difference."""
+        mean = lambda placed, side, counts: times @ placed[side] / (times @ counts)
+        resampled = [
+            mean(placed, "up", ups) + mean(placed, "down", downs) - area for area, placed in zip(areas, placements.values())
+        ]
+        return [*resampled, resampled[0] - resampled[1]]
+
+    resampled = [figures(times) for times in resamples(count, per_block) if times @ ups > 0 and times @ downs > 0]
+    if 2 * len(resampled) < REPLICATES:
+        return found | dict.fromkeys(names)
+    halves = half_widths(resampled, blocks)
+    ranges = [(0.0, 1.0), (0.0, 1.0), (-1.0, 1.0)]
+    return found | {
+        name: {"low": float(max(figure - half, low)), "high": float(min(figure + half, high))}
+        for name, figure, half, (low, high) in zip(names, [*areas, areas[0] - areas[1]], halves, ranges)
+    }
+
+
 def scores(moved, tied):
     """Over the evaluations after which the mid moved; `tied` are as many after which it stayed."""
     tied_share = over(tied, len(moved) + tied)
@@ -338,6 +421,8 @@ def calibration(rows, book, probabilities, model, threshold, horizon):
     imbalance = book.set_index("sequence").imbalance_1.reindex(table.index)
     table["imbalance"] = np.floor((imbalance + 1) / 2 * IMBALANCE_BINS).clip(0, IMBALANCE_BINS - 1)
     moved = table[table.sign.notna() & (table.sign != 0)]
+    table["reached"] = table.probability >= threshold
+    in_slices, intervals = slices(table, horizon)
     reached = table.probability >= threshold
     reliability = []
     for tenth in range(TENTHS):
@@ -367,6 +452,8 @@ def calibration(rows, book, probabilities, model, threshold, horizon):
         "imbalance_bins": [
             [int(bin), int((sign > 0).sum()), int((sign < 0).sum())] for bin, sign in moved.groupby("imbalance").sign
         ],
+        "slices": in_slices,
+        "intervals": intervals,
     }
 
 

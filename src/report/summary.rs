@@ -13,7 +13,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use super::html::{Document, Shown, break_even, doubts, finding};
+use super::html::{Shown, break_even, doubts_in_text, finding};
 use super::material::Material;
 use super::run_file::Work;
 use super::text::Names;
@@ -74,7 +74,7 @@ impl Summary<'_> {
             counts[((bin - first) / width) as usize] += up + down + tied + unknown;
         }
         let share = |bin: u64| Shown::Fixed(3).text(bin as f64 / calibration.bin_count as f64);
-        let auc = calibration.score.auc_sentence().map_or_else(String::new, |auc| format!(", {auc}"));
+        let auc = calibration.auc_sentence().map_or_else(String::new, |auc| format!(", {auc}"));
         let range = format!("{} to {}{auc}", share(first), share(first + bins));
         line(f, "probabilities", &sparkline(counts.into_iter().map(|count| count as f64)), &range)
     }
@@ -122,8 +122,7 @@ impl Display for Summary<'_> {
             writeln!(f, "  {sentence}")?;
         }
         writeln!(f, "  {}", finding(numbers))?;
-        let document = Document::of(&serde_json::json!({ "trades": numbers }));
-        for sentence in doubts(numbers, |path, shown| shown.text_of(document.number(path))) {
+        for sentence in doubts_in_text(numbers) {
             writeln!(f, "  {sentence}")?;
         }
         self.profit(f)?;

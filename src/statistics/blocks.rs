@@ -33,8 +33,10 @@ pub const BLOCKS_MAX: usize = 50;
 const CELLS_PER_BLOCK: usize = 10;
 /// Beyond so many cells they get longer: what is summed per cell takes a bounded amount of memory for any day.
 const CELLS_MAX: usize = 50_000;
+/// A block is at least so many horizons long.
+pub const HORIZONS_PER_BLOCK: u64 = 10;
 /// A block lasts at least so many times as long as half of the rows look ahead.
-const MEDIANS: f64 = 10.0;
+const MEDIANS: f64 = HORIZONS_PER_BLOCK as f64;
 /// A block lasts at least so many times as long as all but a twentieth of the rows look ahead.
 const NEARLY_ALL: f64 = 2.0;
 /// No block is shorter, in seconds: rows that look no time ahead share a receive time with what they look at.
@@ -77,11 +79,16 @@ pub struct Cells {
     pub count: usize,
     /// Cells in a block; at least 1.
     pub per_block: usize,
-    /// Length of a cell in seconds.
+    /// Length of a cell in seconds; 0 for cells of rows.
     pub cell_s: f64,
 }
 
 impl Cells {
+    /// Cells of equally many rows each instead of equally long ones, and so many of them in a block, at least 1.
+    pub fn of_rows(count: usize, per_block: usize) -> Self {
+        Self { of_row: Vec::new(), count, per_block: per_block.max(1), cell_s: 0.0 }
+    }
+
     /// Puts rows, given as (capture, receive time in ns) in order, into cells of a tenth of a block, longer ones where there
     /// would be more than 50,000. Time between captures does not count, and within a capture no hole counts as longer than
     /// `block_s`.
@@ -138,7 +145,7 @@ impl Cells {
     }
 
     /// Cells that a block must have for what the series, a value per cell each, show.
-    fn needed(&self, series: &[Vec<f64>]) -> usize {
+    pub fn needed(&self, series: &[Vec<f64>]) -> usize {
         let longest = series.iter().map(|series| dependence_cells(series)).fold(0.0, f64::max);
         self.per_block.max((LENGTHENED * longest).ceil() as usize)
     }

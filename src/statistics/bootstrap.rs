@@ -33,7 +33,7 @@ use super::blocks::{BLOCKS_MIN, Cells};
 use super::students_t::two_sided_95;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -67,7 +67,7 @@ pub fn draw(cells: &Cells, seed: u64, replicate: u32) -> Vec<u32> {
 }
 
 /// Where the true figure lies, in 95 % of cases.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
     /// The lower end.
     pub low: f64,

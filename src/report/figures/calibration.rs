@@ -5,6 +5,7 @@ use super::reliability::{Counted, Diagram, Tenth};
 use crate::report::chart::axis::{extent, fixed};
 use crate::report::chart::{Axis, Figure, Ink, Mark, Panel, Slot, thinned};
 use crate::report::material::Material;
+use crate::report::text::plain;
 use crate::run::observe::{BinRow, Calibration, Outcomes, ReliabilityRow, outcomes_of};
 
 /// The most bars of a histogram.
@@ -127,7 +128,7 @@ fn histogram(calibration: &Calibration, threshold: f64) -> Slot {
         .legend(Ink::Up, "mid rose")
         .legend(Ink::Down, "mid fell")
         .legend(Ink::Tied, "stayed or unknown")
-        .caption(format!("Every evaluation. The dashed line is the threshold, {threshold}."))
+        .caption(format!("Every evaluation. The dashed line is the threshold, {}.", plain(threshold)))
         .slot()
 }
 
@@ -165,7 +166,7 @@ fn threshold(calibration: &Calibration, threshold: f64) -> Slot {
                 (0.0, 1.0),
                 if size.is_narrow() { 4 } else { 6 },
             ),
-            y: Axis::names(format!("threshold {threshold}"), names.clone()),
+            y: Axis::names(format!("threshold {}", plain(threshold)), names.clone()),
             weight: 1.0,
             marks,
         }]
@@ -194,7 +195,11 @@ fn reliability(calibration: &Calibration) -> Slot {
     };
     diagram
         .figure("fig-reliability", "Reliability")
-        .caption("A model that means what it says lies on the dashed line. Vertical lines are 95\u{a0}% intervals (Wilson), counts are below. Ties are left out.")
+        .caption(
+            "A model that means what it says lies on the dashed line. Vertical lines are 95\u{a0}% intervals (Wilson) of as many \
+             independent evaluations; those that share part of their horizon are not independent, so the true intervals are \
+             wider. Counts are below. Ties are left out.",
+        )
         .slot()
 }
 
@@ -203,7 +208,7 @@ fn roc(calibration: &Calibration) -> Slot {
     if curve.is_empty() {
         return Slot::missing("ROC curve", "It needs evaluations before a rise and before a fall of the mid.");
     }
-    let auc = calibration.score.auc_sentence().unwrap_or_default();
+    let auc = calibration.auc_sentence().unwrap_or_default();
     Figure::half("fig-roc", "ROC curve", 420, |size| {
         let curve = thinned(curve.iter().copied(), (0.0, 1.0), size.places());
         vec![Panel {

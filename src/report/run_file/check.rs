@@ -3,7 +3,7 @@
 use super::{RunFile, Settings};
 use crate::base::one_line::{QUOTE_CHARS_MAX, quote};
 use crate::engine::latency::Stage;
-use crate::run::observe::{Calibration, Outcomes, Series, outcomes_of};
+use crate::run::observe::{Calibration, Outcomes, Series, Slices, outcomes_of};
 use crate::run::stage_facts::StageFacts;
 
 /// No count is larger, far more than a run of ten years at a million frames a second: sums of counts do not overflow.
@@ -73,10 +73,29 @@ fn calibration(calibration: &Calibration) -> Result<(), String> {
     ] {
         must(few(counts).is_some(), || format!("{name} counts more evaluations than any run has"))?;
     }
+    slices(&calibration.slices)?;
+    let Calibration { intervals, .. } = calibration;
+    let ends = intervals.iter().flat_map(|intervals| [intervals.auc, intervals.imbalance_1_auc]).flatten();
+    must(ends.flat_map(|ends| [ends.low, ends.high]).all(is_share), || {
+        "intervals has an area that is not from 0 to 1".into()
+    })?;
     must(few(&in_bins) == few(&each(outcomes)), || "bins do not add up to outcomes".into())?;
     let shares = |from: f64, others: [Option<f64>; 2]| is_share(from) && others.into_iter().flatten().all(is_share);
     let good = reliability.iter().all(|row| shares(row.from, [row.mean_probability, row.up_share]));
     must(good, || "reliability has a share that is not from 0 to 1".into())
+}
+
+fn slices(Slices { up, down, model, imbalance_1, .. }: &Slices) -> Result<(), String> {
+    for (name, length) in [
+        ("down", down.len()),
+        ("model.up", model.up.len()),
+        ("model.down", model.down.len()),
+        ("imbalance_1.up", imbalance_1.up.len()),
+        ("imbalance_1.down", imbalance_1.down.len()),
+    ] {
+        must(length == up.len(), || format!("slices.{name} has {length} entries, where slices.up has {}", up.len()))?;
+    }
+    Ok(())
 }
 
 fn series(Series { sequence, ts_recv_ns, frames, mid, spread, imbalance, .. }: &Series) -> Result<(), String> {

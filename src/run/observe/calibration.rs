@@ -3,6 +3,9 @@
 //! `research`.
 
 use super::horizon::Scores;
+use super::slices::{AucIntervals, Slicer, Slices};
+use crate::statistics::blocks::BLOCKS_MIN;
+use crate::statistics::bootstrap::Interval;
 use crate::statistics::labels::Ties;
 use crate::statistics::logistic::probability;
 use crate::statistics::metrics::{self, Metric, Tally};
@@ -106,17 +109,6 @@ pub struct Score {
     pub ece: Option<f64>,
 }
 
-impl Score {
-    /// The area under the curve with what it needs beside it, without markup. A run has no interval: evaluations that share
-    /// part of their horizons are not independent, and bins do not keep their order in time.
-    pub fn auc_sentence(&self) -> Option<String> {
-        let auc = self.auc?;
-        let rival = self.imbalance_1_auc.map_or_else(String::new, |auc| format!("imbalance_1 alone {auc:.4}, "));
-        let ties = self.tied_share.map_or_else(|| "ties".into(), |share| format!("{:.1} % ties", 100.0 * share));
-        Some(format!("AUC {auc:.4} ({rival}{ties} left out, no interval: papertrader evaluate gives one)"))
-    }
-}
-
 /// Every evaluation of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Calibration {
@@ -143,9 +135,44 @@ pub struct Calibration {
     /// Bins of imbalances with the same evaluations, in order.
     #[serde(default)] // Earlier files lack it.
     pub imbalance_bins: Vec<ImbalanceRow>,
+    /// Evaluations with a known outcome in slices of time.
+    #[serde(default)] // Earlier files lack it.
+    pub slices: Slices,
+    /// Intervals of the areas under the curve.
+    #[serde(default)] // Earlier files lack them.
+    pub intervals: Option<AucIntervals>,
 }
 
 impl Calibration {
+    /// The area under the curve with its interval, or why it has none, the rival's and the share of ties, without markup.
+    pub fn auc_sentence(&self) -> Option<String> {
+        let auc = self.score.auc?;
+        let ends = |interval: Option<Interval>| {
+            interval.map_or_else(String::new, |Interval { low, high }| format!(" [{low:.4}, {high:.4}]"))
+        };
+        let intervals = self.intervals.as_ref();
+        let rival = self.score.imbalance_1_auc.map_or_else(String::new, |auc| {
+            format!("imbalance_1 alone {auc:.4}{}, ", ends(intervals.and_then(|intervals| intervals.imbalance_1_auc)))
+        });
+        let ties = self.score.tied_share.map_or_else(|| "ties".into(), |share| format!("{:.1} % ties", 100.0 * share));
+        let own = ends(intervals.and_then(|intervals| intervals.auc));
+        let none = self.no_interval().map_or_else(String::new, |why| format!(", no interval: {why}"));
+        Some(format!("AUC {auc:.4}{own} ({rival}{ties} left out{none})"))
+    }
+
+    /// Why the area under the curve has no interval, if it has none.
+    pub fn no_interval(&self) -> Option<String> {
+        let Some(intervals) = &self.intervals else { return Some("an earlier version wrote this file".into()) };
+        let length = format!("of {} evaluations", intervals.evaluations_per_block);
+        match (intervals.auc, intervals.blocks) {
+            (Some(_), _) => None,
+            (None, 0) => Some(format!("less than one block {length}, {BLOCKS_MIN} are needed")),
+            (None, 1) => Some(format!("1 block {length}, {BLOCKS_MIN} are needed")),
+            (None, blocks @ ..BLOCKS_MIN) => Some(format!("{blocks} blocks {length}, {BLOCKS_MIN} are needed")),
+            (None, _) => Some("too many resamples have no rise or no fall".into()),
+        }
+    }
+
     /// What a threshold at the edge of a bin would have split: outcomes below it, and from it on.
     pub fn split_at(&self, threshold: f64) -> (Outcomes, Outcomes) {
         let edge = (threshold * self.bin_count as f64).round() as u64;
@@ -208,19 +235,24 @@ pub(super) struct Gauge {
     below: Outcomes,
     not_a_number: u64,
     tally: Tally,
+    slicer: Slicer,
 }
 
+/// Bins of logits.
+const LOGIT_BINS: usize = 2 * ASINH_STEPS_MAX as usize;
+
 impl Gauge {
-    pub fn new(threshold_logit: f64) -> Self {
+    pub fn new(threshold_logit: f64, horizon_updates: u32) -> Self {
         Self {
             threshold_logit,
             bins: vec![Outcomes::default(); BINS],
-            logit_bins: vec![(0, 0); 2 * ASINH_STEPS_MAX as usize],
+            logit_bins: vec![(0, 0); LOGIT_BINS],
             imbalance_bins: vec![(0, 0); IMBALANCE_BINS],
             at_or_above: Outcomes::default(),
             below: Outcomes::default(),
             not_a_number: 0,
             tally: Tally::default(),
+            slicer: Slicer::new(horizon_updates, [LOGIT_BINS, IMBALANCE_BINS]),
         }
     }
 
@@ -238,10 +270,13 @@ impl Gauge {
         if let Some(sign) = sign {
             let step = (libm::asinh(logit) / ASINH_STEP).floor() as i64;
             let step = step.clamp(-ASINH_STEPS_MAX, ASINH_STEPS_MAX - 1);
-            count(&mut self.logit_bins[(step + ASINH_STEPS_MAX) as usize], sign);
+            let logit_bin = (step + ASINH_STEPS_MAX) as usize;
             // An imbalance of 1 belongs to the last bin. A known outcome has both sizes.
-            let bin = ((imbalance + 1.0) / 2.0 * IMBALANCE_BINS as f64) as usize;
-            count(&mut self.imbalance_bins[bin.min(IMBALANCE_BINS - 1)], sign);
+            let imbalance_bin = ((imbalance + 1.0) / 2.0 * IMBALANCE_BINS as f64) as usize;
+            let imbalance_bin = imbalance_bin.min(IMBALANCE_BINS - 1);
+            count(&mut self.logit_bins[logit_bin], sign);
+            count(&mut self.imbalance_bins[imbalance_bin], sign);
+            self.slicer.add([logit_bin, imbalance_bin], sign, logit, logit >= self.threshold_logit);
             self.tally.add(logit, sign, Ties::Drop, self.threshold_logit);
         }
     }
@@ -262,6 +297,7 @@ impl Gauge {
             tied: bin.rows_tied as u64,
         });
         let reliability = reliability.collect();
+        let (slices, intervals) = self.slicer.finish([&self.logit_bins, &self.imbalance_bins]);
         let mut calibration = Calibration {
             evaluations: outcomes.total() + self.not_a_number,
             not_a_number: self.not_a_number,
@@ -274,6 +310,8 @@ impl Gauge {
             bins,
             logit_bins: logit_rows.map(|(at, &(up, down))| (at as i64 - ASINH_STEPS_MAX, up, down)).collect(),
             imbalance_bins: imbalance_rows.map(|(at, &(up, down))| (at as u64, up, down)).collect(),
+            slices,
+            intervals: Some(intervals),
         };
         let values = self.tally.values(area(&calibration.roc()));
         let rival = area(&roc(self.imbalance_bins.iter().copied()));

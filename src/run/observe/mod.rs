@@ -30,10 +30,12 @@ mod calibration;
 mod horizon;
 mod moments;
 mod series;
+mod slices;
 
 pub use calibration::{BINS, BinRow, Calibration, Outcomes, ReliabilityRow, Score, outcomes_of};
 pub use moments::{FeatureMoments, Moments};
 pub use series::{BUCKETS, Extent, Series};
+pub use slices::{AucIntervals, Placements, SLICES, Slices};
 
 use crate::engine::observation::{Observation, ROW_EVERY};
 use crate::statistics::labels::DoubleMid;
@@ -83,7 +85,7 @@ impl Collector {
             one_sided_frames: 0,
             horizon_updates,
             horizon: Horizon::new(horizon_updates),
-            gauge: Gauge::new(threshold_logit),
+            gauge: Gauge::new(threshold_logit, horizon_updates),
             features: features.to_vec(),
             moments: MomentSums::new(features.len()),
             series: Sampler::default(),

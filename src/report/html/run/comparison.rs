@@ -47,8 +47,11 @@ const MODEL: Rows = &[
     ("… fell", "observed.calibration.outcomes.down", Shown::Count),
     ("… stayed", "observed.calibration.outcomes.tied", Shown::Count),
     ("… is unknown", "observed.calibration.outcomes.unknown", Shown::Count),
-    ("AUC, no interval", "observed.calibration.score.auc", Shown::Fixed(4)),
+    ("AUC", "observed.calibration.score.auc", Shown::Fixed(4)),
+    ("… 95 % interval", "observed.calibration.intervals.auc", Shown::Fixed(4)),
     ("AUC of imbalance_1 alone", "observed.calibration.score.imbalance_1_auc", Shown::Fixed(4)),
+    ("… 95 % interval", "observed.calibration.intervals.imbalance_1_auc", Shown::Fixed(4)),
+    ("… of the difference", "observed.calibration.intervals.difference", Shown::Fixed(4)),
     ("share of ties, left out", "observed.calibration.score.tied_share", Shown::Percent(1)),
     ("log-loss", "observed.calibration.score.log_loss", Shown::Fixed(4)),
     ("Brier score", "observed.calibration.score.brier", Shown::Fixed(4)),
@@ -99,7 +102,7 @@ fn table(out: &mut String, title: &str, rows: Rows, runs: &[Material], documents
     for (name, path, shown) in rows {
         let cell = |(number, document): (usize, &Document)| {
             let run = format!(" data-run=\"{number}\"");
-            if path.starts_with("trades.interval.") {
+            if path.starts_with("trades.interval.") || path.starts_with("observed.calibration.intervals.") {
                 let [low, high] = ["low", "high"].map(|end| document.span_with(&format!("{path}.{end}"), *shown, &run));
                 format!("<td class=\"n\">{low} to {high}</td>")
             } else {

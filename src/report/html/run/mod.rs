@@ -6,13 +6,14 @@ mod tables;
 mod verdict;
 
 pub use comparison::comparison;
-pub use sentences::{break_even, doubts, finding};
+pub use sentences::{break_even, doubts_in_text, finding};
 
 use super::document::{Document, Shown};
 use super::head::{foot, head, remarks};
 use super::slots::write_slots;
 use crate::report::figures::{Chapter, figures};
 use crate::report::material::Material;
+use crate::report::text::things;
 use std::fmt::{self, Write};
 
 /// A run's page.
@@ -90,13 +91,14 @@ fn model(out: &mut String, material: &Material, document: &Document) -> fmt::Res
     };
     writeln!(
         out,
-        "<p class=\"note\">All {} evaluations, each against the mid {} updates later, not only those that bought.</p>",
+        "<p class=\"note\">All {} evaluations, each against the mid {} {} later, not only those that bought.</p>",
         document.span("observed.calibration.evaluations", Shown::Count),
-        document.span("observed.horizon_updates", Shown::Count)
+        document.span("observed.horizon_updates", Shown::Count),
+        things(observed.horizon_updates.into(), "update")
     )?;
     write_slots(out, &figures(material, Chapter::Model))?;
     writeln!(out, "<h3>Scores</h3>")?;
-    tables::scores(out, document)?;
+    tables::scores(out, &observed.calibration, document)?;
     writeln!(out, "<h3>Thresholds</h3>")?;
     tables::thresholds(out, &observed.calibration, run.settings.threshold)
 }

@@ -2,8 +2,8 @@
 
 use crate::execution::fees::LOWEST_TAKER_FEE_BPS;
 use crate::report::chart::axis::fixed;
-use crate::report::html::document::{Shown, duration};
-use crate::report::text::basis_points;
+use crate::report::html::document::{Document, Shown, duration};
+use crate::report::text::{basis_points, plain, things};
 use crate::report::trades::{Finding, TRADES_MIN, TradeNumbers};
 use crate::statistics::blocks::BLOCKS_MIN;
 use crate::statistics::bootstrap::Interval;
@@ -23,7 +23,7 @@ pub fn break_even(numbers: &TradeNumbers) -> Option<String> {
     let meaning = if fee_bps > 0.0 {
         let own = match numbers.fee_bps {
             0.0 => String::new(),
-            fee_bps => format!(", this run's fee {fee_bps} bp"),
+            fee_bps => format!(", this run's fee {} bp", plain(fee_bps)),
         };
         format!("; the lowest published taker fee is {LOWEST_TAKER_FEE_BPS} bp{own}.")
     } else if fee_bps == 0.0 {
@@ -37,7 +37,7 @@ pub fn break_even(numbers: &TradeNumbers) -> Option<String> {
 /// The fee at which the finding is made.
 fn verdict_fee(numbers: &TradeNumbers) -> String {
     if numbers.verdict_fee_bps > LOWEST_TAKER_FEE_BPS {
-        format!("this run's fee of {} bp per side", numbers.verdict_fee_bps)
+        format!("this run's fee of {} bp per side", plain(numbers.verdict_fee_bps))
     } else {
         format!("{LOWEST_TAKER_FEE_BPS} bp per side, the lowest published taker fee,")
     }
@@ -91,7 +91,7 @@ pub fn finding(numbers: &TradeNumbers) -> String {
 fn too_few(numbers: &TradeNumbers) -> String {
     let fee = match numbers.fee_bps {
         0.0 => "Before fees".to_string(),
-        fee => format!("After fees of {fee} bp per side"),
+        fee => format!("After fees of {} bp per side", plain(fee)),
     };
     let net = bps(numbers.net_bps.unwrap_or_default());
     let mean = format!("{} made {net}", if numbers.trades == 1 { "it" } else { "the mean trade" });
@@ -101,7 +101,6 @@ fn too_few(numbers: &TradeNumbers) -> String {
         );
     };
     let trades = fixed(numbers.trades as f64, 0);
-    let plural = if numbers.trades == 1 { "" } else { "s" };
     let block_s = duration(interval.settings.block_s.unwrap_or_default() * 1e9);
     let blocks = match interval.blocks {
         0 => format!("less than one block of {block_s}"),
@@ -109,18 +108,16 @@ fn too_few(numbers: &TradeNumbers) -> String {
         more => format!("{more} whole blocks of {block_s}"),
     };
     format!(
-        "Not enough trades to tell: {trades} trade{plural} in {blocks}, where at least {TRADES_MIN} trades and {BLOCKS_MIN} \
-         blocks are needed. {fee} {mean}."
+        "Not enough trades to tell: {trades} {} in {blocks}, where at least {TRADES_MIN} trades and {BLOCKS_MIN} \
+         blocks are needed. {fee} {mean}.",
+        things(numbers.trades, "trade")
     )
 }
 
 /// What gives pause about trades that no market would have made like that, a sentence each. `say` gives a number by its path
 /// in `RUN.json`.
 pub fn doubts(numbers: &TradeNumbers, say: impl Fn(&str, Shown) -> String) -> Vec<String> {
-    let trades = |count: u64, path: &str| {
-        let plural = if count == 1 { "" } else { "s" };
-        format!("{} trade{plural}", say(path, Shown::Count))
-    };
+    let trades = |count: u64, path: &str| format!("{} {}", say(path, Shown::Count), things(count, "trade"));
     let mut sentences = Vec::new();
     if let Some(gaps) = numbers.held_across_gaps.filter(|gaps| gaps.trades > 0) {
         let at = |field: &str| format!("trades.held_across_gaps.{field}");
@@ -141,7 +138,7 @@ pub fn doubts(numbers: &TradeNumbers, say: impl Fn(&str, Shown) -> String) -> Ve
         ));
     }
     if let Some(count) = numbers.took_again.filter(|&count| count > 0) {
-        let times = if count == 1 { "time" } else { "times" };
+        let times = things(count, "time");
         sentences.push(format!(
             "The same liquidity was counted again {} {times}: the best level, unchanged since an earlier fill of this run, no longer \
              held what the trade took from it. A market would have filled it worse.",
@@ -156,6 +153,12 @@ pub fn doubts(numbers: &TradeNumbers, say: impl Fn(&str, Shown) -> String) -> Ve
         ));
     }
     sentences
+}
+
+/// The same without markup.
+pub fn doubts_in_text(numbers: &TradeNumbers) -> Vec<String> {
+    let document = Document::of(&serde_json::json!({ "trades": numbers }));
+    doubts(numbers, |path, shown| shown.text_of(document.number(path)))
 }
 
 #[cfg(test)]

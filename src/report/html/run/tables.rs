@@ -7,7 +7,7 @@ use crate::report::html::escape::escaped;
 use crate::report::html::tables::{close, derived, folded, open, row, words};
 use crate::report::material::Material;
 use crate::report::run_file::{FaultCount, is_work};
-use crate::report::text::NO_ARRIVALS;
+use crate::report::text::{NO_ARRIVALS, plain, things};
 use crate::run::observe::{Calibration, Outcomes};
 use std::fmt::{self, Write};
 
@@ -24,7 +24,7 @@ pub fn fees(out: &mut String, document: &Document) -> fmt::Result {
             document.cell(&path("profit"), Shown::Profit, ""),
             document.cell(&path("bps"), Shown::SignedBasisPoints, ""),
         ];
-        row(out, &fee.to_string(), cells)?;
+        row(out, &plain(fee), cells)?;
     }
     close(out)
 }
@@ -77,7 +77,7 @@ pub fn parts(out: &mut String, document: &Document) -> fmt::Result {
 }
 
 /// Figures of merit.
-pub fn scores(out: &mut String, document: &Document) -> fmt::Result {
+pub fn scores(out: &mut String, calibration: &Calibration, document: &Document) -> fmt::Result {
     const HEADINGS: [&str; 4] =
         ["over evaluations after which the mid moved", "value", "imbalance_1 alone", "a constant base rate"];
     open(out, "table-scores", &HEADINGS)?;
@@ -105,15 +105,31 @@ pub fn scores(out: &mut String, document: &Document) -> fmt::Result {
             _ => "<td></td>".into(),
         };
         row(out, name, [value, rival, derived(constant(field), Shown::Fixed(4))])?;
+        if field == "auc" && calibration.intervals.is_some() {
+            let ends = |of: &str| {
+                let path = |end: &str| format!("observed.calibration.intervals.{of}.{end}");
+                let [low, high] = ["low", "high"].map(|end| document.span(&path(end), Shown::Fixed(4)));
+                format!("<td class=\"n\">{low} to {high}</td>")
+            };
+            row(out, "… 95\u{a0}% interval", [ends("auc"), ends("imbalance_1_auc"), "<td></td>".into()])?;
+            row(out, "… less that of imbalance_1, 95\u{a0}% interval", [ends("difference")])?;
+        }
     }
     let ties = document.cell("observed.calibration.score.tied_share", Shown::Percent(1), "");
     row(out, "share of ties, left out", [ties])?;
     close(out)?;
-    writeln!(
-        out,
-        "<p class=\"note\">A run has no interval of its AUC: evaluations that share part of their horizons are not independent. \
-         <code>papertrader evaluate</code> gives one. imbalance_1 is ranked as it is and needs no fit.</p>"
-    )
+    let how = match (&calibration.intervals, calibration.no_interval()) {
+        (_, Some(why)) => format!("The AUC has no interval: {}.", escaped(&why)),
+        (None, None) => String::new(),
+        (Some(_), None) => format!(
+            "The intervals are from {} resamples of circular blocks of {} evaluations, {} side by side, at least ten horizons \
+             long: evaluations that share part of their horizons are not independent.",
+            document.span("observed.calibration.intervals.replicates", Shown::Count),
+            document.span("observed.calibration.intervals.evaluations_per_block", Shown::Count),
+            document.span("observed.calibration.intervals.blocks", Shown::Count)
+        ),
+    };
+    writeln!(out, "<p class=\"note\">{how} imbalance_1 is ranked as it is and needs no fit.</p>")
 }
 
 /// What thresholds split.
@@ -123,7 +139,7 @@ pub fn thresholds(out: &mut String, calibration: &Calibration, threshold: f64) -
         "table-thresholds",
         &["threshold", "at or above", "rose", "stayed", "fell", "right", "below", "rose", "stayed", "fell", "right"],
     )?;
-    split_row(out, &format!("{threshold}, the run's"), calibration.below, calibration.at_or_above)?;
+    split_row(out, &format!("{}, the run's", plain(threshold)), calibration.below, calibration.at_or_above)?;
     for other in THRESHOLDS.into_iter().filter(|&other| other != threshold) {
         let (below, above) = calibration.split_at(other);
         split_row(out, &other.to_string(), below, above)?;
@@ -313,12 +329,14 @@ pub fn settings(out: &mut String, material: &Material) -> fmt::Result {
         (
             "rules",
             format!(
-                "buy {} at probability >= {}, sell {} updates later; horizon {} updates; fee {} bp per side",
-                settings.buy_amount,
-                settings.threshold,
+                "buy {} at probability >= {}, sell {} {} later; horizon {} {}; fee {} bp per side",
+                plain(settings.buy_amount),
+                plain(settings.threshold),
                 settings.lag_updates,
+                things(settings.lag_updates.into(), "update"),
                 settings.horizon_updates,
-                settings.fee_bps
+                things(settings.horizon_updates.into(), "update"),
+                plain(settings.fee_bps)
             ),
         ),
         ("sale", sale_rule(settings.lag_updates)),
