@@ -1,4 +1,4 @@
-//! The sentence that stands before all others where a model is judged by what it was trained on.
+//! The sentence that stands before all others where a model is judged by what it was trained on, or nobody knows whether it is.
 //!
 //! ```
 //! use papertrader::report::in_sample::in_sample;
@@ -9,13 +9,16 @@
 //! let said = in_sample("the model", &trained, "BTC-USD", &[(0, 120_000_000_000)], Vec::new);
 //! assert!(said.unwrap().starts_with("In sample: the model was trained on BTC-USD from 1970-01-01T00:00:00Z to "));
 //! assert_eq!(in_sample("the model", &trained, "ETH-USD", &[(0, 1)], Vec::new), None);
+//! let said = in_sample("the model", &TrainedOn::default(), "ETH-USD", &[(0, 1)], Vec::new);
+//! assert!(said.unwrap().starts_with("Not known whether this is in sample: the file of the model does not say "));
 //! ```
 
 use crate::report::text::utc;
 use crate::strategy::trained_on::{Overlap, TrainedOn};
 
 /// Says of `whom`, a model, that it was trained on what it is judged by: captures of `product`, received in `spans_ns` and
-/// with the `hashes` that are asked for where they matter. `None` where nothing tells so.
+/// with the `hashes` that are asked for where they matter; or that its file does not tell. `None` where it was trained on
+/// something else.
 pub fn in_sample(
     whom: &str,
     trained: &TrainedOn,
@@ -23,6 +26,11 @@ pub fn in_sample(
     spans_ns: &[(i64, i64)],
     hashes: impl FnOnce() -> Vec<String>,
 ) -> Option<String> {
+    if trained.is_unknown() {
+        return Some(format!(
+            "Not known whether this is in sample: the file of {whom} does not say what it was trained on."
+        ));
+    }
     let overlap = trained.overlap(product, spans_ns);
     let is_known_file = (overlap.is_some() || trained.needs_hashes())
         && hashes().iter().any(|sha256| trained.has_file(product, sha256));

@@ -17,6 +17,7 @@
 use super::run_file::{RunFile, RunFileError};
 use super::trades::{TradeNumbers, TradeTable, TradesError};
 use crate::engine::latency::Stage;
+use crate::report::text::counted;
 use crate::run::latency_log::{LatencyLog, LatencyLogError};
 use crate::run::stage_facts::StageFacts;
 use std::path::{Path, PathBuf};
@@ -74,7 +75,8 @@ impl Material {
         if run.is_none() && remarks.len() == usize::from(table.cut_line.is_some()) {
             remarks.push(format!(
                 "there is no {}, which a run writes at its end unless it is killed or told --no-report: settings, counters, \
-                 evaluations and the book are unknown, and the fee is taken as 0",
+                 evaluations and the book are unknown, as are the product's lot and whether the model was trained on this \
+                 data; the fee is taken as 0",
                 json.display()
             ));
         }
@@ -82,9 +84,9 @@ impl Material {
             && run.counters.trading.closed_trades != table.len() as u64
         {
             remarks.push(format!(
-                "{} counts {} closed trades and {} has {}: are they of the same run?",
+                "{} counts {} and {} has {}: are they of the same run?",
                 json.display(),
-                run.counters.trading.closed_trades,
+                counted(run.counters.trading.closed_trades, "closed trade"),
                 csv.display(),
                 table.len()
             ));
@@ -121,7 +123,7 @@ impl Material {
         self.run.as_ref().is_some_and(|run| run.timing.is_queued())
     }
 
-    /// What is to be said before all else where the model was trained on what it traded.
+    /// What is to be said before all else where the model was trained on what it traded, or its file does not tell.
     pub fn in_sample(&self) -> Option<&str> {
         self.run.as_ref()?.run.in_sample.as_deref()
     }

@@ -31,12 +31,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use super::html::page;
+use super::html::{doubts_in_text, page};
 use super::material::Material;
 use super::run_file::RunFile;
 use super::terminal::Run;
 use super::trades::{TradeNumbers, TradeTable, TradesError};
-use crate::base::output::{OutputError, write_file};
+use crate::base::output::{OutputError, is_special, write_file};
 use crate::feed::intake::{FaultNote, IntakeCounts};
 use crate::run::session::SessionReport;
 
@@ -63,11 +63,29 @@ pub fn publish<O>(
     fault: Option<String>,
 ) -> Result<Option<Material>, ReportError> {
     let Some(files) = &run.files.report else { return Ok(None) };
-    let table = TradeTable::read(&run.files.csv)?;
-    let lot = 1.0 / session.engine.scale.lots_per_unit();
-    let numbers = TradeNumbers::of(&table, run.settings.fee_bps).with_lot(&table, Some(lot));
+    let (table, numbers) = trades(run, session)?;
     RunFile::new(run, session, feed, notes, fault, numbers).write(&files.json, run.files.replace)?;
     let material = Material::with_table(&run.files.csv, table);
     write_file(&files.html, run.files.replace, &page(&material))?;
     Ok(Some(material))
+}
+
+/// The trade log of a run, read back, and what it comes to.
+fn trades<O>(run: &Run<'_>, session: &SessionReport<O>) -> Result<(TradeTable, TradeNumbers), TradesError> {
+    let table = TradeTable::read(&run.files.csv)?;
+    let lot = 1.0 / session.engine.scale.lots_per_unit();
+    let numbers = TradeNumbers::of(&table, run.settings.fee_bps).with_lot(&table, Some(lot));
+    Ok((table, numbers))
+}
+
+/// What gives pause about the trades of a run that is to have no report, a sentence each. Nothing of a log that went into a pipe
+/// or a device.
+///
+/// # Errors
+/// The trade log cannot be read back.
+pub fn doubts_without_report<O>(run: &Run<'_>, session: &SessionReport<O>) -> Result<Vec<String>, ReportError> {
+    if run.files.report.is_some() || session.written.is_err() || is_special(&run.files.csv) {
+        return Ok(Vec::new());
+    }
+    Ok(doubts_in_text(&trades(run, session)?.1))
 }

@@ -21,7 +21,7 @@ use crate::market::units::Decimal;
 use crate::report::material::Material;
 use crate::report::summary::Summary;
 pub use crate::report::text::Grouped;
-use crate::report::text::{NO_ARRIVALS, Names, amount, basis_points, signed};
+use crate::report::text::{NO_ARRIVALS, Names, amount, basis_points, counted, plain, signed, things};
 use crate::run::files::RunFiles;
 use crate::run::session::SessionReport;
 use crate::run::settings::TradingSettings;
@@ -37,7 +37,7 @@ const NOTES_SHOWN: usize = 10;
 pub struct Run<'a> {
     /// The command and its source.
     pub title: String,
-    /// What is said before all else where the model was trained on what it trades.
+    /// What is said before all else where the model was trained on what it trades, or its file does not tell.
     pub in_sample: Option<String>,
     /// The product as asked for.
     pub product: &'a str,
@@ -71,6 +71,7 @@ pub struct RunReport<'a> {
     ring_full_waits: u64,
     stamp_floor_ns: u64,
     material: Option<&'a Material>,
+    doubts: Vec<String>,
 }
 
 impl<'a> RunReport<'a> {
@@ -90,6 +91,7 @@ impl<'a> RunReport<'a> {
             ring_full_waits: session.ring_full_waits,
             stamp_floor_ns: session.stamp_floor_ns,
             material: None,
+            doubts: Vec::new(),
         }
     }
 
@@ -97,6 +99,12 @@ impl<'a> RunReport<'a> {
     #[must_use]
     pub fn with(self, material: Option<&'a Material>) -> Self {
         Self { material, ..self }
+    }
+
+    /// With what gives pause about the trades of a run that has no page.
+    #[must_use]
+    pub fn doubting(self, doubts: Vec<String>) -> Self {
+        Self { doubts, ..self }
     }
 
     fn what_ran(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -114,15 +122,19 @@ impl<'a> RunReport<'a> {
         if !run.other_products.is_empty() {
             line(f, "passed over", run.other_products.join(", "))?;
         }
-        let features = session.model.features.len();
-        let plural = if features == 1 { "" } else { "s" };
-        line(f, "model", format_args!("{}, {features} feature{plural}", session.model.path.display()))?;
+        let features = counted(session.model.features.len() as u64, "feature");
+        line(f, "model", format_args!("{}, {features}", session.model.path.display()))?;
         let rules = session.rules;
-        let (threshold, lag) = (run.settings.threshold, rules.lag_updates);
+        let lag = rules.lag_updates;
         line(
             f,
             "rules",
-            format_args!("buy {} at probability >= {threshold}, sell {lag} updates later", rules.buy_amount),
+            format_args!(
+                "buy {} at probability >= {}, sell {lag} {} later",
+                plain(rules.buy_amount),
+                plain(run.settings.threshold),
+                things(lag.into(), "update")
+            ),
         )?;
         let cores = match session.pins {
             Pins::Anywhere => "any core".into(),
@@ -212,14 +224,14 @@ impl<'a> RunReport<'a> {
             let break_even_bps = turnover.break_even_fee_bps(gross).unwrap_or(f64::NAN);
             let fee_bps = self.run.settings.fee_bps;
             line(f, "break-even fee", format_args!("{} bp per side", basis_points(break_even_bps)))?;
-            let (winners, losers) = (Grouped(totals.winners), Grouped(totals.losers));
-            let plural = if totals.losers == 1 { "" } else { "s" };
-            line(f, "winners", format_args!("{winners} ({share:.1} %), {losers} loser{plural}"))?;
+            let winners = Grouped(totals.winners);
+            let losers = counted(totals.losers, "loser");
+            line(f, "winners", format_args!("{winners} ({share:.1} %), {losers}"))?;
             let (profit, bought) = (amount(gross), amount(totals.buy_amount));
             let bps = signed(bps, &basis_points(bps));
             line(f, "gross profit", format_args!("{profit} on {bought} bought ({bps} bp)"))?;
             let net = amount(turnover.net(gross, fee_bps));
-            line(f, "net profit", format_args!("{net} after {fee_bps} bp per side"))?;
+            line(f, "net profit", format_args!("{net} after {} bp per side", plain(fee_bps)))?;
         }
         let (cost, worth) = trader.open_cost_and_worth;
         let (cost, worth) = (amount(cost), worth.map(amount));
@@ -258,7 +270,7 @@ impl<'a> RunReport<'a> {
         let out_of_range: u64 = Stage::ALL.iter().map(|&stage| table.stage(stage).out_of_range).sum();
         line(f, "a stamp costs", format_args!("{} ns", self.stamp_floor_ns))?;
         line(f, "beyond 60 s", Grouped(out_of_range))?;
-        line(f, "ring high water", format_args!("{} events", Grouped(self.engine.ring_high_water_events as u64)))
+        line(f, "ring high water", counted(self.engine.ring_high_water_events as u64, "event"))
     }
 }
 
@@ -270,6 +282,9 @@ impl Display for RunReport<'_> {
         self.latencies(f)?;
         if let Some(material) = self.material {
             write!(f, "\nin short\n{}", Summary(material))?;
+        } else if !self.doubts.is_empty() {
+            writeln!(f, "\nin short")?;
+            self.doubts.iter().try_for_each(|sentence| writeln!(f, "  {sentence}"))?;
         }
         let RunFiles { csv, hgrm, hlog, report, probabilities, decisions, .. } = self.run.files;
         writeln!(f, "\nwrote")?;

@@ -30,6 +30,8 @@ struct Part {
 /// What a model was trained on. Empty where its file says nothing that can be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrainedOn {
+    /// Whether it names a capture at all.
+    is_told: bool,
     product: Option<String>,
     parts: Vec<Part>,
 }
@@ -69,9 +71,15 @@ impl TrainedOn {
             Some(Part { sha256, span_ns })
         };
         Self {
+            is_told: captures.is_some_and(|captures| captures.iter().any(Value::is_object)),
             product: provenance["product"].as_str().map(ToOwned::to_owned),
             parts: captures.into_iter().flatten().filter_map(part).collect(),
         }
+    }
+
+    /// Whether nothing is known: the model's file names no capture, as that of a `.txt` model, which cannot.
+    pub fn is_unknown(&self) -> bool {
+        !self.is_told
     }
 
     /// Whether data of `product`, received in these closed spans of time, overlaps what was trained on.
@@ -162,7 +170,9 @@ mod tests {
             let trained = TrainedOn::of(&provenance);
             assert_eq!(trained.overlap("A", &[(0, 1)]), None, "{provenance}");
             assert!(!trained.has_file("A", "a") && !trained.needs_hashes());
+            assert!(trained.is_unknown(), "{provenance}");
         }
+        assert!(TrainedOn::default().is_unknown() && !captures(json!({})).is_unknown());
         let hashed = TrainedOn::of(&json!({"captures": [{"sha256": "a"}]}));
         assert!(hashed.needs_hashes() && hashed.has_file("A", "a"));
     }

@@ -102,7 +102,7 @@ fn by_its_time() {
     for duration in ["1", "1.2s", "0.02m"] {
         let report = succeed(live(&exchange, folder.path()).args(["--duration", duration]));
         assert!(!reported(&report, "ran for").contains("stopped"), "{report}");
-        assert_eq!(reported(&report, "connected"), "1 times (0 reconnects)");
+        assert_eq!(reported(&report, "connected"), "1 time (0 reconnects)");
     }
     for duration in ["0", "-1", "x", "5d", ""] {
         let (code, said) = crate::common::fail(live(&exchange, folder.path()).args(["--duration", duration]));

@@ -196,7 +196,7 @@ fn without_a_model() {
     let mut command = crate::common::papertrader();
     command.arg("record").arg(&capture).args(["--url", &exchange.url(), "--duration", "4"]);
     let report = succeed(&mut command);
-    assert_eq!(reported(&report, "connected"), "2 times (1 reconnects)");
+    assert_eq!(reported(&report, "connected"), "2 times (1 reconnect)");
     assert_eq!(reported(&report, "sequence gap"), "1");
     let replayed = succeed(&mut replay(&capture, folder.path()));
     let frames = reported(&replayed, "frames").replace(',', "");

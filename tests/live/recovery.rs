@@ -68,7 +68,7 @@ fn it_is_suspended() {
     assert_whole(&output, folder.path(), &capture);
     let report = text(&output.stdout);
     if slow == 0 {
-        assert_eq!(reported(&report, "connected"), "1 times (0 reconnects)", "{report}");
+        assert_eq!(reported(&report, "connected"), "1 time (0 reconnects)", "{report}");
         assert_eq!(text(&output.stderr), "");
     }
 }

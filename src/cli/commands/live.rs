@@ -24,9 +24,9 @@ use crate::engine::status::Status;
 use crate::feed::age::AgeFacts;
 use crate::feed::live::{LiveFeed, LiveOutcome, LiveSettings};
 use crate::report::html;
-use crate::report::publish::publish;
+use crate::report::publish::{doubts_without_report, publish};
 use crate::report::terminal::{Run, RunReport};
-use crate::report::text::{Grouped, amount};
+use crate::report::text::{Grouped, amount, counted, things};
 use crate::run::files::RunFiles;
 use crate::run::session;
 use crate::run::settings::TradingSettings;
@@ -158,11 +158,14 @@ impl LiveSession {
         let fault = outcome.gave_up.as_ref().map(ToString::to_string);
         let published = published(&session.written, || publish(&run, &session, &outcome.counts, &outcome.notes, fault));
         let material = published.as_ref().ok().and_then(Option::as_ref);
-        printer.print(RunReport::new(&run, &session, &outcome.counts, &outcome.notes).with(material));
+        let doubts = doubts_without_report(&run, &session).map_err(Failure::running);
+        let report = RunReport::new(&run, &session, &outcome.counts, &outcome.notes).with(material);
+        printer.print(report.doubting(doubts.as_ref().map(Clone::clone).unwrap_or_default()));
         if let Err(error) = session.written {
             return Err(Failure::running(error));
         }
         finish(recorded.and_then(|(_, error)| error), outcome)?;
+        doubts?;
         published.map_err(Failure::running).map(|_| ())
     }
 }
@@ -171,7 +174,7 @@ impl LiveSession {
 pub fn connection_lines(outcome: &LiveOutcome) -> Vec<(&'static str, String)> {
     let reconnects = outcome.connections.saturating_sub(1);
     vec![
-        ("connected", format!("{} times ({reconnects} reconnects)", outcome.connections)),
+        ("connected", format!("{} ({})", counted(outcome.connections, "time"), counted(reconnects, "reconnect"))),
         ("failed attempts", outcome.failed_attempts.to_string()),
     ]
 }
@@ -181,7 +184,7 @@ fn arrivals_line(outcome: &LiveOutcome) -> String {
     let LiveOutcome { counts, stamped_messages, .. } = outcome;
     match stamped_messages {
         0 => "none: this system gives no receive stamps for the socket".into(),
-        stamped => format!("{} of {} messages, by the system", Grouped(*stamped), Grouped(counts.messages)),
+        stamped => format!("{} of {}, by the system", Grouped(*stamped), counted(counts.messages, "message")),
     }
 }
 
@@ -201,7 +204,8 @@ fn age_line(outcome: &LiveOutcome) -> String {
 pub fn recorded_line(recorded: &Recorded) -> String {
     let Recorded { path, frames, bytes, lost } = recorded;
     let place = path.as_ref().map_or_else(|| "no file".into(), |path| path.display().to_string());
-    format!("{frames} messages, {bytes} bytes, {lost} lost, in {place}")
+    let (messages, of_bytes) = (things(*frames, "message"), things(*bytes, "byte"));
+    format!("{frames} {messages}, {bytes} {of_bytes}, {lost} lost, in {place}")
 }
 
 /// What remains to be said after the report.
@@ -262,7 +266,12 @@ impl<'a> Shown<'a> {
             self.told = Instant::now();
             let now = status.read();
             let profit = amount(now.profit);
-            format!("{}{} frames  {} trades  profit {profit}", self.left(), now.frames, now.trades)
+            format!(
+                "{}{}  {}  profit {profit}",
+                self.left(),
+                counted(now.frames, "frame"),
+                counted(now.trades, "trade")
+            )
         })
     }
 
@@ -289,13 +298,13 @@ impl<'a> Shown<'a> {
             |(p50_ns, p99_ns)| format!("{:.1}/{:.1} µs", p50_ns as f64 / 1e3, p99_ns as f64 / 1e3),
         );
         line.set_message(format!(
-            "{}{state}  {rate:.0} frames/s  {best}  p {:.3}  {} open  {} trades  profit {}  p50/p99 {latency}  {} reconnects",
+            "{}{state}  {rate:.0} frames/s  {best}  p {:.3}  {} open  {}  profit {}  p50/p99 {latency}  {}",
             self.left(),
             probability(now.logit),
             now.open_positions,
-            now.trades,
+            counted(now.trades, "trade"),
             amount(now.profit),
-            now.connections.saturating_sub(1),
+            counted(now.connections.saturating_sub(1), "reconnect"),
         ));
         line.tick();
     }

@@ -34,6 +34,7 @@ use crate::feed::live::LiveFeed;
 use crate::handoff::Wait;
 use crate::market::event::{Event, FrameHead};
 use crate::market::publish::{EngineGone, Publish};
+use crate::report::text::counted;
 use crate::run::files::stem_now;
 use crate::run::session::Feed;
 use clap::Args;
@@ -101,7 +102,11 @@ pub fn run(args: &RecordArgs, printer: &mut Printer) -> Result<(), Failure> {
             let now = status.read();
             let state = if now.connected { "connected" } else { "disconnected" };
             let reconnects = now.connections.saturating_sub(1);
-            line.set_message(format!("{state} for {} s, {reconnects} reconnects", started.elapsed().as_secs()));
+            line.set_message(format!(
+                "{state} for {} s, {}",
+                started.elapsed().as_secs(),
+                counted(reconnects, "reconnect")
+            ));
         }
         feeding.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     });

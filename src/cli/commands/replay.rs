@@ -28,9 +28,9 @@ use crate::cli::interrupt::Interrupt;
 use crate::cli::printer::Printer;
 use crate::engine::status::Status;
 use crate::report::in_sample::in_sample;
-use crate::report::publish::publish;
+use crate::report::publish::{doubts_without_report, publish};
 use crate::report::terminal::{Run, RunReport};
-use crate::report::text::amount;
+use crate::report::text::{amount, counted};
 use crate::research::source::sha256;
 use crate::run::session;
 use clap::Args;
@@ -96,7 +96,7 @@ pub fn run(args: &ReplayArgs, printer: &mut Printer) -> Result<(), Failure> {
         let now = status.read();
         bar.set_position(progress.bytes_read());
         let rate = now.frames as f64 / started.elapsed().as_secs_f64();
-        bar.set_message(format!("{rate:.0} frames/s  {} trades  profit {}", now.trades, amount(now.profit)));
+        bar.set_message(format!("{rate:.0} frames/s  {}  profit {}", counted(now.trades, "trade"), amount(now.profit)));
     };
     let session = session::run(&settings.session, &files, &status, replay, watch).map_err(Failure::input)?;
     let elapsed = started.elapsed();
@@ -136,7 +136,9 @@ pub fn run(args: &ReplayArgs, printer: &mut Printer) -> Result<(), Failure> {
     let fault = outcome.error.as_ref().map(ToString::to_string);
     let published = published(&session.written, || publish(&run, &session, &outcome.counts, &outcome.notes, fault));
     let material = published.as_ref().ok().and_then(Option::as_ref);
-    printer.print(RunReport::new(&run, &session, &outcome.counts, &outcome.notes).with(material));
+    let doubts = doubts_without_report(&run, &session).map_err(Failure::running);
+    let report = RunReport::new(&run, &session, &outcome.counts, &outcome.notes).with(material);
+    printer.print(report.doubting(doubts.as_ref().map(Clone::clone).unwrap_or_default()));
     if let Some(cut) = &session.feed.cut {
         warn(cut);
     }
@@ -145,6 +147,6 @@ pub fn run(args: &ReplayArgs, printer: &mut Printer) -> Result<(), Failure> {
     }
     match session.feed.error {
         Some(error) => Err(Failure::input(error)),
-        None => published.map_err(Failure::running).map(|_| ()),
+        None => doubts.and(published.map_err(Failure::running)).map(|_| ()),
     }
 }

@@ -75,7 +75,7 @@ pub struct Settings {
 /// What ran.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WhatRan {
-    /// What is to be said before all else where the model was trained on what it traded.
+    /// What is to be said before all else where the model was trained on what it traded, or its file does not tell.
     #[serde(default)] // Earlier files lack it.
     pub in_sample: Option<String>,
     /// The command and its source.

@@ -7,6 +7,7 @@ use crate::report::html::escape::escaped;
 use crate::report::html::tables::tile;
 use crate::report::material::Material;
 use crate::report::run_file::RunFile;
+use crate::report::text::things;
 use crate::report::trades::Finding;
 use std::fmt::{self, Write};
 
@@ -66,9 +67,11 @@ fn tiles(out: &mut String, material: &Material, document: &Document) -> fmt::Res
     tile(out, "gross profit, quote", &span("trades.gross_profit", Shown::Profit), &of)?;
     tile(out, "closed trades", &span("trades.trades", Shown::Count), "")?;
     let sides = format!(
-        "{} winners, {} losers before fees",
+        "{} {}, {} {} before fees",
         span("trades.winners", Shown::Count),
-        span("trades.losers", Shown::Count)
+        things(numbers.winners, "winner"),
+        span("trades.losers", Shown::Count),
+        things(numbers.losers, "loser")
     );
     tile(out, "win rate", &span("trades.win_rate", Shown::Percent(1)), &sides)?;
     latency(out, material, document)?;
@@ -100,7 +103,9 @@ fn not_counted(out: &mut String, material: &Material, document: &Document) -> fm
     let Some(run) = &material.run else { return Ok(()) };
     let counts = passed_over(run);
     let named = counts.iter().filter(|(value, ..)| *value > 0);
-    let named = named.map(|(_, path, words)| format!("{} {words}", document.span(path, Shown::Count)));
+    let named = named.map(|&(count, path, what, words)| {
+        format!("{} {} {words}", document.span(path, Shown::Count), things(count, what))
+    });
     let items: Vec<String> = open_positions(run, document).into_iter().chain(named).collect();
     if items.is_empty() {
         return writeln!(out, "<p class=\"note\">Everything was counted.</p>");
@@ -119,41 +124,51 @@ fn open_positions(run: &RunFile, document: &Document) -> Option<String> {
     };
     (trading.open_positions > 0).then(|| {
         format!(
-            "{} open positions, bought for {}, {mark}: not in the profit",
+            "{} open {}, bought for {}, {mark}: not in the profit",
             document.span("counters.trading.open_positions", Shown::Count),
+            things(trading.open_positions, "position"),
             money("counters.trading.open_cost")
         )
     })
 }
 
-/// Counts of what is in no figure: each with its path, and with the words behind it.
-fn passed_over(run: &RunFile) -> Vec<(u64, &'static str, &'static str)> {
+/// Counts of what is in no figure: each with its path, what it counts, and the words behind it.
+fn passed_over(run: &RunFile) -> Vec<(u64, &'static str, &'static str, &'static str)> {
     let (trading, book) = (&run.counters.trading, &run.counters.book);
     let mut counts = vec![
         (
             trading.purchases_withheld,
             "counters.trading.purchases_withheld",
-            "purchases withheld, the book being crossed or locked",
+            "purchase",
+            "withheld, the book being crossed or locked",
         ),
-        (trading.purchases_without_asks, "counters.trading.purchases_without_asks", "purchases for which nobody sold"),
+        (
+            trading.purchases_without_asks,
+            "counters.trading.purchases_without_asks",
+            "purchase",
+            "for which nobody sold",
+        ),
         (
             trading.sold_in_part,
             "counters.trading.sold_in_part",
-            "trades that the book bought back in part only; the rest is written off",
+            "trade",
+            "that the book bought back in part only; the rest is written off",
         ),
         (
             trading.none_book_too_thin,
             "counters.trading.none_book_too_thin",
-            "live frames not evaluated: too few levels for the model",
+            "live frame",
+            "not evaluated: too few levels for the model",
         ),
         (
             trading.none_warming_up,
             "counters.trading.none_warming_up",
-            "live frames not evaluated: too few updates since the snapshot",
+            "live frame",
+            "not evaluated: too few updates since the snapshot",
         ),
-        (book.frames_empty, "counters.book.frames_empty", "frames before any snapshot"),
-        (book.frames_syncing, "counters.book.frames_syncing", "frames while a snapshot was awaited"),
-        (book.frames_invalid, "counters.book.frames_invalid", "frames of an invalid book"),
+        (book.frames_empty, "counters.book.frames_empty", "frame", "before any snapshot"),
+        (book.frames_syncing, "counters.book.frames_syncing", "frame", "while a snapshot was awaited"),
+        (book.frames_invalid, "counters.book.frames_invalid", "frame", "of an invalid book"),
     ];
     if let Some(observed) = &run.observed {
         let calibration = &observed.calibration;
@@ -161,14 +176,16 @@ fn passed_over(run: &RunFile) -> Vec<(u64, &'static str, &'static str)> {
             (
                 calibration.outcomes.tied,
                 "observed.calibration.outcomes.tied",
-                "evaluations after which the mid stayed: in no score of the model",
+                "evaluation",
+                "after which the mid stayed: in no score of the model",
             ),
             (
                 calibration.outcomes.unknown,
                 "observed.calibration.outcomes.unknown",
-                "evaluations not scored: the horizon runs past the data or a book reset",
+                "evaluation",
+                "not scored: the horizon runs past the data or a book reset",
             ),
-            (calibration.not_a_number, "observed.calibration.not_a_number", "evaluations that gave no number"),
+            (calibration.not_a_number, "observed.calibration.not_a_number", "evaluation", "that gave no number"),
         ]);
     }
     counts
