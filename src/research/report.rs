@@ -17,6 +17,7 @@ use super::scoring::Rules;
 use super::selection::Tried;
 use super::source::CaptureFacts;
 use super::training::{Outcomes, Regression, Trained};
+use crate::feed::breaks::times;
 use crate::statistics::blocks::BLOCKS_MIN;
 use crate::statistics::bootstrap::BootstrapSettings;
 use crate::statistics::labels::Ties;
@@ -241,28 +242,38 @@ impl fmt::Display for Valued {
 }
 
 impl Report {
+    /// Why a part has no intervals, if it has none.
+    pub fn no_intervals(&self, part: &PartReport) -> Option<String> {
+        let PartReport { blocks, block_s, .. } = *part;
+        let updates = self.rules.horizon_updates;
+        match part.horizon_s.filter(|&horizon_s| self.rules.bootstrap.block_s.is_some() && block_s < horizon_s) {
+            Some(horizon_s) => Some(format!(
+                "a block of {block_s:.3} s is shorter than the horizon of {updates} updates, which take {horizon_s:.3} s"
+            )),
+            None if blocks < BLOCKS_MIN => {
+                Some(format!("it covers {blocks} of the {BLOCKS_MIN} blocks of {block_s:.3} s that they need"))
+            }
+            None => None,
+        }
+    }
+
     /// What is wrong with a part's blocks.
     fn block_warning(&self, name: &str, part: &PartReport) -> Option<String> {
-        let PartReport { blocks, block_s, block_s_needed: needed_s, .. } = *part;
+        let PartReport { block_s, block_s_needed: needed_s, .. } = *part;
         let is_given = self.rules.bootstrap.block_s.is_some();
-        let updates = self.rules.horizon_updates;
         // Rounded up: what is said here may be given.
         let ask = format!("leave out --block, or give {:.3} at least", (needed_s * 1e3).ceil() / 1e3);
-        match part.horizon_s {
-            Some(horizon_s) if is_given && block_s < horizon_s => Some(format!(
-                "the {name} part has no intervals: a block of {block_s:.3} s is shorter than the horizon of {updates} updates, \
-                 which take {horizon_s:.3} s; {ask}"
-            )),
-            _ if blocks < BLOCKS_MIN => Some(format!(
-                "the {name} part has no intervals: it covers {blocks} of the {BLOCKS_MIN} blocks of {block_s:.3} s that they \
-                 need; give more captures{}",
+        match self.no_intervals(part) {
+            Some(why) if why.starts_with("a block") => Some(format!("the {name} part has no intervals: {why}; {ask}")),
+            Some(why) => Some(format!(
+                "the {name} part has no intervals: {why}; give more captures{}",
                 if is_given && block_s > needed_s { " or a shorter --block" } else { "" }
             )),
-            _ if is_given && block_s < needed_s => Some(format!(
+            None if is_given && block_s < needed_s => Some(format!(
                 "the intervals of the {name} part are too narrow: a block of {block_s:.3} s is shorter than horizon and \
                  dependence ask for; {ask}"
             )),
-            _ => None,
+            None => None,
         }
     }
 
@@ -290,9 +301,10 @@ impl Report {
         for (name, part) in parts {
             if part.mid_changes < CHANGES_FEW {
                 warnings.push(format!(
-                    "the mid changed only {} times in the {name} part ({} changes a horizon apart); figures from fewer than \
+                    "the mid changed only {} in the {name} part ({} a horizon apart); figures from fewer than \
                      {CHANGES_FEW} changes say little",
-                    part.mid_changes, part.independent_changes
+                    times(part.mid_changes),
+                    part.independent_changes
                 ));
             }
         }

@@ -111,16 +111,35 @@ fn every_area_has_its_interval_the_ties_and_the_rival_beside_it() {
     }
     let rival = score["imbalance_1_auc"].as_f64().unwrap();
     assert!((rival - wins / (count("up") * count("down"))).abs() < 1e-12 && rival > 0.55, "{rival}");
+    let intervals = &calibration["intervals"];
+    let ends = |of: &str| ["low", "high"].map(|end| intervals[of][end].as_f64().unwrap());
+    let ([low, high], [rival_low, rival_high]) = (ends("auc"), ends("imbalance_1_auc"));
     let said = format!(
-        "AUC {:.4} (imbalance_1 alone {rival:.4}, {:.1} % ties left out, no interval: papertrader evaluate gives one)",
+        "AUC {:.4} [{low:.4}, {high:.4}] (imbalance_1 alone {rival:.4} [{rival_low:.4}, {rival_high:.4}], {:.1} % ties left out)",
         score["auc"].as_f64().unwrap(),
         100.0 * score["tied_share"].as_f64().unwrap()
     );
     assert!(shown.contains(&said), "{said}\n{shown}");
     let page = read(&folder, "run.html");
-    for path in ["imbalance_1_auc", "tied_share"] {
-        assert!(page.contains(&format!("data-key=\"observed.calibration.score.{path}\" data-value")), "{path}");
+    assert!(page.contains(&said.replace('%', "\u{a0}%").replace(" \u{a0}%", " %")) || page.contains(&said), "{said}");
+    for path in ["score.imbalance_1_auc", "score.tied_share", "intervals.auc.low", "intervals.difference.high"] {
+        assert!(page.contains(&format!("data-key=\"observed.calibration.{path}\" data-value")), "{path}");
     }
+
+    // The slices of the file add up to the area, and `evaluate` finds nearly the same interval in blocks of seconds.
+    let slices = &calibration["slices"];
+    let sum = |column: &Value| column.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).sum::<f64>();
+    let auc = score["auc"].as_f64().unwrap();
+    assert!((sum(&slices["model"]["up"]) / count("up") - auc).abs() < 1e-9);
+    assert!((sum(&slices["imbalance_1"]["down"]) / count("down") - rival).abs() < 1e-9);
+    let mut evaluate = papertrader();
+    evaluate.arg("evaluate").arg(&capture).arg("--model").arg(folder.path().join("m.json"));
+    succeed(evaluate.arg("--report").arg(folder.path().join("e")));
+    let metric = &json_of(&folder, "e.report.json")["test"]["contestants"][0]["metrics"][0];
+    let [evaluated_low, evaluated_high] = ["low", "high"].map(|end| metric["interval"][end].as_f64().unwrap());
+    assert!((metric["value"].as_f64().unwrap() - auc).abs() < 1e-3, "{metric} {auc}");
+    let ratio = (high - low) / (evaluated_high - evaluated_low);
+    assert!((0.6..1.6).contains(&ratio), "{low} to {high}, {evaluated_low} to {evaluated_high}");
 }
 
 /// A market, from one of its frames on.
@@ -214,4 +233,96 @@ fn an_allowed_overlap_is_in_sample() {
     let more = [&THIN_FEATURES[..], &["--allow-overlap", "--test", &test]].concat();
     let shown = train(&folder, &[&capture], &more);
     assert!(shown.starts_with("In sample: the model was trained on A-USD from 1970-01-01T00:00:00Z to "), "{shown}");
+}
+
+#[test]
+fn a_short_run_says_why_its_area_has_no_interval() {
+    let folder = tempfile::tempdir().unwrap();
+    let capture = synthetic(&folder, "a.l2", 7, 1_000);
+    let model = folder.path().join("m.json");
+    fs::write(&model, r#"{"features": ["imbalance_1"], "intercept": 0.0, "coefficients": [2.0]}"#).unwrap();
+    let mut replay = papertrader();
+    replay.arg("replay").arg(&capture).arg("--model").arg(&model).args(["--name", "run", "--out"]).arg(folder.path());
+    let shown = succeed(&mut replay);
+    let intervals = &json_of(&folder, "run.json")["observed"]["calibration"]["intervals"];
+    assert!(intervals["auc"].is_null() && intervals["blocks"].as_u64().unwrap() < 20, "{intervals}");
+    let why = format!(
+        "no interval: {} blocks of {} evaluations, 20 are needed",
+        intervals["blocks"], intervals["evaluations_per_block"]
+    );
+    assert!(shown.contains(&format!("ties left out, {why})")), "{why}\n{shown}");
+    let page = read(&folder, "run.html");
+    assert!(page.contains(&why) && page.contains(&why.replace("no interval", "The AUC has no interval")), "{why}");
+
+    // So does an evaluation.
+    let evaluated =
+        succeed(papertrader().arg("evaluate").arg(&capture).arg("--model").arg(&model).args(["--resamples", "100"]));
+    assert!(
+        evaluated.contains("\n  no intervals: it covers ") && !evaluated.contains("intervals: 95 %"),
+        "{evaluated}"
+    );
+}
+
+#[test]
+fn a_model_without_provenance_is_of_unknown_origin() {
+    let folder = tempfile::tempdir().unwrap();
+    let capture = synthetic(&folder, "a.l2", 7, 500);
+    let txt = folder.path().join("m.txt");
+    fs::write(&txt, vec!["0.01"; 29].join("\n")).unwrap();
+    let unknown = "Not known whether this is in sample: the file of the model does not say what it was trained on.";
+    let mut replay = papertrader();
+    replay.arg("replay").arg(&capture).arg("--model").arg(&txt).args(["--name", "run", "--out"]).arg(folder.path());
+    assert_eq!(succeed(&mut replay).lines().next().unwrap(), unknown);
+    assert_eq!(json_of(&folder, "run.json")["run"]["in_sample"], unknown);
+    assert_eq!(findings(&read(&folder, "run.html"))[0], unknown);
+
+    // Models of one stem, of which neither tells; the baselines are fitted here, and said to be.
+    fs::create_dir(folder.path().join("other")).unwrap();
+    let other = folder.path().join("other/m.txt");
+    fs::write(&other, vec!["0.02"; 29].join("\n")).unwrap();
+    let mut evaluate = papertrader();
+    evaluate.current_dir(folder.path()).args(["evaluate", "a.l2", "--model", "m.txt", "--model", "other/m.txt"]);
+    let shown = succeed(evaluate.args(["--resamples", "100"]));
+    let heads: Vec<&str> = shown.lines().take(2).collect();
+    assert_eq!(heads, ["m.txt", "other/m.txt"].map(|whom| unknown.replace("the model", whom)));
+    assert!(shown.contains("m.txt minus other/m.txt: ") && !shown.contains("file of imbalance_1"), "{shown}");
+
+    // A trade log alone.
+    fs::copy(folder.path().join("run.csv"), folder.path().join("bare.csv")).unwrap();
+    let output = papertrader().arg("report").arg(folder.path().join("bare.csv")).output().unwrap();
+    let (said, page) = (String::from_utf8(output.stderr).unwrap(), read(&folder, "bare.html"));
+    let lacks = "as are the product's lot and whether the model was trained on this data; the fee is taken as 0";
+    assert!(output.status.success() && said.contains(lacks), "{said}");
+    assert!(page.contains("the product") && page.contains("whether the model was trained on this data"), "{page}");
+}
+
+/// Without a page doubts were not said at all, and small fees had hundreds of digits.
+#[test]
+fn doubts_are_said_without_a_report_and_no_amount_is_endless() {
+    let folder = tempfile::tempdir().unwrap();
+    let capture = synthetic(&folder, "a.l2", 7, 2_000);
+    let model = folder.path().join("m.json");
+    fs::write(&model, r#"{"features": ["imbalance_1"], "intercept": 0.0, "coefficients": [2.0]}"#).unwrap();
+    let shown = |more: &[&str]| {
+        let mut replay = papertrader();
+        replay.arg("replay").arg(&capture).arg("--model").arg(&model).args(["--force", "--name", "run"]).args(more);
+        succeed(replay.arg("--out").arg(folder.path()))
+    };
+    let tiny = ["--buy-amount", "1e-9", "--fee-bps", "1e-320"];
+    let with_page = shown(&tiny);
+    let without = shown(&[&tiny[..], &["--no-report"]].concat());
+    for text in [&with_page, &without] {
+        assert!(text.contains(" bought less than one lot, the smallest volume of the product."), "{text}");
+        assert!(text.contains("buy 1e-9 at probability") && text.contains(" after 1e-320 bp per side"), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() < 400), "{text}");
+    }
+    assert!(!folder.path().join("run.json").exists());
+    assert!(!shown(&["--no-report"]).contains("one lot"));
+    let page = {
+        shown(&tiny);
+        read(&folder, "run.html")
+    };
+    assert!(!page.contains(&"0".repeat(40)), "endless digits");
+    shown(&["--buy-amount", "1e300"]);
+    assert!(!read(&folder, "run.html").split('<').any(|part| part.contains(&"0,000".repeat(4))));
 }

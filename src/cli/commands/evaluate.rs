@@ -131,17 +131,17 @@ pub fn run(args: &EvaluateArgs, printer: &mut Printer) -> Result<(), Failure> {
     let reading = bar(source.bytes(), "baselines");
     let baselines = baselines(&source, &rules, &Watch { bar: &reading, stop: &stop })?;
     reading.finish_and_clear();
-    let named = models.into_iter().map(|model| Contestant {
-        name: model.path.file_stem().map_or_else(|| "model".into(), |stem| stem.to_string_lossy().into_owned()),
-        by: By::Model(Box::new(model)),
-    });
+    let taken: Vec<&str> = baselines.iter().map(|baseline| baseline.name.as_str()).collect();
+    let names = told_apart(&args.models, &taken);
+    let named = models.into_iter().zip(names);
+    let named = named.map(|(model, name)| Contestant { name, by: By::Model(Box::new(model)) });
     let contestants: Vec<Contestant> = named.chain(baselines).collect();
     let scoring = bar(source.bytes(), "test");
     let watch = Watch { bar: &scoring, stop: &stop };
     let (parts, captures) = score(&source, &contestants, &rules, 1, &|_, _| Some(0), &watch)?;
     scoring.finish_and_clear();
     total_counts(&captures, horizon)?;
-    let headline = seen_before(&contestants, source.product(), &captures);
+    let headline = seen_before(&contestants[..args.models.len()], source.product(), &captures);
     let names: Vec<String> = args.models.iter().map(|path| path.display().to_string()).collect();
     let report = Report {
         headline,
@@ -160,7 +160,32 @@ pub fn run(args: &EvaluateArgs, printer: &mut Printer) -> Result<(), Failure> {
     args.report.publish(&report, files.as_ref(), printer)
 }
 
-/// Says which models were trained on what they are judged by.
+/// Names of models that tell them apart from each other and from what is `taken`: the stem of the file, else its name, else
+/// as much of the end of its path as that needs. One file given twice gets a number.
+fn told_apart(paths: &[PathBuf], taken: &[&str]) -> Vec<String> {
+    let named = |path: &PathBuf, parts: usize| -> String {
+        let stem = path.file_stem().unwrap_or(path.as_os_str());
+        let components: Vec<_> = path.components().collect();
+        let end: PathBuf = components[components.len().saturating_sub(parts)..].iter().collect();
+        if parts == 0 { stem.to_string_lossy().into_owned() } else { end.display().to_string() }
+    };
+    let longest = paths.iter().map(|path| path.components().count()).max().unwrap_or(0);
+    let mut names: Vec<String> = Vec::new();
+    for (at, path) in paths.iter().enumerate() {
+        let is_alone = |parts: &usize| {
+            let name = named(path, *parts);
+            let mut others = paths.iter().enumerate().filter(|&(other, _)| other != at);
+            !taken.contains(&name.as_str()) && others.all(|(_, other)| named(other, *parts) != name)
+        };
+        let name = named(path, (0..=longest).find(is_alone).unwrap_or(longest));
+        let mut numbered = (1..).map(|number| if number == 1 { name.clone() } else { format!("{name} ({number})") });
+        let free = numbered.find(|name| !names.contains(name) && !taken.contains(&name.as_str()));
+        names.push(free.expect("numbers do not end"));
+    }
+    names
+}
+
+/// Says which models were trained on what they are judged by, and of which nobody knows.
 fn seen_before(contestants: &[Contestant], product: &str, captures: &[CaptureFacts]) -> Vec<String> {
     let spans: Vec<(i64, i64)> =
         captures.iter().map(|capture| (capture.first_ts_recv_ns, capture.last_ts_recv_ns)).collect();
@@ -190,4 +215,25 @@ fn baselines(source: &Source, rules: &Rules, watch: &Watch<'_>) -> Result<[Conte
         Contestant { name: "base rate".into(), by: By::Constant(trained.base_rate) },
         Contestant { name: "imbalance_1".into(), by: By::Model(Box::new(model)) },
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn models_of_one_name_are_told_apart() {
+        for (paths, names) in [
+            (&["a/m.json", "b/n.json"][..], &["m", "n"][..]),
+            (&["a/m.json", "b/m.json", "c/n.txt"], &["a/m.json", "b/m.json", "n"]),
+            (&["m.json", "m.txt"], &["m.json", "m.txt"]),
+            (&["x/a/m.json", "y/a/m.json", "m.json"], &["x/a/m.json", "y/a/m.json", "m.json"]),
+            (&["m.json", "m.json"], &["m.json", "m.json (2)"]),
+            (&["imbalance_1.json"], &["imbalance_1.json"]),
+            (&["imbalance_1"], &["imbalance_1 (2)"]),
+        ] {
+            let paths: Vec<PathBuf> = paths.iter().map(PathBuf::from).collect();
+            assert_eq!(told_apart(&paths, &["base rate", "imbalance_1"]), names);
+        }
+    }
 }

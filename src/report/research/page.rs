@@ -7,6 +7,7 @@ use crate::report::html::head::{foot, head, remarks};
 use crate::report::html::slots::write_slots;
 use crate::report::html::tables::tile;
 use crate::report::html::{Document, Shown, escaped};
+use crate::report::text::{plain, things};
 use crate::research::evaluation::{BinReport, ContestantReport};
 use crate::research::report::Report;
 use crate::statistics::metrics::Metric;
@@ -72,7 +73,7 @@ fn tiles(out: &mut String, report: &Report, document: &Document) -> fmt::Result 
     tile(out, "AUC", &span(&format!("{auc}.value"), Shown::Fixed(4)), &beside)?;
     metric(out, "log-loss", Metric::LogLoss, Shown::Fixed(4))?;
     metric(out, "expected calibration error", Metric::Ece, Shown::Fixed(4))?;
-    let hit_rate = format!("hit rate at p ≥ {}, all rows", report.rules.threshold);
+    let hit_rate = format!("hit rate at p ≥ {}, all rows", plain(report.rules.threshold));
     metric(out, &hit_rate, Metric::HitRateAllRows, Shown::Percent(1))?;
     let [up, down, ties] = ["up", "down", "ties"].map(|way| span(&format!("test.{way}"), Shown::Count));
     tile(out, "test rows", &span("test.rows", Shown::Count), &format!("{up} up, {down} down, {ties} ties"))?;
@@ -88,13 +89,15 @@ fn tiles(out: &mut String, report: &Report, document: &Document) -> fmt::Result 
 
 fn metrics(out: &mut String, report: &Report, document: &Document) -> fmt::Result {
     writeln!(out, "<h2 id=\"metrics\">Metrics</h2>")?;
-    writeln!(
-        out,
-        "<p class=\"note\">Below each figure is its 95\u{a0}% interval, from {} resamples of circular blocks; the \
-         <a href=\"#table-parts\">parts</a> have their lengths. The baselines are {}.</p>",
-        document.span("rules.bootstrap.replicates", Shown::Count),
-        escaped(report.baselines)
-    )?;
+    let intervals = match report.no_intervals(&report.test) {
+        Some(why) => format!("The figures of the test part have no intervals: {}.", escaped(&why)),
+        None => format!(
+            "Below each figure is its 95\u{a0}% interval, from {} resamples of circular blocks; the \
+             <a href=\"#table-parts\">parts</a> have their lengths.",
+            document.span("rules.bootstrap.replicates", Shown::Count)
+        ),
+    };
+    writeln!(out, "<p class=\"note\">{intervals} The baselines are {}.</p>", escaped(report.baselines))?;
     writeln!(out, "<div class=\"columns\"><div><h3>Test part</h3>")?;
     tables::metrics(out, "table-metrics", "test", &report.test, document)?;
     if let Some(training) = &report.training {
@@ -157,10 +160,11 @@ fn economics(out: &mut String, report: &Report, document: &Document) -> fmt::Res
     writeln!(out, "<h2 id=\"economics\">Economics</h2>")?;
     writeln!(
         out,
-        "<p class=\"note\">Trades on the test part: buy {} at p ≥ {}, sell {} updates later.</p>",
+        "<p class=\"note\">Trades on the test part: buy {} at p ≥ {}, sell {} {} later.</p>",
         document.span("rules.buy_amount", Shown::Plain),
         document.span("rules.threshold", Shown::Plain),
-        document.span("rules.horizon_updates", Shown::Count)
+        document.span("rules.horizon_updates", Shown::Count),
+        things(report.rules.horizon_updates.into(), "update")
     )?;
     let models: Vec<(usize, &ContestantReport)> = models(report).collect();
     tables::economics(out, &models, document)

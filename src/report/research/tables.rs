@@ -3,6 +3,7 @@
 use crate::feed::breaks::Cause;
 use crate::report::html::tables::{close, folded, open, row, words};
 use crate::report::html::{Document, Shown, escaped};
+use crate::report::text::plain;
 use crate::research::evaluation::{ContestantReport, MetricFigure, PartReport};
 use crate::research::report::{FitReport, Report};
 use crate::research::source::CaptureFacts;
@@ -83,7 +84,7 @@ pub fn reliability(
     for (bin, facts) in contestant.reliability.iter().enumerate().filter(|(_, bin)| bin.all_rows > 0.0) {
         row(out, &Shown::Fixed(1).text(facts.from), cells(&format!("reliability.{bin}")))?;
     }
-    row(out, &format!("p ≥ {threshold}"), cells("reached"))?;
+    row(out, &format!("p ≥ {}", plain(threshold)), cells("reached"))?;
     close(out)
 }
 

@@ -3,7 +3,7 @@
 use crate::base::one_line::OneLine;
 use crate::execution::fees::LOWEST_TAKER_FEE_BPS;
 use crate::feed::breaks::Cause;
-use crate::report::text::{Names, amount, basis_points, signed, utc};
+use crate::report::text::{Names, amount, basis_points, plain, signed, things, utc};
 use crate::research::evaluation::{BinReport, ContestantReport, Figure, PartReport};
 use crate::research::report::{FitReport, Report};
 use crate::statistics::metrics::Metric;
@@ -67,10 +67,12 @@ fn write_source(out: &mut String, report: &Report) -> fmt::Result {
             out,
             "capture",
             format_args!(
-                "{}  {} frames, {} rows ({} unlabelled, {} thin, {} warming up)",
+                "{}  {} {}, {} {} ({} unlabelled, {} thin, {} warming up)",
                 capture.path.display(),
                 counts.frames,
+                things(counts.frames, "frame"),
                 counts.rows,
+                things(counts.rows, "row"),
                 counts.unlabelled,
                 counts.thin,
                 counts.warming_up
@@ -82,7 +84,8 @@ fn write_source(out: &mut String, report: &Report) -> fmt::Result {
         capture.breaks.notes.iter().try_for_each(|note| writeln!(out, "    {note}"))?;
     }
     let (horizon, ties) = (rules.horizon_updates, rules.ties);
-    line(out, "label", format_args!("sign of the mid's change over {horizon} updates; ties: {ties}"))?;
+    let updates = things(horizon.into(), "update");
+    line(out, "label", format_args!("sign of the mid's change over {horizon} {updates}; ties: {ties}"))?;
     line(out, "probability", rules.probability_of)
 }
 
@@ -103,11 +106,14 @@ fn write_test(out: &mut String, report: &Report) -> fmt::Result {
         Some(_) => "as given",
     };
     write_part(out, "test part", &report.test)?;
-    writeln!(
-        out,
-        "  intervals: 95 %, {} circular blocks of {:.3} s ({}), {} resamples, seed {}",
-        report.test.blocks, report.test.block_s, how, bootstrap.replicates, bootstrap.seed
-    )?;
+    match report.no_intervals(&report.test) {
+        Some(why) => writeln!(out, "  no intervals: {why}")?,
+        None => writeln!(
+            out,
+            "  intervals: 95 %, {} circular blocks of {:.3} s ({}), {} resamples, seed {}",
+            report.test.blocks, report.test.block_s, how, bootstrap.replicates, bootstrap.seed
+        )?,
+    }
     writeln!(out, "  baselines: {}", report.baselines)?;
     write_metrics(out, &report.test)?;
     for difference in &report.test.differences {
@@ -124,15 +130,19 @@ fn write_test(out: &mut String, report: &Report) -> fmt::Result {
 
 fn write_fit(out: &mut String, fit: &FitReport) -> fmt::Result {
     let by = if fit.cross_validation.is_empty() { "as given" } else { "by cross-validation" };
-    let (rows, features, c) = (fit.rows, fit.features.len(), fit.c);
-    line(out, "fit", format_args!("{rows} rows, {features} features, C = {c} {by}"))?;
+    let (rows, features, c) = (fit.rows, fit.features.len(), plain(fit.c));
+    let things_of = (things(rows as u64, "row"), things(features as u64, "feature"));
+    line(out, "fit", format_args!("{rows} {}, {features} {}, C = {c} {by}", things_of.0, things_of.1))?;
     for tried in &fit.cross_validation {
         writeln!(out, "  C {:<12} log-loss {:.6}", tried.c, tried.log_loss)?;
     }
     writeln!(
         out,
-        "  objective {:.10}, gradient {:.1e}, {} Newton steps",
-        fit.objective, fit.gradient_max, fit.iterations
+        "  objective {:.10}, gradient {:.1e}, {} {}",
+        fit.objective,
+        fit.gradient_max,
+        fit.iterations,
+        things(u64::from(fit.iterations), "Newton step")
     )?;
     match fit.condition_number {
         Some(number) => writeln!(out, "  condition number of the correlations {number:.3e}")?,
@@ -162,17 +172,24 @@ fn write_part(out: &mut String, name: &str, part: &PartReport) -> fmt::Result {
     line(out, name, format_args!("{} to {}", utc(part.span_ns.0), utc(part.span_ns.1)))?;
     writeln!(
         out,
-        "  {} rows: {} up, {} down, {} ties ({:.1} %)",
+        "  {} {}: {} up, {} down, {} {} ({:.1} %)",
         part.rows,
+        things(part.rows, "row"),
         part.up,
         part.down,
         part.ties,
+        things(part.ties, "tie"),
         100.0 * part.tie_share.unwrap_or_default()
     )?;
     writeln!(
         out,
-        "  {} mid changes, {} of them a horizon apart; {} blocks of {:.3} s",
-        part.mid_changes, part.independent_changes, part.blocks, part.block_s
+        "  {} mid {}, {} of them a horizon apart; {} {} of {:.3} s",
+        part.mid_changes,
+        things(part.mid_changes, "change"),
+        part.independent_changes,
+        part.blocks,
+        things(part.blocks as u64, "block"),
+        part.block_s
     )
 }
 
@@ -225,18 +242,23 @@ fn write_reliability(out: &mut String, contestant: &ContestantReport, threshold:
     for bin in contestant.reliability.iter().filter(|bin| bin.all_rows > 0.0) {
         write_bin(out, &format!("{:.1}", bin.from), bin)?;
     }
-    write_bin(out, &format!("p ≥ {threshold}"), &contestant.reached)
+    write_bin(out, &format!("p ≥ {}", plain(threshold)), &contestant.reached)
 }
 
 fn write_economics(out: &mut String, contestant: &ContestantReport, report: &Report) -> fmt::Result {
     let Some(economics) = &contestant.economics else { return Ok(()) };
     writeln!(
         out,
-        "  trades of {} (buy {} at p ≥ {}, sell {} updates later)",
-        contestant.name, report.rules.buy_amount, report.rules.threshold, report.rules.horizon_updates
+        "  trades of {} (buy {} at p ≥ {}, sell {} {} later)",
+        contestant.name,
+        plain(report.rules.buy_amount),
+        plain(report.rules.threshold),
+        report.rules.horizon_updates,
+        things(report.rules.horizon_updates.into(), "update")
     )?;
     let winners = economics.winners.map_or(String::new(), |share| format!(", {:.1} % of them winners", 100.0 * share));
-    writeln!(out, "    {} trades{winners}, {} still open", economics.trades, economics.open)?;
+    let trades = things(economics.trades, "trade");
+    writeln!(out, "    {} {trades}{winners}, {} still open", economics.trades, economics.open)?;
     let gross = Figure { value: economics.gross_bps, interval: economics.gross_bps_interval };
     writeln!(
         out,
@@ -245,6 +267,6 @@ fn write_economics(out: &mut String, contestant: &ContestantReport, report: &Rep
     )?;
     let profit = |value: f64| signed(value, &amount(value));
     writeln!(out, "    gross {}, per trade {} bp of the amount", profit(economics.gross), figure(gross))?;
-    let nets = economics.net.iter().map(|net| format!("{} bp: {}", net.fee_bps, profit(net.profit)));
+    let nets = economics.net.iter().map(|net| format!("{} bp: {}", plain(net.fee_bps), profit(net.profit)));
     writeln!(out, "    net at fees per side of {}", nets.collect::<Vec<_>>().join(", "))
 }
