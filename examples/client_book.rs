@@ -86,7 +86,7 @@ impl Publish for BookOnly {
                     self.book.end_update()
                 })
             }
-            FrameKind::Update => Ok(()),
+            FrameKind::Update | FrameKind::Prints => Ok(()),
             FrameKind::Connected => {
                 self.book.await_snapshot();
                 Ok(())

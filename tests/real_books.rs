@@ -54,6 +54,7 @@ impl Publish for Both {
                 self.book.apply(levels);
                 self.book.end_update().unwrap();
             }
+            FrameKind::Prints => return Ok(()),
             other => panic!("{other:?} in a good capture"),
         }
         for level in levels {

@@ -170,7 +170,7 @@ impl Engine {
                 self.traders.iter_mut().for_each(Trader::reset);
             }
             FrameKind::Connected => self.counts.connections += 1,
-            FrameKind::Invalid(_) => {}
+            FrameKind::Invalid(_) | FrameKind::Prints => {}
         }
         match self.follower.begin(head) {
             Ok(None) => {}

@@ -15,6 +15,7 @@
 pub mod fees;
 pub mod fill;
 pub mod ledger;
+pub mod matching;
 pub mod original;
 pub mod rules;
 

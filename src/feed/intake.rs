@@ -23,11 +23,14 @@
 //! # Ok::<(), papertrader::market::publish::EngineGone>(())
 //! ```
 
-use super::coinbase::level2::{BookPart, Channel, LevelError, Malformed, Message, Parser};
+use super::coinbase::level2::{BookPart, Channel, LevelError, Malformed, Message, Parser, TapePart};
 use super::coinbase::sequence::Sequence;
+use super::prints::Continuity;
 use crate::base::clock::Clock;
 use crate::engine::latency::STAGES_EVERY;
-use crate::market::event::{Event, Fault, FaultCounts, FrameHead, FrameKind, UNMEASURED, UNSTAMPED};
+use crate::market::event::{
+    Event, Fault, FaultCounts, FrameHead, FrameKind, PRINT_EVENTS, Print, UNMEASURED, UNSTAMPED,
+};
 use crate::market::publish::{EngineGone, Publish};
 use crate::market::units::{Decimal, Scale};
 
@@ -88,6 +91,8 @@ pub struct FaultNote {
 pub enum Taken {
     /// Levels of the product, published.
     Frame,
+    /// Prints of the product, published unless they were before the subscription or known already.
+    Prints,
     /// A heartbeat.
     Heartbeat,
     /// An acknowledgement.
@@ -111,6 +116,14 @@ pub struct IntakeCounts {
     pub snapshots: u64,
     /// Levels in the product's frames.
     pub levels: u64,
+    /// Prints of the product that were published.
+    pub prints: u64,
+    /// Trades whose prints never came, by the venue's numbers.
+    pub prints_lost: u64,
+    /// Prints that came again.
+    pub prints_repeated: u64,
+    /// Prints without side, price or size.
+    pub prints_unread: u64,
     /// Level messages in which the product had no event.
     pub other_product_frames: u64,
     /// Heartbeats.
@@ -132,7 +145,10 @@ pub struct Intake {
     parser: Parser,
     rule: ScaleRule,
     scale: Scale,
+    /// The scale of the prints in hand: the book's, or a finer one that leaves the book as it is.
+    prints_scale: Scale,
     sequence: Sequence,
+    tape: Continuity,
     /// Whether a snapshot has come since the connection was made or a fault was found.
     synced: bool,
     /// Whether the engine has been told that the book is invalid since the last snapshot.
@@ -154,7 +170,9 @@ impl Intake {
             parser: Parser::new(product),
             rule,
             scale: rule.coarsest(),
+            prints_scale: rule.coarsest(),
             sequence: Sequence::default(),
+            tape: Continuity::default(),
             synced: false,
             invalid: false,
             faulted: false,
@@ -211,6 +229,7 @@ impl Intake {
     /// Takes any sequence number next, as when a recording begins again.
     pub fn begin_again(&mut self) {
         self.sequence = Sequence::default();
+        self.tape.begin_again();
     }
 
     /// Tells the engine that the book cannot be trusted, and counts why.
@@ -307,12 +326,13 @@ impl Intake {
         }
         let kind = match message.book {
             BookPart::Frame(kind) => kind,
+            BookPart::Prints(part) => return self.take_prints(part, &message, arrival, engine),
             BookPart::None => {
                 let (counter, taken) = match message.channel {
                     Channel::Heartbeats => (&mut self.counts.heartbeats, Taken::Heartbeat),
                     Channel::Subscriptions => (&mut self.counts.subscriptions, Taken::Subscriptions),
                     Channel::Level2 => (&mut self.counts.other_product_frames, Taken::Other),
-                    Channel::Other => (&mut self.counts.other_messages, Taken::Other),
+                    Channel::Trades | Channel::Other => (&mut self.counts.other_messages, Taken::Other),
                 };
                 *counter += 1;
                 return Ok(taken);
@@ -356,6 +376,38 @@ impl Intake {
         Ok(fault.map_or(Taken::Frame, Taken::Fault))
     }
 
+    /// Publishes prints that are new. What was traded before the subscription belongs to no book that is known here.
+    fn take_prints(
+        &mut self,
+        part: TapePart,
+        message: &Message,
+        arrival: &Arrival,
+        engine: &mut impl Publish,
+    ) -> Result<Taken, EngineGone> {
+        let (prints, _) = self.levels.as_chunks_mut::<PRINT_EVENTS>();
+        let mut new = 0;
+        for at in 0..prints.len() {
+            let trade_id = Print::decode(prints[at]).trade_id;
+            match part {
+                TapePart::Snapshot => self.tape.subscribed_after(trade_id),
+                TapePart::Update if self.tape.is_new(trade_id) => {
+                    prints[new] = prints[at];
+                    new += 1;
+                }
+                TapePart::Update => {}
+            }
+        }
+        self.levels.truncate(PRINT_EVENTS * new);
+        self.counts.prints += new as u64;
+        self.counts.prints_lost = self.tape.lost();
+        self.counts.prints_repeated = self.tape.repeated();
+        self.counts.prints_unread = self.parser.unread_prints();
+        if !self.levels.is_empty() {
+            self.publish(FrameKind::Prints, message.sequence_num.unwrap_or(0), message.ts_event_ns, arrival, engine)?;
+        }
+        Ok(Taken::Prints)
+    }
+
     fn publish(
         &mut self,
         kind: FrameKind,
@@ -370,7 +422,7 @@ impl Intake {
             kind,
             // At most FRAME_LEVELS_MAX.
             levels: self.levels.len() as u32,
-            scale: self.scale,
+            scale: if kind == FrameKind::Prints { self.prints_scale } else { self.scale },
             sequence_num,
             ts_recv_ns: arrival.ts_recv_ns,
             ts_event_ns,
@@ -388,6 +440,10 @@ impl Intake {
         let parsed = self.parser.parse(message, self.scale, &mut self.levels)?;
         match parsed.book {
             BookPart::Finer(_) | BookPart::Impossible(_) => self.parse_rescaled(message, parsed),
+            BookPart::Prints(_) => {
+                self.prints_scale = self.scale;
+                Ok(parsed)
+            }
             _ => Ok(parsed),
         }
     }
@@ -395,6 +451,11 @@ impl Intake {
     #[cold]
     fn parse_rescaled(&mut self, message: &[u8], parsed: Message) -> Result<Message, Malformed> {
         match &parsed.book {
+            // The book does not hang on the tape's numbers.
+            BookPart::Finer(needs) if parsed.channel == Channel::Trades => {
+                self.prints_scale = *needs;
+                self.parser.parse(message, *needs, &mut self.levels)
+            }
             BookPart::Finer(needs) if self.rule.allows(*needs) => {
                 let refined = self.parser.parse(message, *needs, &mut self.levels)?;
                 if matches!(refined.book, BookPart::Frame(_)) {

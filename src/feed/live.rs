@@ -404,7 +404,7 @@ impl<P: Publish> Run<'_, P> {
                 Acknowledged::NotYet => {}
                 Acknowledged::Other(cause) => return Err(End::Fault(Fault::SubscriptionRefused, cause)),
             },
-            Taken::Other => {}
+            Taken::Prints | Taken::Other => {}
             Taken::Fault(FaultNote { fault, detail }) => return Err(End::Fault(fault, detail)),
         }
         Ok(true)

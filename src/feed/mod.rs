@@ -27,6 +27,7 @@ pub mod breaks;
 pub mod coinbase;
 pub mod intake;
 pub mod live;
+pub mod prints;
 pub mod tape;
 pub mod vitals;
 pub mod wire;

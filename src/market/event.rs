@@ -195,6 +195,46 @@ impl FaultCounts {
     }
 }
 
+/// A trade as the venue's tape tells it. It travels as [`PRINT_EVENTS`] events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Print {
+    /// The side from which the taker came: [`Side::Bid`] for a purchase, [`Side::Ask`] for a sale.
+    pub aggressor: Side,
+    /// The price in ticks of the frame's scale, above 0.
+    pub price_ticks: u64,
+    /// The size in lots of the frame's scale, above 0.
+    pub size_lots: u64,
+    /// The venue's number of the trade, consecutive within a product; 0 where it said none.
+    pub trade_id: u64,
+    /// When the venue says that it happened, Unix nanoseconds; 0 where it said nothing readable.
+    pub ts_event_ns: i64,
+}
+
+/// Events that encode a [`Print`].
+pub const PRINT_EVENTS: usize = 2;
+
+impl Print {
+    /// As events.
+    #[inline]
+    pub fn encode(&self) -> [Event; PRINT_EVENTS] {
+        let of = Event::level(self.aggressor, self.price_ticks, self.size_lots);
+        // A time is kept as its two's complement bits.
+        [of, Event { words: [self.trade_id, self.ts_event_ns as u64] }]
+    }
+
+    /// Reads what [`Print::encode`] wrote.
+    #[inline]
+    pub fn decode([of, Event { words: [trade_id, ts_event] }]: [Event; PRINT_EVENTS]) -> Self {
+        Self {
+            aggressor: of.side(),
+            price_ticks: of.price_ticks(),
+            size_lots: of.size_lots(),
+            trade_id,
+            ts_event_ns: ts_event as i64,
+        }
+    }
+}
+
 /// What a frame does to the book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FrameKind {
@@ -202,6 +242,8 @@ pub enum FrameKind {
     Snapshot,
     /// Its levels change the book.
     Update,
+    /// It leaves the book as it is and tells of trades: [`Print`]s, oldest first, in place of levels.
+    Prints,
     /// A new connection: the book waits for a snapshot. No levels.
     Connected,
     /// The book cannot be trusted until the next snapshot. No levels.
@@ -221,7 +263,7 @@ impl FrameKind {
 pub struct FrameHead {
     /// What the frame does.
     pub kind: FrameKind,
-    /// How many level events follow.
+    /// How many level events follow; of prints, [`PRINT_EVENTS`] for each.
     pub levels: u32,
     /// The scale of the levels' counts.
     pub scale: Scale,
@@ -260,6 +302,7 @@ impl FrameHead {
             FrameKind::Update => (1, 0),
             FrameKind::Connected => (2, 0),
             FrameKind::Invalid(fault) => (3, fault as u8),
+            FrameKind::Prints => (4, 0),
         };
         let shape = u64::from_le_bytes([kind, fault, self.scale.price_decimals, self.scale.size_decimals, 0, 0, 0, 0])
             | u64::from(self.levels) << 32;
@@ -281,6 +324,7 @@ impl FrameHead {
             0 => FrameKind::Snapshot,
             1 => FrameKind::Update,
             2 => FrameKind::Connected,
+            4 => FrameKind::Prints,
             _ => FrameKind::Invalid(Fault::ALL[usize::from(fault)]),
         };
         Self {
@@ -319,9 +363,18 @@ mod tests {
         }
 
         #[test]
+        fn prints_read_back(
+            sale: bool, price_ticks in 1..=COUNT_MAX, size_lots in 1..=COUNT_MAX, trade_id: u64, ts_event_ns: i64,
+        ) {
+            let aggressor = if sale { Side::Ask } else { Side::Bid };
+            let print = Print { aggressor, price_ticks, size_lots, trade_id, ts_event_ns };
+            prop_assert_eq!(Print::decode(print.encode()), print);
+        }
+
+        #[test]
         fn heads_read_back(
             kind in prop_oneof![
-                Just(FrameKind::Snapshot), Just(FrameKind::Update), Just(FrameKind::Connected),
+                Just(FrameKind::Snapshot), Just(FrameKind::Update), Just(FrameKind::Connected), Just(FrameKind::Prints),
                 (0..Fault::ALL.len()).prop_map(|index| FrameKind::Invalid(Fault::ALL[index])),
             ],
             levels: u32, price_decimals: u8, size_decimals: u8, sequence_num: u64, ts_recv_ns: i64, ts_event_ns: i64,

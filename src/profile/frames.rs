@@ -58,7 +58,7 @@ impl Frames {
             match message.book {
                 BookPart::Frame(FrameKind::Snapshot) if !frames.ends.is_empty() => break,
                 BookPart::Frame(FrameKind::Snapshot) => {}
-                BookPart::None => continue,
+                BookPart::None | BookPart::Prints(_) => continue,
                 _ if frames.ends.is_empty() => continue,
                 _ => {}
             }

@@ -316,6 +316,9 @@ impl<'a, O: Observer> Collector<'a, O> {
 
 impl<O: Observer> Publish for Collector<'_, O> {
     fn publish(&mut self, head: &FrameHead, levels: &[Event]) -> Result<(), EngineGone> {
+        if head.kind == FrameKind::Prints {
+            return Ok(());
+        }
         self.follower.count(head);
         let begun = self.follower.begin(head);
         self.follower.levels(levels);

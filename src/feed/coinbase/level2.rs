@@ -29,7 +29,7 @@
 mod fast;
 mod general;
 
-use crate::market::event::{Event, Fault, FrameKind};
+use crate::market::event::{Event, Fault, FrameKind, PRINT_EVENTS, Print};
 use crate::market::units::Scale;
 use general::{Envelope, EnvelopeVisitor, Sink};
 use serde::de::Deserializer as _;
@@ -45,6 +45,8 @@ pub const PRODUCT_BYTES_MAX: usize = 64;
 pub enum Channel {
     /// `l2_data`: levels.
     Level2,
+    /// `market_trades`: prints.
+    Trades,
     /// `heartbeats`, one a second.
     Heartbeats,
     /// `subscriptions`: acknowledgement of a subscribe or unsubscribe.
@@ -61,10 +63,21 @@ pub enum BookPart {
     None,
     /// The levels lie in the buffer given to [`Parser::parse`].
     Frame(FrameKind),
+    /// Prints, oldest first, lie there.
+    Prints(TapePart),
     /// Numbers need more decimals than the scale in force has; this one would do.
     Finer(Scale),
     /// A level is impossible.
     Impossible(LevelError),
+}
+
+/// What a message of `market_trades` tells of the tape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TapePart {
+    /// The last trades before the subscription.
+    Snapshot,
+    /// New trades.
+    Update,
 }
 
 /// A message, its levels apart.
@@ -164,6 +177,10 @@ pub struct Parser {
     name: Option<Name>,
     other_products: Vec<Box<str>>,
     usual: fast::Reader,
+    /// The prints of the message in hand, in its order.
+    prints: Vec<Event>,
+    /// Prints of the product that could not be read.
+    unread_prints: u64,
 }
 
 impl Parser {
@@ -178,7 +195,14 @@ impl Parser {
             twin,
             name: None,
             other_products: Vec::new(),
+            prints: Vec::new(),
+            unread_prints: 0,
         }
+    }
+
+    /// Prints of the product without side, price or size.
+    pub fn unread_prints(&self) -> u64 {
+        self.unread_prints
     }
 
     /// The name under which the product's levels came, when it is not the product's own.
@@ -202,7 +226,7 @@ impl Parser {
     pub fn parse(&mut self, message: &[u8], scale: Scale, levels: &mut Vec<Event>) -> Result<Message, Malformed> {
         levels.clear();
         let Some(usual) = self.usual.read(message, scale, levels) else {
-            return self.parse_any_layout(message, scale, levels);
+            return self.parse_prints(message, scale, levels);
         };
         let name = if usual.is_twin { Name::Twin } else { Name::Own };
         if self.name != Some(name) {
@@ -220,6 +244,26 @@ impl Parser {
         })
     }
 
+    /// Reads a message that is none of levels in the usual layout.
+    fn parse_prints(&mut self, message: &[u8], scale: Scale, levels: &mut Vec<Event>) -> Result<Message, Malformed> {
+        levels.clear();
+        let Some(usual) = self.usual.read_prints(message, scale, levels) else {
+            return self.parse_any_layout(message, scale, levels);
+        };
+        let name = if usual.is_twin { Name::Twin } else { Name::Own };
+        if self.name.is_some_and(|known| known != name) {
+            return self.parse_any_layout(message, scale, levels);
+        }
+        oldest_first(levels);
+        Ok(Message {
+            channel: Channel::Trades,
+            sequence_num: Some(usual.sequence_num),
+            ts_event_ns: usual.ts_event_ns,
+            book: BookPart::Prints(TapePart::Update),
+            venue_error: None,
+        })
+    }
+
     /// The same as [`Parser::parse`], by the general way alone: what the faster one is compared with.
     ///
     /// # Errors
@@ -233,18 +277,32 @@ impl Parser {
         levels.clear();
         let name = self.name;
         let envelope = Envelope::default();
-        let mut sink = Sink { parser: self, name, scale, levels, envelope, kind: None, error: None, needs: scale };
+        self.prints.clear();
+        let mut sink = Sink {
+            parser: self,
+            name,
+            scale,
+            levels,
+            envelope,
+            kind: None,
+            error: None,
+            needs: scale,
+            tape: None,
+            prints_need: scale,
+            unread_prints: 0,
+        };
         // Also what makes the JSON parser sound: it takes the bytes of keys and strings for UTF-8 unseen.
         let message = simdutf8::basic::from_utf8(message).map_err(|_| Malformed::Utf8)?;
         let mut json = sonic_rs::Deserializer::from_str(message);
         json.deserialize_map(EnvelopeVisitor(&mut sink))
             .and_then(|()| json.end())
             .map_err(|error| Malformed::Json { offset: error.offset() })?;
-        let Sink { parser, name, envelope, kind, error, needs, .. } = sink;
+        let Sink { parser, name, envelope, kind, error, needs, levels, tape, prints_need, unread_prints, .. } = sink;
         let book = match (envelope.channel, error, kind) {
             (Channel::Level2, Some(error), _) => BookPart::Impossible(error),
             (Channel::Level2, None, Some(_)) if needs != scale => BookPart::Finer(needs),
             (Channel::Level2, None, Some(kind)) => BookPart::Frame(kind),
+            (Channel::Trades, ..) => parser.end_prints(tape, prints_need, unread_prints, scale, levels),
             _ => BookPart::None,
         };
         if matches!(book, BookPart::Frame(_)) {
@@ -257,6 +315,35 @@ impl Parser {
             book,
             venue_error: if envelope.is_error { Some(envelope.message.unwrap_or_default()) } else { None },
         })
+    }
+
+    /// Puts the prints of a message into its place, oldest first; the venue sends them newest first.
+    fn end_prints(
+        &mut self,
+        tape: Option<TapePart>,
+        needs: Scale,
+        unread_prints: u64,
+        scale: Scale,
+        levels: &mut Vec<Event>,
+    ) -> BookPart {
+        let Some(part) = tape else {
+            self.unread_prints += unread_prints;
+            return BookPart::None;
+        };
+        if needs != scale {
+            return BookPart::Finer(needs);
+        }
+        self.unread_prints += unread_prints;
+        levels.clear();
+        levels.extend_from_slice(&self.prints);
+        oldest_first(levels);
+        BookPart::Prints(part)
+    }
+
+    /// Whether a print of that product belongs to the book of ours.
+    fn prints_of(&self, product: &str) -> bool {
+        let known = self.name;
+        self.name_of(product).is_some_and(|name| known.is_none_or(|known| known == name))
     }
 
     /// Which of the product's names this is.
@@ -275,6 +362,15 @@ impl Parser {
         {
             self.other_products.push(product.into());
         }
+    }
+}
+
+/// Turns a list of prints that begins with the newest.
+fn oldest_first(prints: &mut [Event]) {
+    let (prints, _) = prints.as_chunks_mut::<PRINT_EVENTS>();
+    let id = |print: Option<&[Event; PRINT_EVENTS]>| print.map(|&print| Print::decode(print).trade_id);
+    if id(prints.first()) > id(prints.last()) {
+        prints.reverse();
     }
 }
 

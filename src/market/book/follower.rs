@@ -103,7 +103,7 @@ impl Follower {
                 }
                 self.treatment = Treatment::Apply;
             }
-            FrameKind::Update => {}
+            FrameKind::Update | FrameKind::Prints => {}
             FrameKind::Snapshot => {
                 self.book.begin_snapshot(head.scale);
                 self.treatment = Treatment::Stage;

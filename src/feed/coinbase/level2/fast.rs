@@ -19,12 +19,15 @@
 
 mod decimal;
 mod minute;
+mod prints;
 
 use crate::base::swar::EACH;
 use crate::market::event::{Event, FrameKind};
 use crate::market::units::{Scale, Side};
 use decimal::{BY_WORDS_MAX, Counts, OFFSET_MAX, WINDOW, Window, chunk, whole_number, word};
 use minute::Minute;
+use prints::Reader as PrintReader;
+pub use prints::UsualPrints;
 
 /// Lengths of a level's time: `1970-01-01T00:00:00Z` up to nine digits of fraction.
 const TIME_MIN: usize = 20;
@@ -125,6 +128,7 @@ pub struct Reader {
     lists: Vec<ListOpening>,
     openings: Openings,
     minute: Minute,
+    prints: PrintReader,
 }
 
 impl Reader {
@@ -133,13 +137,25 @@ impl Reader {
         let plain = |name: &&str| name.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\');
         let names = [(Some(product), false), (twin, true)];
         let names = names.into_iter().filter_map(|(name, is_twin)| Some((name.filter(plain)?, is_twin)));
-        let lists = names.flat_map(|(name, is_twin)| {
+        let lists = names.clone().flat_map(|(name, is_twin)| {
             [("update", FrameKind::Update), ("snapshot", FrameKind::Snapshot)].map(|(word, kind)| {
                 let text = format!(r#","events":[{{"type":"{word}","product_id":"{name}","updates":["#);
                 ListOpening { bytes: text.into_bytes().into(), kind, is_twin }
             })
         });
-        Self { lists: lists.collect(), openings: Openings::default(), minute: Minute::default() }
+        Self {
+            lists: lists.collect(),
+            openings: Openings::default(),
+            minute: Minute::default(),
+            prints: PrintReader::new(names),
+        }
+    }
+
+    /// Reads a message of prints and appends them, in the message's order. `None` where it is not of the usual layout: `prints`
+    /// then hold a part.
+    #[inline]
+    pub fn read_prints(&mut self, message: &[u8], scale: Scale, prints: &mut Vec<Event>) -> Option<UsualPrints> {
+        self.prints.read(message, scale, &mut self.minute, prints)
     }
 
     /// Reads a message and appends its levels. `None` where it is not of the usual layout: `levels` then hold a part.

@@ -1,18 +1,23 @@
 //! Visitors over the JSON of a message of any layout.
 
-use super::{Channel, LevelError, LevelField, Name, Parser};
+mod levels;
+mod prints;
+mod values;
+
+use self::levels::UpdatesVisitor;
+use self::prints::TradesVisitor;
+use self::values::{Key, KeySeed, PassOver, Text, Unsigned, pass_over, seed};
+use super::{Channel, LevelError, LevelField, Name, Parser, TapePart};
 use crate::base::clock::parse_utc_ns;
 use crate::base::one_line::{QUOTE_CHARS_MAX, quote};
 use crate::market::event::{Event, Fault, FrameKind};
-use crate::market::units::{DECIMALS_MAX, NumberError, Scale, Side, parse_count};
+use crate::market::units::{DECIMALS_MAX, NumberError, Scale, parse_count};
 use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
 use std::fmt;
 
 /// Characters of a faulty number or side that an error quotes.
 const VALUE_CHARS_MAX: usize = 48;
-/// How deep a value that is passed over may be nested.
-const NESTING_MAX: u8 = 127;
 
 /// What is known of the envelope.
 #[derive(Default)]
@@ -36,6 +41,12 @@ pub(super) struct Sink<'a> {
     pub(super) error: Option<LevelError>,
     /// The coarsest scale, not coarser than the one in force, that holds every number.
     pub(super) needs: Scale,
+    /// What the message tells of the tape. Its prints lie in the parser.
+    pub(super) tape: Option<TapePart>,
+    /// As [`Sink::needs`], of the prints.
+    pub(super) prints_need: Scale,
+    /// Prints of the product that say no side, price or size.
+    pub(super) unread_prints: u64,
 }
 
 /// What is known of one event of a message. Its product or type can come after its levels.
@@ -152,173 +163,6 @@ impl Sink<'_> {
     }
 }
 
-/// A visitor that can stand for a value of any type.
-macro_rules! seed {
-    ($visitor:ty, $value:ty $(, $($generics:tt)*)?) => {
-        impl<'de, $($($generics)*)?> DeserializeSeed<'de> for $visitor {
-            type Value = $value;
-            fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-                deserializer.deserialize_any(self)
-            }
-        }
-    };
-}
-
-/// The visits by which a visitor passes over values that it has no use for; they yield the default.
-macro_rules! pass_over {
-    ($($visit:ident($type:ty)),*; $($nested:ident: $access:ident),*) => {
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("any JSON value")
-        }
-        $(fn $visit<E>(self, _: $type) -> Result<Self::Value, E> {
-            Ok(Default::default())
-        })*
-        $(fn $nested<A: $access<'de>>(self, nested: A) -> Result<Self::Value, A::Error> {
-            PassOver { nesting_left: NESTING_MAX }.$nested(nested).map(|()| Default::default())
-        })*
-        fn visit_unit<E>(self) -> Result<Self::Value, E> {
-            Ok(Self::NULL)
-        }
-    };
-}
-
-/// A value that nobody has a use for, whatever it is.
-///
-/// The JSON library has its own way, faster for large ones, which recurses as deep as the venue likes.
-struct PassOver {
-    nesting_left: u8,
-}
-
-seed!(PassOver, ());
-
-impl PassOver {
-    fn within<E: serde::de::Error>(self) -> Result<Self, E> {
-        let nesting_left = self.nesting_left.checked_sub(1).ok_or_else(|| E::custom("nested too deeply"))?;
-        Ok(Self { nesting_left })
-    }
-}
-
-impl<'de> Visitor<'de> for PassOver {
-    type Value = ();
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any JSON value")
-    }
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<(), A::Error> {
-        let Self { nesting_left } = self.within()?;
-        while values.next_element_seed(Self { nesting_left })?.is_some() {}
-        Ok(())
-    }
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Self { nesting_left } = self.within()?;
-        while map.next_key_seed(KeySeed)?.is_some() {
-            map.next_value_seed(Self { nesting_left })?;
-        }
-        Ok(())
-    }
-}
-
-/// Calls its function with a string; anything else in its place is passed over.
-struct Text<F>(F);
-
-impl<F> Text<F> {
-    const NULL: () = ();
-}
-
-seed!(Text<F>, (), F: FnOnce(&str));
-
-impl<'de, F: FnOnce(&str)> Visitor<'de> for Text<F> {
-    type Value = ();
-    pass_over!(visit_bool(bool), visit_i64(i64), visit_u64(u64), visit_f64(f64); visit_seq: SeqAccess, visit_map: MapAccess);
-    fn visit_str<E>(self, text: &str) -> Result<(), E> {
-        self.0(text);
-        Ok(())
-    }
-}
-
-/// Yields an unsigned number; anything else in its place is none.
-struct Unsigned;
-
-impl Unsigned {
-    const NULL: Option<u64> = None;
-}
-
-seed!(Unsigned, Option<u64>);
-
-impl<'de> Visitor<'de> for Unsigned {
-    type Value = Option<u64>;
-    pass_over!(visit_bool(bool), visit_i64(i64), visit_f64(f64), visit_str(&str); visit_seq: SeqAccess, visit_map: MapAccess);
-    fn visit_u64<E>(self, number: u64) -> Result<Option<u64>, E> {
-        Ok(Some(number))
-    }
-}
-
-/// The keys that mean something, at any depth.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Key {
-    Channel,
-    Timestamp,
-    SequenceNum,
-    Events,
-    Type,
-    Message,
-    ProductId,
-    Updates,
-    Side,
-    PriceLevel,
-    NewQuantity,
-    Unknown,
-}
-
-struct KeySeed;
-
-impl<'de> DeserializeSeed<'de> for KeySeed {
-    type Value = Key;
-    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Key, D::Error> {
-        deserializer.deserialize_identifier(self)
-    }
-}
-
-impl Visitor<'_> for KeySeed {
-    type Value = Key;
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a key")
-    }
-    fn visit_str<E>(self, key: &str) -> Result<Key, E> {
-        Ok(match key {
-            "channel" => Key::Channel,
-            "timestamp" => Key::Timestamp,
-            "sequence_num" => Key::SequenceNum,
-            "events" => Key::Events,
-            "type" => Key::Type,
-            "message" => Key::Message,
-            "product_id" => Key::ProductId,
-            "updates" => Key::Updates,
-            "side" => Key::Side,
-            "price_level" => Key::PriceLevel,
-            "new_quantity" => Key::NewQuantity,
-            _ => Key::Unknown,
-        })
-    }
-}
-
 pub(super) struct EnvelopeVisitor<'s, 'a>(pub(super) &'s mut Sink<'a>);
 
 impl<'de> Visitor<'de> for EnvelopeVisitor<'_, '_> {
@@ -334,6 +178,7 @@ impl<'de> Visitor<'de> for EnvelopeVisitor<'_, '_> {
                 Key::Channel => map.next_value_seed(Text(|text: &str| {
                     envelope.channel = match text {
                         "l2_data" => Channel::Level2,
+                        "market_trades" => Channel::Trades,
                         "heartbeats" => Channel::Heartbeats,
                         "subscriptions" => Channel::Subscriptions,
                         _ => Channel::Other,
@@ -348,7 +193,7 @@ impl<'de> Visitor<'de> for EnvelopeVisitor<'_, '_> {
                     .next_value_seed(Text(|text: &str| envelope.message = Some(quote(text, QUOTE_CHARS_MAX).into())))?,
                 Key::Events => map.next_value_seed(EventsVisitor(sink))?,
                 _ => {
-                    map.next_value_seed(PassOver { nesting_left: NESTING_MAX })?;
+                    map.next_value_seed(PassOver::default())?;
                 }
             }
         }
@@ -386,6 +231,7 @@ impl<'de> Visitor<'de> for EventVisitor<'_, '_> {
     pass_over!(visit_bool(bool), visit_i64(i64), visit_u64(u64), visit_f64(f64), visit_str(&str); visit_seq: SeqAccess);
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let Self(sink) = self;
+        let prints_start = sink.parser.prints.len();
         let mut event = EventState {
             product: EventProduct::Missing,
             kind: EventKind::Missing,
@@ -412,6 +258,7 @@ impl<'de> Visitor<'de> for EventVisitor<'_, '_> {
                         }
                     };
                 }))?,
+                Key::Trades => map.next_value_seed(TradesVisitor(&mut *sink))?,
                 Key::Updates if event.product != EventProduct::Other => {
                     event.has_levels = true;
                     if !map.next_value_seed(UpdatesVisitor { sink: &mut *sink, event: &mut event })? {
@@ -419,92 +266,12 @@ impl<'de> Visitor<'de> for EventVisitor<'_, '_> {
                     }
                 }
                 _ => {
-                    map.next_value_seed(PassOver { nesting_left: NESTING_MAX })?;
+                    map.next_value_seed(PassOver::default())?;
                 }
             }
         }
+        sink.end_prints(prints_start, event.kind);
         sink.end_event(event);
         Ok(())
-    }
-}
-
-/// Yields whether the value is an array.
-struct UpdatesVisitor<'s, 'a> {
-    sink: &'s mut Sink<'a>,
-    event: &'s mut EventState,
-}
-
-impl UpdatesVisitor<'_, '_> {
-    /// An empty list.
-    const NULL: bool = true;
-}
-
-seed!(UpdatesVisitor<'_, '_>, bool);
-
-impl<'de> Visitor<'de> for UpdatesVisitor<'_, '_> {
-    type Value = bool;
-    pass_over!(visit_bool(bool), visit_i64(i64), visit_u64(u64), visit_f64(f64), visit_str(&str); visit_map: MapAccess);
-    fn visit_seq<A: SeqAccess<'de>>(self, mut updates: A) -> Result<bool, A::Error> {
-        let Self { sink, event } = self;
-        let mut index = 0;
-        while let Some(level) =
-            updates.next_element_seed(LevelVisitor { event: &mut *event, index, scale: sink.scale })?
-        {
-            match level {
-                Some(level) => sink.levels.push(level),
-                None => {
-                    event.fail(index, LevelField::Whole, Fault::Malformed, "is no object of side, price and quantity")
-                }
-            }
-            index += 1;
-        }
-        Ok(true)
-    }
-}
-
-/// Yields a level, whose counts are 0 where an error was noted, or none if a field is missing or no string.
-struct LevelVisitor<'s> {
-    event: &'s mut EventState,
-    index: usize,
-    scale: Scale,
-}
-
-impl LevelVisitor<'_> {
-    const NULL: Option<Event> = None;
-}
-
-seed!(LevelVisitor<'_>, Option<Event>);
-
-impl<'de> Visitor<'de> for LevelVisitor<'_> {
-    type Value = Option<Event>;
-    pass_over!(visit_bool(bool), visit_i64(i64), visit_u64(u64), visit_f64(f64), visit_str(&str); visit_seq: SeqAccess);
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Option<Event>, A::Error> {
-        let Self { event, index, scale } = self;
-        let (mut side, mut price_ticks, mut size_lots) = (None, None, None);
-        while let Some(key) = map.next_key_seed(KeySeed)? {
-            match key {
-                Key::Side => map.next_value_seed(Text(|text: &str| {
-                    side = Some(match text {
-                        "bid" => Side::Bid,
-                        "offer" | "ask" => Side::Ask,
-                        _ => {
-                            let reason = format!("'{}' is neither bid nor offer", quote(text, VALUE_CHARS_MAX));
-                            event.fail(index, LevelField::Side, Fault::UnknownSide, reason);
-                            Side::Bid
-                        }
-                    });
-                }))?,
-                Key::PriceLevel => map.next_value_seed(Text(|text: &str| {
-                    price_ticks = Some(event.number(index, LevelField::Price, text, scale.price_decimals));
-                }))?,
-                Key::NewQuantity => map.next_value_seed(Text(|text: &str| {
-                    size_lots = Some(event.number(index, LevelField::Quantity, text, scale.size_decimals));
-                }))?,
-                _ => {
-                    map.next_value_seed(PassOver { nesting_left: NESTING_MAX })?;
-                }
-            }
-        }
-        Ok((|| Some(Event::level(side?, price_ticks?, size_lots?)))())
     }
 }

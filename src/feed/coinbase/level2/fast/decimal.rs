@@ -99,7 +99,7 @@ impl Counts {
     }
 }
 
-const POWERS_OF_TEN: [u64; 9] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
+pub const POWERS_OF_TEN: [u64; 9] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
 
 /// Reads a JSON number without sign, fraction and exponent from the beginning.
 #[inline]
@@ -113,6 +113,22 @@ pub fn whole_number(text: &[u8]) -> Option<(u64, &[u8])> {
         return None;
     }
     Some((number(values << (64 - 8 * bytes)), &text[bytes..]))
+}
+
+/// Reads digits up to a quote, sixteen at the most, from the beginning of a text that is longer. Gives what begins with the quote.
+#[inline]
+pub fn quoted_number(text: &[u8]) -> Option<(u64, &[u8])> {
+    let bytes: &[u8; 16] = text.first_chunk()?;
+    let (first, others) = digits(word(bytes, 0));
+    let mut digit_bytes = others.trailing_zeros() as usize / 8;
+    let mut read = number(first.checked_shl(64 - 8 * digit_bytes as u32).unwrap_or(0));
+    if digit_bytes == 8 {
+        let (second, others) = digits(word(bytes, 8));
+        let more = others.trailing_zeros() as usize / 8;
+        read = read * POWERS_OF_TEN[more] + number(second.checked_shl(64 - 8 * more as u32).unwrap_or(0));
+        digit_bytes += more;
+    }
+    (digit_bytes > 0 && text.get(digit_bytes) == Some(&b'"')).then(|| (read, &text[digit_bytes..]))
 }
 
 #[cold]
@@ -131,6 +147,15 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
+        #[test]
+        fn quoted_numbers_are_those_of_the_plain_reading(text in "[0-9]{0,18}[x\"]?") {
+            let quoted = format!("{text}\",\"price\":\"61830.17\"");
+            let bytes = quoted.bytes().take_while(u8::is_ascii_digit).count();
+            let plain = (1..=16).contains(&bytes) && quoted.as_bytes()[bytes] == b'"';
+            let plain = plain.then(|| (quoted[..bytes].parse::<u64>().unwrap(), &quoted.as_bytes()[bytes..]));
+            prop_assert_eq!(quoted_number(quoted.as_bytes()), plain);
+        }
+
         #[test]
         fn counts_are_those_of_the_plain_reading(
             text in "[0-9]{0,12}(\\.[0-9]{0,12})?[0-9.x-]?", decimals in 0..=DECIMALS_MAX,
