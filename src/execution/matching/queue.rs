@@ -46,6 +46,12 @@ impl Queue {
         self.ahead_lots
     }
 
+    /// Lots finer by so much.
+    pub fn rescale(&mut self, lots_times: u64) {
+        self.ahead_lots *= lots_times as f64;
+        self.printed_lots *= lots_times as f64;
+    }
+
     /// A print of `size_lots` at the order's price, the aggressor being on the other side. Returns how many of its lots reach
     /// the order, whatever the order's size.
     pub fn print(&mut self, size_lots: u64) -> u64 {

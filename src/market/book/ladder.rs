@@ -85,6 +85,8 @@ pub struct Ladder<D> {
     /// Far levels shifted by the frame in hand, one more for each that it changes; [`FAR_SHIFTS_MAX`] and more when they are
     /// used up.
     far_shifts: usize,
+    /// Changes in order of arrival behind the far levels that lie in order.
+    far_unsorted: usize,
     /// Whether a level with a better key than the window's was seen since the window moved.
     better_than_window: bool,
     /// Times that the window moved.
@@ -106,6 +108,7 @@ impl<D: Direction> Default for Ladder<D> {
             top_changed: false,
             far: Vec::new(),
             far_shifts: 0,
+            far_unsorted: 0,
             better_than_window: false,
             recentres: 0,
             direction: PhantomData,
@@ -157,6 +160,7 @@ impl<D: Direction> Ladder<D> {
         // Where the window has too few, far levels are among the best.
         self.top_changed |= self.top_slot_max == SLOTS;
         if self.far_shifts >= FAR_SHIFTS_MAX {
+            self.far_unsorted += 1;
             return self.far.push(Far { key, size_lots });
         }
         let place = self.far.partition_point(|far| far.key > key);
@@ -193,6 +197,7 @@ impl<D: Direction> Ladder<D> {
             self.sort_far();
         }
         self.far_shifts = 0;
+        self.far_unsorted = 0;
     }
 
     /// Puts far levels that lie in order of arrival in their order. A later one at the same price wins; a size of 0 removes.
@@ -272,6 +277,7 @@ impl<D: Direction> Ladder<D> {
         self.best_slot = SLOTS;
         self.far.clear();
         self.far_shifts = 0;
+        self.far_unsorted = 0;
         self.better_than_window = false;
         self.read_top();
     }
@@ -388,6 +394,45 @@ impl<D: Direction> Ladder<D> {
     pub fn levels(&self) -> Levels<'_, D> {
         let word = self.best_slot / 64;
         Levels { ladder: self, word, bits: self.occupied.word(word), far_left: self.far.len() }
+    }
+
+    /// The far levels that lie in order.
+    fn far_in_order(&self) -> &[Far] {
+        &self.far[..self.far.len() - self.far_unsorted]
+    }
+
+    /// The size at a price in lots, 0 where there is no level. Also between the levels of a frame; what a frame changes outside
+    /// the window after its shifts are used up is seen at its end.
+    #[inline]
+    pub fn size_at(&self, price_ticks: u64) -> u64 {
+        let key = D::key(price_ticks);
+        let slot = self.slot(key);
+        if slot < SLOTS { self.window[slot] } else { self.far_size_at(key) }
+    }
+
+    #[cold]
+    fn far_size_at(&self, key: i64) -> u64 {
+        let far = self.far_in_order();
+        far.get(far.partition_point(|far| far.key > key)).filter(|far| far.key == key).map_or(0, |far| far.size_lots)
+    }
+
+    /// The best price that is worse than `price_ticks`. Also between the levels of a frame, as [`Ladder::size_at`].
+    #[inline]
+    pub fn next_behind(&self, price_ticks: u64) -> Option<u64> {
+        let key = D::key(price_ticks).checked_add(1)?;
+        let from = match self.slot(key) {
+            slot if slot < SLOTS => Some(slot),
+            // Better than the window, or worse.
+            _ if key < self.base => Some(0),
+            _ => None,
+        };
+        let near = from.and_then(|slot| self.occupied.next_from(slot)).map(|slot| self.base + slot as i64);
+        if near.is_some() && !self.better_than_window {
+            return near.map(D::price_ticks);
+        }
+        let far = self.far_in_order();
+        let outside = far[..far.partition_point(|far| far.key >= key)].last().map(|far| far.key);
+        [near, outside].into_iter().flatten().min().map(D::price_ticks)
     }
 
     /// How many times the window has moved since the start.

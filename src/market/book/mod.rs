@@ -122,6 +122,33 @@ impl Book {
         Some((self.bids.best()?, self.asks.best()?))
     }
 
+    /// The size at a price in lots; see [`Ladder::size_at`].
+    #[inline]
+    pub fn size_at(&self, side: Side, price_ticks: u64) -> u64 {
+        match side {
+            Side::Bid => self.bids.size_at(price_ticks),
+            Side::Ask => self.asks.size_at(price_ticks),
+        }
+    }
+
+    /// The best price of a side that is worse than `price_ticks`; see [`Ladder::next_behind`].
+    #[inline]
+    pub fn next_behind(&self, side: Side, price_ticks: u64) -> Option<u64> {
+        match side {
+            Side::Bid => self.bids.next_behind(price_ticks),
+            Side::Ask => self.asks.next_behind(price_ticks),
+        }
+    }
+
+    /// A side's best level.
+    #[inline]
+    pub fn best_of(&self, side: Side) -> Option<Level> {
+        match side {
+            Side::Bid => self.bids.best(),
+            Side::Ask => self.asks.best(),
+        }
+    }
+
     /// Whether the best bid is at or above the best ask.
     #[inline]
     pub fn is_crossed_or_locked(&self) -> bool {

@@ -119,6 +119,23 @@ fn frames() -> impl Strategy<Value = Vec<(bool, Vec<Event>)>> {
     })
 }
 
+/// Looks levels up between the events of an update, at each of `prices`.
+fn assert_lookups(book: &mut Book, maps: &mut Maps, levels: &[Event], prices: &[u64]) {
+    for level in levels {
+        book.apply(std::slice::from_ref(level));
+        maps.apply(std::slice::from_ref(level));
+        for &price in prices.iter().chain([&level.price_ticks()]) {
+            assert_eq!(book.size_at(Side::Bid, price), maps.bids.get(&price).copied().unwrap_or(0));
+            assert_eq!(book.size_at(Side::Ask, price), maps.asks.get(&price).copied().unwrap_or(0));
+            let lower = maps.bids.range(..price).next_back().map(|(&price, _)| price);
+            assert_eq!(book.next_behind(Side::Bid, price), lower);
+            let higher = maps.asks.range((std::ops::Bound::Excluded(price), std::ops::Bound::Unbounded)).next();
+            assert_eq!(book.next_behind(Side::Ask, price), higher.map(|(&price, _)| price));
+        }
+    }
+    book.end_update().unwrap();
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
     #[test]
@@ -295,4 +312,21 @@ fn states_follow_what_happens() {
     book.invalidate();
     assert_eq!(book.state(), BookState::Invalid);
     assert_eq!(book.best(), None);
+}
+
+proptest! {
+    #[test]
+    fn levels_are_found_within_a_frame(
+        frames in frames(), prices in prop::collection::vec(price(6_183_017), 4),
+    ) {
+        let (mut book, mut maps) = (Book::default(), Maps::default());
+        snapshot(&mut book, &mut maps, &[]);
+        for (is_snapshot, levels) in frames {
+            if is_snapshot {
+                snapshot(&mut book, &mut maps, &levels);
+            } else {
+                assert_lookups(&mut book, &mut maps, &levels, &prices);
+            }
+        }
+    }
 }
