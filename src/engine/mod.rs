@@ -47,7 +47,7 @@ use self::trader::{LiveFrame, Trader, TraderReport};
 use crate::execution::ledger::Moment;
 use crate::handoff::FrameTaker;
 use crate::market::book::{Book, BookState, Follower};
-use crate::market::event::{Event, Fault, FaultCounts, FrameHead, FrameKind};
+use crate::market::event::{Event, Fault, FaultCounts, FrameHead, FrameKind, PRINT_EVENTS, Print};
 use crate::market::publish::{EngineGone, Publish};
 use crate::market::units::Scale;
 use std::sync::Arc;
@@ -108,6 +108,10 @@ pub struct Engine {
     follower: Follower,
     /// At least one.
     traders: Vec<Trader>,
+    /// Whether any of them has accounts, which look at more than the book.
+    has_desks: bool,
+    /// The first half of a print whose second comes with the next events.
+    half_print: Option<Event>,
     recorder: Recorder,
     status: Arc<Status>,
     counts: EngineCounts,
@@ -115,6 +119,8 @@ pub struct Engine {
     was_live: bool,
     /// The receive time, Unix nanoseconds, since which the live book is crossed or locked.
     crossed_since_ns: Option<i64>,
+    /// Of the message in hand, where there are accounts; Unix nanoseconds.
+    last_recv_ns: i64,
     taken: u64,
 }
 
@@ -124,12 +130,15 @@ impl Engine {
         assert!(!traders.is_empty(), "an engine has a trader");
         Self {
             follower: Follower::default(),
+            has_desks: traders.iter().any(Trader::has_desk),
+            half_print: None,
             traders,
             recorder,
             status,
             counts: EngineCounts::default(),
             was_live: false,
             crossed_since_ns: None,
+            last_recv_ns: 0,
             taken: 0,
         }
     }
@@ -144,7 +153,7 @@ impl Engine {
     pub fn run(mut self, mut frames: FrameTaker) -> EngineReport {
         while let Some(head) = frames.next_head() {
             self.begin(&head);
-            frames.take_levels(&head, |levels| self.follower.levels(levels));
+            frames.take_levels(&head, |levels| self.levels(&head, levels));
             self.end(&head);
         }
         EngineReport { ring_high_water_events: frames.high_water(), ..self.finish() }
@@ -154,6 +163,9 @@ impl Engine {
     #[inline]
     fn begin(&mut self, head: &FrameHead) {
         self.taken = self.recorder.stage_stamp(head);
+        if self.has_desks {
+            self.begin_for_desks(head);
+        }
         self.follower.count(head);
         self.was_live = self.follower.is_live();
         if head.kind.is_book_frame() {
@@ -179,6 +191,70 @@ impl Engine {
         }
     }
 
+    /// Before anything of a message: what was sent to the venue may have arrived before it, and what it loses is taken back.
+    fn begin_for_desks(&mut self, head: &FrameHead) {
+        self.half_print = None;
+        self.last_recv_ns = head.ts_recv_ns;
+        let book = self.follower.book();
+        for trader in &mut self.traders {
+            trader.arrivals(head.ts_recv_ns, book);
+        }
+        let is_lost = matches!(head.kind, FrameKind::Snapshot | FrameKind::Connected | FrameKind::Invalid(_));
+        if is_lost && self.follower.is_live() {
+            self.book_lost(head.ts_recv_ns);
+        }
+    }
+
+    #[cold]
+    fn book_lost(&mut self, ts_recv_ns: i64) {
+        let book = self.follower.book();
+        self.traders.iter_mut().for_each(|trader| trader.book_lost(ts_recv_ns, book));
+    }
+
+    /// Takes levels of the frame, in any number of slices.
+    #[inline]
+    fn levels(&mut self, head: &FrameHead, levels: &[Event]) {
+        if !self.has_desks {
+            return self.follower.levels(levels);
+        }
+        match head.kind {
+            FrameKind::Prints => self.prints(head, levels),
+            FrameKind::Update if self.was_live => self.levels_for_desks(levels),
+            _ => self.follower.levels(levels),
+        }
+    }
+
+    /// Levels of an update: one by one only while an order rests.
+    fn levels_for_desks(&mut self, levels: &[Event]) {
+        self.traders.iter_mut().for_each(|trader| trader.named(levels));
+        if !self.traders.iter().any(Trader::rests) {
+            return self.follower.levels(levels);
+        }
+        for level in levels {
+            let book = self.follower.book();
+            self.traders.iter_mut().for_each(|trader| trader.level(book, *level));
+            self.follower.levels(std::slice::from_ref(level));
+        }
+    }
+
+    fn prints(&mut self, head: &FrameHead, mut events: &[Event]) {
+        let Self { traders, follower, half_print, .. } = self;
+        let mut tell = |print: [Event; PRINT_EVENTS]| {
+            let print = Print::decode(print);
+            traders.iter_mut().for_each(|trader| trader.print(follower.book(), &print, head.scale));
+        };
+        if let (Some(first), Some((&second, rest))) = (*half_print, events.split_first()) {
+            tell([first, second]);
+            *half_print = None;
+            events = rest;
+        }
+        let (prints, rest) = events.as_chunks();
+        prints.iter().for_each(|&print| tell(print));
+        if let Some(&first) = rest.first() {
+            *half_print = Some(first);
+        }
+    }
+
     /// After the frame's levels: features, model, decision.
     #[inline]
     fn end(&mut self, head: &FrameHead) {
@@ -194,6 +270,9 @@ impl Engine {
             self.counts.frames_by_state[self.book().state() as usize] += 1;
             let decided = if is_live { self.decide(head) } else { None };
             self.recorder.record(head, &EngineStamps { taken: self.taken, applied, decided });
+        } else if self.has_desks && head.kind == FrameKind::Prints {
+            let book = self.follower.book();
+            self.traders.iter_mut().for_each(|trader| trader.settle(head, book));
         }
         self.status.publish(self.follower.book(), self.counts.frames);
     }
@@ -266,6 +345,10 @@ impl Engine {
     fn found(&mut self, fault: Fault) {
         self.counts.faults.count(fault);
         self.status.engine_found(fault, self.counts.connections);
+        if self.has_desks && !self.follower.is_live() {
+            let last_ns = self.last_recv_ns;
+            self.book_lost(last_ns);
+        }
     }
 
     /// Ends the engine: hands over the last latencies, lets the writer thread end, and reports.
@@ -295,7 +378,7 @@ impl Publish for Engine {
     #[inline]
     fn publish(&mut self, head: &FrameHead, levels: &[Event]) -> Result<(), EngineGone> {
         self.begin(head);
-        self.follower.levels(levels);
+        self.levels(head, levels);
         self.end(head);
         Ok(())
     }

@@ -23,12 +23,14 @@ use super::latency::Recorder;
 use super::observation::{Evaluation, Observation, RowSender};
 use super::status::Status;
 use crate::execution::Execution;
+use crate::execution::desk::{AccountReport, Desk};
 use crate::execution::ledger::{Moment, Totals, Trade};
 use crate::execution::original::Original;
+use crate::execution::records::Record;
 use crate::execution::rules::OriginalRules;
 use crate::handoff::{Wait, for_room};
 use crate::market::book::{Book, BookState};
-use crate::market::event::FrameHead;
+use crate::market::event::{Event, FrameHead, Print};
 use crate::market::units::Scale;
 use crate::strategy::features::{FeatureSet, NoFeatures};
 use crate::strategy::model::Model;
@@ -73,6 +75,8 @@ pub struct TraderReport {
     pub open_positions: usize,
     /// What they cost, and what they would bring in the book at the end if it is live.
     pub open_cost_and_worth: (f64, Option<f64>),
+    /// What came of the accounts beside the original's.
+    pub accounts: Vec<AccountReport>,
 }
 
 /// A live frame, as traders see it: its levels are in the book.
@@ -88,6 +92,22 @@ pub struct LiveFrame<'a> {
     pub is_crossed_or_locked: bool,
 }
 
+/// Accounts, and where their records go.
+#[derive(Debug)]
+struct Accounts {
+    desk: Desk,
+    records: Producer<Record>,
+}
+
+impl Accounts {
+    /// Lets the desk do something, its records going to the writer thread.
+    #[inline]
+    fn act<T>(&mut self, waits: &mut u64, act: impl FnOnce(&mut Desk, &mut dyn FnMut(Record)) -> T) -> T {
+        let Self { desk, records } = self;
+        act(desk, &mut |record| push(records, record, waits))
+    }
+}
+
 /// A trader.
 #[derive(Debug)]
 pub struct Trader {
@@ -96,6 +116,8 @@ pub struct Trader {
     /// The model's, for the features as they last were.
     logit: f64,
     execution: Execution,
+    /// Beside it.
+    accounts: Option<Box<Accounts>>,
     outputs: Outputs,
     counts: TraderCounts,
 }
@@ -108,8 +130,78 @@ impl Trader {
             model,
             logit: f64::NAN,
             execution,
+            accounts: None,
             outputs,
             counts: TraderCounts::default(),
+        }
+    }
+
+    /// The same with accounts beside its execution. Their records go into `records`.
+    #[must_use]
+    pub fn with_desk(self, desk: Desk, records: Producer<Record>) -> Self {
+        Self { accounts: Some(Box::new(Accounts { desk, records })), ..self }
+    }
+
+    /// Whether there are accounts.
+    pub fn has_desk(&self) -> bool {
+        self.accounts.is_some()
+    }
+
+    /// Before a message that came at `ts_recv_ns`: what has arrived at the venue before it.
+    #[inline]
+    pub fn arrivals(&mut self, ts_recv_ns: i64, book: &Book) {
+        if let Some(accounts) = &mut self.accounts {
+            accounts.act(&mut self.counts.writer_waits, |desk, out| desk.arrivals(ts_recv_ns, book, out));
+        }
+    }
+
+    /// The book is about to be lost, or replaced by a snapshot.
+    pub fn book_lost(&mut self, ts_recv_ns: i64, book: &Book) {
+        if let Some(accounts) = &mut self.accounts {
+            accounts.act(&mut self.counts.writer_waits, |desk, out| desk.book_lost(ts_recv_ns, book, out));
+        }
+    }
+
+    /// Whether levels are to be told one by one, before the book takes them.
+    #[inline]
+    pub fn rests(&self) -> bool {
+        self.accounts.as_ref().is_some_and(|accounts| accounts.desk.rests())
+    }
+
+    /// A level that the book is about to take.
+    #[inline]
+    pub fn level(&mut self, book: &Book, level: Event) {
+        if let Some(accounts) = &mut self.accounts
+            && accounts.desk.rests()
+        {
+            accounts.desk.level(book, level);
+        }
+    }
+
+    /// Levels of an update.
+    #[inline]
+    pub fn named(&mut self, levels: &[Event]) {
+        if let Some(accounts) = &mut self.accounts {
+            accounts.desk.named(levels);
+        }
+    }
+
+    /// A print.
+    pub fn print(&mut self, book: &Book, print: &Print, scale: Scale) {
+        if let Some(accounts) = &mut self.accounts
+            && accounts.desk.rests()
+        {
+            accounts.desk.print(book, print, scale);
+        }
+    }
+
+    /// After a message of prints: what they have filled.
+    pub fn settle(&mut self, head: &FrameHead, book: &Book) {
+        if let Some(accounts) = &mut self.accounts {
+            let (sequence_num, ts_recv_ns) = (head.sequence_num, head.ts_recv_ns);
+            accounts.act(&mut self.counts.writer_waits, |desk, out| {
+                desk.settle(book, sequence_num, ts_recv_ns, out);
+            });
         }
     }
 
@@ -128,6 +220,9 @@ impl Trader {
     #[inline]
     pub fn refine(&mut self, before: Scale, scale: Scale) {
         self.features.refine(before, scale);
+        if let Some(accounts) = &mut self.accounts {
+            accounts.desk.refine(before, scale);
+        }
     }
 
     /// Closes what is due by the frame `now` in the live book before it, or in the first live book since.
@@ -138,11 +233,17 @@ impl Trader {
             status.closed(trade.profit());
             push(&mut outputs.trades, trade, &mut counts.writer_waits);
         });
+        if let Some(accounts) = &mut self.accounts {
+            accounts.act(&mut self.counts.writer_waits, |desk, out| desk.close_due(now, book, out));
+        }
     }
 
     /// Evaluates the model and opens a position if it says so. Gives the stamps of the features and of the decision.
     #[inline(always)] // Built into the engine's loop: the frame stays in registers.
     pub fn decide(&mut self, frame: &LiveFrame<'_>, recorder: &Recorder, status: &Status) -> Option<(u64, u64)> {
+        if let Some(accounts) = &mut self.accounts {
+            accounts.act(&mut self.counts.writer_waits, |desk, out| desk.after_frame(frame.moment, frame.book, out));
+        }
         let changed = match self.features.update(frame.book, frame.head.ts_recv_ns) {
             Ok(changed) => changed,
             Err(reason) => {
@@ -165,6 +266,11 @@ impl Trader {
             } else if self.execution.open(frame.moment, logit, frame.book) {
                 status.opened();
             }
+        }
+        if let Some(accounts) = &mut self.accounts {
+            accounts.act(&mut self.counts.writer_waits, |desk, out| {
+                desk.decide(frame.moment, logit, frame.book, out);
+            });
         }
         let decided = recorder.decision_stamp(frame.head);
         self.counts.inferences += 1;
@@ -197,13 +303,18 @@ impl Trader {
     }
 
     /// Ends the trader: lets the writer thread end, and reports. `book` is the book at the end.
-    pub fn finish(self, book: &Book) -> TraderReport {
+    pub fn finish(mut self, book: &Book) -> TraderReport {
         let (cost, worth) = self.execution.mark(book);
+        let accounts = self.accounts.take().map_or_else(Vec::new, |accounts| {
+            let Accounts { desk, mut records } = *accounts;
+            desk.finish(book, &mut |record| push(&mut records, record, &mut self.counts.writer_waits))
+        });
         TraderReport {
             totals: *self.execution.totals(),
             empty_asks: self.execution.empty_asks(),
             open_positions: self.execution.open_positions(),
             open_cost_and_worth: (cost, (book.state() == BookState::Live).then_some(worth)),
+            accounts,
             counts: self.counts,
         }
     }

@@ -12,12 +12,20 @@
 //! assert_eq!((execution.open_positions(), execution.totals().trades), (0, 0));
 //! ```
 
+pub mod account;
+pub mod contract;
+pub mod depletion;
+pub mod desk;
 pub mod fees;
 pub mod fill;
+pub mod latency;
 pub mod ledger;
+pub mod markouts;
 pub mod matching;
 pub mod original;
+pub mod records;
 pub mod rules;
+pub mod walk;
 
 use ledger::{Moment, Totals, Trade};
 use original::Original;

@@ -109,9 +109,10 @@ impl Resting {
         Some(side.remove(at).order.lots)
     }
 
-    /// Takes all orders out and tells of each, best first, bids before asks.
-    pub fn cancel_all(&mut self, mut cancelled: impl FnMut(Order)) {
-        self.bids.drain(..).chain(self.asks.drain(..)).for_each(|place| cancelled(place.order));
+    /// Takes all orders out.
+    pub fn clear(&mut self) {
+        self.bids.clear();
+        self.asks.clear();
     }
 
     /// Where the orders of a price stand.

@@ -1,0 +1,131 @@
+//! What a size of an order means and which sizes and prices there are.
+//!
+//! ```
+//! use papertrader::execution::contract::{Contract, Increments};
+//!
+//! // Ten contracts of 100 quote units at 50 and 40: worth 20 and 25 base units.
+//! let inverse = Contract::Inverse { size: 100.0 };
+//! assert_eq!((inverse.value(50.0, 10.0), inverse.value(40.0, 10.0)), (20.0, 25.0));
+//! // Who bought at 40 and sold at 50 has won five.
+//! assert_eq!(inverse.profit(25.0, 20.0), 5.0);
+//!
+//! let steps = Increments { lot: Some(0.1), ..Increments::default() };
+//! assert!((steps.size_down(0.37) - 0.3).abs() < 1e-12);
+//! ```
+
+use super::fill::ROUNDING;
+use crate::market::units::Side;
+
+/// What a unit of size is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Contract {
+    /// So many base units, paid in quote currency. Spot is linear with size 1.
+    Linear {
+        /// Base units.
+        size: f64,
+    },
+    /// So many quote units, paid in base currency.
+    Inverse {
+        /// Quote units.
+        size: f64,
+    },
+}
+
+impl Default for Contract {
+    fn default() -> Self {
+        Self::Linear { size: 1.0 }
+    }
+}
+
+impl Contract {
+    /// What `volume` units of size are worth at a price: quote currency for a linear contract, base currency for an inverse one.
+    #[inline]
+    pub fn value(self, price: f64, volume: f64) -> f64 {
+        match self {
+            Self::Linear { size } => price * volume * size,
+            Self::Inverse { size } => volume * size / price,
+        }
+    }
+
+    /// What who bought for one value and sold for the other has won, before fees.
+    #[inline]
+    pub fn profit(self, bought: f64, sold: f64) -> f64 {
+        match self {
+            Self::Linear { .. } => sold - bought,
+            Self::Inverse { .. } => bought - sold,
+        }
+    }
+
+    /// The volume that an amount of quote currency is at a price.
+    pub fn volume(self, amount: f64, price: f64) -> f64 {
+        match self {
+            Self::Linear { size } => amount / size / price,
+            Self::Inverse { size } => amount / size,
+        }
+    }
+}
+
+/// Which sizes and prices a venue takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Increments {
+    /// Sizes are multiples of this; any size where it is `None`.
+    pub lot: Option<f64>,
+    /// Prices of resting orders are multiples of so many ticks of the book, at least 1.
+    pub tick_multiple: u64,
+    /// The least size.
+    pub size_min: f64,
+    /// The least value.
+    pub value_min: f64,
+}
+
+impl Increments {
+    /// The greatest size that is not above `volume`.
+    #[inline]
+    pub fn size_down(&self, volume: f64) -> f64 {
+        match self.lot {
+            None => volume,
+            // Quotients of decimal fractions miss whole numbers by a little.
+            Some(lot) => (volume / lot * (1.0 + ROUNDING) + ROUNDING).floor() * lot,
+        }
+    }
+
+    /// The price for an order that rests on `side`: down for who buys, up for who sells.
+    #[inline]
+    pub fn price(&self, side: Side, price_ticks: u64) -> u64 {
+        let multiple = self.tick_multiple.max(1);
+        match side {
+            Side::Bid => price_ticks / multiple * multiple,
+            Side::Ask => price_ticks.div_ceil(multiple).saturating_mul(multiple),
+        }
+    }
+
+    /// Whether an order is large enough.
+    #[inline]
+    pub fn allow(&self, volume: f64, value: f64) -> bool {
+        volume > 0.0 && volume >= self.size_min && value >= self.value_min
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn sizes_are_multiples_not_above_what_was_asked(count in 0..10_000_u32, share in 0.0..0.999, exponent in 0..8) {
+            let lot = 10_f64.powi(-exponent);
+            let steps = Increments { lot: Some(lot), ..Increments::default() };
+            let volume = (f64::from(count) + share) * lot;
+            prop_assert_eq!((steps.size_down(volume) / lot).round(), f64::from(count));
+        }
+
+        #[test]
+        fn prices_are_multiples_that_do_not_cross_what_was_asked(price in 1..1_000_000_u64, multiple in 1..500_u64) {
+            let steps = Increments { tick_multiple: multiple, ..Increments::default() };
+            let (bid, ask) = (steps.price(Side::Bid, price), steps.price(Side::Ask, price));
+            prop_assert!(bid <= price && price <= ask && ask - bid < 2 * multiple);
+            prop_assert_eq!((bid % multiple, ask % multiple), (0, 0));
+        }
+    }
+}
