@@ -124,6 +124,7 @@ fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
         fused: false,
         wait: Wait::Block,
         observe: true,
+        accounts: None,
     };
     let live = LiveSettings {
         connector: Connector::new(&WireConfig { extra_ca: Some(ca), ..WireConfig::new(exchange.url()) })?,

@@ -30,7 +30,7 @@
 //! let model = Model::parse("imbalance.json".as_ref(), text)?;
 //! let rules = OriginalRules { threshold_logit: 0.4, lag_updates: 20, buy_amount: 100.0 };
 //! let (pins, wait) = (Pins::Anywhere, Wait::Block);
-//! let settings = SessionSettings { model, rules, pins, fused: false, wait, observe: false };
+//! let settings = SessionSettings { model, rules, pins, fused: false, wait, observe: false, accounts: None };
 //! let files = RunFiles::create(folder.path(), &config.product, None)?;
 //! let replay = Replay::open(&path, None, ScaleRule::default(), Speed::Max)?;
 //! let report = session::run(&settings, &files, &Default::default(), replay, |_| {})?;

@@ -28,6 +28,7 @@ mod blocks;
 mod reader;
 pub mod recording;
 pub mod replay;
+pub mod tape_check;
 mod writer;
 
 pub use blocks::Progress;

@@ -14,7 +14,7 @@
 //! ```
 
 use super::fill::ROUNDING;
-use crate::market::units::Side;
+use crate::market::units::{Scale, Side};
 
 /// What a unit of size is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -70,8 +70,8 @@ impl Contract {
 pub struct Increments {
     /// Sizes are multiples of this; any size where it is `None`.
     pub lot: Option<f64>,
-    /// Prices of resting orders are multiples of so many ticks of the book, at least 1.
-    pub tick_multiple: u64,
+    /// Prices of resting orders are multiples of this, in quote units; any tick of the book where it is `None`.
+    pub tick: Option<f64>,
     /// The least size.
     pub size_min: f64,
     /// The least value.
@@ -91,8 +91,9 @@ impl Increments {
 
     /// The price for an order that rests on `side`: down for who buys, up for who sells.
     #[inline]
-    pub fn price(&self, side: Side, price_ticks: u64) -> u64 {
-        let multiple = self.tick_multiple.max(1);
+    pub fn price(&self, side: Side, price_ticks: u64, scale: Scale) -> u64 {
+        // The cast saturates.
+        let multiple = self.tick.map_or(1, |tick| (tick * scale.ticks_per_unit()).round() as u64).max(1);
         match side {
             Side::Bid => price_ticks / multiple * multiple,
             Side::Ask => price_ticks.div_ceil(multiple).saturating_mul(multiple),
@@ -113,7 +114,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn sizes_are_multiples_not_above_what_was_asked(count in 0..10_000_u32, share in 0.0..0.999, exponent in 0..8) {
+        fn sizes_are_multiples_not_above_what_was_asked(count in 0..10_000_u32, share in 0.0..0.999, exponent in 0..8_i32) {
             let lot = 10_f64.powi(-exponent);
             let steps = Increments { lot: Some(lot), ..Increments::default() };
             let volume = (f64::from(count) + share) * lot;
@@ -122,8 +123,9 @@ mod tests {
 
         #[test]
         fn prices_are_multiples_that_do_not_cross_what_was_asked(price in 1..1_000_000_u64, multiple in 1..500_u64) {
-            let steps = Increments { tick_multiple: multiple, ..Increments::default() };
-            let (bid, ask) = (steps.price(Side::Bid, price), steps.price(Side::Ask, price));
+            let scale = Scale { price_decimals: 2, size_decimals: 0 };
+            let steps = Increments { tick: Some(multiple as f64 / 100.0), ..Increments::default() };
+            let (bid, ask) = (steps.price(Side::Bid, price, scale), steps.price(Side::Ask, price, scale));
             prop_assert!(bid <= price && price <= ask && ask - bid < 2 * multiple);
             prop_assert_eq!((bid % multiple, ask % multiple), (0, 0));
         }

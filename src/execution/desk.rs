@@ -37,6 +37,7 @@
 //!     limits: Limits::default(),
 //!     fees: Rates { maker_bps: 0.0, taker_bps: 10.0 },
 //!     maker,
+//!     takers_side: false,
 //! };
 //! let mut desk = Desk::new(&[AccountKind::Taker], &rules);
 //! let mut records = Vec::new();
@@ -51,7 +52,7 @@
 use super::account::rules::AccountRules;
 use super::account::{Account, AccountCounts, AccountTotals, Out, Place};
 use super::ledger::Moment;
-use super::matching::best::Best;
+use super::matching::best::{Best, opposite};
 use super::records::AccountKind;
 use crate::market::book::Book;
 use crate::market::event::{Event, Print};
@@ -74,6 +75,7 @@ pub struct Desk {
     accounts: Vec<Account>,
     threshold_logit: f64,
     short: bool,
+    takers_side: bool,
     /// The exchange's best prices while an order rests.
     best: Best,
     rests: bool,
@@ -92,6 +94,7 @@ impl Desk {
             accounts: kinds.iter().map(|&kind| Account::new(kind, rules.clone())).collect(),
             threshold_logit: rules.threshold_logit,
             short: rules.short,
+            takers_side: rules.takers_side,
             best: Best::default(),
             rests: false,
             has_taken: false,
@@ -176,7 +179,7 @@ impl Desk {
         let price = print.price_ticks.saturating_mul(finer(book_scale.price_decimals, scale.price_decimals));
         let lots = print.size_lots.saturating_mul(finer(book_scale.size_decimals, scale.size_decimals))
             / finer(scale.size_decimals, book_scale.size_decimals);
-        let aggressor = print.aggressor;
+        let aggressor = if self.takers_side { opposite(print.aggressor) } else { print.aggressor };
         if price.is_multiple_of(ticks) {
             self.accounts.iter_mut().for_each(|account| account.print(aggressor, price / ticks, lots));
             return;

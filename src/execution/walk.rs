@@ -66,7 +66,11 @@ impl Shelf<'_> {
             }
             let lots = match taken {
                 None => size_lots as f64,
-                Some(taken) => (size_lots as f64 - taken.lots(self.side, price_ticks)).max(0.0),
+                // What rounding leaves of a level is nothing.
+                Some(taken) => {
+                    let size = size_lots as f64;
+                    settled(size - taken.lots(self.side, price_ticks), size).max(0.0)
+                }
             };
             lots == 0.0 || take(price_ticks, price_ticks as f64 / ticks_per_unit, lots / lots_per_unit)
         };

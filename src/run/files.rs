@@ -12,6 +12,7 @@
 
 use crate::base::output::{IfTaken, OutputError, check, check_and_hold, open};
 use crate::base::places::check_apart;
+use crate::run::execution_logs::LOGS;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -27,6 +28,8 @@ pub struct RunFiles {
     pub hgrm: PathBuf,
     /// All stages, an entry per interval.
     pub hlog: PathBuf,
+    /// The logs of accounts beside the original's, where there are any: see [`LOGS`].
+    pub executions: Option<[PathBuf; LOGS.len()]>,
     /// What a report needs besides, and the page itself, unless there is to be no report.
     pub report: Option<ReportFiles>,
     /// The probability of every evaluation, if asked for.
@@ -103,6 +106,7 @@ impl RunFiles {
                 csv: with("csv"),
                 hgrm: with("hgrm"),
                 hlog: with("hlog"),
+                executions: None,
                 report: None,
                 probabilities: None,
                 decisions: None,
@@ -155,7 +159,8 @@ impl RunFiles {
     fn all(&self) -> impl Iterator<Item = &Path> {
         let report = self.report.iter().flat_map(|report| [&report.json, &report.html]);
         let given = [&self.probabilities, &self.decisions].into_iter().flatten();
-        [&self.csv, &self.hgrm, &self.hlog].into_iter().chain(report).chain(given).map(PathBuf::as_path)
+        let logs = self.executions.iter().flatten();
+        [&self.csv, &self.hgrm, &self.hlog].into_iter().chain(logs).chain(report).chain(given).map(PathBuf::as_path)
     }
 
     /// Refuses to write over what the run reads, and to write two files to one place, whatever may be replaced. `others` are
@@ -170,11 +175,11 @@ impl RunFiles {
         check_apart(given.chain(spare), inputs)
     }
 
-    /// Removes the report of the run that is replaced: it says nothing of this one.
+    /// Removes the report of the run that is replaced, and its logs of accounts: they say nothing of this one.
     pub fn remove_replaced_report(&self) {
         if self.replace {
             let ReportFiles { json, html } = ReportFiles::beside(&self.csv);
-            for path in [json, html] {
+            for path in execution_logs(&self.csv).into_iter().chain([json, html]) {
                 // What is not there need not be removed.
                 let _ = fs::remove_file(path);
             }
@@ -200,8 +205,14 @@ pub fn stem_now(product: &str) -> String {
 }
 
 /// The files that a run with this trade log may write.
-pub fn files_of(csv: &Path) -> [PathBuf; 5] {
-    ["csv", "hgrm", "hlog", "json", "html"].map(|ending| csv.with_extension(ending))
+pub fn files_of(csv: &Path) -> Vec<PathBuf> {
+    let files = ["csv", "hgrm", "hlog", "json", "html"].map(|ending| csv.with_extension(ending));
+    files.into_iter().chain(execution_logs(csv)).collect()
+}
+
+/// The logs of accounts beside a trade log, in the order of [`LOGS`].
+pub fn execution_logs(csv: &Path) -> [PathBuf; LOGS.len()] {
+    LOGS.map(|log| csv.with_extension(format!("{log}.csv")))
 }
 
 /// A file that a run with this trade log may write and that is there already.

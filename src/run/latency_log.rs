@@ -162,6 +162,34 @@ impl LatencyLog {
     }
 }
 
+/// Points of the distribution that [`decision_latencies_ns`] gives.
+const POINTS: u32 = 10_000;
+
+/// The latencies to the decision of a run's interval log: 10,000 quantiles, evenly spaced, in nanoseconds. From the machine's
+/// receive stamps where the log has them, else from the read.
+///
+/// # Errors
+/// The log cannot be read, or is none.
+pub fn decision_latencies_ns(path: &Path) -> Result<Vec<i64>, LatencyLogError> {
+    let read = |source| LatencyLogError::Read { path: path.into(), source };
+    let bytes = small_file::read(path, BYTES_MAX).map_err(read)?;
+    let whole = LatencyLog::parse(path, &bytes, false)?.whole;
+    let bad = |entry: usize, what: String| LatencyLogError::Entry { path: path.into(), entry: entry + 1, what };
+    let mut sum = StageTimes::default();
+    let mut deserializer = Deserializer::new();
+    for (at, entry) in IntervalLogIterator::new(&bytes).enumerate() {
+        let Ok(LogEntry::Interval(interval)) = entry else { continue };
+        if interval.tag().is_some_and(|tag| tag.as_str() == whole.tag()) {
+            let encoded = BASE64.decode(interval.encoded_histogram().as_bytes());
+            let encoded = encoded.map_err(|error| bad(at, error.to_string()))?;
+            let histogram = deserializer.deserialize(&mut &encoded[..]).map_err(|error| bad(at, error.to_string()))?;
+            sum.add(&histogram).map_err(|error| bad(at, error.to_string()))?;
+        }
+    }
+    let at = |point: u32| sum.quantile_ns((f64::from(point) + 0.5) / f64::from(POINTS));
+    Ok((0..POINTS).filter_map(at).map(|ns| ns.min(RANGE_NS_MAX) as i64).collect())
+}
+
 impl Sum {
     fn interval(self) -> Option<LatencyInterval> {
         let Self { from_s, to_s, histogram } = self;

@@ -26,6 +26,7 @@
 //!     fused: true,
 //!     wait: Wait::Block,
 //!     observe: false,
+//!     accounts: None,
 //! };
 //! let files = RunFiles::create(folder.path(), "BTC-USD", Some("run"))?;
 //! let replay = Replay::open(&capture, None, ScaleRule::default(), Speed::Max)?;
@@ -43,6 +44,9 @@ use crate::engine::observation::{OBSERVATION_RING, row_ring};
 use crate::engine::status::Status;
 use crate::engine::trader::{Outputs, Trader};
 use crate::engine::{Engine, EngineReport};
+use crate::execution::account::rules::AccountRules;
+use crate::execution::desk::Desk;
+use crate::execution::records::AccountKind;
 use crate::execution::rules::OriginalRules;
 use crate::handoff::{RING_EVENTS, Wait, handoff};
 use crate::market::publish::Publish;
@@ -59,6 +63,8 @@ use std::time::Duration;
 
 /// Trades on their way to the writer thread.
 const TRADE_RING: usize = 1 << 14;
+/// Records of accounts on their way to it.
+const RECORD_RING: usize = 1 << 14;
 /// The interval of the latency log.
 const LATENCY_INTERVAL: Duration = Duration::from_secs(1);
 /// How often the caller gets to look.
@@ -79,6 +85,17 @@ pub struct SessionSettings {
     pub wait: Wait,
     /// Whether to gather what every live frame says, for a report.
     pub observe: bool,
+    /// Accounts beside the original's.
+    pub accounts: Option<AccountSettings>,
+}
+
+/// Accounts beside the original's.
+#[derive(Clone, Debug)]
+pub struct AccountSettings {
+    /// Which.
+    pub kinds: Vec<AccountKind>,
+    /// What they are told.
+    pub rules: AccountRules,
 }
 
 impl SessionSettings {
@@ -173,8 +190,16 @@ fn engine_and_inputs(
     let collector = settings
         .observe
         .then(|| Collector::new(&model.features, settings.rules.threshold_logit, settings.horizon_updates()));
-    let inputs = Inputs { trades: trades_out, observations: observations_out, rows: rows_out, collector, tables };
     let trader = Trader::original(model.clone(), settings.rules, Outputs { trades, observations, rows });
+    let (trader, records) = match &settings.accounts {
+        None => (trader, None),
+        Some(AccountSettings { kinds, rules }) => {
+            let (records, records_out) = RingBuffer::new(RECORD_RING);
+            (trader.with_desk(Desk::new(kinds, rules), records), Some(records_out))
+        }
+    };
+    let inputs =
+        Inputs { trades: trades_out, records, observations: observations_out, rows: rows_out, collector, tables };
     (Engine::new(vec![trader], recorder, Arc::clone(status)), inputs)
 }
 

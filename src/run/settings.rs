@@ -16,6 +16,7 @@
 //!     fused: false,
 //!     wait: Wait::Block,
 //!     observe: false,
+//!     accounts: None,
 //! };
 //! assert_eq!(session.horizon_updates(), 50);
 //! let settings = TradingSettings { session, threshold: 0.6, fee_bps: 1.0 };

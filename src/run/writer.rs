@@ -14,7 +14,7 @@
 //! let clock = Clock::new();
 //! let (recorder, tables) = recorder(clock.clone(), Duration::from_secs(1));
 //! let (trades, trades_out) = RingBuffer::new(16);
-//! let inputs = Inputs { trades: trades_out, observations: None, rows: None, collector: None, tables };
+//! let inputs = Inputs { trades: trades_out, records: None, observations: None, rows: None, collector: None, tables };
 //!
 //! // The engine has a live book and ends without a trade.
 //! let status = Status::default();
@@ -33,6 +33,8 @@ use crate::engine::latency::{Stage, StageTable, Tables};
 use crate::engine::observation::Observation;
 use crate::engine::status::Status;
 use crate::execution::ledger::Trade;
+use crate::execution::records::Record;
+use crate::run::execution_logs::ExecutionLogs;
 use crate::run::files::RunFiles;
 use crate::run::observe::{Collector, Observed};
 use crate::run::percentiles::write_percentiles;
@@ -63,6 +65,8 @@ const FLUSH_AFTER: Duration = Duration::from_millis(250);
 pub struct Inputs {
     /// Closed trades.
     pub trades: Consumer<Trade>,
+    /// What accounts beside the original's leave, where there are any.
+    pub records: Option<Consumer<Record>>,
     /// Live frames, when somebody asked for them.
     pub observations: Option<Consumer<Observation>>,
     /// Features of some evaluations, for the collector.
@@ -76,7 +80,8 @@ pub struct Inputs {
 impl Inputs {
     /// The share of its room that the fullest ring has filled.
     fn fullest(&self) -> f64 {
-        let optional = [self.observations.as_ref().map(filled), self.rows.as_ref().map(filled)];
+        let Self { records, observations, rows, .. } = self;
+        let optional = [records.as_ref().map(filled), observations.as_ref().map(filled), rows.as_ref().map(filled)];
         optional.into_iter().flatten().fold(filled(&self.trades), f64::max)
     }
 }
@@ -95,6 +100,8 @@ pub struct Written {
 /// The open files of a run.
 struct Outputs {
     trades: TradeLog<BufWriter<File>>,
+    /// Their first path is named where one of them cannot be written.
+    executions: Option<(PathBuf, ExecutionLogs<BufWriter<File>>)>,
     probabilities: Option<(PathBuf, BufWriter<File>)>,
     decisions: Option<(PathBuf, BufWriter<File>)>,
 }
@@ -107,11 +114,22 @@ impl Outputs {
         let trades = TradeLog::new(create(&files.csv)?).map_err(OutputError::at(&files.csv))?;
         let optional = |path: &Option<PathBuf>| path.as_ref().map(|path| Ok((path.clone(), create(path)?))).transpose();
         let (probabilities, decisions) = (optional(&files.probabilities)?, optional(&files.decisions)?);
-        Ok((Self { trades, probabilities, decisions }, create(&files.hlog)?))
+        let executions = match &files.executions {
+            None => None,
+            Some(paths @ [orders, fills, markouts, legs]) => {
+                let outputs = [create(orders)?, create(fills)?, create(markouts)?, create(legs)?];
+                let logs = ExecutionLogs::new(outputs).map_err(OutputError::at(&paths[0]))?;
+                Some((paths[0].clone(), logs))
+            }
+        };
+        Ok((Self { trades, executions, probabilities, decisions }, create(&files.hlog)?))
     }
 
     fn flush(&mut self, csv: &Path) -> Result<(), OutputError> {
         self.trades.flush().map_err(OutputError::at(csv))?;
+        if let Some((path, logs)) = &mut self.executions {
+            logs.flush().map_err(OutputError::at(path))?;
+        }
         for (path, output) in self.probabilities.iter_mut().chain(&mut self.decisions) {
             output.flush().map_err(OutputError::at(path))?;
         }
@@ -228,6 +246,7 @@ impl Writer<'_, '_> {
             let engine_gone = self.inputs.trades.is_abandoned();
             let fullest = self.inputs.fullest();
             self.take_trades();
+            self.take_records();
             self.take_observations();
             self.take_rows();
             self.take_tables();
@@ -246,6 +265,13 @@ impl Writer<'_, '_> {
         while let Ok(trade) = self.inputs.trades.pop() {
             self.written.trades += 1;
             self.faults.note(self.outputs.trades.write(&trade).map_err(OutputError::at(&self.files.csv)));
+        }
+    }
+
+    fn take_records(&mut self) {
+        let (Some(ring), Some((path, logs))) = (&mut self.inputs.records, &mut self.outputs.executions) else { return };
+        while let Ok(record) = ring.pop() {
+            self.faults.note(logs.write(&record).map_err(OutputError::at(path)));
         }
     }
 

@@ -47,6 +47,7 @@ pub fn session(
         fused: true,
         wait: Wait::Block,
         observe: true,
+        accounts: None,
     };
     let files = RunFiles::create(capture.parent().ok_or("no folder")?, "BTC-USD", Some("run"))?;
     let replay = Replay::open(capture, None, ScaleRule::default(), Speed::Max)?;

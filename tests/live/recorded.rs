@@ -42,7 +42,15 @@ const FAULTS: [&str; 15] = [
 
 fn threads(fused: bool) -> SessionSettings {
     let model = Model::read(&model_path()).expect("a model");
-    SessionSettings { model, rules: rules(), pins: Pins::Anywhere, fused, wait: Wait::Block, observe: fused }
+    SessionSettings {
+        model,
+        rules: rules(),
+        pins: Pins::Anywhere,
+        fused,
+        wait: Wait::Block,
+        observe: fused,
+        accounts: None,
+    }
 }
 
 fn files(folder: &Path, stem: &str) -> RunFiles {

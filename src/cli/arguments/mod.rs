@@ -10,10 +10,12 @@
 //! ```
 
 mod connection;
+mod execution;
 mod research;
 mod trading;
 
 pub use connection::{ConnectionArgs, VENUE_URL};
+pub use execution::ExecutionArgs;
 pub use research::{FigureArgs, FigureFiles, SourceArgs};
 pub use trading::{
     BUY_AMOUNT, LAG_UPDATES, ResultArgs, THRESHOLD, ThreadArgs, TradingArgs, parse_amount, parse_name, parse_product,

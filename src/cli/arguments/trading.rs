@@ -158,7 +158,7 @@ impl TradingArgs {
         let rules = OriginalRules { threshold_logit: logit_of(threshold), lag_updates, buy_amount: self.buy_amount };
         let wait = threads.wait.unwrap_or(if pins == Pins::Anywhere { Wait::Block } else { Wait::Spin });
         let fused = threads.fused || matches!(pins, Pins::One(_));
-        let session = SessionSettings { model, rules, pins, fused, wait, observe: false };
+        let session = SessionSettings { model, rules, pins, fused, wait, observe: false, accounts: None };
         Ok(TradingSettings { session, threshold, fee_bps: self.fee_bps })
     }
 }

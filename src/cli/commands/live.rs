@@ -11,12 +11,12 @@
 //! # Ok::<(), clap::Error>(())
 //! ```
 
-use super::{never_live, published};
+use super::{never_live, published, rates};
 use crate::base::failure::Failure;
 use crate::base::output::IfTaken;
 use crate::capture::CaptureError;
 use crate::capture::recording::{self, Recorded, Recording};
-use crate::cli::arguments::{ConnectionArgs, ResultArgs, ThreadArgs, TradingArgs};
+use crate::cli::arguments::{ConnectionArgs, ExecutionArgs, ResultArgs, ThreadArgs, TradingArgs};
 use crate::cli::display::{status_line, tell, warn};
 use crate::cli::interrupt::Interrupt;
 use crate::cli::printer::Printer;
@@ -27,13 +27,13 @@ use crate::report::html;
 use crate::report::publish::{doubts_without_report, publish};
 use crate::report::terminal::{Run, RunReport};
 use crate::report::text::{Grouped, amount, counted, things};
-use crate::run::files::RunFiles;
+use crate::run::files::{RunFiles, execution_logs};
 use crate::run::session;
 use crate::run::settings::TradingSettings;
 use crate::statistics::logistic::probability;
 use clap::Args;
 use crossbeam_channel::{Receiver, bounded};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -54,6 +54,9 @@ pub struct LiveArgs {
     pub trading: TradingArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
+    pub execution: ExecutionArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
     pub threads: ThreadArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
@@ -68,8 +71,11 @@ pub fn run(args: &LiveArgs, printer: &mut Printer) -> Result<(), Failure> {
     let mut trading = args.trading.settings(&args.threads)?.for_a_socket();
     trading.session.observe = !args.results.no_report;
     let settings = args.connection.settings(args.trading.scale_rule(), trading.session.wait)?;
-    let inputs: Vec<_> = [&*args.trading.model].into_iter().chain(args.connection.ca_cert.as_deref()).collect();
-    let files = args.results.next_files(&args.connection.product, &inputs, args.record.as_deref().as_slice())?;
+    trading.session.accounts = args.execution.accounts(&trading.session, rates(&trading))?;
+    let others = args.connection.ca_cert.iter().chain(&args.execution.order_latency_file);
+    let inputs: Vec<&Path> = [&args.trading.model].into_iter().chain(others).map(PathBuf::as_path).collect();
+    let mut files = args.results.next_files(&args.connection.product, &inputs, args.record.as_deref().as_slice())?;
+    files.executions = trading.session.accounts.as_ref().map(|_| execution_logs(&files.csv));
     let session = LiveSession {
         title: format!("live session with {}", args.connection.url),
         settings,

@@ -45,11 +45,13 @@ pub mod train;
 use crate::base::output::OutputError;
 use crate::capture::recording::Recorded;
 use crate::engine::EngineReport;
+use crate::execution::account::rules::Rates;
 use crate::feed::breaks::times;
 use crate::feed::intake::IntakeCounts;
 use crate::market::event::Fault;
 use crate::report::material::Material;
 use crate::report::publish::ReportError;
+use crate::run::settings::TradingSettings;
 use crate::run::writer::Written;
 
 /// Makes a run's report, if its files could be written: those of a run whose files could not say nothing true.
@@ -58,6 +60,11 @@ fn published(
     publish: impl FnOnce() -> Result<Option<Material>, ReportError>,
 ) -> Result<Option<Material>, ReportError> {
     if written.is_ok() { publish() } else { Ok(None) }
+}
+
+/// What a run's accounts pay.
+fn rates(settings: &TradingSettings) -> Rates {
+    Rates { maker_bps: settings.fee_bps, taker_bps: settings.fee_bps }
 }
 
 /// Why a run has no result: its book never was live. Its recording is kept.

@@ -18,11 +18,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use super::{never_live, published};
+use super::{never_live, published, rates};
 use crate::base::clock::Speed;
 use crate::base::failure::Failure;
 use crate::capture::replay::{Replay, Waits};
-use crate::cli::arguments::{ResultArgs, ThreadArgs, TradingArgs, parse_product};
+use crate::capture::tape_check::{self, Reading};
+use crate::cli::arguments::{ExecutionArgs, ResultArgs, ThreadArgs, TradingArgs, parse_product};
 use crate::cli::display::{byte_bar, warn};
 use crate::cli::interrupt::Interrupt;
 use crate::cli::printer::Printer;
@@ -32,9 +33,10 @@ use crate::report::publish::{doubts_without_report, publish};
 use crate::report::terminal::{Run, RunReport};
 use crate::report::text::{amount, counted};
 use crate::research::source::sha256;
+use crate::run::files::execution_logs;
 use crate::run::session;
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -53,6 +55,9 @@ pub struct ReplayArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub trading: TradingArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub execution: ExecutionArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub threads: ThreadArgs,
@@ -80,11 +85,19 @@ pub fn parse_speed(text: &str) -> Result<Speed, String> {
 pub fn run(args: &ReplayArgs, printer: &mut Printer) -> Result<(), Failure> {
     let mut settings = args.trading.settings(&args.threads)?;
     settings.session.observe = !args.results.no_report;
+    settings.session.accounts = args.execution.accounts(&settings.session, rates(&settings))?;
     let (hot_threads, rule) = (if settings.session.fused { 1 } else { 2 }, args.trading.scale_rule());
     let replay = Replay::open_beside(hot_threads, &args.capture, args.product.as_deref(), rule, args.speed);
     let replay = replay.map_err(Failure::input)?.waiting(settings.session.wait);
     let reads_ahead = replay.reads_ahead();
-    let files = args.results.files(replay.product(), &[&args.trading.model, &args.capture])?;
+    if let Some(accounts) = settings.session.accounts.as_mut().filter(|_| args.execution.has_makers()) {
+        let reading = tape_check::reading(&args.capture, Some(replay.product()), rule).map_err(Failure::input)?;
+        accounts.rules.takers_side = reading == Reading::TakersSide;
+    }
+    let inputs = [&args.trading.model, &args.capture].into_iter().chain(&args.execution.order_latency_file);
+    let inputs: Vec<&Path> = inputs.map(PathBuf::as_path).collect();
+    let mut files = args.results.files(replay.product(), &inputs)?;
+    files.executions = settings.session.accounts.as_ref().map(|_| execution_logs(&files.csv));
     let interrupt = Interrupt::watch()?;
     let status = Arc::new(Status::default());
 

@@ -333,7 +333,7 @@ impl Account {
             Side::Bid => best_ticks.saturating_add_signed(offset),
             Side::Ask => best_ticks.saturating_add_signed(-offset),
         };
-        let price_ticks = self.rules.increments.price(side, ticks).clamp(1, COUNT_MAX);
+        let price_ticks = self.rules.increments.price(side, ticks, scale).clamp(1, COUNT_MAX);
         let price = price_ticks as f64 / scale.ticks_per_unit();
         let volume = self.rules.increments.size_down(self.rules.contract.volume(self.rules.amount, price));
         let lots = lots_down(volume, scale);
@@ -919,7 +919,7 @@ impl Account {
             Side::Bid => best.price_ticks.saturating_add_signed(offset),
             Side::Ask => best.price_ticks.saturating_add_signed(-offset),
         };
-        let price_ticks = self.rules.increments.price(side, ticks).clamp(1, COUNT_MAX);
+        let price_ticks = self.rules.increments.price(side, ticks, place.book.scale()).clamp(1, COUNT_MAX);
         self.send(at, Purpose::Exit, OrderKind::Post, Some(price_ticks), Want::Volume(held), place, out);
     }
 
@@ -1018,7 +1018,6 @@ impl Account {
                 *limit = limit.saturating_mul(ticks_times);
             }
         }
-        self.rules.increments.tick_multiple = self.rules.increments.tick_multiple.max(1).saturating_mul(ticks_times);
         self.resting.rescale(ticks_times, lots_times)
     }
 
@@ -1067,3 +1066,6 @@ fn lots_down(volume: f64, scale: Scale) -> u64 {
 }
 
 const _: () = assert!(MARKOUT_UPDATES.len() == 4, "the log has a column for each");
+
+#[cfg(test)]
+mod tests;

@@ -108,4 +108,6 @@ pub struct AccountRules {
     pub fees: Rates,
     /// How makers post.
     pub maker: MakerRules,
+    /// Whether prints say the taker's side where the venue's would say the maker's.
+    pub takers_side: bool,
 }
