@@ -99,6 +99,7 @@ fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
     let settings = LiveSettings {
         connector: Connector::new(&config)?,
         product: PRODUCT.into(),
+        prints: true,
         rule: ScaleRule::default(),
         wait: Wait::Block,
         patience: Patience::default(),

@@ -129,6 +129,7 @@ fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
     let live = LiveSettings {
         connector: Connector::new(&WireConfig { extra_ca: Some(ca), ..WireConfig::new(exchange.url()) })?,
         product: PRODUCT.into(),
+        prints: true,
         rule: ScaleRule::default(),
         wait: Wait::Block,
         patience: Patience::default(),

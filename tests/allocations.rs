@@ -9,8 +9,8 @@ use papertrader::engine::latency::recorder;
 use papertrader::engine::observation::{OBSERVATION_RING, row_ring};
 use papertrader::engine::status::Status;
 use papertrader::engine::trader::{Outputs, Trader};
-use papertrader::exchange::market::{MarketConfig, SyntheticMarket};
-use papertrader::exchange::message::{self, L2Kind};
+use papertrader::exchange::market::{Batches, MarketConfig, Part, SyntheticMarket, Tape};
+use papertrader::exchange::message::{self, L2Kind, Prints};
 use papertrader::execution::rules::OriginalRules;
 use papertrader::feed::intake::{Arrival, Intake, ScaleRule};
 use papertrader::handoff::{FramePublisher, Wait, handoff};
@@ -126,6 +126,8 @@ fn fused(frames: &[(i64, Vec<u8>)], product: &str, model: &Model) -> u64 {
     let mut engine = CountingEngine { engine, total: Arc::clone(&total), frames: 0 };
     feed(frames, product, &mut engine);
     assert_eq!(engine.frames, frames.len() as u64);
+    let prints = frames.iter().filter(|(_, frame)| frame.starts_with(br#"{"channel":"market_trades""#)).count();
+    assert_eq!(engine.engine.finish().counts.frames, (frames.len() - prints) as u64);
     total.load(Ordering::Relaxed)
 }
 
@@ -207,11 +209,48 @@ fn none_on_the_synthetic_market() {
 }
 
 #[test]
+fn none_on_the_synthetic_market_with_prints() {
+    let config = MarketConfig::default();
+    let market = SyntheticMarket::new(&config);
+    let (mut levels, mut trades, mut frame) = (Vec::new(), Vec::new(), Vec::new());
+    market.snapshot(&mut levels);
+    message::l2_data(&mut frame, L2Kind::Snapshot, &config.product, 0, market.now_ns(), config.scale, &levels);
+    let mut frames = vec![(market.now_ns(), frame.clone())];
+    let mut tape = Tape::new(Batches::new(market, Duration::ZERO));
+    let (kind, product, scale) = (L2Kind::Update, config.product.as_str(), config.scale);
+    let mut prints = 0;
+    for sequence_num in 1..5_000 {
+        let (part, time_ns) = tape.next_part(&mut levels, &mut trades);
+        if part == Part::Prints {
+            let all = Prints { kind, product, scale, trades: &trades };
+            message::Layout::default().market_trades(&mut frame, sequence_num, time_ns, &all);
+            prints += trades.len();
+        } else {
+            message::l2_data(&mut frame, kind, product, sequence_num, time_ns, scale, &levels);
+        }
+        frames.push((time_ns, frame.clone()));
+    }
+    assert!(prints > 500, "{prints}");
+    let model = Model::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("models/imbalance.json")).unwrap();
+    assert_none(&frames, &config.product, &model);
+}
+
+#[test]
 fn none_on_the_captures() {
     let Some(data) = common::shared_data() else { return };
     let model = Model::read(&data.join("models/20_update_log_classifier.txt")).unwrap();
-    for (name, product) in [("btc-perp-a", "BTC-PERP"), ("btc-spot-a", "BTC-USDT")] {
-        let mut reader = CaptureReader::open(&data.join(format!("captures/{name}.l2.gz"))).unwrap();
+    for (name, product) in [
+        ("btc-perp-a", "BTC-PERP"),
+        ("btc-spot-a", "BTC-USDT"),
+        ("btc-perp-a.trades", "BTC-PERP"),
+        ("btc-spot-a.trades", "BTC-USDT"),
+    ] {
+        let path = data.join(format!("captures/{name}.l2.gz"));
+        if !path.is_file() {
+            eprintln!("SKIPPED: there is no {name}");
+            continue;
+        }
+        let mut reader = CaptureReader::open(&path).unwrap();
         let mut frames = Vec::new();
         while let Some(line) = reader.next_line().unwrap() {
             let Item::Frame(frame) = line.item else { panic!("no control lines here") };

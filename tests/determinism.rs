@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{papertrader, succeed};
+use common::{papertrader, reported, succeed};
 use std::fs;
 use std::path::Path;
 
@@ -65,5 +65,51 @@ fn twenty_replays_are_one() {
         assert!(again.0 == first.0, "{way:?}: another trade log");
         assert!(again.1 == first.1, "{way:?}: other probabilities");
         assert_eq!(again.2, first.2, "{way:?}");
+    }
+}
+
+/// The market's prints are left out: the bytes are those of its frames alone, and a replay computes the same from both.
+#[test]
+fn prints_are_beside_the_book() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let generate = |name: &str, more: &[&str]| {
+        let arguments = ["generate", "--frames", "3000", "--levels", "1000", "--output"];
+        succeed(papertrader().args(arguments).arg(path(name)).args(more));
+        fs::read_to_string(path(name)).unwrap()
+    };
+    let replay = |name: &str, way: &[&str]| {
+        let mut command = papertrader();
+        command.arg("replay").arg(path(name)).args(["--threshold", "0.55", "--name", "run", "--force", "--model"]);
+        command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("models/synthetic.json"));
+        let report = succeed(command.arg("--out").arg(folder.path()).args(way));
+        let log = fs::read_to_string(path("run.csv")).unwrap();
+        // But for the venue's number, in which prints take part.
+        let kept = |line: &str| line.split(',').take(6).collect::<Vec<_>>().join(",");
+        (log.lines().map(kept).collect::<Vec<_>>(), report)
+    };
+    for more in [&[][..], &["--batch", "50ms"], &["--layout", "2024"]] {
+        let with = generate("with.l2", more);
+        assert!(with == generate("again.l2", more), "the same seed, other bytes");
+        let without = generate("without.l2", &[more, &["--no-trades"]].concat());
+        assert_eq!(without.lines().count(), 3_000);
+        let book = with.lines().filter(|line| line.contains(r#"{"channel":"l2_data""#));
+        let renumbered = book.zip(0..).map(|(line, number)| {
+            let (head, rest) = line.split_once("\"sequence_num\":").unwrap();
+            format!("{head}\"sequence_num\":{number}{}\n", &rest[rest.find(',').unwrap()..])
+        });
+        assert!(renumbered.collect::<String>() == without, "{more:?}: other frames");
+
+        let (alone, report) = replay("without.l2", &[]);
+        assert_eq!(reported(&report, "prints"), "0");
+        assert!(alone.len() > 20);
+        for way in [&["--fused"][..], &["--wait", "block"], &["--wait", "yield"]] {
+            let (trades, report) = replay("with.l2", way);
+            assert!(trades == alone, "{more:?} {way:?}: prints changed a trade");
+            assert_eq!((reported(&report, "frames"), reported(&report, "evaluations")), ("3,000", "3,000"));
+            let prints: u64 = reported(&report, "prints").replace(',', "").parse().unwrap();
+            assert!(prints > 100 && reported(&report, "prints lost") == "0", "{report}");
+            assert_eq!(reported(&report, "faults"), "0");
+        }
     }
 }

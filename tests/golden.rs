@@ -72,6 +72,40 @@ fn replay(data: &Path, capture: &str, rules: &str, threads: &[&str]) -> (String,
     (log, fs::read_to_string(all).unwrap())
 }
 
+/// What a log says but for the venue's numbers and our clock: prints between the frames have numbers too.
+fn without_numbers(log: &str) -> Vec<String> {
+    let kept = |line: &str| {
+        let cells = line.split(',').enumerate().filter(|(at, _)| !(6..10).contains(at));
+        cells.map(|(_, cell)| cell).collect::<Vec<_>>().join(",")
+    };
+    log.lines().map(kept).collect()
+}
+
+/// The same captures with prints between the frames, in both layouts: prints are no frames of the book, and change nothing.
+#[test]
+fn prints_change_neither_trades_nor_probabilities() {
+    let Some(data) = shared_data() else { return };
+    for capture in ["btc-perp-a", "btc-spot-a"] {
+        for rules in ["0.6_20_5", "0.52_50_2000000"] {
+            let (log, all) = replay(&data, capture, rules, &[]);
+            let alone: Vec<f64> = probabilities(&all).into_iter().map(|(_, p)| p).collect();
+            for with in ["trades", "today"] {
+                let name = format!("{capture}.{with}");
+                if !data.join(format!("captures/{name}.l2.gz")).is_file() {
+                    eprintln!("SKIPPED: there is no {name}");
+                    continue;
+                }
+                for way in [&["--fused"][..], &["--wait", "block"]] {
+                    let (its_log, its_all) = replay(&data, &name, rules, way);
+                    assert!(without_numbers(&its_log) == without_numbers(&log), "{name} {rules}: other trades");
+                    let its: Vec<f64> = probabilities(&its_all).into_iter().map(|(_, p)| p).collect();
+                    assert!(its == alone, "{name} {rules}: other probabilities");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn replays_reproduce_the_originals_trades_and_probabilities() {
     let Some(data) = shared_data() else { return };

@@ -20,7 +20,7 @@ cargo bench --quiet --no-run 2>/dev/null
 papertrader=${CARGO_TARGET_DIR:-target}/release/papertrader
 echo "load before: $(cut -d' ' -f1-3 /proc/loadavg)"
 
-for bench in parse book features path; do
+for bench in parse prints book features path; do
     echo; echo "### cargo bench --bench $bench"
     cargo bench --quiet --bench "$bench"
 done

@@ -1,6 +1,6 @@
 #!/bin/sh
 # The venue's public Python client works with the exchange: it follows a market over TLS, and its book at the end is
-# papertrader's, level by level. Then the latency files of a run are read by the HdrHistogram library for Python.
+# papertrader's, level by level; its prints are those of papertrader's replay of the same market. Then the latency files of a run are read by the HdrHistogram library for Python.
 #
 #   tools/check-python-client.sh [FRAMES]
 #
@@ -50,10 +50,13 @@ url=$(sed -n 's/.* at \(wss:.*\)$/\1/p' "$work/exchange")
 ours=$!
 pids="$pids $ours"
 .venv/bin/python tools/coinbase_client.py --url "$url" --ca-cert "$work/ca.pem" --updates $((frames / 2)) \
-    --out "$work/theirs"
+    --out "$work/theirs" --prints "$work/their-prints"
 wait "$ours"
 cmp "$work/ours" "$work/theirs"
 echo "check-python-client: both books have the same $(wc -l <"$work/ours") levels"
+"$CLIENT_BOOK" --capture "$work/market.l2" --out "$work/replayed" --prints "$work/our-prints"
+cmp "$work/ours" "$work/replayed"
+.venv/bin/python tools/coinbase_client.py --compare-prints "$work/our-prints" "$work/their-prints"
 
 "$PAPERTRADER" replay "$work/market.l2" --model models/imbalance.json --out "$work" --name run --speed max --fused \
     >"$work/report"

@@ -32,6 +32,20 @@ def compact(value):
     return json.dumps(value, separators=(",", ":"))
 
 
+def prints(number, kind, trades, client=False):
+    envelope = {"channel": "market_trades"}
+    if client:
+        envelope["client_id"] = ""
+    envelope |= {"timestamp": "2024-08-08T23:54:16.609369665Z", "sequence_num": number}
+    envelope["events"] = [{"type": kind, "trades": trades}]
+    return envelope
+
+
+def trade(number, price, size, side, product="BTC-USD"):
+    return {"product_id": product, "trade_id": str(number), "price": price, "size": size,
+            "time": "2024-08-08T23:54:16.512Z", "side": side}
+
+
 BOOK = [level("bid", "61804.7", "0.00314"), level("offer", "61805", "1"), level("offer", "61806.5", "12")]
 # Today's layout, and one frame of the older.
 FRAMES = [
@@ -47,6 +61,13 @@ OTHERS = [
     frame(6, "update", [level("buy", "-1", "1e400"), level("bid", "", "9" * 40)]),
 ]
 
+PRINTS = [
+    prints(1, "snapshot", [trade(7, "61804.7", "1", "BUY"), trade(6, "61804.70", "0.00000001", "SELL")]),
+    prints(2, "update", [trade(9, "61805", "0.25", "SELL"), trade(8, "61804.7", "0.00314", "BUY")]),
+    prints(3, "update", [trade(10, "61805.125", "12", "SELL")], client=True),
+    prints(4, "update", [trade(11, "0", "-1", "buy"), trade("x", "1", "1", "SELL", "ETH-USD")]),
+]
+
 
 def level2():
     scales = [bytes([0, 2, 8]), bytes([1, 0, 0]), bytes([0, 18, 18])]
@@ -55,6 +76,10 @@ def level2():
     for scale in scales:
         for text in texts[:3]:
             yield scale + text.encode()
+    for scale in scales:
+        for message in PRINTS:
+            yield scale + compact(message).encode()
+    yield scales[0] + "\n".join(compact(message) for message in FRAMES[:1] + PRINTS).encode()
     yield scales[0] + json.dumps(FRAMES[0], indent=1).replace("\n", " ").encode()
     several = dict(FRAMES[1], events=FRAMES[1]["events"] + FRAMES[0]["events"] + FRAMES[3]["events"])
     yield scales[0] + compact(several).replace("bid", "\\u0062id").encode()

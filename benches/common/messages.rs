@@ -1,7 +1,7 @@
 //! Raw messages under comparison: our parser, and the obvious structures for parsers of any JSON.
 
 use super::{Arm, Frames, Work, mix, mix_level};
-use papertrader::feed::coinbase::level2::{BookPart, Malformed, Message as Parsed, Parser};
+use papertrader::feed::coinbase::level2::{BookPart, Malformed, Message as Parsed, Parser, TapePart};
 use papertrader::market::event::Event;
 use papertrader::market::units::{Scale, Side, parse_count};
 use serde::Deserialize;
@@ -52,7 +52,7 @@ fn level_sum(sum: u64, side: Side, price_ticks: u64, size_lots: u64) -> u64 {
     mix_level(sum, price_ticks ^ u64::from(side == Side::Ask) << 63, size_lots)
 }
 
-/// A capture's messages about its book but the first snapshot, which is a start-up matter.
+/// A capture's messages about its book but the first snapshot, which is a start-up matter; or those about its prints.
 pub struct Messages<'a> {
     pub product: &'a str,
     pub scale: Scale,
@@ -94,12 +94,21 @@ impl Received {
 
 impl<'a> Messages<'a> {
     pub fn new(capture: &'a Frames, scale: Scale) -> Self {
+        Self::of(capture, scale, |book| matches!(book, BookPart::Frame(_)))
+    }
+
+    /// The messages of prints, but the first.
+    pub fn prints(capture: &'a Frames, scale: Scale) -> Self {
+        Self::of(capture, scale, |book| *book == BookPart::Prints(TapePart::Update))
+    }
+
+    fn of(capture: &'a Frames, scale: Scale, is_wanted: impl Fn(&BookPart) -> bool) -> Self {
         let (mut parser, mut buffer) = (Parser::new(&capture.product), Vec::new());
         let (mut messages, mut levels) = (Vec::new(), 0);
         let mut begun = false;
         for (_, message) in &capture.frames {
             let read = parser.parse(message, scale, &mut buffer);
-            if !read.is_ok_and(|read| matches!(read.book, BookPart::Frame(_))) {
+            if !read.is_ok_and(|read| is_wanted(&read.book)) {
                 continue;
             }
             if replace(&mut begun, true) {

@@ -10,8 +10,8 @@ pub mod messages;
 use papertrader::base::clock::{Clock, Speed};
 use papertrader::capture::replay::Replay;
 use papertrader::capture::{CaptureError, CaptureReader, Item};
-use papertrader::exchange::market::{MarketConfig, SyntheticMarket};
-use papertrader::exchange::message::{self, L2Kind};
+use papertrader::exchange::market::{Batches, MarketConfig, Part, SyntheticMarket, Tape};
+use papertrader::exchange::message::{self, L2Kind, Layout, Prints};
 use papertrader::feed::intake::{Arrival, Intake, ScaleRule};
 use papertrader::market::event::{Event, FrameHead, FrameKind};
 use papertrader::market::publish::{EngineGone, Publish};
@@ -21,7 +21,7 @@ use papertrader::strategy::model::{Model, ModelFile};
 use std::error::Error;
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Frames of one product, as they arrived.
 pub struct Frames {
@@ -65,6 +65,10 @@ impl Frames {
         struct Collect(Scale, Vec<Parsed>);
         impl Publish for Collect {
             fn publish(&mut self, head: &FrameHead, levels: &[Event]) -> Result<(), EngineGone> {
+                // Prints may have a finer scale, which is theirs alone.
+                if head.kind == FrameKind::Prints {
+                    return Ok(());
+                }
                 self.0 = head.scale;
                 self.1.push((head.kind, levels.to_vec()));
                 Ok(())
@@ -109,6 +113,43 @@ pub fn captures() -> Vec<Frames> {
         })
         .collect();
     if real.is_empty() { vec![synthetic()] } else { real }
+}
+
+/// Recorded captures with prints where they are, else the project's own synthetic market with its prints.
+pub fn captures_with_prints() -> Vec<Frames> {
+    let data = shared_data();
+    let real: Vec<Frames> = [("btc-perp-a.today", "BTC-PERP"), ("btc-spot-a.today", "BTC-USDT")]
+        .into_iter()
+        .filter_map(|(name, product)| {
+            let path = data.as_ref()?.join(format!("captures/{name}.l2.gz"));
+            path.is_file().then(|| Frames::read(&path, name, product).expect("a good capture"))
+        })
+        .collect();
+    if real.is_empty() { vec![synthetic_with_prints()] } else { real }
+}
+
+/// Frames of the synthetic market and messages of prints between them.
+fn synthetic_with_prints() -> Frames {
+    let config = MarketConfig::default();
+    let market = SyntheticMarket::new(&config);
+    let (mut levels, mut trades, mut message) = (Vec::new(), Vec::new(), Vec::new());
+    let (product, scale, layout) = (config.product.as_str(), config.scale, Layout::default());
+    market.snapshot(&mut levels);
+    message::l2_data(&mut message, L2Kind::Snapshot, product, 0, market.now_ns(), scale, &levels);
+    let mut frames = vec![(market.now_ns(), message.clone())];
+    let (mut tape, kind) = (Tape::new(Batches::new(market, Duration::ZERO)), L2Kind::Update);
+    for sequence_num in 1..SYNTHETIC_FRAMES as u64 {
+        let (part, time_ns) = tape.next_part(&mut levels, &mut trades);
+        match part {
+            Part::Levels => message::l2_data(&mut message, kind, product, sequence_num, time_ns, scale, &levels),
+            Part::Prints => {
+                let prints = Prints { kind, product, scale, trades: &trades };
+                layout.market_trades(&mut message, sequence_num, time_ns, &prints);
+            }
+        }
+        frames.push((time_ns, message.clone()));
+    }
+    Frames { name: "synthetic with prints".into(), product: config.product, frames, is_recorded: false }
 }
 
 /// Frames of the synthetic market.

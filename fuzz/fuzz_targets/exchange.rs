@@ -60,7 +60,7 @@ fn bytes(piece: &Piece<'_>) -> Vec<u8> {
         Piece::Text(text) => frame(0x81, MASK, text.as_bytes()),
         Piece::Request { unsubscribe, channel, products } => {
             let kind = if *unsubscribe { "unsubscribe" } else { "subscribe" };
-            let channel = ["level2", "heartbeats", "ticker"][usize::from(*channel) % 3];
+            let channel = ["level2", "market_trades", "heartbeats", "ticker"][usize::from(*channel) % 4];
             let names = ["BTC-USD", "ETH-USD", "ETH-USDC", "A", "B", "C", ""];
             let products: Vec<&str> = products.iter().map(|&product| names[usize::from(product) % 7]).collect();
             let text = serde_json::json!({"type": kind, "channel": channel, "product_ids": products}).to_string();

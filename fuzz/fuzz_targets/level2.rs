@@ -17,12 +17,13 @@ fuzz_target!(|bytes: &[u8]| {
         let parsed = either.parse(message, scale, &mut levels);
         let expected = general.parse_any_layout(message, scale, &mut general_levels);
         assert_eq!(parsed, expected);
-        if parsed.as_ref().is_ok_and(|message| matches!(message.book, BookPart::Frame(_))) {
+        if parsed.as_ref().is_ok_and(|message| matches!(message.book, BookPart::Frame(_) | BookPart::Prints(_))) {
             assert_eq!(levels, general_levels);
         }
         if parsed.is_ok() {
             assert!(serde_json::from_slice::<IgnoredAny>(message).is_ok(), "no JSON to an independent reader");
         }
+        assert_eq!(either.unread_prints(), general.unread_prints());
         assert_eq!(either.alias(), general.alias());
         assert!(either.other_products().eq(general.other_products()));
     }

@@ -41,7 +41,7 @@
 //! | AUC of `imbalance_1` for the mid 20 frames on | 0.68 | 0.74 | 0.97 |
 //! | gaps between frames, deviation / mean | 1.56 | 0.05 (timer) | 0.47 (timer) |
 //!
-//! [`Batches`] collects the frames of a fixed time, 50 ms on the venue, into one.
+//! [`Batches`] collects the frames of a fixed time, 50 ms on the venue, into one, and [`Tape`] adds the prints of the trades.
 //!
 //! It is no model of fundamentals: returns have no memory beyond the excitation's seconds, the volatility has no time of
 //! day, and no agent reacts to what a user does.
@@ -68,11 +68,16 @@ mod draw;
 mod flow;
 mod hawkes;
 mod ladder;
+mod tape;
+mod trades;
 
 pub use self::batches::Batches;
+pub use self::tape::{PRINTS_EVERY, Part, Tape};
+pub use self::trades::Trade;
 
 use self::flow::Flow;
 use self::hawkes::Hawkes;
+use self::trades::{Stretch, Take};
 use crate::market::units::{Scale, Side};
 
 /// The new size of one level, absolute; 0 lots remove the level.
@@ -138,9 +143,14 @@ impl Default for MarketConfig {
 /// Frames between the book as it is laid out and the first snapshot, for the layout to be forgotten.
 const FRAMES_BEFORE_SNAPSHOT: usize = 2_000;
 
+/// Trades before a subscription that the venue tells.
+pub const TRADES_BEFORE: usize = 100;
+
 /// A market that makes its own order flow.
 #[derive(Clone, Debug)]
 pub struct SyntheticMarket {
+    /// The last trades before the start, oldest first.
+    trades_before: Vec<Trade>,
     now_ns: i64,
     mean_gap_ns: f64,
     arrivals: Hawkes,
@@ -154,17 +164,43 @@ impl SyntheticMarket {
         let frames_per_s = if config.frames_per_s > FRAMES_PER_S_MIN { config.frames_per_s } else { FRAMES_PER_S_MIN };
         let levels = config.snapshot_levels.clamp(SNAPSHOT_LEVELS_MIN, SNAPSHOT_LEVELS_MAX);
         let mut market = Self {
+            trades_before: Vec::new(),
             now_ns: 0,
             mean_gap_ns: 1e9 / frames_per_s.min(FRAMES_PER_S_MAX),
             arrivals: Hawkes::new(),
             flow: Flow::new(config.seed, levels, config.mid_ticks.clamp(MID_TICKS_MIN, MID_TICKS_MAX)),
         };
-        let mut updates = Vec::new();
-        for _ in 0..FRAMES_BEFORE_SNAPSHOT {
-            market.next_frame(&mut updates);
-        }
+        market.warm_up();
+        let ends_ns = market.now_ns;
         market.now_ns = config.start_ns;
+        for trade in &mut market.trades_before {
+            trade.time_ns = config.start_ns.saturating_sub(ends_ns.saturating_sub(trade.time_ns));
+        }
         market
+    }
+
+    fn warm_up(&mut self) {
+        let (mut updates, mut stretch, mut last_trade_id) = (Vec::new(), Stretch::default(), 0);
+        for _ in 0..FRAMES_BEFORE_SNAPSHOT {
+            let time_ns = self.next_frame(&mut updates);
+            stretch.clear();
+            stretch.push(time_ns, &updates, self.lots_before(), self.takes());
+            stretch.trades(&updates, &mut last_trade_id, &mut self.trades_before);
+        }
+        self.trades_before.drain(..self.trades_before.len().saturating_sub(TRADES_BEFORE));
+    }
+
+    /// The last trades before the first snapshot, oldest first, at most [`TRADES_BEFORE`].
+    pub fn trades_before(&self) -> &[Trade] {
+        &self.trades_before
+    }
+
+    fn lots_before(&self) -> &[u64] {
+        self.flow.lots_before()
+    }
+
+    fn takes(&self) -> &[Take] {
+        self.flow.takes()
     }
 
     /// Time of the last frame, in nanoseconds since the Unix epoch.

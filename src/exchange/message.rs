@@ -29,7 +29,7 @@
 //! # Ok::<(), std::str::Utf8Error>(())
 //! ```
 
-use super::market::LevelUpdate;
+use super::market::{LevelUpdate, Trade};
 use crate::market::units::{Scale, Side};
 use jiff::Timestamp;
 use std::fmt::{self, Arguments};
@@ -98,11 +98,26 @@ pub struct Levels<'a> {
     pub updates: &'a [LevelUpdate],
 }
 
+/// Prints of one product: the event of a `market_trades` message.
+#[derive(Clone, Copy, Debug)]
+pub struct Prints<'a> {
+    /// [`L2Kind::Snapshot`] for the last trades before the subscription.
+    pub kind: L2Kind,
+    /// The product's name.
+    pub product: &'a str,
+    /// Decimals of the prices and sizes.
+    pub scale: Scale,
+    /// Newest first.
+    pub trades: &'a [Trade],
+}
+
 /// What a connection is subscribed to.
 #[derive(Clone, Copy, Debug)]
 pub struct Subscribed<'a> {
     /// Products of the `level2` channel.
     pub level2: &'a [String],
+    /// Products of the `market_trades` channel.
+    pub market_trades: &'a [String],
     /// Whether `heartbeats` run.
     pub heartbeats: bool,
 }
@@ -152,6 +167,36 @@ impl Layout {
         out.extend_from_slice(b"]}]}");
     }
 
+    /// Prints as one event of a `market_trades` message that is sent at `time_ns`.
+    pub fn market_trades(self, out: &mut Vec<u8>, sequence_num: u64, time_ns: i64, prints: &Prints<'_>) {
+        self.envelope(out, TRADES, sequence_num, time_ns);
+        begin_prints(out, prints.kind);
+        for (at, trade) in prints.trades.iter().enumerate() {
+            if at > 0 {
+                out.push(b',');
+            }
+            self.print(out, prints.product, prints.scale, trade);
+        }
+        out.extend_from_slice(b"]}]}");
+    }
+
+    /// Appends one print. Its time has whole microseconds, in the older layout always with six digits.
+    pub(super) fn print(self, out: &mut Vec<u8>, product: &str, scale: Scale, trade: &Trade) {
+        out.extend_from_slice(br#"{"product_id":"#);
+        json_string(out, product);
+        text(out, format_args!(r#","trade_id":"{}","price":""#, trade.trade_id));
+        decimal(out, trade.price_ticks, scale.price_decimals);
+        out.extend_from_slice(br#"","size":""#);
+        decimal(out, trade.size_lots, scale.size_decimals);
+        let time = timestamp(trade.time_ns.saturating_sub(trade.time_ns.rem_euclid(1_000)));
+        // The side is the maker's.
+        let side = if trade.maker == Side::Bid { "BUY" } else { "SELL" };
+        match self {
+            Self::Year2026 => text(out, format_args!(r#"","time":"{time}","side":"{side}"}}"#)),
+            Self::Year2024 => text(out, format_args!(r#"","time":"{time:.6}","side":"{side}"}}"#)),
+        }
+    }
+
     /// The sign of life that the `heartbeats` channel sends every second. `counter` counts seconds; the venue's is not
     /// always unique.
     pub fn heartbeat(self, out: &mut Vec<u8>, sequence_num: u64, time_ns: i64, counter: u64) {
@@ -190,11 +235,14 @@ impl Layout {
         if self == Self::Year2024 {
             heartbeats(out);
         }
-        if !set.level2.is_empty() {
+        for (channel, products) in [("level2", set.level2), ("market_trades", set.market_trades)] {
+            if products.is_empty() {
+                continue;
+            }
             separate(out, begin);
-            out.extend_from_slice(br#""level2":["#);
+            text(out, format_args!(r#""{channel}":["#));
             let begin = out.len();
-            for product in set.level2 {
+            for product in products {
                 separate(out, begin);
                 json_string(out, product);
             }
@@ -229,6 +277,17 @@ impl Layout {
         }
         start..out.len()
     }
+}
+
+/// The channel of prints.
+pub(super) const TRADES: &str = "market_trades";
+
+/// Begins the event of a message of prints.
+pub(super) fn begin_prints(out: &mut Vec<u8>, kind: L2Kind) {
+    out.extend_from_slice(match kind {
+        L2Kind::Snapshot => br#"{"type":"snapshot","trades":["#,
+        L2Kind::Update => br#"{"type":"update","trades":["#,
+    });
 }
 
 /// The answer to a request that cannot be met. It has no channel and takes no sequence number.

@@ -25,6 +25,7 @@
 
 use super::coinbase::level2::{BookPart, Channel, LevelError, Malformed, Message, Parser, TapePart};
 use super::coinbase::sequence::Sequence;
+use super::coinbase::subscription::MARKET_TRADES;
 use super::prints::Continuity;
 use crate::base::clock::Clock;
 use crate::engine::latency::STAGES_EVERY;
@@ -97,6 +98,8 @@ pub enum Taken {
     Heartbeat,
     /// An acknowledgement.
     Subscriptions,
+    /// The venue's error message that it does not serve the prints.
+    PrintsRefused(Box<str>),
     /// Another channel, another product, nothing.
     Other,
     /// The book was declared invalid.
@@ -124,6 +127,8 @@ pub struct IntakeCounts {
     pub prints_repeated: u64,
     /// Prints without side, price or size.
     pub prints_unread: u64,
+    /// Error messages by which the venue refused the prints. They leave the book as it is.
+    pub prints_refused: u64,
     /// Level messages in which the product had no event.
     pub other_product_frames: u64,
     /// Heartbeats.
@@ -321,6 +326,12 @@ impl Intake {
     ) -> Result<Taken, EngineGone> {
         let at = || message.sequence_num.map_or_else(|| "a message".into(), |number| format!("sequence_num {number}"));
         if let Some(text) = &message.venue_error {
+            // Whatever the venue has against the prints, the book does not hang on them.
+            if text.contains(MARKET_TRADES) {
+                self.counts.prints_refused += 1;
+                self.levels.clear();
+                return Ok(Taken::PrintsRefused(text.clone()));
+            }
             let detail = format!("{}: the venue says '{text}'", at());
             return self.fault(Fault::VenueError, detail, arrival, engine).map(Taken::Fault);
         }

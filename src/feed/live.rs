@@ -19,6 +19,7 @@
 //! let settings = LiveSettings {
 //!     connector: Connector::new(&WireConfig::new(exchange.url()))?,
 //!     product: "BTC-USD".into(),
+//!     prints: true,
 //!     rule: ScaleRule::default(),
 //!     wait: Wait::Block,
 //!     patience: Patience::default(),
@@ -39,7 +40,7 @@ use super::age::VenueAges;
 use super::backoff::Backoff;
 use super::coinbase::auth::{Credentials, Traces};
 use super::coinbase::secrecy::without_keys;
-use super::coinbase::subscription::{self, Acknowledged, acknowledged};
+use super::coinbase::subscription::{self, Acknowledged, MARKET_TRADES, acknowledged, acknowledges_prints};
 use super::intake::{Arrival, FaultNote, Intake, IntakeCounts, ScaleRule, Taken};
 use super::tape::Tape;
 use super::vitals::{Patience, Progress, Vitals};
@@ -73,6 +74,8 @@ pub struct LiveSettings {
     pub connector: Connector,
     /// The product to subscribe to.
     pub product: String,
+    /// Whether to subscribe to its prints besides its book.
+    pub prints: bool,
     /// Tick and lot, if given.
     pub rule: ScaleRule,
     /// How the feed waits for bytes: spinning it reads without sleeping.
@@ -118,12 +121,35 @@ pub struct LiveOutcome {
     pub venue_ages: VenueAges,
     /// Connections made.
     pub connections: u64,
+    /// Those of them on which prints were subscribed to, and on which the venue acknowledged them.
+    pub prints_subscribed: PrintsSubscribed,
     /// Attempts to connect that failed.
     pub failed_attempts: u64,
     /// Why the session ended before its time: no connection could be made.
     pub gave_up: Option<String>,
     /// Whether somebody stopped it before its time.
     pub stopped: bool,
+}
+
+/// On how many connections the venue was asked for prints, and said yes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PrintsSubscribed {
+    /// Connections that subscribed.
+    pub asked: u64,
+    /// Connections whose subscription the venue acknowledged.
+    pub acknowledged: u64,
+}
+
+/// How far the subscription to prints has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum PrintsState {
+    /// Not on this connection.
+    #[default]
+    Not,
+    Asked,
+    Acknowledged,
+    /// Perhaps: the venue sent an error or closed the connection, and did not say what it was about.
+    Refused,
 }
 
 /// Why a connection is over.
@@ -167,6 +193,9 @@ struct Run<'a, P> {
     stamped_messages: u64,
     venue_ages: VenueAges,
     connections: u64,
+    prints: PrintsState,
+    prints_subscribed: PrintsSubscribed,
+    prints_refusal_told: bool,
     failed_attempts: u64,
     alias_told: bool,
     /// When the first frame made the book of the connection in hand live. It is so until the connection's end.
@@ -200,6 +229,9 @@ impl Feed for LiveFeed {
             stamped_messages: 0,
             venue_ages: VenueAges::default(),
             connections: 0,
+            prints: PrintsState::Not,
+            prints_subscribed: PrintsSubscribed::default(),
+            prints_refusal_told: false,
             failed_attempts: 0,
             alias_told: false,
             live_since: None,
@@ -216,6 +248,7 @@ impl Feed for LiveFeed {
             stamped_messages: run.stamped_messages,
             venue_ages: run.venue_ages,
             connections: run.connections,
+            prints_subscribed: run.prints_subscribed,
             failed_attempts: run.failed_attempts,
             gave_up,
             stopped: status.stopping(),
@@ -305,7 +338,15 @@ impl<P: Publish> Run<'_, P> {
         self.intake.connected(&arrival, self.engine)?;
         let now_unix_s = u64::try_from(arrival.ts_recv_ns / 1_000_000_000).unwrap_or(0);
         let credentials = self.settings.credentials.as_ref();
-        let messages = subscription::subscribe(&self.settings.product, credentials, now_unix_s)
+        // What ended the last connection before the acknowledgement may have been about the prints: this time without them.
+        let spared = self.prints == PrintsState::Refused;
+        let prints = self.settings.prints && !spared;
+        self.prints = if prints { PrintsState::Asked } else { PrintsState::Not };
+        self.prints_subscribed.asked += u64::from(prints);
+        if spared {
+            self.notice(format_args!("this connection leaves out {MARKET_TRADES}, which the venue may have refused"));
+        }
+        let messages = subscription::subscribe(&self.settings.product, prints, credentials, now_unix_s)
             .map_err(|error| End::Fault(Fault::SubscriptionRefused, error.to_string()))?;
         for message in &messages {
             wire.send_text(message)?;
@@ -369,6 +410,7 @@ impl<P: Publish> Run<'_, P> {
                 if !reason.is_empty() && !self.traces.as_mut().is_some_and(|traces| traces.are_in(reason.as_bytes())) {
                     let _ = write!(cause, " ({})", quote(reason, QUOTE_CHARS_MAX));
                 }
+                self.may_be_refused();
                 return Err(End::Fault(Fault::Disconnected, cause));
             }
         };
@@ -378,6 +420,7 @@ impl<P: Publish> Run<'_, P> {
         if let Some(traces) = &mut self.traces
             && traces.are_in(message)
         {
+            self.may_be_refused();
             return Err(End::Fault(
                 Fault::VenueError,
                 "the venue sent our own token or key's name back; not shown".into(),
@@ -399,13 +442,25 @@ impl<P: Publish> Run<'_, P> {
                 }
             }
             Taken::Heartbeat => vitals.heartbeat = received,
-            Taken::Subscriptions => match acknowledged(message, &self.settings.product) {
-                Acknowledged::Yes => vitals.acknowledged = true,
-                Acknowledged::NotYet => {}
-                Acknowledged::Other(cause) => return Err(End::Fault(Fault::SubscriptionRefused, cause)),
-            },
+            Taken::Subscriptions => {
+                if self.prints == PrintsState::Asked && acknowledges_prints(message, &self.settings.product) {
+                    self.prints = PrintsState::Acknowledged;
+                    self.prints_subscribed.acknowledged += 1;
+                }
+                match acknowledged(message, &self.settings.product) {
+                    Acknowledged::Yes => vitals.acknowledged = true,
+                    Acknowledged::NotYet => {}
+                    Acknowledged::Other(cause) => return Err(End::Fault(Fault::SubscriptionRefused, cause)),
+                }
+            }
+            Taken::PrintsRefused(text) => self.tell_refusal(&text),
             Taken::Prints | Taken::Other => {}
-            Taken::Fault(FaultNote { fault, detail }) => return Err(End::Fault(fault, detail)),
+            Taken::Fault(FaultNote { fault, detail }) => {
+                if fault == Fault::VenueError {
+                    self.may_be_refused();
+                }
+                return Err(End::Fault(fault, detail));
+            }
         }
         Ok(true)
     }
@@ -415,6 +470,24 @@ impl<P: Publish> Run<'_, P> {
         self.alias_told = true;
         if let Some(alias) = self.intake.parser().alias() {
             self.notice(format_args!("{} is streamed as {alias}", self.settings.product));
+        }
+    }
+
+    /// The venue has had enough of the connection: of the prints, if it has not acknowledged them.
+    #[cold]
+    fn may_be_refused(&mut self) {
+        if self.prints == PrintsState::Asked {
+            self.prints = PrintsState::Refused;
+        }
+    }
+
+    #[cold]
+    fn tell_refusal(&mut self, text: &str) {
+        if !self.prints_refusal_told {
+            self.prints_refusal_told = true;
+            let text = without_keys(text);
+            let text = quote(&text, QUOTE_CHARS_MAX);
+            self.notice(format_args!("no prints, the book goes on: the venue says '{text}'"));
         }
     }
 

@@ -5,7 +5,7 @@ use crate::base::clock::Clock;
 use crate::engine::status::Status;
 use crate::feed::intake::{Arrival, FaultNote, Intake, IntakeCounts, ScaleRule};
 use crate::market::event::UNMEASURED;
-use crate::market::publish::Publish;
+use crate::market::publish::{EngineGone, Publish};
 use crate::run::session::Feed;
 use std::hint::{black_box, spin_loop};
 use std::sync::Arc;
@@ -24,6 +24,9 @@ const SETTLE: Duration = Duration::from_millis(20);
 const CACHE_LINE_BYTES: usize = 64;
 
 /// Presents frames at a fixed rate.
+///
+/// What came between two frames of the book, prints above all, goes right behind the first, unmeasured: what it costs falls on
+/// the frames after it.
 ///
 /// When the updates are used up they begin again behind a snapshot, which has no place in the schedule: it shifts by as
 /// long as the snapshot takes.
@@ -79,7 +82,8 @@ impl Feed for Feeder {
                 let (ts_recv_ns, snapshot) = self.frames.frame(0);
                 let arrival = Arrival { ts_recv_ns, arrived: None, received: UNMEASURED, decoded: UNMEASURED };
                 intake.begin_again();
-                if intake.take(snapshot, &arrival, engine).is_err() {
+                if intake.take(snapshot, &arrival, engine).is_err() || self.take_behind(0, &mut intake, engine).is_err()
+                {
                     break;
                 }
                 thread::sleep(SETTLE);
@@ -104,6 +108,9 @@ impl Feed for Feeder {
             if intake.take(frame, &Arrival { ts_recv_ns, arrived: None, received, decoded }, engine).is_err() {
                 break;
             }
+            if self.take_behind(at, &mut intake, engine).is_err() {
+                break;
+            }
             presented += u64::from(measured);
             at = (at + 1) % self.frames.len();
             if n + 1 == warm_up + due {
@@ -117,6 +124,17 @@ impl Feed for Feeder {
     }
 }
 
+impl Feeder {
+    /// Presents what came between a frame of the book and the next.
+    fn take_behind(&self, at: usize, intake: &mut Intake, engine: &mut impl Publish) -> Result<(), EngineGone> {
+        for (ts_recv_ns, message) in self.frames.behind(at) {
+            let arrival = Arrival { ts_recv_ns, arrived: None, received: UNMEASURED, decoded: UNMEASURED };
+            intake.take(message, &arrival, engine)?;
+        }
+        Ok(())
+    }
+}
+
 /// Brings a frame into the caches.
 fn bring_near(frame: &[u8]) {
     frame.chunks(CACHE_LINE_BYTES).for_each(|line| {
@@ -126,13 +144,12 @@ fn bring_near(frame: &[u8]) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::frames::tests::capture;
+    use super::super::frames::tests::{capture, capture_with_prints};
     use super::*;
     use crate::engine::latency::STAGES_EVERY;
     use crate::exchange::market::MarketConfig;
     use crate::market::book::Book;
-    use crate::market::event::{Event, FrameHead, UNSTAMPED};
-    use crate::market::publish::EngineGone;
+    use crate::market::event::{Event, FrameHead, FrameKind, UNSTAMPED};
 
     /// Takes frames as an engine does, some of them late.
     #[derive(Default)]
@@ -181,6 +198,29 @@ mod tests {
             // A period, or more where a snapshot lies between.
             assert!(clock.between_ns(pair[0].0.received, pair[1].0.received) >= 499_000);
         }
+    }
+
+    /// Prints, and what else came between, go behind the frame that they followed; they have no place in the schedule.
+    #[test]
+    fn prints_are_presented_behind_their_frame() {
+        let file = capture_with_prints(30);
+        let product = MarketConfig::default().product;
+        let frames = Arc::new(Frames::read(file.path(), &product).unwrap());
+        assert_eq!((frames.len(), frames.prints()), (31, 10));
+        let feeder = Feeder { frames, rule: ScaleRule::default(), rate: 2_000, duration: Duration::from_millis(10) };
+        let mut heads = Heads::default();
+        let status = Arc::clone(&heads.status);
+        let presented = feeder.run(&mut heads, &status);
+        // 220 frames, the last pass of which ends with its tenth update.
+        assert_eq!((presented.due, presented.presented, presented.counts.snapshots), (20, 20, 8));
+        assert_eq!((presented.counts.faults.total(), presented.counts.prints_lost), (0, 0), "{:?}", presented.notes);
+        assert_eq!(presented.counts.prints, 7 * 10 + 3);
+        for pair in heads.heads.windows(2) {
+            if pair[1].kind == FrameKind::Prints {
+                assert_eq!((pair[1].received, pair[1].sequence_num), (UNMEASURED, pair[0].sequence_num + 2));
+            }
+        }
+        assert!(heads.heads.iter().all(|head| head.kind != FrameKind::Prints || head.published == UNSTAMPED));
     }
 
     /// The schedule goes on while the engine catches up, also where the capture begins again.

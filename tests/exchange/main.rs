@@ -2,5 +2,6 @@
 
 mod faults;
 mod playback;
+mod prints;
 mod protocol;
 mod support;

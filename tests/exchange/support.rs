@@ -225,6 +225,16 @@ impl Client {
         }
     }
 
+    /// The text of the next error message; those before it are taken in.
+    pub fn next_of_error(&mut self) -> String {
+        loop {
+            let message = self.next();
+            if message["type"] == "error" {
+                return message["message"].as_str().expect("a text").into();
+            }
+        }
+    }
+
     /// The next message of that channel, without a look at the others.
     pub fn next_of_unchecked(&mut self, channel: &str) -> Value {
         loop {

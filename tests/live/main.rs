@@ -7,6 +7,7 @@ mod arrivals;
 mod ending;
 mod faults;
 mod killed;
+mod prints;
 mod recorded;
 mod recovery;
 mod refusals;

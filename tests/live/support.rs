@@ -84,6 +84,7 @@ pub fn settings(exchange: &RunningExchange) -> LiveSettings {
     LiveSettings {
         connector: connector(exchange, |_| {}),
         product: PRODUCT.into(),
+        prints: true,
         rule: ScaleRule::default(),
         wait: Wait::Block,
         patience: Patience::default(),

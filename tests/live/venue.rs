@@ -57,8 +57,18 @@ impl Client {
 
     /// Acknowledges level2 of these products.
     pub fn acknowledge(&mut self, products: &[&str]) {
-        let level2: Vec<String> = products.iter().map(|&product| product.into()).collect();
-        let set = Subscribed { level2: &level2, heartbeats: true };
+        self.acknowledge_both(products, &[]);
+    }
+
+    /// Acknowledges level2 and market_trades of these products.
+    pub fn acknowledge_all(&mut self, products: &[&str]) {
+        self.acknowledge_both(products, products);
+    }
+
+    fn acknowledge_both(&mut self, books: &[&str], prints: &[&str]) {
+        let names = |products: &[&str]| products.iter().map(|&product| product.into()).collect::<Vec<String>>();
+        let (level2, market_trades) = (names(books), names(prints));
+        let set = Subscribed { level2: &level2, market_trades: &market_trades, heartbeats: true };
         self.try_render(|text, number, time_ns| Layout::default().subscriptions(text, number, time_ns, Some(set)));
     }
 
@@ -106,9 +116,14 @@ impl Client {
     /// Takes the two requests and answers them.
     pub fn begin(&mut self) -> [Value; 2] {
         let requests = [self.request(), self.request()];
+        self.begin_with_book();
+        requests
+    }
+
+    /// Answers requests for a book.
+    pub fn begin_with_book(&mut self) {
         self.snapshot();
         self.acknowledge(&[PRODUCT]);
-        requests
     }
 
     /// Reads to the client's close frame and gives its code.
@@ -168,6 +183,7 @@ impl<T: Send + 'static> Venue<T> {
         LiveSettings {
             connector: Connector::new(&WireConfig::new(&self.url)).expect("usable settings"),
             product: PRODUCT.into(),
+            prints: false,
             rule: ScaleRule::default(),
             wait: Wait::Block,
             patience: Patience::default(),

@@ -23,6 +23,9 @@ pub struct ConnectionArgs {
     /// Product to subscribe to
     #[arg(long, value_name = "NAME", default_value = "BTC-USD", value_parser = parse_product)]
     pub product: String,
+    /// Subscribe to the book alone and not to market_trades, the prints
+    #[arg(long)]
+    pub no_trades: bool,
     /// The feed
     #[arg(long, value_name = "URL", default_value = VENUE_URL)]
     pub url: String,
@@ -59,6 +62,7 @@ impl ConnectionArgs {
         Ok(LiveSettings {
             connector,
             product: self.product.clone(),
+            prints: !self.no_trades,
             rule,
             wait,
             patience: Patience { stale_after: self.stale_after, ..Patience::default() },

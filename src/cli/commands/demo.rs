@@ -86,6 +86,7 @@ pub fn run(args: &DemoArgs, printer: &mut Printer) -> Result<(), Failure> {
     let exchange = Exchange::start(config).map_err(Failure::input)?;
     let connection = ConnectionArgs {
         product: product.into(),
+        no_trades: false,
         url: exchange.url(),
         ca_cert: Some(ca_cert),
         allow_plaintext: false,

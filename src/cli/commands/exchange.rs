@@ -206,6 +206,7 @@ fn report(stats: &ExchangeStats) -> String {
         ("market frames", stats.market_frames),
         ("snapshots sent", sent.snapshots),
         ("updates sent", sent.updates),
+        ("messages of prints sent", sent.prints),
         ("heartbeats sent", sent.heartbeats),
         ("acknowledgements sent", sent.subscriptions),
         ("errors sent", sent.errors),

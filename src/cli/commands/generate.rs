@@ -15,6 +15,7 @@
 //!     rate: 200.0,
 //!     batch: std::time::Duration::ZERO,
 //!     layout: Default::default(),
+//!     no_trades: true,
 //!     levels: 500,
 //!     force: false,
 //! };
@@ -32,8 +33,8 @@ use crate::base::places::check_apart;
 use crate::capture::CaptureWriter;
 use crate::cli::arguments::parse_product;
 use crate::cli::interrupt::Interrupt;
-use crate::exchange::market::{Batches, MarketConfig, SyntheticMarket};
-use crate::exchange::message::{L2Kind, Layout, Levels};
+use crate::exchange::market::{Batches, MarketConfig, Part, SyntheticMarket, Tape};
+use crate::exchange::message::{L2Kind, Layout, Levels, Prints};
 use clap::Args;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -47,7 +48,7 @@ pub struct GenerateArgs {
     /// Seed of the market: the same seed gives the same bytes
     #[arg(long, default_value_t = 7)]
     pub seed: u64,
-    /// Frames to write, the snapshot included
+    /// Frames of the book to write, the snapshot included
     #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     pub frames: u64,
     /// Product in the messages
@@ -64,6 +65,9 @@ pub struct GenerateArgs {
     /// in snapshots
     #[arg(long, value_name = "YEAR", default_value_t)]
     pub layout: Layout,
+    /// Leave out the prints of the market's trades, which otherwise come as messages of market_trades between the frames
+    #[arg(long)]
+    pub no_trades: bool,
     /// Levels in the snapshot
     #[arg(long, value_name = "LEVELS", default_value_t = 20_000)]
     pub levels: usize,
@@ -88,22 +92,46 @@ pub fn run(args: &GenerateArgs) -> Result<(), Failure> {
     };
     let market = SyntheticMarket::new(&config);
     let mut capture = CaptureWriter::whole(&args.output, args.force).map_err(Failure::input)?;
-    let (mut updates, mut frame) = (Vec::new(), Vec::new());
+    let (mut updates, mut message) = (Vec::new(), Vec::new());
     market.snapshot(&mut updates);
+    // Newest first, as all prints.
+    let mut trades: Vec<_> = market.trades_before().iter().copied().rev().collect();
     let mut time_ns = market.now_ns();
-    let mut market = Batches::new(market, args.batch);
-    let mut kind = L2Kind::Snapshot;
-    for sequence_num in 0..args.frames {
-        if interrupt.is_set() {
+    let mut market = Tape::new(Batches::new(market, args.batch));
+    let (mut kind, mut frames, mut sequence_num) = (L2Kind::Snapshot, 0, 0);
+    let mut next = Part::Levels;
+    while !interrupt.is_set() {
+        let (product, scale) = (&config.product, config.scale);
+        match next {
+            Part::Levels => {
+                let levels = Levels { kind, product, scale, updates: &updates };
+                args.layout.l2_data(&mut message, sequence_num, time_ns, &levels);
+                frames += 1;
+            }
+            Part::Prints => {
+                args.layout.market_trades(
+                    &mut message,
+                    sequence_num,
+                    time_ns,
+                    &Prints { kind, product, scale, trades: &trades },
+                );
+            }
+        }
+        capture.frame(time_ns, &message).map_err(Failure::running)?;
+        sequence_num += 1;
+        if frames == args.frames {
             break;
         }
-        if sequence_num > 0 {
-            time_ns = market.next_frame(&mut updates);
+        // The last trades come behind the book's snapshot.
+        let is_begun = kind == L2Kind::Update || next == Part::Prints || args.no_trades;
+        next = Part::Prints;
+        if is_begun {
             kind = L2Kind::Update;
+            (next, time_ns) = market.next_part(&mut updates, &mut trades);
+            while args.no_trades && next == Part::Prints {
+                (next, time_ns) = market.next_part(&mut updates, &mut trades);
+            }
         }
-        let levels = Levels { kind, product: &config.product, scale: config.scale, updates: &updates };
-        args.layout.l2_data(&mut frame, sequence_num, time_ns, &levels);
-        capture.frame(time_ns, &frame).map_err(Failure::running)?;
     }
     capture.finish().map_err(Failure::running)
 }

@@ -22,7 +22,8 @@ use crate::cli::interrupt::Interrupt;
 use crate::cli::printer::Printer;
 use crate::engine::status::Status;
 use crate::feed::age::AgeFacts;
-use crate::feed::live::{LiveFeed, LiveOutcome, LiveSettings};
+use crate::feed::breaks::times;
+use crate::feed::live::{LiveFeed, LiveOutcome, LiveSettings, PrintsSubscribed};
 use crate::report::html;
 use crate::report::publish::{doubts_without_report, publish};
 use crate::report::terminal::{Run, RunReport};
@@ -182,7 +183,22 @@ pub fn connection_lines(outcome: &LiveOutcome) -> Vec<(&'static str, String)> {
     vec![
         ("connected", format!("{} ({})", counted(outcome.connections, "time"), counted(reconnects, "reconnect"))),
         ("failed attempts", outcome.failed_attempts.to_string()),
+        ("prints subscribed", prints_line(outcome)),
     ]
+}
+
+/// The report's line about the subscription to prints.
+fn prints_line(outcome: &LiveOutcome) -> String {
+    let PrintsSubscribed { asked, acknowledged } = outcome.prints_subscribed;
+    let refused = match outcome.counts.prints_refused {
+        0 => String::new(),
+        count => format!(", refused {}", times(count)),
+    };
+    match asked {
+        0 => "no".into(),
+        1 if acknowledged == 1 => format!("yes{refused}"),
+        asked => format!("acknowledged on {acknowledged} of {asked} connections{refused}"),
+    }
 }
 
 /// The report's line about the system's receive stamps.

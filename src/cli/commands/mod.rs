@@ -18,6 +18,7 @@
 //!     rate: 200.0,
 //!     batch: std::time::Duration::ZERO,
 //!     layout: Default::default(),
+//!     no_trades: true,
 //!     levels: 500,
 //!     force: false,
 //! };

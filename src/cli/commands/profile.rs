@@ -261,10 +261,14 @@ impl<'a> Profile<'a> {
     fn head(&self, floors: &Floors) -> String {
         let session = &self.settings.session;
         let frames = Grouped(self.frames.len() as u64 - 1);
+        let prints = match self.frames.prints() {
+            0 => String::new(),
+            prints => format!(", {} messages of prints between them, not measured", Grouped(prints as u64)),
+        };
         let threads = if session.fused { "one thread (fused)" } else { "two threads" };
         let mut lines = vec![
             format!("papertrader {}: profile of {}", env!("CARGO_PKG_VERSION"), self.args.capture.display()),
-            format!("  {frames} frames of {} behind a snapshot, in memory", self.frames.product),
+            format!("  {frames} frames of {} behind a snapshot{prints}, in memory", self.frames.product),
             format!("  {threads}, {}, wait {}", cores(session.pins), session.wait.name()),
             format!(
                 "  the stages of one frame in {STAGES_EVERY} are stamped, received → decided of all, received being due;"
@@ -331,6 +335,7 @@ impl<'a> Profile<'a> {
             "capture": self.args.capture,
             "product": self.frames.product,
             "frames": self.frames.len(),
+            "messages_of_prints": self.frames.prints(),
             "model": session.model.path,
             "features": session.model.features.len(),
             "threads": { "fused": session.fused, "feed_core": session.pins.feed(),

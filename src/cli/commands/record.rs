@@ -129,6 +129,10 @@ pub fn run(args: &RecordArgs, printer: &mut Printer) -> Result<(), Failure> {
     let mut lines = connection_lines(&outcome);
     lines.push(("frames", counts.frames.to_string()));
     lines.push(("level updates", counts.levels.to_string()));
+    lines.push(("prints", counts.prints.to_string()));
+    lines.push(("prints lost", counts.prints_lost.to_string()));
+    lines.push(("prints that came again", counts.prints_repeated.to_string()));
+    lines.push(("prints unreadable", counts.prints_unread.to_string()));
     lines.push(("faults", counts.faults.total().to_string()));
     lines.extend(counts.faults.iter().map(|(fault, count)| (fault.name(), count.to_string())));
     lines.push(("recorded", recorded_line(&recorded)));

@@ -1,5 +1,6 @@
 //! Frames collected over a time, as the venue's are.
 
+use super::trades::{Stretch, Trade};
 use super::{LevelUpdate, SyntheticMarket};
 use crate::market::units::Side;
 use std::time::Duration;
@@ -35,6 +36,10 @@ pub struct Batches {
     /// The first frame of the next batch; empty before there is one.
     ahead: Vec<LevelUpdate>,
     ahead_ns: i64,
+    /// Of the last batch.
+    stretch: Stretch,
+    trades: Vec<Trade>,
+    last_trade_id: u64,
 }
 
 impl Batches {
@@ -42,13 +47,43 @@ impl Batches {
     /// nothing: each frame is the market's own.
     pub fn new(market: SyntheticMarket, every: Duration) -> Self {
         let every_ns = i64::try_from(every.as_nanos()).unwrap_or(i64::MAX);
-        Self { start_ns: market.now_ns(), market, every_ns, ahead: Vec::new(), ahead_ns: 0 }
+        Self {
+            start_ns: market.now_ns(),
+            last_trade_id: market.trades_before().last().map_or(0, |trade| trade.trade_id),
+            market,
+            every_ns,
+            ahead: Vec::new(),
+            ahead_ns: 0,
+            stretch: Stretch::default(),
+            trades: Vec::new(),
+        }
+    }
+
+    /// The market; its last frame may belong to a batch to come.
+    pub(super) fn market(&self) -> &SyntheticMarket {
+        &self.market
+    }
+
+    /// The trades of the last frame, oldest first: each at a level of the frame, and those at a level together no more than
+    /// the level lost by the frame.
+    pub fn trades(&self) -> &[Trade] {
+        &self.trades
     }
 
     /// The next frame, in the form of [`SyntheticMarket::next_frame`], and its time. Clears `updates` first.
     pub fn next_frame(&mut self, updates: &mut Vec<LevelUpdate>) -> i64 {
+        self.stretch.clear();
+        self.trades.clear();
+        let time_ns = self.collect(updates);
+        self.stretch.trades(updates, &mut self.last_trade_id, &mut self.trades);
+        time_ns
+    }
+
+    fn collect(&mut self, updates: &mut Vec<LevelUpdate>) -> i64 {
         if self.every_ns == 0 {
-            return self.market.next_frame(updates);
+            let time_ns = self.market.next_frame(updates);
+            self.stretch.push(time_ns, updates, self.market.lots_before(), self.market.takes());
+            return time_ns;
         }
         if self.ahead.is_empty() {
             self.ahead_ns = self.market.next_frame(&mut self.ahead);
@@ -57,6 +92,8 @@ impl Batches {
         let batch = self.batch_of(self.ahead_ns);
         let mut time_ns = self.ahead_ns;
         for _ in 0..FRAMES_MAX {
+            // The frame ahead is the market's last one.
+            self.stretch.push(self.ahead_ns, &self.ahead, self.market.lots_before(), self.market.takes());
             updates.append(&mut self.ahead);
             time_ns = self.ahead_ns;
             self.ahead_ns = self.market.next_frame(&mut self.ahead);

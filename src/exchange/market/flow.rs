@@ -6,6 +6,7 @@
 use super::LevelUpdate;
 use super::draw::{Draw, Octaves};
 use super::ladder::{Ladder, Level};
+use super::trades::Take;
 use crate::market::units::Side;
 
 /// Sizes behind the best, in lots.
@@ -112,8 +113,12 @@ pub(super) struct Flow {
     anchor_ticks: i64,
     /// No order comes farther behind the best.
     reach_ticks: u64,
-    /// Side and key of every level that this frame set, in order of time.
-    touched: Vec<(usize, i64)>,
+    /// Side, key and earlier size in lots of every level that this frame set, in order of time.
+    touched: Vec<(usize, i64, u64)>,
+    /// The sizes before the last frame of the levels that it reported, in lots.
+    lots_before: Vec<u64>,
+    /// What the last frame's market orders took, in order of time.
+    takes: Vec<Take>,
 }
 
 impl Flow {
@@ -139,7 +144,19 @@ impl Flow {
             requotes: 0,
             reach_ticks: spans[0].min(spans[1]),
             touched: Vec::new(),
+            lots_before: Vec::new(),
+            takes: Vec::new(),
         }
+    }
+
+    /// The sizes, in lots, that the levels of the last frame had before it, in the frame's order.
+    pub(super) fn lots_before(&self) -> &[u64] {
+        &self.lots_before
+    }
+
+    /// What market orders took in the last frame, in order of time.
+    pub(super) fn takes(&self) -> &[Take] {
+        &self.takes
     }
 
     /// The stream that everything random comes from.
@@ -160,6 +177,7 @@ impl Flow {
 
     /// One frame, `gap` mean gaps after the last, at an intensity relative to its mean. Appends the levels touched.
     pub(super) fn frame(&mut self, gap: f64, intensity: f64, out: &mut Vec<LevelUpdate>) {
+        self.takes.clear();
         let decay = libm::exp(-EXCITATION_DECAY * gap);
         self.excitation = self.excitation.map(|excitation| excitation * decay);
         let best_keys = |ladders: &[Ladder; 2]| ladders.each_ref().map(|ladder| ladder.best().key);
@@ -187,9 +205,12 @@ impl Flow {
     }
 
     fn report(&mut self, out: &mut Vec<LevelUpdate>) {
-        self.touched.sort_unstable_by_key(|&(side, key)| (side, -key));
-        self.touched.dedup();
-        out.extend(self.touched.drain(..).map(|(side, key)| {
+        // Of a level's sizes the one before its first change stays.
+        self.touched.sort_by_key(|&(side, key, _)| (side, -key));
+        self.touched.dedup_by_key(|&mut (side, key, _)| (side, key));
+        self.lots_before.clear();
+        self.lots_before.extend(self.touched.iter().map(|&(_, _, lots_before)| lots_before));
+        out.extend(self.touched.drain(..).map(|(side, key, _)| {
             let size_lots = self.ladders[side].size_lots(key);
             LevelUpdate { side: SIDES[side], price_ticks: Level { key, size_lots }.price_ticks(), size_lots }
         }));
@@ -221,11 +242,11 @@ impl Flow {
         let size_lots = size_lots(&mut self.draw, &TOUCH_LOTS);
         match event {
             TouchEvent::Limit => self.set(side, best.key, best.size_lots.saturating_add(size_lots)),
-            TouchEvent::Cancel => self.take(side, size_lots.min(best.size_lots)),
+            TouchEvent::Cancel => self.take(side, size_lots.min(best.size_lots), false),
             TouchEvent::Market => {
                 self.excitation[side] = (self.excitation[side] + EXCITATION_JUMP).min(EXCITATION_MAX);
                 let takes_queue = self.draw.chance(TAKES_QUEUE);
-                self.take(side, if takes_queue { best.size_lots } else { size_lots });
+                self.take(side, if takes_queue { best.size_lots } else { size_lots }, true);
             }
         }
         if self.ladders[side].best().key != best.key && self.draw.chance(WITHDRAWS) {
@@ -234,8 +255,8 @@ impl Flow {
         }
     }
 
-    /// Takes lots from the best on, level by level.
-    fn take(&mut self, side: usize, mut lots: u64) {
+    /// Takes lots from the best on, level by level: traded, or cancelled.
+    fn take(&mut self, side: usize, mut lots: u64, traded: bool) {
         for _ in 0..LEVELS_MAX {
             let best = self.ladders[side].best();
             if lots == 0 || self.ladders[side].len() == 1 {
@@ -243,6 +264,9 @@ impl Flow {
             }
             let taken = lots.min(best.size_lots);
             lots -= taken;
+            if traded {
+                self.takes.push(Take { maker: SIDES[side], price_ticks: best.price_ticks(), lots: taken });
+            }
             self.set(side, best.key, best.size_lots - taken);
             if taken == best.size_lots {
                 self.depleted = side;
@@ -257,7 +281,7 @@ impl Flow {
             if best.key < down_to {
                 return;
             }
-            self.take(side, best.size_lots);
+            self.take(side, best.size_lots, false);
         }
     }
 
@@ -340,8 +364,8 @@ impl Flow {
     /// The only way to change the book: refuses what is no price and what would lock or cross it.
     fn set(&mut self, side: usize, key: i64, size_lots: u64) {
         if key >= self.ladders[side].worst_key() && key < -self.ladders[1 - side].best().key {
+            self.touched.push((side, key, self.ladders[side].size_lots(key)));
             self.ladders[side].set(key, size_lots);
-            self.touched.push((side, key));
         }
     }
 

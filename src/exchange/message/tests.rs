@@ -1,6 +1,6 @@
 use super::*;
 use crate::feed::coinbase::level2::{BookPart, Parser};
-use crate::market::event::{Event, FrameKind};
+use crate::market::event::{Event, FrameKind, Print};
 use crate::market::units::{COUNT_MAX, DECIMALS_MAX, parse_count};
 use proptest::prelude::*;
 
@@ -109,12 +109,18 @@ fn heartbeats_are_the_venues_text() {
 #[test]
 fn subscriptions_list_the_whole_set() {
     let products = ["BTC-USD".to_owned(), "ETH-USD".to_owned()];
-    let set = |level2, heartbeats| Some(Subscribed { level2, heartbeats });
+    let set = |level2, heartbeats| Some(Subscribed { level2, market_trades: &[], heartbeats });
+    let all = Subscribed { level2: &products[..1], market_trades: &products[1..], heartbeats: true };
     for (set, today, older) in [
         (
             set(&products[..], true),
             r#"{"level2":["BTC-USD","ETH-USD"],"heartbeats":["heartbeats"]}"#,
             r#"{"heartbeats":["heartbeats"],"level2":["BTC-USD","ETH-USD"]}"#,
+        ),
+        (
+            Some(all),
+            r#"{"level2":["BTC-USD"],"market_trades":["ETH-USD"],"heartbeats":["heartbeats"]}"#,
+            r#"{"heartbeats":["heartbeats"],"level2":["BTC-USD"],"market_trades":["ETH-USD"]}"#,
         ),
         (set(&products[..1], false), r#"{"level2":["BTC-USD"]}"#, r#"{"level2":["BTC-USD"]}"#),
         (set(&[], true), r#"{"heartbeats":["heartbeats"]}"#, r#"{"heartbeats":["heartbeats"]}"#),
@@ -132,6 +138,56 @@ fn subscriptions_list_the_whole_set() {
             };
             assert_eq!(head, format!(r#"{head_expected}"sequence_num":1,"#));
             assert_eq!(tail, format!(r#"[{{"subscriptions":{expected}}}]}}"#));
+        }
+    }
+}
+
+#[test]
+fn prints_are_the_venues_text() {
+    let trade =
+        |trade_id, maker, price_ticks, size_lots, time_ns| Trade { trade_id, maker, price_ticks, size_lots, time_ns };
+    let trades = [
+        trade(1_100_253_498, Side::Bid, 8_327_940, 100_000_000, TIME_NS),
+        trade(1_100_253_497, Side::Ask, 8_327_935, 720_495, TIME_NS - 9_369_660),
+    ];
+    let prints = |kind| Prints { kind, product: "BTC-USD", scale: SCALE, trades: &trades };
+    let today = rendered(|out| Layout::Year2026.market_trades(out, 39, TIME_NS, &prints(L2Kind::Update)));
+    assert_eq!(
+        today,
+        concat!(
+            r#"{"channel":"market_trades","timestamp":"2024-08-08T23:54:16.60936966Z","sequence_num":39,"events":["#,
+            r#"{"type":"update","trades":["#,
+            r#"{"product_id":"BTC-USD","trade_id":"1100253498","price":"83279.4","size":"1","#,
+            r#""time":"2024-08-08T23:54:16.609369Z","side":"BUY"},"#,
+            r#"{"product_id":"BTC-USD","trade_id":"1100253497","price":"83279.35","size":"0.00720495","#,
+            r#""time":"2024-08-08T23:54:16.6Z","side":"SELL"}]}]}"#,
+        )
+    );
+    let older = rendered(|out| Layout::Year2024.market_trades(out, 39, TIME_NS, &prints(L2Kind::Snapshot)));
+    assert_eq!(
+        older,
+        today
+            .replace(
+                r#","timestamp":"2024-08-08T23:54:16.60936966Z""#,
+                r#","client_id":"","timestamp":"2024-08-08T23:54:16.609369660Z""#
+            )
+            .replace("update", "snapshot")
+            .replace("16.6Z", "16.600000Z")
+    );
+    // The reader gives back what was written, oldest first.
+    for text in [today, older] {
+        let mut prints = Vec::new();
+        let read = Parser::new("BTC-USD").parse(text.as_bytes(), SCALE, &mut prints).expect("JSON");
+        assert!(matches!(read.book, BookPart::Prints(_)), "{text}");
+        let (prints, _) = prints.as_chunks();
+        for (&print, trade) in prints.iter().zip(trades.iter().rev()) {
+            let print = Print::decode(print);
+            assert_eq!(
+                (print.trade_id, print.price_ticks, print.size_lots),
+                (trade.trade_id, trade.price_ticks, trade.size_lots)
+            );
+            assert_ne!(print.aggressor, trade.maker);
+            assert_eq!(print.ts_event_ns, trade.time_ns / 1_000 * 1_000);
         }
     }
 }

@@ -15,10 +15,17 @@ const LEVELS_WITHIN: Duration = Duration::from_millis(500);
 /// How late an acknowledgement comes unless the fault says otherwise.
 const LATE: Duration = Duration::from_secs(3);
 
+/// Everything that a connection is subscribed to.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Channels {
+    pub level2: Vec<String>,
+    pub market_trades: Vec<String>,
+    pub heartbeats: bool,
+}
+
 /// The answer to a request.
 pub(super) struct Acknowledgement {
-    level2: Vec<String>,
-    heartbeats: bool,
+    channels: Channels,
     /// What is wrong with what it lists.
     odd: Option<FaultKind>,
     /// The number that it waits for. `None`: it waits for the time alone.
@@ -38,19 +45,20 @@ pub(super) struct Acknowledgements {
 impl Acknowledgement {
     /// What it lists.
     pub fn set(&self) -> Option<Subscribed<'_>> {
-        let (level2, heartbeats) = (&self.level2[..], self.heartbeats);
+        let Channels { level2, market_trades, heartbeats } = &self.channels;
+        let heartbeats_alone = |heartbeats| Subscribed { level2: &[], market_trades: &[], heartbeats };
         match self.odd {
             Some(FaultKind::AckNull) => None,
-            Some(FaultKind::AckEmpty) => Some(Subscribed { level2: &[], heartbeats: false }),
-            Some(FaultKind::AckPartial) => Some(Subscribed { level2: &[], heartbeats: true }),
-            _ => Some(Subscribed { level2, heartbeats }),
+            Some(FaultKind::AckEmpty) => Some(heartbeats_alone(false)),
+            Some(FaultKind::AckPartial) => Some(heartbeats_alone(true)),
+            _ => Some(Subscribed { level2, market_trades, heartbeats: *heartbeats }),
         }
     }
 }
 
 impl Acknowledgements {
     /// Adds the answer to a request, with the faults that strike it.
-    pub fn push(&mut self, level2: Vec<String>, heartbeats: bool, faults: &[Fault], layout: Layout, now: Instant) {
+    pub fn push(&mut self, channels: Channels, faults: &[Fault], layout: Layout, now: Instant) {
         let late = faults.iter().rfind(|fault| fault.kind == FaultKind::AckLate);
         let odd = faults.iter().map(|fault| fault.kind).rfind(|&kind| kind != FaultKind::AckLate);
         let number = match layout {
@@ -62,7 +70,7 @@ impl Acknowledgements {
             None => (Some(number), now + LEVELS_WITHIN),
         };
         self.requests += 1;
-        self.waiting.push_back(Acknowledgement { level2, heartbeats, odd, number, by });
+        self.waiting.push_back(Acknowledgement { channels, odd, number, by });
     }
 
     /// The next one if it is due. `number` is that of the connection's next message, `None` where no levels come for now:
@@ -91,7 +99,8 @@ mod tests {
                 random => panic!("{random}"),
             })
             .collect();
-        waiting.push(vec!["A".into()], true, &faults, layout, now);
+        let channels = Channels { level2: vec!["A".into()], market_trades: vec!["A".into()], heartbeats: true };
+        waiting.push(channels, &faults, layout, now);
     }
 
     #[test]
@@ -144,7 +153,8 @@ mod tests {
             push(&mut waiting, faults, Layout::Year2024, now);
             let acknowledgement = waiting.pop_due(None, now).expect("due");
             let set = acknowledgement.set().expect("a list");
-            assert_eq!((set.level2.len(), set.heartbeats), (books, heartbeats), "{faults:?}");
+            let listed = (set.level2.len(), set.market_trades.len(), set.heartbeats);
+            assert_eq!(listed, (books, books, heartbeats), "{faults:?}");
         }
         let mut waiting = Acknowledgements::default();
         push(&mut waiting, &["ack-null"], Layout::Year2024, now);

@@ -1,15 +1,15 @@
 //! One client: its subscriptions, its numbering and what is sent to it.
 
-use super::acknowledgements::Acknowledgements;
+use super::acknowledgements::{Acknowledgements, Channels};
 use super::config::Limits;
 use super::connection::Connection;
 use super::faults::Fault;
-use super::frame::MarketFrame;
+use super::frame::{About, MarketFrame};
 use super::product::Product;
 use super::send_log::SendLog;
 use super::stats::ExchangeStats;
 use crate::base::clock;
-use crate::exchange::message::{self, L2Kind, Layout, Levels};
+use crate::exchange::message::{self, L2Kind, Layout, Levels, TRADES, begin_prints};
 use std::time::{Duration, Instant};
 use tungstenite::protocol::frame::coding::CloseCode;
 
@@ -48,11 +48,13 @@ pub(super) struct Client {
     sequence_num: u64,
     /// In the order of subscribing.
     streams: Vec<Stream>,
+    /// Products whose prints it gets, in the order of subscribing.
+    tapes: Vec<usize>,
     heartbeats: Option<Heartbeats>,
     acknowledgements: Acknowledgements,
     /// Anything was ever subscribed to.
     has_subscribed: bool,
-    /// Level2 is silent, until then or for good.
+    /// Level2 and the prints are silent, until then or for good.
     silent: Option<Option<Instant>>,
     pub send_log: Option<SendLog>,
 }
@@ -63,6 +65,7 @@ impl Client {
             connection,
             sequence_num: 0,
             streams: Vec::new(),
+            tapes: Vec::new(),
             heartbeats: None,
             acknowledgements: Acknowledgements::default(),
             has_subscribed: false,
@@ -77,16 +80,25 @@ impl Client {
             && self.streams.iter().any(|stream| stream.product == product && stream.late_until.is_none())
     }
 
+    /// Whether this client gets that product's prints now.
+    fn wants_prints(&self, product: usize) -> bool {
+        self.silent.is_none() && self.tapes.contains(&product)
+    }
+
     /// Whether any part of the frame is for this client now.
     pub fn receives(&self, frame: &MarketFrame) -> bool {
-        self.connection.is_open() && frame.concerns(|product| self.wants(product))
+        self.connection.is_open()
+            && frame.concerns(|product| match frame.about {
+                About::Books => self.wants(product),
+                About::Prints => self.wants_prints(product),
+            })
     }
 
     /// Whether any frames are for this client now.
     pub fn is_reading(&self) -> bool {
         self.connection.is_open()
             && self.silent.is_none()
-            && self.streams.iter().any(|stream| stream.late_until.is_none())
+            && (!self.tapes.is_empty() || self.streams.iter().any(|stream| stream.late_until.is_none()))
     }
 
     /// Uses up a sequence number.
@@ -118,6 +130,35 @@ impl Client {
         desk.stats.sent.updates += 1;
     }
 
+    /// Sends the client's part of a frame of prints, but for so many of the oldest.
+    pub fn send_prints(&mut self, frame: &MarketFrame, left_out: usize, desk: &mut Desk<'_>) {
+        if frame.render_prints(desk.out, self.sequence_num, |product| self.wants_prints(product), left_out) {
+            self.next_sequence_num();
+            desk.stats.sent.prints += 1;
+            self.send(desk.out, desk.now);
+        }
+    }
+
+    /// Sends a product's last prints, if there are any yet.
+    pub fn send_prints_snapshot(&mut self, product: usize, desk: &mut Desk<'_>) {
+        let Product { prints, .. } = &desk.products[product];
+        if prints.is_empty() {
+            return;
+        }
+        let sequence_num = self.next_sequence_num();
+        desk.layout.envelope(desk.out, TRADES, sequence_num, desk.now_ns);
+        begin_prints(desk.out, L2Kind::Snapshot);
+        for (at, print) in prints.iter().enumerate() {
+            if at > 0 {
+                desk.out.push(b',');
+            }
+            desk.out.extend_from_slice(print);
+        }
+        desk.out.extend_from_slice(b"]}]}");
+        desk.stats.sent.prints += 1;
+        self.send(desk.out, desk.now);
+    }
+
     /// Answers a bad request.
     pub fn send_error(&mut self, reason: &str, desk: &mut Desk<'_>) {
         message::error(desk.out, reason);
@@ -128,8 +169,13 @@ impl Client {
     /// Acknowledges a request with everything that is subscribed to now: at once in the older layout, after the first
     /// levels in today's.
     pub fn acknowledge(&mut self, faults: &[Fault], desk: &mut Desk<'_>) {
-        let books = self.streams.iter().map(|stream| desk.products[stream.product].name.clone()).collect();
-        self.acknowledgements.push(books, self.heartbeats.is_some(), faults, desk.layout, desk.now);
+        let name = |product: usize| desk.products[product].name.clone();
+        let channels = Channels {
+            level2: self.streams.iter().map(|stream| name(stream.product)).collect(),
+            market_trades: self.tapes.iter().map(|&product| name(product)).collect(),
+            heartbeats: self.heartbeats.is_some(),
+        };
+        self.acknowledgements.push(channels, faults, desk.layout, desk.now);
         self.send_acknowledgements(desk);
     }
 
@@ -147,7 +193,7 @@ impl Client {
 
     /// Sends a product's book as of now, if there is one yet.
     pub fn send_snapshot(&mut self, product: usize, desk: &mut Desk<'_>) {
-        let Product { name, depth } = &desk.products[product];
+        let Product { name, depth, .. } = &desk.products[product];
         if !depth.has_snapshot {
             return;
         }
@@ -179,6 +225,20 @@ impl Client {
         self.streams.retain(|stream| stream.product != product);
     }
 
+    /// Adds a product's prints; false if they are subscribed to already.
+    pub fn subscribe_prints(&mut self, product: usize) -> bool {
+        self.has_subscribed = true;
+        let is_new = !self.tapes.contains(&product);
+        if is_new {
+            self.tapes.push(product);
+        }
+        is_new
+    }
+
+    pub fn unsubscribe_prints(&mut self, product: usize) {
+        self.tapes.retain(|&other| other != product);
+    }
+
     /// Begins or ends the heartbeats.
     pub fn set_heartbeats(&mut self, on: bool, now: Instant) {
         self.has_subscribed |= on;
@@ -189,7 +249,7 @@ impl Client {
         };
     }
 
-    /// Makes level2 silent, until then or for good.
+    /// Makes level2 and the prints silent, until then or for good.
     pub fn silence(&mut self, until: Option<Instant>) {
         self.silent = Some(until);
     }

@@ -1,13 +1,12 @@
 //! The market as the exchange sees it: products with their books, and frames that fall due.
 
 use super::config::{ExchangeConfig, ExchangeError, Pace, SourceConfig};
-use super::depth::Depth;
-use super::frame::MarketFrame;
+use super::frame::{About, MarketFrame};
 use super::playback::Playback;
 use super::product::Product;
 use crate::base::clock;
 use crate::capture::CaptureError;
-use crate::exchange::market::{Batches, MarketConfig, SyntheticMarket};
+use crate::exchange::market::{Batches, MarketConfig, Part, SyntheticMarket, Tape, Trade};
 use crate::exchange::message::{L2Kind, Layout, Levels};
 use crate::market::event::FaultCounts;
 use crate::market::units::Scale;
@@ -49,11 +48,13 @@ enum Source {
 }
 
 struct Synthetic {
-    market: Batches,
+    market: Tape,
     layout: Layout,
     start_ns: i64,
     /// The market's next frame, not yet in the book.
     next: MarketFrame,
+    /// Kept for its memory only.
+    trades: Vec<Trade>,
 }
 
 /// Coins whose market against USDC is another than that against USD.
@@ -73,13 +74,13 @@ impl Feed {
         for name in &config.products {
             let name = canonical(name);
             if products.iter().all(|product: &Product| product.name != name) {
-                products.push(Product { name, depth: Depth::default() });
+                products.push(Product::new(name));
             }
         }
         let source = match &config.source {
             SourceConfig::Synthetic { seed, pace, snapshot_levels } => {
                 if products.is_empty() {
-                    products.push(Product { name: DEFAULT_PRODUCT.into(), depth: Depth::default() });
+                    products.push(Product::new(DEFAULT_PRODUCT));
                 }
                 let (frames_per_s, at_once) = match *pace {
                     Pace::Rate { frames_per_s } if rate_is_valid(frames_per_s) => (frames_per_s, false),
@@ -99,7 +100,7 @@ impl Feed {
                             snapshot_levels: *snapshot_levels,
                             ..MarketConfig::default()
                         };
-                        Synthetic::new(&market, config, index, &mut product.depth)
+                        Synthetic::new(&market, config, index, product)
                     })
                     .collect();
                 Source::Synthetic { markets, at_once }
@@ -210,6 +211,22 @@ impl Feed {
             self.behind_max = self.behind_max.max(now - due);
         }
         std::mem::swap(&mut self.pending, taken);
+        if let Source::Playback(_) = self.source {
+            self.recorded_ns = Some(taken.time_ns);
+        }
+        if taken.about == About::Prints {
+            // Of a recording: what it told before does not count any more.
+            let mut in_snapshot = false;
+            for (product, kind, json) in taken.prints() {
+                let product = &mut self.products[product];
+                if kind == L2Kind::Snapshot && !std::mem::replace(&mut in_snapshot, true) {
+                    product.prints.clear();
+                }
+                product.push_print(json);
+            }
+            self.prepare();
+            return true;
+        }
         for event in &taken.events {
             let depth = &mut self.products[event.product].depth;
             if event.kind == L2Kind::Snapshot {
@@ -222,9 +239,6 @@ impl Feed {
             depth.frames += 1;
         }
         self.frames += 1;
-        if let Source::Playback(_) = self.source {
-            self.recorded_ns = Some(taken.time_ns);
-        }
         self.prepare();
         true
     }
@@ -252,15 +266,22 @@ impl Feed {
 }
 
 impl Synthetic {
-    fn new(config: &MarketConfig, exchange: &ExchangeConfig, index: usize, depth: &mut Depth) -> Self {
+    fn new(config: &MarketConfig, exchange: &ExchangeConfig, index: usize, product: &mut Product) -> Self {
         let market = SyntheticMarket::new(config);
         let mut levels = Vec::new();
         market.snapshot(&mut levels);
-        depth.scale = config.scale;
-        depth.has_snapshot = true;
-        levels.into_iter().for_each(|level| depth.apply(level));
-        let (market, next) = (Batches::new(market, exchange.batch), MarketFrame::default());
-        let mut synthetic = Self { market, layout: exchange.layout, start_ns: config.start_ns, next };
+        product.depth.scale = config.scale;
+        product.depth.has_snapshot = true;
+        levels.into_iter().for_each(|level| product.depth.apply(level));
+        let mut json = Vec::new();
+        for trade in market.trades_before() {
+            json.clear();
+            exchange.layout.print(&mut json, &config.product, config.scale, trade);
+            product.push_print(&json);
+        }
+        let (market, next) = (Tape::new(Batches::new(market, exchange.batch)), MarketFrame::default());
+        let mut synthetic =
+            Self { market, layout: exchange.layout, start_ns: config.start_ns, next, trades: Vec::new() };
         synthetic.make_next(index, &config.product, config.scale);
         synthetic
     }
@@ -270,7 +291,14 @@ impl Synthetic {
     }
 
     fn make_next(&mut self, index: usize, name: &str, scale: Scale) {
-        let time_ns = self.market.next_frame(&mut self.next.levels);
+        let (part, time_ns) = self.market.next_part(&mut self.next.levels, &mut self.trades);
+        if part == Part::Prints {
+            self.next.begin_prints(time_ns, self.layout);
+            for trade in &self.trades {
+                self.next.push_print(index, self.layout, name, scale, trade);
+            }
+            return;
+        }
         let mut text = Vec::new();
         let levels = Levels { kind: L2Kind::Update, product: name, scale, updates: &self.next.levels };
         self.layout.l2_data(&mut text, 0, time_ns, &levels);
@@ -292,6 +320,7 @@ fn product_seed(seed: u64, product: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exchange::market::TRADES_BEFORE;
 
     fn synthetic(products: &[&str], pace: Pace) -> ExchangeConfig {
         ExchangeConfig {
@@ -319,11 +348,15 @@ mod tests {
         let start = Instant::now();
         feed.start(start);
         let (mut frame, mut levels, mut served) = (MarketFrame::default(), Vec::new(), Vec::new());
-        let mut counts = [0; 2];
+        let (mut counts, mut prints) = ([0; 2], [0; 2]);
         while let Some(due) = feed.next_due() {
             assert!(!feed.take(due - Duration::from_nanos(1), &mut frame), "not before its time");
             assert!(feed.take(due, &mut frame));
             let product = frame.events[0].product;
+            if frame.about == About::Prints {
+                prints[product] += frame.events.len();
+                continue;
+            }
             counts[product] += 1;
             markets[product].next_frame(&mut levels);
             assert_eq!(frame.levels, levels);
@@ -338,6 +371,8 @@ mod tests {
         }
         assert_eq!(feed.products[0].depth.frames, counts[0]);
         assert!(counts.iter().all(|count| (200..400).contains(count)), "{counts:?}");
+        assert!(prints.iter().all(|&count| count > 0) && feed.frames == counts[0] + counts[1], "{prints:?}");
+        assert!(feed.products.iter().all(|product| product.prints.len() == TRADES_BEFORE));
         assert_eq!(feed.behind_max, Duration::ZERO);
     }
 

@@ -6,7 +6,7 @@ use super::connection::Gone;
 use super::fault_plan::FaultPlan;
 use super::faults::{Fault, FaultKind, Occasion};
 use super::feed::Feed;
-use super::frame::MarketFrame;
+use super::frame::{About, MarketFrame};
 use super::request::{Channel, Request, RequestError};
 use super::sabotage;
 use super::send_log::SendLog;
@@ -158,6 +158,20 @@ impl Floor {
                 let (client, _) = self.at_desk(slot, now);
                 products.into_iter().for_each(|product| client.unsubscribe(product));
             }
+            Request::Subscribe(Channel::MarketTrades(names)) => {
+                let products = self.find_products(&names)?;
+                let (client, mut desk) = self.at_desk(slot, now);
+                for product in products {
+                    if client.subscribe_prints(product) {
+                        client.send_prints_snapshot(product, &mut desk);
+                    }
+                }
+            }
+            Request::Unsubscribe(Channel::MarketTrades(names)) => {
+                let products = self.find_products(&names)?;
+                let (client, _) = self.at_desk(slot, now);
+                products.into_iter().for_each(|product| client.unsubscribe_prints(product));
+            }
             Request::Subscribe(Channel::Heartbeats) => self.at_desk(slot, now).0.set_heartbeats(true, now),
             Request::Unsubscribe(Channel::Heartbeats) => self.at_desk(slot, now).0.set_heartbeats(false, now),
         }
@@ -260,10 +274,18 @@ impl Floor {
         if !receivers.is_empty() {
             let (frame, mut struck) = (std::mem::take(&mut self.frame), std::mem::take(&mut self.struck));
             struck.clear();
-            self.plan.strike(Occasion::Frame, now, &mut struck);
+            let occasion = match frame.about {
+                About::Books => Occasion::Frame,
+                About::Prints => Occasion::Prints,
+            };
+            self.plan.strike(occasion, now, &mut struck);
             for &slot in &receivers {
                 let (client, mut desk) = self.at_desk(slot, now);
-                sabotage::deliver(client, &frame, &struck, &mut desk);
+                match frame.about {
+                    About::Books => sabotage::deliver(client, &frame, &struck, &mut desk),
+                    // A print that is lost is the only fault that prints have of their own.
+                    About::Prints => client.send_prints(&frame, struck.len(), &mut desk),
+                }
                 client.send_acknowledgements(&mut desk);
             }
             (self.frame, self.struck) = (frame, struck);

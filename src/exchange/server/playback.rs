@@ -2,11 +2,11 @@
 
 use super::config::{ExchangeError, Pace};
 use super::depth::Depth;
-use super::frame::MarketFrame;
+use super::frame::{About, MarketFrame};
 use super::product::Product;
 use crate::capture::{CaptureError, CaptureReader, Control, Item};
 use crate::exchange::market::LevelUpdate;
-use crate::exchange::message::L2Kind;
+use crate::exchange::message::{L2Kind, TRADES};
 use crate::feed::coinbase::sequence::Sequence;
 use crate::market::event::{Fault, FaultCounts};
 use crate::market::units::{DECIMALS_MAX, NumberError, Scale, Side, parse_count};
@@ -69,6 +69,14 @@ struct Event<'a> {
 }
 
 #[derive(Deserialize)]
+struct PrintsEvent<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Cow<'a, str>,
+    #[serde(borrow)]
+    trades: Option<Vec<LazyValue<'a>>>,
+}
+
+#[derive(Deserialize)]
 struct EventProduct<'a> {
     #[serde(borrow)]
     product_id: Cow<'a, str>,
@@ -112,7 +120,8 @@ impl Playback {
     }
 
     /// Reads the next frame and returns when it falls due, in nanoseconds from the start of the playback. `None` is the
-    /// end. Frames of other channels and frames that cannot be read are passed over, the latter counted.
+    /// end. Frames of other channels than level2 and the prints' and frames that cannot be read are passed over, the latter
+    /// counted, as are prints before a round's first level2 frame.
     pub fn next(&mut self, products: &mut Vec<Product>, frame: &mut MarketFrame) -> Result<Option<u64>, CaptureError> {
         loop {
             let Some(line) = self.reader.next_line()? else {
@@ -149,6 +158,19 @@ impl Playback {
             if let Some(Err((fault, _))) = envelope.sequence_num.map(|number| self.sequence.check(number)) {
                 self.faults.count(fault);
             }
+            let envelope = match prints(envelope) {
+                Ok(prints) => {
+                    let read = read_prints(prints, ts_recv_ns, products, frame);
+                    if read.is_none() {
+                        self.faults.count(Fault::Malformed);
+                    }
+                    if read.is_some_and(|prints| prints > 0) && self.round_frames > 0 {
+                        return Ok(Some(self.due_beside_frames_ns(ts_recv_ns)));
+                    }
+                    continue;
+                }
+                Err(envelope) => envelope,
+            };
             let Some(l2_frame) = l2_frame(envelope) else { continue };
             let read = read_frame(l2_frame, ts_recv_ns, products, self.only_known, frame, &mut self.levels_refused);
             if read.is_none() {
@@ -160,6 +182,14 @@ impl Playback {
                 self.round_frames += 1;
                 return Ok(Some(due_ns));
             }
+        }
+    }
+
+    /// When a message that is not counted as a frame falls due: where frames are spaced evenly, with the last one.
+    fn due_beside_frames_ns(&mut self, ts_recv_ns: i64) -> u64 {
+        match self.pace {
+            Pace::Rate { .. } => self.due_ns as u64,
+            _ => self.due_ns(ts_recv_ns),
         }
     }
 
@@ -204,12 +234,12 @@ fn find_products(path: &Path, products: &mut Vec<Product>) -> Result<(), Exchang
 
 fn find_or_add(products: &mut Vec<Product>, name: &str) -> usize {
     products.iter().position(|product| product.name == name).unwrap_or_else(|| {
-        products.push(Product { name: name.into(), depth: Depth::default() });
+        products.push(Product::new(name));
         products.len() - 1
     })
 }
 
-/// What an `l2_data` frame holds, as JSON.
+/// What an `l2_data` or `market_trades` frame holds, as JSON.
 struct L2Frame<'a> {
     client_id: Option<LazyValue<'a>>,
     timestamp: LazyValue<'a>,
@@ -222,6 +252,45 @@ fn l2_frame(envelope: Envelope<'_>) -> Option<L2Frame<'_>> {
     (channel? == "l2_data").then_some(L2Frame { client_id, timestamp: timestamp?, events: events? })
 }
 
+/// What a message of prints holds; any other is given back.
+fn prints(envelope: Envelope<'_>) -> Result<L2Frame<'_>, Envelope<'_>> {
+    match envelope {
+        Envelope { channel: Some(channel), client_id, timestamp: Some(timestamp), events: Some(events), .. }
+            if channel == TRADES =>
+        {
+            Ok(L2Frame { client_id, timestamp, events })
+        }
+        envelope => Err(envelope),
+    }
+}
+
+/// Fills `frame` from a capture's message of prints and gives how many there are of our products. `None` if it cannot be read.
+fn read_prints(
+    L2Frame { client_id, timestamp, events }: L2Frame<'_>,
+    ts_recv_ns: i64,
+    products: &[Product],
+    frame: &mut MarketFrame,
+) -> Option<usize> {
+    let client_id = client_id.as_ref().map(LazyValue::as_raw_str);
+    frame.begin(About::Prints, ts_recv_ns, client_id, timestamp.as_raw_str());
+    for event in events {
+        let event: PrintsEvent<'_> = sonic_rs::from_str(event.as_raw_str()).ok()?;
+        let kind = match &*event.kind {
+            "snapshot" => L2Kind::Snapshot,
+            "update" => L2Kind::Update,
+            _ => return None,
+        };
+        for print in event.trades.unwrap_or_default() {
+            let of: EventProduct<'_> = sonic_rs::from_str(print.as_raw_str()).ok()?;
+            // Prints of a product without a book are nobody's.
+            if let Some(product) = products.iter().position(|product| product.name == of.product_id) {
+                frame.push_event(product, kind, 0, print.as_raw_str());
+            }
+        }
+    }
+    Some(frame.events.len())
+}
+
 /// Fills `frame` from a capture's frame and gives how many events of our products it has. `None` if it cannot be read.
 fn read_frame(
     L2Frame { client_id, timestamp, events }: L2Frame<'_>,
@@ -231,7 +300,7 @@ fn read_frame(
     frame: &mut MarketFrame,
     levels_refused: &mut u64,
 ) -> Option<usize> {
-    frame.begin(ts_recv_ns, client_id.as_ref().map(LazyValue::as_raw_str), timestamp.as_raw_str());
+    frame.begin(About::Books, ts_recv_ns, client_id.as_ref().map(LazyValue::as_raw_str), timestamp.as_raw_str());
     for event_json in events {
         let event: Event<'_> = sonic_rs::from_str(event_json.as_raw_str()).ok()?;
         let product = match products.iter().position(|product| product.name == event.product_id) {
@@ -317,7 +386,7 @@ mod tests {
     use super::*;
 
     fn products(names: &[&str]) -> Vec<Product> {
-        names.iter().map(|&name| Product { name: name.into(), depth: Depth::default() }).collect()
+        names.iter().map(|&name| Product::new(name)).collect()
     }
 
     fn event(kind: &str, product: &str, levels: &[(&str, &str, &str)]) -> String {
@@ -373,6 +442,50 @@ mod tests {
         // The next round begins a tenth of a second, at twice the speed, later.
         assert_eq!(play(&mut playback, &mut served), (50_001_500, first));
         assert_eq!(play(&mut playback, &mut served), (50_003_000, second));
+    }
+
+    #[test]
+    fn prints_are_served_as_recorded() {
+        let print = |id: u64, product: &str| format!(r#"{{"product_id":"{product}","trade_id":"{id}","odd":1.50}}"#);
+        let message = |kind: &str, prints: &[String]| {
+            let client_id = r#""client_id":"","#;
+            format!(
+                r#"{{"channel":"market_trades",{client_id}"timestamp":"t","sequence_num":1,"events":[{{"type":"{kind}","trades":[{}]}}]}}"#,
+                prints.join(",")
+            )
+        };
+        let book = l2_data(&[event("snapshot", "A", &[])]);
+        let frames = [
+            message("update", &[print(1, "A")]),
+            book,
+            message("snapshot", &[print(2, "A")]),
+            message("update", &[print(4, "A"), print(3, "B"), print(3, "A")]),
+            message("update", &[print(1, "B")]),
+            message("update", &[]),
+            message("other", &[print(5, "A")]),
+            message("update", &[print(5, "A")]),
+        ];
+        let file = capture(&frames, 1_000);
+        let mut served = Vec::new();
+        for (pace, due_ns) in [
+            (Pace::Speed { factor: 1.0 }, [1_000, 2_000, 6_000]),
+            (Pace::Rate { frames_per_s: 10.0 }, [0; 3]),
+            (Pace::Max, [0; 3]),
+        ] {
+            let mut playback = Playback::open(file.path(), pace, false, &mut served).expect("opens");
+            assert_eq!(served.len(), 1);
+            let (mut frame, mut out) = (MarketFrame::default(), Vec::new());
+            assert_eq!(playback.next(&mut served, &mut frame).expect("readable"), Some(0));
+            assert_eq!(frame.about, About::Books, "prints before the book are passed over");
+            let both = message("update", &[print(4, "A"), print(3, "A")]);
+            for (text, due_ns) in [frames[2].clone(), both, frames[7].clone()].iter().zip(due_ns) {
+                assert_eq!(playback.next(&mut served, &mut frame).expect("readable"), Some(due_ns), "{pace:?}");
+                assert!(frame.render_prints(&mut out, 1, |_| true, 0));
+                assert_eq!((frame.about, str::from_utf8(&out)), (About::Prints, Ok(text.as_str())));
+            }
+            assert_eq!(playback.next(&mut served, &mut frame).expect("readable"), None);
+            assert_eq!(playback.faults.of(Fault::Malformed), 1);
+        }
     }
 
     #[test]

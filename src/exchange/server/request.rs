@@ -17,6 +17,8 @@ pub(super) enum Request {
 pub(super) enum Channel {
     /// The books of these products; at least one.
     Level2(Vec<String>),
+    /// The prints of these products; at least one.
+    MarketTrades(Vec<String>),
     /// A sign of life every second; products do not matter.
     Heartbeats,
 }
@@ -32,7 +34,7 @@ pub(super) enum RequestError {
     Missing(&'static str),
     #[error("unknown type '{0}'; types are subscribe, unsubscribe")]
     UnknownType(String),
-    #[error("unknown channel '{0}'; channels are level2, heartbeats")]
+    #[error("unknown channel '{0}'; channels are level2, market_trades, heartbeats")]
     UnknownChannel(String),
     #[error("unknown product '{0}'")]
     UnknownProduct(String),
@@ -61,8 +63,9 @@ impl Request {
         };
         let channel = fields.channel.ok_or(RequestError::Missing("channel"))?;
         match &*channel {
-            "level2" => match fields.product_ids {
-                Some(products) if !products.is_empty() => Ok(request(Channel::Level2(products))),
+            "level2" | "market_trades" => match fields.product_ids {
+                Some(products) if !products.is_empty() && channel == "level2" => Ok(request(Channel::Level2(products))),
+                Some(products) if !products.is_empty() => Ok(request(Channel::MarketTrades(products))),
                 _ => Err(RequestError::Missing("product_ids")),
             },
             "heartbeats" => Ok(request(Channel::Heartbeats)),
@@ -85,6 +88,10 @@ mod tests {
             ),
             (r#"{"channel":"heartbeats","type":"subscribe"}"#, Request::Subscribe(Channel::Heartbeats)),
             (
+                r#"{"type":"subscribe","product_ids":["A"],"channel":"market_trades"}"#,
+                Request::Subscribe(Channel::MarketTrades(vec!["A".into()])),
+            ),
+            (
                 r#"{"type":"subscribe","product_ids":["A"],"channel":"heartbeats","timestamp":17}"#,
                 Request::Subscribe(Channel::Heartbeats),
             ),
@@ -104,8 +111,12 @@ mod tests {
             (r#"{"type":"subscribe","product_ids":["A"]}"#, "missing field 'channel'"),
             (r#"{"type":"subscribe","channel":"level2"}"#, "missing field 'product_ids'"),
             (r#"{"type":"subscribe","channel":"level2","product_ids":[]}"#, "missing field 'product_ids'"),
+            (r#"{"type":"subscribe","channel":"market_trades"}"#, "missing field 'product_ids'"),
             (r#"{"type":"hello","channel":"level2"}"#, "unknown type 'hello'; types are subscribe, unsubscribe"),
-            (r#"{"type":"subscribe","channel":"ticker"}"#, "unknown channel 'ticker'; channels are level2, heartbeats"),
+            (
+                r#"{"type":"subscribe","channel":"ticker"}"#,
+                "unknown channel 'ticker'; channels are level2, market_trades, heartbeats",
+            ),
         ] {
             assert_eq!(Request::parse(text).map_err(|error| error.to_string()), Err(expected.into()), "{text}");
         }

@@ -136,7 +136,7 @@ fn after(client: &mut Client, frame: &MarketFrame, fault: Fault, desk: &mut Desk
 
 /// Two frames: a level that is not in the book, and the book's truth again, unless that is what is lost.
 fn send_impossible_level(client: &mut Client, time_ns: i64, product: usize, kind: FaultKind, desk: &mut Desk<'_>) {
-    let Product { name, depth } = &desk.products[product];
+    let Product { name, depth, .. } = &desk.products[product];
     let Some((scale, wrong, right)) = impossible_level(depth, kind) else { return };
     let sent = if kind == FaultKind::LostRemoval { &[wrong][..] } else { &[wrong, right] };
     for &level in sent {

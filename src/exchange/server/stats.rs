@@ -20,7 +20,7 @@ pub struct ExchangeStats {
     pub no_subscribe: u64,
     /// Clients disconnected because they did not read fast enough.
     pub slow_clients: u64,
-    /// Frames of the market, over all products, whether or not a client received them.
+    /// Level2 frames of the market, over all products, whether or not a client received them.
     pub market_frames: u64,
     /// Messages by type, over all clients.
     pub sent: MessageCounts,
@@ -48,6 +48,8 @@ pub struct MessageCounts {
     pub snapshots: u64,
     /// Level2 frames of the market.
     pub updates: u64,
+    /// Messages of prints, those in answer to a subscribe included.
+    pub prints: u64,
     /// Heartbeats.
     pub heartbeats: u64,
     /// Acknowledgements.

@@ -5,9 +5,9 @@
 //! use papertrader::feed::coinbase::subscription;
 //! use papertrader::market::units::Scale;
 //!
-//! let [level2, heartbeats] = subscription::subscribe("BTC-USD", None, 0)?;
-//! assert_eq!(level2, r#"{"type":"subscribe","product_ids":["BTC-USD"],"channel":"level2"}"#);
-//! assert_eq!(heartbeats, r#"{"type":"subscribe","channel":"heartbeats"}"#);
+//! let requests = subscription::subscribe("BTC-USD", false, None, 0)?;
+//! assert_eq!(requests[0], r#"{"type":"subscribe","product_ids":["BTC-USD"],"channel":"level2"}"#);
+//! assert_eq!(requests[1], r#"{"type":"subscribe","channel":"heartbeats"}"#);
 //!
 //! let text = br#"{"channel":"subscriptions","sequence_num":1,"events":[{"subscriptions":{"level2":["BTC-USD"]}}]}"#;
 //! let message = Parser::new("BTC-USD").parse(text, Scale::default(), &mut Vec::new())?;

@@ -3,8 +3,9 @@
 //! ```
 //! use papertrader::feed::coinbase::subscription::{Acknowledged, acknowledged, subscribe};
 //!
-//! let [level2, _] = subscribe("BTC-USDC", None, 0)?;
-//! assert_eq!(level2, r#"{"type":"subscribe","product_ids":["BTC-USDC"],"channel":"level2"}"#);
+//! let requests = subscribe("BTC-USDC", true, None, 0)?;
+//! assert_eq!(requests[0], r#"{"type":"subscribe","product_ids":["BTC-USDC"],"channel":"level2"}"#);
+//! assert_eq!(requests[1], r#"{"type":"subscribe","product_ids":["BTC-USDC"],"channel":"market_trades"}"#);
 //!
 //! // The venue streams a -USDC product as its -USD twin.
 //! let answer = br#"{"channel":"subscriptions","events":[{"subscriptions":{"level2":["BTC-USD"]}}]}"#;
@@ -31,18 +32,31 @@ struct Subscribe<'a> {
     jwt: Option<String>,
 }
 
-/// The messages that subscribe to a product's book and, after it, to heartbeats, each with a fresh token if there are
-/// credentials.
+/// The channel of prints.
+pub const MARKET_TRADES: &str = "market_trades";
+
+/// The messages that subscribe to a product's book, its prints if they are wanted, and heartbeats, in this order, each with a
+/// fresh token if there are credentials.
 ///
 /// # Errors
 /// A token cannot be signed.
-pub fn subscribe(product: &str, credentials: Option<&Credentials>, now_unix_s: u64) -> Result<[String; 2], AuthError> {
+pub fn subscribe(
+    product: &str,
+    prints: bool,
+    credentials: Option<&Credentials>,
+    now_unix_s: u64,
+) -> Result<Vec<String>, AuthError> {
     let message = |channel, product_ids: &[&str]| -> Result<String, AuthError> {
         let jwt = credentials.map(|credentials| credentials.token(now_unix_s)).transpose()?;
         let subscribe = Subscribe { kind: "subscribe", product_ids, channel, jwt };
         Ok(serde_json::to_string(&subscribe).expect("strings serialise"))
     };
-    Ok([message("level2", &[product])?, message("heartbeats", &[])?])
+    let mut messages = vec![message("level2", &[product])?];
+    if prints {
+        messages.push(message(MARKET_TRADES, &[product])?);
+    }
+    messages.push(message("heartbeats", &[])?);
+    Ok(messages)
 }
 
 #[derive(Deserialize)]
@@ -66,14 +80,29 @@ pub enum Acknowledged {
     Other(String),
 }
 
+/// What an acknowledgement lists of a channel. Whatever cannot be read lists nothing.
+fn listed(message: &[u8], channel: &str) -> Vec<String> {
+    let events = serde_json::from_slice(message).ok().and_then(|read: Acknowledgement| read.events).unwrap_or_default();
+    let lists = events.into_iter().flatten().filter_map(|event| event.subscriptions?.remove(channel)?);
+    lists.flatten().collect()
+}
+
+/// Whether a list has a product, or the `-USD` twin of a `-USDC` product.
+fn has(list: &[String], product: &str) -> bool {
+    let twin = product.strip_suffix("-USDC").map(|base| format!("{base}-USD"));
+    list.iter().any(|listed| listed == product || Some(listed) == twin.as_ref())
+}
+
+/// Whether an acknowledgement lists the prints of `product`, or of the `-USD` twin of a `-USDC` product.
+pub fn acknowledges_prints(message: &[u8], product: &str) -> bool {
+    has(&listed(message, MARKET_TRADES), product)
+}
+
 /// Whether an acknowledgement lists the book of `product`, or of the `-USD` twin of a `-USDC` product. Whatever cannot be read
 /// lists none.
 pub fn acknowledged(message: &[u8], product: &str) -> Acknowledged {
-    let events = serde_json::from_slice(message).ok().and_then(|read: Acknowledgement| read.events).unwrap_or_default();
-    let twin = product.strip_suffix("-USDC").map(|base| format!("{base}-USD"));
-    let lists = events.iter().flatten().filter_map(|event| event.subscriptions.as_ref()?.get("level2")?.as_ref());
-    let books: Vec<&str> = lists.flatten().map(String::as_str).collect();
-    if books.iter().any(|&book| book == product || Some(book) == twin.as_deref()) {
+    let books = listed(message, "level2");
+    if has(&books, product) {
         return Acknowledged::Yes;
     }
     if books.is_empty() {
@@ -89,9 +118,25 @@ mod tests {
 
     #[test]
     fn subscriptions_are_the_venues() {
-        let [level2, heartbeats] = subscribe("BTC-USD", None, 0).unwrap();
-        assert_eq!(level2, r#"{"type":"subscribe","product_ids":["BTC-USD"],"channel":"level2"}"#);
-        assert_eq!(heartbeats, r#"{"type":"subscribe","channel":"heartbeats"}"#);
+        let level2 = r#"{"type":"subscribe","product_ids":["BTC-USD"],"channel":"level2"}"#;
+        let prints = r#"{"type":"subscribe","product_ids":["BTC-USD"],"channel":"market_trades"}"#;
+        let heartbeats = r#"{"type":"subscribe","channel":"heartbeats"}"#;
+        assert_eq!(subscribe("BTC-USD", true, None, 0).unwrap(), [level2, prints, heartbeats]);
+        assert_eq!(subscribe("BTC-USD", false, None, 0).unwrap(), [level2, heartbeats]);
+    }
+
+    #[test]
+    fn prints_are_acknowledged_beside_the_book() {
+        let text = |lists: &str| format!(r#"{{"channel":"subscriptions","events":[{{"subscriptions":{{{lists}}}}}]}}"#);
+        let both = text(r#""level2":["BTC-USD"],"market_trades":["BTC-USD"]"#);
+        assert!(acknowledges_prints(both.as_bytes(), "BTC-USD") && acknowledges_prints(both.as_bytes(), "BTC-USDC"));
+        assert_eq!(acknowledged(both.as_bytes(), "BTC-USD"), Acknowledged::Yes);
+        for none in [r#""level2":["BTC-USD"]"#, r#""market_trades":null"#, r#""market_trades":["ETH-USD"]"#, ""] {
+            assert!(!acknowledges_prints(text(none).as_bytes(), "BTC-USD"), "{none}");
+        }
+        // The book is not refused for the sake of the prints.
+        let prints_of_another = text(r#""market_trades":["ETH-USD"]"#);
+        assert_eq!(acknowledged(prints_of_another.as_bytes(), "BTC-USD"), Acknowledged::NotYet);
     }
 
     #[test]

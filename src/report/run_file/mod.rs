@@ -113,6 +113,14 @@ pub struct FeedCounters {
     pub frames: u64,
     pub snapshots: u64,
     pub level_updates: u64,
+    #[serde(default)] // Earlier files lack it and the next three.
+    pub prints: u64,
+    #[serde(default)]
+    pub prints_lost: u64,
+    #[serde(default)]
+    pub prints_that_came_again: u64,
+    #[serde(default)]
+    pub prints_unreadable: u64,
     pub heartbeats: u64,
     pub acknowledgements: u64,
     pub other_products_frames: u64,

@@ -18,8 +18,8 @@ pub enum FaultKind {
     /// After the frame nothing more is written while the socket stays open. With an amount, everything that fell due
     /// follows after that time; without, it is dropped and the silence lasts until the client leaves.
     Stall,
-    /// After the frame level2 falls silent while heartbeats go on, numbered without a gap. With an amount, a fresh
-    /// snapshot follows after that time; without, the silence lasts until the client leaves.
+    /// After the frame level2 and the prints fall silent while heartbeats go on, numbered without a gap. With an amount, a
+    /// fresh snapshot follows after that time; without, the silence lasts until the client leaves.
     SilentBook,
     /// The frame's text is cut in the middle.
     Malformed,
@@ -57,9 +57,11 @@ pub enum FaultKind {
     WrongHostCert,
     /// Before the frame come the amount's pings (1,000).
     PingFlood,
+    /// The oldest print of a message is left out, so that its number is missing; a message of one print is not sent.
+    LostPrint,
     /// The acknowledgement lists nothing.
     AckEmpty,
-    /// The acknowledgement lists the heartbeats alone and not the books.
+    /// The acknowledgement lists the heartbeats alone, neither books nor prints.
     AckPartial,
     /// The acknowledgement lists `null`.
     AckNull,
@@ -70,8 +72,10 @@ pub enum FaultKind {
 /// What a fault can strike, and what its `MOMENT` counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Occasion {
-    /// A frame of the market that at least one connection receives.
+    /// A level2 frame of the market that at least one connection receives.
     Frame,
+    /// A message of prints that at least one connection receives.
+    Prints,
     /// A snapshot about to be sent in answer to a subscribe.
     Snapshot,
     /// A request about to be acknowledged.
@@ -90,7 +94,7 @@ pub(super) enum AmountKind {
 
 impl FaultKind {
     /// Every kind, in the order of the documentation.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::Gap,
         Self::Repeat,
         Self::Disconnect,
@@ -116,6 +120,7 @@ impl FaultKind {
         Self::ExpiredCert,
         Self::WrongHostCert,
         Self::PingFlood,
+        Self::LostPrint,
         Self::AckEmpty,
         Self::AckPartial,
         Self::AckNull,
@@ -150,6 +155,7 @@ impl FaultKind {
             Self::ExpiredCert => "expired-cert",
             Self::WrongHostCert => "wrong-host-cert",
             Self::PingFlood => "ping-flood",
+            Self::LostPrint => "lost-print",
             Self::AckEmpty => "ack-empty",
             Self::AckPartial => "ack-partial",
             Self::AckNull => "ack-null",
@@ -185,8 +191,9 @@ impl FaultKind {
             Self::ExpiredCert => "shows an expired certificate; needs --tls",
             Self::WrongHostCert => "shows another host's certificate; needs --tls",
             Self::PingFlood => "sends N pings [1000]",
+            Self::LostPrint => "leaves out a print, whose number is missing then",
             Self::AckEmpty => "acknowledges nothing: {}",
-            Self::AckPartial => "acknowledges the heartbeats alone, not the books",
+            Self::AckPartial => "acknowledges the heartbeats alone, neither books nor prints",
             Self::AckNull => "acknowledges null",
             Self::AckLate => "sends an acknowledgement late by TIME [3s]",
         }
@@ -196,6 +203,7 @@ impl FaultKind {
     pub fn occasion(self) -> Occasion {
         match self {
             Self::LateSnapshot => Occasion::Snapshot,
+            Self::LostPrint => Occasion::Prints,
             Self::AckEmpty | Self::AckPartial | Self::AckNull | Self::AckLate => Occasion::Acknowledgement,
             Self::Handshake503 | Self::HandshakeHang | Self::ExpiredCert | Self::WrongHostCert => Occasion::Connection,
             _ => Occasion::Frame,
