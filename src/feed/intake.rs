@@ -346,6 +346,7 @@ impl Intake {
                     Channel::Trades | Channel::Other => (&mut self.counts.other_messages, Taken::Other),
                 };
                 *counter += 1;
+                self.counts.prints_unread = self.parser.unread_prints();
                 return Ok(taken);
             }
             BookPart::Impossible(error) => {
@@ -397,15 +398,19 @@ impl Intake {
     ) -> Result<Taken, EngineGone> {
         let (prints, _) = self.levels.as_chunks_mut::<PRINT_EVENTS>();
         let mut new = 0;
-        for at in 0..prints.len() {
-            let trade_id = Print::decode(prints[at]).trade_id;
-            match part {
-                TapePart::Snapshot => self.tape.subscribed_after(trade_id),
-                TapePart::Update if self.tape.is_new(trade_id) => {
-                    prints[new] = prints[at];
-                    new += 1;
+        match part {
+            TapePart::Snapshot => {
+                // They are known together: none of them is lost to the others.
+                let newest = prints.iter().map(|&print| Print::decode(print).trade_id).max();
+                self.tape.subscribed_after(newest.unwrap_or(0));
+            }
+            TapePart::Update => {
+                for at in 0..prints.len() {
+                    if self.tape.is_new(Print::decode(prints[at]).trade_id) {
+                        prints[new] = prints[at];
+                        new += 1;
+                    }
                 }
-                TapePart::Update => {}
             }
         }
         self.levels.truncate(PRINT_EVENTS * new);

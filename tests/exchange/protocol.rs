@@ -206,7 +206,10 @@ fn bad_requests_are_answered_and_forgiven() {
         (r#"{"type":"subscribe"}"#, "missing field 'channel'"),
         (r#"{"type":"subscribe","channel":"level2"}"#, "missing field 'product_ids'"),
         (r#"{"type":"order","channel":"level2"}"#, "unknown type 'order'; types are subscribe, unsubscribe"),
-        (r#"{"type":"subscribe","channel":"user"}"#, "unknown channel 'user'; channels are level2, heartbeats"),
+        (
+            r#"{"type":"subscribe","channel":"user"}"#,
+            "unknown channel 'user'; channels are level2, market_trades, heartbeats",
+        ),
         (r#"{"type":"subscribe","channel":"level2","product_ids":["BTC-USD","NO-USD"]}"#, "unknown product 'NO-USD'"),
     ] {
         client.send(request);

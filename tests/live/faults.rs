@@ -196,20 +196,20 @@ fn lost_removal() {
 
 #[test]
 fn empty_acknowledgements() {
-    let (outcome, _) = costs_nothing("ack-empty@1x2", FaultKind::AckEmpty);
-    assert_eq!(outcome.counts.subscriptions, 2);
+    let (outcome, _) = costs_nothing("ack-empty@1x3", FaultKind::AckEmpty);
+    assert_eq!(outcome.counts.subscriptions, 3);
 }
 
 #[test]
 fn partial_acknowledgements() {
-    let (outcome, _) = costs_nothing("ack-partial@1x2", FaultKind::AckPartial);
-    assert_eq!(outcome.counts.subscriptions, 2);
+    let (outcome, _) = costs_nothing("ack-partial@1x3", FaultKind::AckPartial);
+    assert_eq!(outcome.counts.subscriptions, 3);
 }
 
 #[test]
 fn acknowledgements_of_null() {
-    let (outcome, _) = costs_nothing("ack-null@1x2", FaultKind::AckNull);
-    assert_eq!(outcome.counts.subscriptions, 2);
+    let (outcome, _) = costs_nothing("ack-null@1x3", FaultKind::AckNull);
+    assert_eq!(outcome.counts.subscriptions, 3);
 }
 
 /// They come behind the book, and would not be missed.

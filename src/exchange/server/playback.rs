@@ -158,21 +158,18 @@ impl Playback {
             if let Some(Err((fault, _))) = envelope.sequence_num.map(|number| self.sequence.check(number)) {
                 self.faults.count(fault);
             }
-            let envelope = match prints(envelope) {
-                Ok(prints) => {
-                    let read = read_prints(prints, ts_recv_ns, products, frame);
-                    if read.is_none() {
-                        self.faults.count(Fault::Malformed);
-                    }
-                    if read.is_some_and(|prints| prints > 0) && self.round_frames > 0 {
-                        return Ok(Some(self.due_beside_frames_ns(ts_recv_ns)));
-                    }
-                    continue;
+            let Some((about, parts)) = parts(envelope) else { continue };
+            if about == About::Prints {
+                let read = read_prints(parts, ts_recv_ns, products, frame);
+                if read.is_none() {
+                    self.faults.count(Fault::Malformed);
                 }
-                Err(envelope) => envelope,
-            };
-            let Some(l2_frame) = l2_frame(envelope) else { continue };
-            let read = read_frame(l2_frame, ts_recv_ns, products, self.only_known, frame, &mut self.levels_refused);
+                if read.is_some_and(|prints| prints > 0) && self.round_frames > 0 {
+                    return Ok(Some(self.due_beside_frames_ns(ts_recv_ns)));
+                }
+                continue;
+            }
+            let read = read_frame(parts, ts_recv_ns, products, self.only_known, frame, &mut self.levels_refused);
             if read.is_none() {
                 self.faults.count(Fault::Malformed);
             }
@@ -240,33 +237,31 @@ fn find_or_add(products: &mut Vec<Product>, name: &str) -> usize {
 }
 
 /// What an `l2_data` or `market_trades` frame holds, as JSON.
-struct L2Frame<'a> {
+struct Parts<'a> {
     client_id: Option<LazyValue<'a>>,
     timestamp: LazyValue<'a>,
     events: Vec<LazyValue<'a>>,
 }
 
-/// `None` for other channels.
-fn l2_frame(envelope: Envelope<'_>) -> Option<L2Frame<'_>> {
+/// What a message of level2 or of prints holds; `None` for other channels.
+fn parts(envelope: Envelope<'_>) -> Option<(About, Parts<'_>)> {
     let Envelope { channel, client_id, timestamp, events, .. } = envelope;
-    (channel? == "l2_data").then_some(L2Frame { client_id, timestamp: timestamp?, events: events? })
+    let about = match &*channel? {
+        "l2_data" => About::Books,
+        TRADES => About::Prints,
+        _ => return None,
+    };
+    Some((about, Parts { client_id, timestamp: timestamp?, events: events? }))
 }
 
-/// What a message of prints holds; any other is given back.
-fn prints(envelope: Envelope<'_>) -> Result<L2Frame<'_>, Envelope<'_>> {
-    match envelope {
-        Envelope { channel: Some(channel), client_id, timestamp: Some(timestamp), events: Some(events), .. }
-            if channel == TRADES =>
-        {
-            Ok(L2Frame { client_id, timestamp, events })
-        }
-        envelope => Err(envelope),
-    }
+/// `None` for other channels than level2.
+fn l2_frame(envelope: Envelope<'_>) -> Option<Parts<'_>> {
+    parts(envelope).filter(|(about, _)| *about == About::Books).map(|(_, parts)| parts)
 }
 
 /// Fills `frame` from a capture's message of prints and gives how many there are of our products. `None` if it cannot be read.
 fn read_prints(
-    L2Frame { client_id, timestamp, events }: L2Frame<'_>,
+    Parts { client_id, timestamp, events }: Parts<'_>,
     ts_recv_ns: i64,
     products: &[Product],
     frame: &mut MarketFrame,
@@ -293,7 +288,7 @@ fn read_prints(
 
 /// Fills `frame` from a capture's frame and gives how many events of our products it has. `None` if it cannot be read.
 fn read_frame(
-    L2Frame { client_id, timestamp, events }: L2Frame<'_>,
+    Parts { client_id, timestamp, events }: Parts<'_>,
     ts_recv_ns: i64,
     products: &mut Vec<Product>,
     only_known: bool,

@@ -238,14 +238,15 @@ mod tests {
     fn both_layouts_take_the_fast_way_and_odd_ones_the_general() {
         let mut parser = Parser::new(PRODUCT);
         let one = print(7, "61804.80", "1.00000000", "2024-08-08T23:54:18.748000Z", "SELL");
-        let padded = message("update", &[one.clone()]).replace(r#"","timestamp"#, r#"","client_id":"","timestamp"#);
+        let padded =
+            message("update", std::slice::from_ref(&one)).replace(r#"","timestamp"#, r#"","client_id":"","timestamp"#);
         for text in [two(), padded, message("update", &vec![one.clone(); 50])] {
             assert!(both(&mut parser, text.as_bytes(), SCALE).0, "{text}");
         }
         let other = |from: &str, to: &str| message("update", &[one.replace(from, to)]);
         for (text, what) in [
-            (message("snapshot", &[one.clone()]), BookPart::Prints(TapePart::Snapshot)),
-            (message("other", &[one.clone()]), BookPart::None),
+            (message("snapshot", std::slice::from_ref(&one)), BookPart::Prints(TapePart::Snapshot)),
+            (message("other", std::slice::from_ref(&one)), BookPart::None),
             (message("update", &[]), BookPart::None),
             (other("BTC-USD", "ETH-USD"), BookPart::None),
             (other("SELL", "sell"), BookPart::None),
