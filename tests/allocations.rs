@@ -233,6 +233,10 @@ fn none_on_the_synthetic_market_with_prints() {
     assert!(prints > 500, "{prints}");
     let model = Model::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("models/imbalance.json")).unwrap();
     assert_none(&frames, &config.product, &model);
+    let text = r#"{"features": ["print_imbalance_100", "print_vwap_minus_mid_500ms", "last_print_side"], "intercept": 0.0,
+                   "coefficients": [1.0, 1.0, 1.0]}"#;
+    let model = Model::parse("tape.json".as_ref(), text).unwrap();
+    assert_none(&frames, &config.product, &model);
 }
 
 #[test]

@@ -12,6 +12,7 @@ use papertrader::feed::wire::{
 };
 use papertrader::handoff::RING_EVENTS;
 use papertrader::market::book::ladder::FAR_LEVELS_MAX;
+use papertrader::strategy::features::TAPE_MESSAGES_MAX;
 use papertrader::strategy::model::MODEL_BYTES_MAX;
 use std::fs;
 use std::path::Path;
@@ -82,6 +83,7 @@ fn every_bound_has_the_value_given() {
         ("CONFIG_BYTES_MAX", CONFIG_BYTES_MAX),
         ("CONFIG_DEPTH_MAX", u64::from(CONFIG_DEPTH_MAX)),
         ("CA_BYTES_MAX", CA_BYTES_MAX),
+        ("TAPE_MESSAGES_MAX", TAPE_MESSAGES_MAX as u64),
         ("RING_EVENTS", RING_EVENTS as u64),
         ("DELAY_MAX", DELAY_MAX.as_secs()),
     ];

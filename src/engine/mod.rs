@@ -112,6 +112,10 @@ pub struct Engine {
     has_desks: bool,
     /// The first half of a print whose second comes with the next events.
     half_print: Option<Event>,
+    /// Whether any of them reads the tape. Where none does, prints are passed over.
+    reads_tape: bool,
+    /// Either of the two.
+    looks_at_events: bool,
     recorder: Recorder,
     status: Arc<Status>,
     counts: EngineCounts,
@@ -132,6 +136,8 @@ impl Engine {
             follower: Follower::default(),
             has_desks: traders.iter().any(Trader::has_desk),
             half_print: None,
+            reads_tape: traders.iter().any(Trader::reads_tape),
+            looks_at_events: traders.iter().any(|trader| trader.has_desk() || trader.reads_tape()),
             traders,
             recorder,
             status,
@@ -214,12 +220,12 @@ impl Engine {
     /// Takes levels of the frame, in any number of slices.
     #[inline]
     fn levels(&mut self, head: &FrameHead, levels: &[Event]) {
-        if !self.has_desks {
+        if !self.looks_at_events {
             return self.follower.levels(levels);
         }
         match head.kind {
             FrameKind::Prints => self.prints(head, levels),
-            FrameKind::Update if self.was_live => self.levels_for_desks(levels),
+            FrameKind::Update if self.has_desks && self.was_live => self.levels_for_desks(levels),
             _ => self.follower.levels(levels),
         }
     }
@@ -237,7 +243,17 @@ impl Engine {
         }
     }
 
-    fn prints(&mut self, head: &FrameHead, mut events: &[Event]) {
+    #[inline(never)] // Out of the loop, which stays as it is without it.
+    fn prints(&mut self, head: &FrameHead, events: &[Event]) {
+        if self.reads_tape {
+            self.traders.iter_mut().for_each(|trader| trader.prints(head, events));
+        }
+        if self.has_desks {
+            self.prints_for_desks(head, events);
+        }
+    }
+
+    fn prints_for_desks(&mut self, head: &FrameHead, mut events: &[Event]) {
         let Self { traders, follower, half_print, .. } = self;
         let mut tell = |print: [Event; PRINT_EVENTS]| {
             let print = Print::decode(print);
@@ -490,6 +506,77 @@ mod tests {
             let together = run(traders().into(), &frames);
             let alone: Vec<String> = traders().into_iter().flat_map(|trader| run(vec![trader], &frames)).collect();
             prop_assert_eq!(together, alone);
+        }
+    }
+
+    /// A ring of seven events cuts prints in their middle.
+    #[test]
+    fn prints_through_a_small_ring_are_those_of_one_thread() {
+        use crate::engine::observation::Observation;
+        use crate::handoff::{Wait, handoff};
+        use crate::market::event::Print;
+        let head = |number: u64, kind, events: &[Event]| FrameHead {
+            kind,
+            levels: events.len() as u32,
+            scale: Scale { price_decimals: 1, size_decimals: 0 },
+            sequence_num: number,
+            ts_recv_ns: number as i64 * 1_000_000,
+            ts_event_ns: 0,
+            arrived: UNSTAMPED,
+            received: UNMEASURED,
+            decoded: UNMEASURED,
+            published: UNSTAMPED,
+        };
+        let frames: Vec<(FrameHead, Vec<Event>)> = (0..200_u64)
+            .map(|number| {
+                let sides = [Event::level(Side::Bid, 999, 1 + number), Event::level(Side::Ask, 1_000, 5)];
+                let print = |at: u64| Print {
+                    aggressor: if (number + at).is_multiple_of(3) { Side::Ask } else { Side::Bid },
+                    price_ticks: 1_000,
+                    size_lots: 1 + (number * 7 + at) % 11,
+                    trade_id: 0,
+                    ts_event_ns: 0,
+                };
+                let (kind, events) = match number {
+                    0 => (FrameKind::Snapshot, sides.to_vec()),
+                    _ if number % 2 == 0 => (FrameKind::Update, sides[..1].to_vec()),
+                    _ => (FrameKind::Prints, (0..1 + number % 5).flat_map(|at| print(at).encode()).collect()),
+                };
+                (head(number, kind, &events), events)
+            })
+            .collect();
+        let engine = || {
+            let (recorder, _tables) = recorder(Clock::new(), Duration::MAX);
+            let (trades, taken) = RingBuffer::new(1_000);
+            let (observations, seen) = RingBuffer::new(1_000);
+            let rules = OriginalRules { threshold_logit: f64::INFINITY, lag_updates: 3, buy_amount: 5.0 };
+            let outputs = Outputs { trades, observations: Some(observations), rows: None };
+            let trader = Trader::original(model("print_signed_volume_3", 0.0), rules, outputs);
+            (Engine::new(vec![trader], recorder, Arc::new(Status::default())), seen, taken)
+        };
+        let logits = |mut seen: Consumer<Observation>| -> Vec<Option<f64>> {
+            std::iter::from_fn(|| seen.pop().ok()).map(|frame| frame.evaluation.map(|made| made.logit)).collect()
+        };
+        let (mut fused, fused_seen, _taken) = engine();
+        frames.iter().for_each(|(head, events)| fused.publish(head, events).unwrap());
+        let (by_ring, ring_seen, _taken) = engine();
+        let (mut publisher, taker) = handoff(7, Wait::Yield);
+        std::thread::scope(|scope| {
+            scope.spawn(|| by_ring.run(taker));
+            frames.iter().for_each(|(head, events)| publisher.publish(head, events).unwrap());
+            drop(publisher);
+        });
+        let (fused, by_ring) = (logits(fused_seen), logits(ring_seen));
+        assert_eq!(fused, by_ring);
+        assert!(fused.iter().flatten().any(|&logit| logit > 0.0));
+        // The obvious sum over the last three updates: prints with the odd numbers before each.
+        let signed = |events: &[Event]| -> i64 {
+            let prints = events.as_chunks().0.iter().map(|&print| Print::decode(print));
+            prints.map(|print| if print.aggressor == Side::Bid { 1 } else { -1 } * print.size_lots as i64).sum()
+        };
+        for (at, logit) in fused.iter().enumerate().skip(3) {
+            let sum: i64 = (at - 3..at).map(|update| signed(&frames[2 * update + 1].1)).sum();
+            assert_eq!(*logit, Some(sum as f64), "update {at}");
         }
     }
 

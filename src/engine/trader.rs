@@ -60,6 +60,8 @@ pub struct TraderCounts {
     pub purchases_withheld: u64,
     /// Times that the engine waited for the writer thread.
     pub writer_waits: u64,
+    /// Messages of prints that a feature's window of time lost early, see [`FeatureSet::tape_overruns`].
+    pub tape_overruns: u64,
 }
 
 /// A trader's state at the end.
@@ -225,6 +227,18 @@ impl Trader {
         }
     }
 
+    /// Whether the model reads the tape: then it wants [`Trader::prints`].
+    #[inline]
+    pub fn reads_tape(&self) -> bool {
+        self.features.reads_tape()
+    }
+
+    /// Takes prints of a frame, as events in any number of slices.
+    #[inline]
+    pub fn prints(&mut self, head: &FrameHead, events: &[Event]) {
+        self.features.prints(head, events);
+    }
+
     /// Closes what is due by the frame `now` in the live book before it, or in the first live book since.
     #[inline(always)]
     pub fn close_due(&mut self, now: Moment, book: &Book, status: &Status) {
@@ -315,7 +329,7 @@ impl Trader {
             open_positions: self.execution.open_positions(),
             open_cost_and_worth: (cost, (book.state() == BookState::Live).then_some(worth)),
             accounts,
-            counts: self.counts,
+            counts: TraderCounts { tape_overruns: self.features.tape_overruns(), ..self.counts },
         }
     }
 }

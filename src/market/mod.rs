@@ -19,5 +19,6 @@
 
 pub mod book;
 pub mod event;
+pub mod prints;
 pub mod publish;
 pub mod units;

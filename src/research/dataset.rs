@@ -47,6 +47,8 @@ pub trait Observer {
     fn reset(&mut self);
     /// The book has gone over to a finer scale.
     fn refine(&mut self, from: Scale, to: Scale);
+    /// Takes a frame of prints, as events; they belong to what comes after them.
+    fn prints(&mut self, _head: &FrameHead, _events: &[Event]) {}
     /// Computes the values after a frame received at `ts_recv_ns`; `values` holds [`Observer::width`] of them.
     ///
     /// # Errors
@@ -65,6 +67,11 @@ impl FeatureRows {
     pub fn new(features: FeatureSet) -> Self {
         Self { features }
     }
+
+    /// See [`FeatureSet::tape_overruns`].
+    pub fn tape_overruns(&self) -> u64 {
+        self.features.tape_overruns()
+    }
 }
 
 impl Observer for FeatureRows {
@@ -82,6 +89,10 @@ impl Observer for FeatureRows {
 
     fn refine(&mut self, from: Scale, to: Scale) {
         self.features.refine(from, to);
+    }
+
+    fn prints(&mut self, head: &FrameHead, events: &[Event]) {
+        self.features.prints(head, events);
     }
 
     fn observe(&mut self, book: &Book, ts_recv_ns: i64, values: &mut [f64]) -> Result<(), NoFeatures> {
@@ -317,6 +328,7 @@ impl<'a, O: Observer> Collector<'a, O> {
 impl<O: Observer> Publish for Collector<'_, O> {
     fn publish(&mut self, head: &FrameHead, levels: &[Event]) -> Result<(), EngineGone> {
         if head.kind == FrameKind::Prints {
+            self.observer.prints(head, levels);
             return Ok(());
         }
         self.follower.count(head);

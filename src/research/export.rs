@@ -168,7 +168,7 @@ impl RowWriter {
 }
 
 /// A field of CSV, in quotes where it must be (RFC 4180).
-fn quoted(field: &str) -> String {
+pub(super) fn quoted(field: &str) -> String {
     if field.contains(['"', ',', '\n', '\r']) { format!("\"{}\"", field.replace('"', "\"\"")) } else { field.into() }
 }
 

@@ -30,9 +30,11 @@ pub enum FeatureListError {
 const MID_RETURNS: [u32; 3] = [1, 20, 100];
 const OFI_LEVELS: [u8; 3] = [1, 5, 10];
 const OFI_UPDATES: [u32; 3] = [1, 20, 100];
+/// Milliseconds that `tape` stands for.
+const WINDOWS_MS: [u32; 2] = [500, 5_000];
 
-/// Reads a list of features: `seed` for the original program's 28, `all` for every family at every depth and a few
-/// lengths of history, or names separated by commas.
+/// Reads a list of features: `seed` for the original program's 28, `all` for every family of the book at every depth and a few
+/// lengths of history, `tape` for every family of the tape over a few windows, or names separated by commas.
 ///
 /// # Errors
 /// See [`FeatureListError`].
@@ -40,6 +42,7 @@ pub fn parse_features(text: &str) -> Result<Vec<Feature>, FeatureListError> {
     let features: Vec<Feature> = match text {
         "seed" => return Ok(SEED.to_vec()),
         "all" => return Ok(all_features()),
+        "tape" => return Ok(tape_features()),
         names => names.split(',').map(|name| name.trim().parse()).collect::<Result<_, _>>()?,
     };
     if features.len() > FEATURES_MAX {
@@ -53,14 +56,32 @@ pub fn parse_features(text: &str) -> Result<Vec<Feature>, FeatureListError> {
     Ok(features)
 }
 
-/// The seed's features and then the rest of the catalogue.
+/// The seed's features and then the rest of the catalogue that is of the book.
 fn all_features() -> Vec<Feature> {
     let mut features = SEED.to_vec();
-    for family in CATALOGUE {
+    for feature in catalogue().filter(|feature| !feature.reads_tape()) {
+        if !features.contains(&feature) {
+            features.push(feature);
+        }
+    }
+    assert!(features.len() <= FEATURES_MAX, "all features fit a model");
+    features
+}
+
+/// What the catalogue has of the tape.
+fn tape_features() -> Vec<Feature> {
+    catalogue().filter(|feature| feature.reads_tape()).collect()
+}
+
+/// Every family at every depth and a few lengths of history.
+fn catalogue() -> impl Iterator<Item = Feature> {
+    CATALOGUE.iter().flat_map(|family| {
         let pattern = family.pattern;
         let names: Vec<String> = if pattern == "ofi_N_K" {
             let pairs = OFI_LEVELS.iter().flat_map(|n| OFI_UPDATES.iter().map(move |k| (n, k)));
             pairs.map(|(n, k)| format!("ofi_{n}_{k}")).collect()
+        } else if let Some(family) = pattern.strip_suffix("_Tms") {
+            WINDOWS_MS.iter().map(|t| format!("{family}_{t}ms")).collect()
         } else if let Some(family) = pattern.strip_suffix("_K") {
             MID_RETURNS.iter().map(|k| format!("{family}_{k}")).collect()
         } else if let Some(family) = pattern.strip_suffix("_N") {
@@ -68,15 +89,8 @@ fn all_features() -> Vec<Feature> {
         } else {
             vec![pattern.to_owned()]
         };
-        for name in names {
-            let feature = name.parse().expect("the catalogue's patterns name features");
-            if !features.contains(&feature) {
-                features.push(feature);
-            }
-        }
-    }
-    assert!(features.len() <= FEATURES_MAX, "all features fit a model");
-    features
+        names.into_iter().map(|name| name.parse().expect("the catalogue's patterns name features"))
+    })
 }
 
 #[cfg(test)]
@@ -89,6 +103,9 @@ mod tests {
         let all = parse_features("all").unwrap();
         assert_eq!(all[..28], SEED);
         assert_eq!(all.len(), 128);
+        let tape = parse_features("tape").unwrap();
+        assert_eq!(tape.len(), 4 * (3 + 2) + 2);
+        assert!(tape.iter().all(|feature| feature.reads_tape() && !all.contains(feature)));
         assert_eq!(parse_features("mid, imbalance_3").unwrap(), [Feature::Mid, Feature::Imbalance(3)]);
         for (text, message) in [
             ("mid,mid", "feature 'mid' is named twice"),

@@ -47,4 +47,5 @@ pub mod selection;
 pub mod source;
 pub mod source_error;
 pub mod table;
+pub mod tape_export;
 pub mod training;

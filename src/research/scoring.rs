@@ -35,6 +35,7 @@ use super::source::{CaptureFacts, RowShape, Source, Watch};
 use super::source_error::SourceError;
 use crate::execution::rules::OriginalRules;
 use crate::market::book::Book;
+use crate::market::event::{Event, FrameHead};
 use crate::market::units::Scale;
 use crate::statistics::bootstrap::BootstrapSettings;
 use crate::statistics::labels::{DoubleMid, Ties};
@@ -119,6 +120,10 @@ impl Observer for LogitRows<'_> {
 
     fn refine(&mut self, from: Scale, to: Scale) {
         self.sets.iter_mut().flatten().for_each(|set| set.refine(from, to));
+    }
+
+    fn prints(&mut self, head: &FrameHead, events: &[Event]) {
+        self.sets.iter_mut().flatten().for_each(|set| set.prints(head, events));
     }
 
     fn observe(&mut self, book: &Book, ts_recv_ns: i64, values: &mut [f64]) -> Result<(), NoFeatures> {

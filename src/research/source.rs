@@ -25,7 +25,7 @@
 //! ```
 
 use super::dataset::{Collector, LabelledRow, Observer, RowCounts, SinkError};
-use super::source_error::{Broken, SourceError};
+use super::source_error::{Broken, NoPrints, SourceError};
 use crate::base::clock::Speed;
 use crate::capture::replay::{Replay, ReplayError, check_file};
 use crate::capture::{CaptureError, CaptureReader, Progress};
@@ -35,6 +35,7 @@ use crate::feed::intake::ScaleRule;
 use crate::market::event::{Event, FrameHead};
 use crate::market::publish::{EngineGone, Publish};
 use crate::run::session::Feed;
+use crate::strategy::features::Feature;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::fs::File;
@@ -69,6 +70,9 @@ pub struct CaptureFacts {
     pub breaks: Breaks,
     /// How the file was cut, if it was.
     pub cut: Option<String>,
+    /// Prints of the product that it holds.
+    #[serde(skip)]
+    pub prints: u64,
     /// What became of its frames.
     pub counts: RowCounts,
 }
@@ -184,6 +188,14 @@ impl CaptureFacts {
 /// What made the captures' books unreliable.
 pub fn broken(facts: &[CaptureFacts]) -> Broken {
     Broken::new(facts.iter().filter_map(CaptureFacts::broken).collect())
+}
+
+/// Why features of the tape are worthless in some captures, where that is so: the first of `features` that reads the tape, and
+/// the captures without a print.
+pub fn without_prints<'a>(features: impl IntoIterator<Item = &'a Feature>, facts: &[CaptureFacts]) -> Option<NoPrints> {
+    let feature = *features.into_iter().find(|feature| feature.reads_tape())?;
+    let captures: Vec<PathBuf> = facts.iter().filter(|fact| fact.prints == 0).map(|fact| fact.path.clone()).collect();
+    (!captures.is_empty()).then_some(NoPrints { feature, captures })
 }
 
 /// What became of all frames, or why that is not enough for one label.
@@ -332,6 +344,7 @@ impl Source {
                 price_decimals,
                 breaks,
                 cut: outcome.cut.map(|cut| cut.to_string()),
+                prints: outcome.counts.prints,
                 counts,
             };
             for before in &facts {

@@ -17,6 +17,7 @@ use super::dataset::SinkError;
 use crate::base::failure::Failure;
 use crate::capture::CaptureError;
 use crate::capture::replay::ReplayError;
+use crate::strategy::features::Feature;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -40,6 +41,30 @@ impl Broken {
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|line| write!(f, "; {line}"))
+    }
+}
+
+/// Captures without a print, and a feature that would read some. Shown, it is the beginning of a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoPrints {
+    /// The first that reads the tape.
+    pub feature: Feature,
+    /// At least one.
+    pub captures: Vec<PathBuf>,
+}
+
+impl NoPrints {
+    /// As a warning: what it means for the features.
+    pub fn warning(&self) -> String {
+        format!("{self}; features of the tape are as without trades there")
+    }
+}
+
+impl fmt::Display for NoPrints {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<String> = self.captures.iter().map(|path| path.display().to_string()).collect();
+        let holds = if names.len() == 1 { "holds" } else { "hold" };
+        write!(f, "{} {holds} no prints (channel market_trades), which '{}' reads", names.join(", "), self.feature)
     }
 }
 

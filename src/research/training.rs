@@ -15,8 +15,8 @@ use super::dataset::{FeatureRows, RowCounts};
 use super::fit::{Dependence, Design, Fit, FitError, fit};
 use super::scaler::Scaler;
 use super::selection::{FOLDS, GRID, Selection, Tried, best, try_grid};
-use super::source::{CaptureFacts, RowShape, Source, Watch, broken, total_counts};
-use super::source_error::{Broken, SourceError};
+use super::source::{CaptureFacts, RowShape, Source, Watch, broken, total_counts, without_prints};
+use super::source_error::{Broken, NoPrints, SourceError};
 use super::table::{RowKey, Table};
 use crate::base::failure::Failure;
 use crate::statistics::labels::Ties;
@@ -71,6 +71,9 @@ pub enum TrainError {
         /// At least.
         needed: usize,
     },
+    /// Features of the tape, and a capture without one.
+    #[error("{0}; leave the capture or the features of the tape out")]
+    NoPrints(NoPrints),
     /// Every row has the same outcome.
     #[error("one class only: the mid goes {direction} after every one of the {rows} rows to train on")]
     OneClass {
@@ -231,6 +234,9 @@ pub fn train(
         settings.features.len()
     });
     let rows = read(source, &columns, settings, watch)?;
+    if let Some(none) = without_prints(&columns, &rows.facts) {
+        return Err(TrainError::NoPrints(none));
+    }
     let counts = total_counts(&rows.facts, settings.horizon)?;
     let broken = broken(&rows.facts);
     fit_both(rows, counts, baseline_column, source.paths().len(), settings, watch, selecting)

@@ -11,4 +11,5 @@ mod pages;
 mod refusals;
 mod rows;
 mod support;
+mod tape;
 mod ticks;

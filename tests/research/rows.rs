@@ -1,7 +1,8 @@
 //! Rows are what the engine computes, and labels know nothing of what they must not.
 
 use crate::common::{papertrader, shared_data, succeed};
-use crate::support::{csv_table, made_up, moving, one_feature, seen_by_the_engine, synthetic};
+use crate::support::{csv_table, made_up, moving, one_feature, seen_by_the_engine, synthetic, with_prints};
+use crate::tape::some_prints;
 use papertrader::research::feature_list::parse_features;
 use papertrader::statistics::labels::{Ties, Weight};
 use papertrader::statistics::metrics::Ranking;
@@ -12,13 +13,21 @@ use std::path::Path;
 #[test]
 fn exported_features_are_what_the_engine_computes_bit_for_bit() {
     let folder = tempfile::tempdir().unwrap();
-    let mut captures = vec![synthetic(&folder, "a.l2.zst", 3, 3_000)];
-    captures.extend(shared_data().map(|data| data.join("captures/btc-spot-a.l2.gz")));
+    let plain = synthetic(&folder, "plain.l2", 3, 3_000);
+    let mut captures = vec![
+        synthetic(&folder, "a.l2.zst", 3, 3_000),
+        with_prints(&plain, &folder.path().join("prints.l2"), some_prints),
+    ];
+    for name in ["btc-spot-a", "btc-spot-a.trades", "btc-perp-a.trades"] {
+        captures.extend(shared_data().map(|data| data.join(format!("captures/{name}.l2.gz"))));
+    }
     for (number, capture) in captures.iter().enumerate() {
         let table = folder.path().join(format!("{number}.csv"));
         // The longest history decides which frames have a row: each feature alone has more of them.
         let list = "bid_minus_ask,bid_size_3,ask_price_1,ln_ask_size_5,imbalance_1,imbalance_10,bid_vwap_10,ln_ask_vwap_10,\
-                    microprice_minus_mid,spread_ticks,mid_return_20,ofi_5_20,updates_since_mid_change,seconds_since_update";
+                    microprice_minus_mid,spread_ticks,mid_return_20,ofi_5_20,updates_since_mid_change,seconds_since_update,\
+                    print_signed_volume_20,print_count_500ms,print_imbalance_20,print_vwap_minus_mid_500ms,seconds_since_print,\
+                    last_print_side";
         succeed(papertrader().arg("features").arg(capture).args(["--features", list, "-o"]).arg(&table));
         let (header, cells) = csv_table(&table);
         assert!(cells.len() > 2_000);
@@ -34,6 +43,10 @@ fn exported_features_are_what_the_engine_computes_bit_for_bit() {
                 assert_eq!((exported + 0.0).to_bits(), value.to_bits(), "{feature} at {number}");
             }
             assert_eq!(seen.next(), None);
+        }
+        if capture.to_string_lossy().contains("trades") || capture.ends_with("prints.l2") {
+            let column = header.iter().position(|name| name == "print_count_500ms").unwrap();
+            assert!(cells.iter().any(|row| row[column] != "0.0"), "{}", capture.display());
         }
     }
 }

@@ -32,6 +32,44 @@ pub fn synthetic(folder: &TempDir, name: &str, seed: u32, frames: u32) -> PathBu
     path
 }
 
+/// The messages of a capture, and after frame `at` a message with the prints that `prints` gives for it: the taker's side, price
+/// and size. Trades are numbered from 1 on.
+pub fn with_prints(
+    plain: &Path,
+    path: &Path,
+    prints: impl Fn(usize) -> Vec<(&'static str, String, String)>,
+) -> PathBuf {
+    let (mut text, mut sequence_num, mut trade_id) = (String::new(), 0, 0);
+    for (at, line) in fs::read_to_string(plain).unwrap().lines().enumerate() {
+        let (ts_recv_ns, message) = line.split_once(' ').unwrap();
+        let product = message.split(r#""product_id":""#).nth(1).unwrap().split('"').next().unwrap();
+        let (before, after) = message.split_once(r#""sequence_num":"#).unwrap();
+        let after = after.trim_start_matches(|digit: char| digit.is_ascii_digit());
+        text.push_str(&format!("{ts_recv_ns} {before}\"sequence_num\":{sequence_num}{after}\n"));
+        sequence_num += 1;
+        // The message tells the maker's side, and the newest trade first.
+        let mut trades: Vec<String> = Vec::new();
+        for (side, price, size) in prints(at) {
+            trade_id += 1;
+            let maker = if side == "BUY" { "SELL" } else { "BUY" };
+            trades.push(format!(
+                r#"{{"product_id":"{product}","trade_id":"{trade_id}","price":"{price}","size":"{size}","time":"2024-08-08T23:54:15.617Z","side":"{maker}"}}"#
+            ));
+        }
+        if !trades.is_empty() {
+            trades.reverse();
+            text.push_str(&format!(
+                r#"{ts_recv_ns} {{"channel":"market_trades","timestamp":"2024-08-08T23:54:16Z","sequence_num":{sequence_num},"events":[{{"type":"update","trades":[{}]}}]}}"#,
+                trades.join(",")
+            ));
+            text.push('\n');
+            sequence_num += 1;
+        }
+    }
+    fs::write(path, text).unwrap();
+    path.into()
+}
+
 /// A table of rows with a label, by the library.
 pub struct Rows {
     pub table: Table,

@@ -24,13 +24,13 @@
 use crate::base::failure::Failure;
 use crate::base::places::check_apart;
 use crate::cli::arguments::{FigureArgs, FigureFiles, LAG_UPDATES, SourceArgs, THRESHOLD, parse_threshold};
-use crate::cli::display::bar;
+use crate::cli::display::{bar, warn};
 use crate::cli::interrupt::Interrupt;
 use crate::cli::printer::Printer;
 use crate::report::in_sample::in_sample;
 use crate::research::report::Report;
 use crate::research::scoring::{By, Contestant, Rules, score};
-use crate::research::source::{CaptureFacts, Source, Watch, total_counts};
+use crate::research::source::{CaptureFacts, Source, Watch, total_counts, without_prints};
 use crate::research::training::{TrainSettings, train};
 use crate::statistics::labels::{HORIZON_MAX, Ties};
 use crate::strategy::features::Feature;
@@ -141,6 +141,13 @@ pub fn run(args: &EvaluateArgs, printer: &mut Printer) -> Result<(), Failure> {
     let (parts, captures) = score(&source, &contestants, &rules, 1, &|_, _| Some(0), &watch)?;
     scoring.finish_and_clear();
     total_counts(&captures, horizon)?;
+    let features = contestants.iter().filter_map(|contestant| match &contestant.by {
+        By::Model(model) => Some(&model.features),
+        By::Constant(_) => None,
+    });
+    if let Some(none) = without_prints(features.flatten(), &captures) {
+        warn(none.warning());
+    }
     let headline = seen_before(&contestants[..args.models.len()], source.product(), &captures);
     let names: Vec<String> = args.models.iter().map(|path| path.display().to_string()).collect();
     let report = Report {

@@ -17,21 +17,25 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use super::overrun;
 use crate::base::failure::Failure;
 use crate::base::places::check_apart;
 use crate::cli::arguments::SourceArgs;
 use crate::cli::display::{bar, warn};
 use crate::cli::interrupt::Interrupt;
 use crate::cli::printer::Printer;
-use crate::research::dataset::FeatureRows;
+use crate::research::dataset::{FeatureRows, LabelledRow, RowCounts};
 use crate::research::export::{ExportError, RowWriter};
 use crate::research::feature_list::parse_features;
-use crate::research::source::{RowShape, Watch, total_counts};
+use crate::research::source::{CaptureFacts, RowShape, Source, Watch, total_counts, without_prints};
+use crate::research::source_error::SourceError;
+use crate::research::tape_export::{CaptureTape, TapeWriter};
 use crate::statistics::labels::HORIZON_MAX;
-use crate::strategy::features::{CATALOGUE, Family, FeatureSet};
+use crate::strategy::features::{CATALOGUE, Family, Feature, FeatureSet};
 use clap::Args;
+use std::cell::RefCell;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Arguments of `papertrader features`.
 #[derive(Clone, Debug, Args)]
@@ -39,10 +43,13 @@ pub struct FeaturesArgs {
     /// Recorded markets of one product, plain, .gz or .zst
     #[arg(required_unless_present = "list", value_name = "CAPTURE")]
     pub captures: Vec<PathBuf>,
-    /// Table to write; its name ends in .csv or .parquet
-    #[arg(short, long, value_name = "FILE", required_unless_present = "list")]
+    /// Table of features to write; its name ends in .csv or .parquet
+    #[arg(short, long, value_name = "FILE", required_unless_present_any = ["list", "prints"])]
     pub output: Option<PathBuf>,
-    /// Features: seed (the original's 28), all, or names separated by commas
+    /// Table of the tape to write, a row per print; its name ends in .csv or .parquet
+    #[arg(long, value_name = "FILE")]
+    pub prints: Option<PathBuf>,
+    /// Features: seed (the original's 28), all (of the book), tape (of the prints), or names separated by commas
     #[arg(long, value_name = "LIST", default_value = "seed")]
     pub features: String,
     /// The label looks at the mid so many book updates later
@@ -51,7 +58,7 @@ pub struct FeaturesArgs {
     /// Write every so many evaluated frames
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub every: u32,
-    /// Replace the output if it exists
+    /// Replace outputs that exist
     #[arg(long)]
     pub force: bool,
     /// List the features that can be named, and do nothing else
@@ -64,7 +71,10 @@ pub struct FeaturesArgs {
 
 /// The catalogue as text.
 fn list() -> String {
-    let mut text = String::from("N is a level or depth from 1 to 10, K a number of book updates from 1 to 10000.\n\n");
+    let mut text = String::from(
+        "N is a level or depth from 1 to 10, K a number of book updates from 1 to 10000, T a number of milliseconds from 1 to \
+         60000.\n\n",
+    );
     let width =
         |pick: fn(&Family) -> &str| CATALOGUE.iter().map(|family| pick(family).chars().count()).max().unwrap_or(0);
     let (name, unit) = (width(|family| family.pattern), width(|family| family.unit));
@@ -83,37 +93,93 @@ pub fn run(args: &FeaturesArgs, printer: &mut Printer) -> Result<(), Failure> {
         printer.print(list());
         return Ok(());
     }
-    let output = args.output.as_deref().ok_or_else(|| Failure::input("name the table to write with --output"))?;
+    if args.output.is_none() && args.prints.is_none() {
+        return Err(Failure::input("name the table to write with --output or --prints"));
+    }
     let features = parse_features(&args.features).map_err(Failure::input)?;
-    check_apart([output], &args.captures).map_err(Failure::input)?;
+    check_apart(args.output.iter().chain(&args.prints), &args.captures).map_err(Failure::input)?;
     let source = args.source.open(&args.captures)?;
     let names: Vec<String> = source.paths().iter().map(|path| path.display().to_string()).collect();
-    let mut writer = RowWriter::create(output, args.force, &names, &features).map_err(|error| match error {
-        ExportError::Io(_) | ExportError::Parquet(_) => Failure::running(error),
-        ExportError::Kind(_) | ExportError::Output(_) => Failure::input(error),
-    })?;
+    let rows = args.output.as_deref().map(|output| RowWriter::create(output, args.force, &names, &features));
+    let mut rows = rows.transpose().map_err(not_begun)?;
+    let tape = args.prints.as_deref().map(|prints| TapeWriter::create(prints, args.force, &names));
+    let tape = tape.transpose().map_err(not_begun)?.map(RefCell::new);
     let interrupt = Interrupt::watch()?;
     let bar = bar(source.bytes(), "features");
-    let shape = RowShape { horizon: args.horizon, every: args.every };
     let started = Instant::now();
     let mut observer = FeatureRows::new(FeatureSet::new(&features));
     let watch = Watch { bar: &bar, stop: &|| interrupt.is_set() };
-    let facts = source.read_rows(shape, &mut observer, &watch, &mut |row| Ok(writer.write(row)?))?;
-    let total = total_counts(&facts, args.horizon)?;
-    writer.finish().map_err(Failure::running)?;
-    let elapsed = started.elapsed();
+    let facts = read(args, &source, &mut observer, &watch, &mut rows, tape.as_ref())?;
+    let total = rows.as_ref().map(|_| total_counts(&facts, args.horizon)).transpose()?;
+    let mut lines = Vec::new();
+    // First: where it could not be written, not all frames were read.
+    if let (Some(tape), Some(output)) = (tape, &args.prints) {
+        let prints = tape.into_inner().finish().map_err(Failure::running)?;
+        lines.push(format!("prints of {} in {}", source.product(), output.display()));
+        lines.push(format!("prints        {prints:>12}"));
+    }
+    if let (Some(rows), Some(total), Some(output)) = (rows, total, &args.output) {
+        rows.finish().map_err(Failure::running)?;
+        lines.push(format!("features of {} in {}", source.product(), output.display()));
+        lines.extend(counted(&total, started.elapsed()));
+    }
     bar.finish_and_clear();
-    facts.iter().flat_map(|fact| fact.warnings()).for_each(warn);
+    facts.iter().flat_map(|fact| fact.warnings()).chain(tape_warnings(args, &features, &facts)).for_each(warn);
+    overrun(observer.tape_overruns()).into_iter().for_each(warn);
+    printer.print(lines.join("\n") + "\n");
+    Ok(())
+}
 
-    let lines = [
-        format!("features of {} in {}", source.product(), output.display()),
+/// Reads the captures once for both tables.
+fn read(
+    args: &FeaturesArgs,
+    source: &Source,
+    observer: &mut FeatureRows,
+    watch: &Watch<'_>,
+    rows: &mut Option<RowWriter>,
+    tape: Option<&RefCell<TapeWriter>>,
+) -> Result<Vec<CaptureFacts>, SourceError> {
+    let shape = RowShape { horizon: args.horizon, every: args.every };
+    let mut sink = |row: &LabelledRow<'_>| match rows {
+        Some(rows) => Ok(rows.write(row)?),
+        None => Ok(()),
+    };
+    match tape {
+        Some(tape) => {
+            source.read(shape, observer, watch, &mut sink, |number| CaptureTape::new(tape, number), |_, _| {})
+        }
+        None => source.read_rows(shape, observer, watch, &mut sink),
+    }
+}
+
+/// A table that could not be begun.
+fn not_begun(error: ExportError) -> Failure {
+    match error {
+        ExportError::Io(_) | ExportError::Parquet(_) => Failure::running(error),
+        ExportError::Kind(_) | ExportError::Output(_) => Failure::input(error),
+    }
+}
+
+/// What is to be said of captures without prints.
+fn tape_warnings(args: &FeaturesArgs, features: &[Feature], facts: &[CaptureFacts]) -> Vec<String> {
+    match without_prints(features, facts).filter(|_| args.output.is_some()) {
+        Some(none) => vec![none.warning()],
+        None if args.prints.is_some() => {
+            let none = facts.iter().filter(|fact| fact.prints == 0);
+            none.map(|fact| format!("{} holds no prints (channel market_trades)", fact.path.display())).collect()
+        }
+        None => Vec::new(),
+    }
+}
+
+/// The terminal's lines about the rows.
+fn counted(total: &RowCounts, elapsed: Duration) -> [String; 6] {
+    [
         format!("frames        {:>12}", total.frames),
         format!("rows          {:>12}  {} without label", total.rows, total.unlabelled),
         format!("thin book     {:>12}  live frames without row", total.thin),
         format!("warming up    {:>12}  live frames without row", total.warming_up),
         format!("mid changes   {:>12}", total.mid_changes),
         format!("frames/s      {:>12.0}", total.frames as f64 / elapsed.as_secs_f64()),
-    ];
-    printer.print(lines.join("\n") + "\n");
-    Ok(())
+    ]
 }

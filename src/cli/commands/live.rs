@@ -11,7 +11,7 @@
 //! # Ok::<(), clap::Error>(())
 //! ```
 
-use super::{never_live, published, rates};
+use super::{never_live, overrun, published, rates, without_tape};
 use crate::base::failure::Failure;
 use crate::base::output::IfTaken;
 use crate::capture::CaptureError;
@@ -168,6 +168,13 @@ impl LiveSession {
         let doubts = doubts_without_report(&run, &session).map_err(Failure::running);
         let report = RunReport::new(&run, &session, &outcome.counts, &outcome.notes).with(material);
         printer.print(report.doubting(doubts.as_ref().map(Clone::clone).unwrap_or_default()));
+        if let Some(feature) = without_tape(&trading.session.model.features, &outcome.counts) {
+            warn(format_args!(
+                "the session had no prints (channel market_trades), which '{feature}' reads; features of the tape were as \
+                 without trades"
+            ));
+        }
+        overrun(session.engine.trader().counts.tape_overruns).into_iter().for_each(warn);
         if let Err(error) = session.written {
             return Err(Failure::running(error));
         }

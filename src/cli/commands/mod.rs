@@ -54,6 +54,7 @@ use crate::report::material::Material;
 use crate::report::publish::ReportError;
 use crate::run::settings::TradingSettings;
 use crate::run::writer::Written;
+use crate::strategy::features::{Feature, TAPE_MESSAGES_MAX};
 
 /// Makes a run's report, if its files could be written: those of a run whose files could not say nothing true.
 fn published(
@@ -66,6 +67,21 @@ fn published(
 /// What a run's accounts pay.
 fn rates(settings: &TradingSettings) -> Rates {
     Rates { maker_bps: settings.fee_bps, taker_bps: settings.fee_bps }
+}
+
+/// The first feature of a model that reads the tape, where a run had no prints for it.
+fn without_tape(features: &[Feature], feed: &IntakeCounts) -> Option<Feature> {
+    features.iter().copied().find(|feature| feature.reads_tape() && feed.prints == 0)
+}
+
+/// What is to be said of windows of time that were too full.
+fn overrun(messages: u64) -> Option<String> {
+    (messages > 0).then(|| {
+        format!(
+            "windows of the tape lost the oldest prints {} early: they hold {TAPE_MESSAGES_MAX} messages; give shorter ones",
+            times(messages)
+        )
+    })
 }
 
 /// Why a run has no result: its book never was live. Its recording is kept.

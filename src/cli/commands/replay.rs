@@ -18,7 +18,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use super::{never_live, published, rates};
+use super::{never_live, overrun, published, rates, without_tape};
 use crate::base::clock::Speed;
 use crate::base::failure::Failure;
 use crate::capture::replay::{Replay, Waits};
@@ -33,6 +33,7 @@ use crate::report::publish::{doubts_without_report, publish};
 use crate::report::terminal::{Run, RunReport};
 use crate::report::text::{amount, counted};
 use crate::research::source::sha256;
+use crate::research::source_error::NoPrints;
 use crate::run::files::execution_logs;
 use crate::run::session;
 use clap::Args;
@@ -155,6 +156,10 @@ pub fn run(args: &ReplayArgs, printer: &mut Printer) -> Result<(), Failure> {
     if let Some(cut) = &session.feed.cut {
         warn(cut);
     }
+    if let Some(feature) = without_tape(&model.features, &outcome.counts) {
+        warn(NoPrints { feature, captures: vec![args.capture.clone()] }.warning());
+    }
+    overrun(session.engine.trader().counts.tape_overruns).into_iter().for_each(warn);
     if let Err(error) = session.written {
         return Err(Failure::running(error));
     }

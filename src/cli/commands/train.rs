@@ -31,8 +31,8 @@ use crate::report::in_sample::in_sample;
 use crate::research::feature_list::parse_features;
 use crate::research::report::{FitReport, Report};
 use crate::research::scoring::{By, Contestant, Rules, score};
-use crate::research::source::{Source, Watch, broken};
-use crate::research::training::{Regression, SELECTION_STEPS, TrainSettings, Trained, train};
+use crate::research::source::{Source, Watch, broken, without_prints};
+use crate::research::training::{Regression, SELECTION_STEPS, TrainError, TrainSettings, Trained, train};
 use crate::statistics::labels::{HORIZON_MAX, Ties};
 use crate::strategy::features::{Feature, SEED};
 use crate::strategy::model::{Model, ModelFile};
@@ -53,7 +53,7 @@ pub struct TrainArgs {
     /// Write the model as plain text too: intercept, then the coefficients of the seed features, scaler folded in
     #[arg(long, value_name = "FILE")]
     pub txt: Option<PathBuf>,
-    /// Features: seed (the original's 28), all, or names separated by commas
+    /// Features: seed (the original's 28), all (of the book), tape (of the prints), or names separated by commas
     #[arg(long, value_name = "LIST", default_value = "seed")]
     pub features: String,
     /// The label is the direction of the mid over so many book updates
@@ -194,6 +194,9 @@ fn tested(
     let part_of = |capture, sequence| trained.cut.part_of(capture, sequence, args.horizon);
     let (parts, captures) = score(scored, &contestants, &rules, 2, &part_of, &watch)?;
     scoring.finish_and_clear();
+    if let Some(none) = without_prints(&trained.model.features, &captures) {
+        return Err(TrainError::NoPrints(none).into());
+    }
     let [training, test] = &parts[..] else { unreachable!("two parts were asked for") };
     if test.rows() == 0 {
         return Err(Failure::input(format!(

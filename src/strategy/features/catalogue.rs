@@ -7,6 +7,26 @@ use std::str::FromStr;
 pub const DEPTH_MAX: u8 = 10;
 /// The longest history in updates that a feature may look back on.
 pub const HISTORY_MAX: u32 = 10_000;
+/// The longest history in milliseconds that a feature of the tape may look back on.
+pub const WINDOW_MS_MAX: u32 = 60_000;
+
+/// How far back a feature of the tape looks from a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Window {
+    /// To the frame so many updates before: the prints received between that frame and this one.
+    Updates(u32),
+    /// So many milliseconds: the prints received before the frame, and later than its receive time less these.
+    Millis(u32),
+}
+
+impl fmt::Display for Window {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Updates(k) => write!(f, "{k}"),
+            Self::Millis(t) => write!(f, "{t}ms"),
+        }
+    }
+}
 
 /// A number computed from the book after a frame.
 ///
@@ -56,6 +76,19 @@ pub enum Feature {
     UpdatesSinceMidChange,
     /// Seconds between the receive times of the previous update and this one.
     SecondsSinceUpdate,
+    /// Size of the prints whose taker bought less that of those whose taker sold.
+    PrintSignedVolume(Window),
+    /// Number of prints.
+    PrintCount(Window),
+    /// (B − S) / (B + S), with B and S the sizes of prints whose taker bought and sold; 0 without any.
+    PrintImbalance(Window),
+    /// Σ price·size / Σ size over prints, less the mid of the frame; 0 without any.
+    PrintVwapMinusMid(Window),
+    /// Seconds between the receive times of the last print and of this frame; before any print, since the first frame of the
+    /// history.
+    SecondsSincePrint,
+    /// 1 if the last print's taker bought, −1 if it sold, 0 before any print.
+    LastPrintSide,
 }
 
 /// The features of a plain `.txt` model, in order: those of the original program.
@@ -107,8 +140,12 @@ pub struct Family {
 }
 
 /// Every family that can be named in a model. N is a depth from 1 to [`DEPTH_MAX`], K a number of updates from 1 to
-/// [`HISTORY_MAX`].
-pub const CATALOGUE: [Family; 19] = {
+/// [`HISTORY_MAX`], T a number of milliseconds from 1 to [`WINDOW_MS_MAX`].
+pub const CATALOGUE: [Family; 29] = {
+    /// Trades signed by who took liquidity.
+    const SIGNED: &str = "Lee and Ready 1991; the venue tells the taker";
+    /// As a share of the volume.
+    const IMBALANCE: &str = "Chordia, Roll and Subrahmanyam 2002";
     const fn family(pattern: &'static str, formula: &'static str, unit: &'static str, source: &'static str) -> Family {
         Family { pattern, formula, unit, source }
     }
@@ -147,6 +184,26 @@ pub const CATALOGUE: [Family; 19] = {
         ),
         family("updates_since_mid_change", "updates since the mid changed, or since the snapshot", "updates", "—"),
         family("seconds_since_update", "receive time − receive time of the previous update", "s", "—"),
+        family(
+            "print_signed_volume_K",
+            "B − S; B, S: sizes bought, sold by takers in the last K updates",
+            "base",
+            SIGNED,
+        ),
+        family("print_signed_volume_Tms", "the same in the last T ms", "base", SIGNED),
+        family("print_count_K", "prints in the last K updates", "prints", "—"),
+        family("print_count_Tms", "the same in the last T ms", "prints", "—"),
+        family("print_imbalance_K", "(B − S) / (B + S) in the last K updates; 0 without prints", "−1 to 1", IMBALANCE),
+        family("print_imbalance_Tms", "the same in the last T ms", "−1 to 1", IMBALANCE),
+        family(
+            "print_vwap_minus_mid_K",
+            "Σ price·size / Σ size of prints in the last K updates − mid; 0 without prints",
+            "quote",
+            "—",
+        ),
+        family("print_vwap_minus_mid_Tms", "the same in the last T ms", "quote", "—"),
+        family("seconds_since_print", "receive time − receive time of the last print, or of the snapshot", "s", "—"),
+        family("last_print_side", "1: the last print's taker bought; −1: sold; 0: no print yet", "−1, 0, 1", "—"),
     ]
 };
 
@@ -172,6 +229,12 @@ impl fmt::Display for Feature {
             Self::Ofi { levels, updates } => write!(f, "ofi_{levels}_{updates}"),
             Self::UpdatesSinceMidChange => f.write_str("updates_since_mid_change"),
             Self::SecondsSinceUpdate => f.write_str("seconds_since_update"),
+            Self::PrintSignedVolume(window) => write!(f, "print_signed_volume_{window}"),
+            Self::PrintCount(window) => write!(f, "print_count_{window}"),
+            Self::PrintImbalance(window) => write!(f, "print_imbalance_{window}"),
+            Self::PrintVwapMinusMid(window) => write!(f, "print_vwap_minus_mid_{window}"),
+            Self::SecondsSincePrint => f.write_str("seconds_since_print"),
+            Self::LastPrintSide => f.write_str("last_print_side"),
         }
     }
 }
@@ -188,6 +251,9 @@ pub enum FeatureError {
     /// A history out of range.
     #[error("feature '{0}': the number of updates goes from 1 to {HISTORY_MAX}")]
     History(String),
+    /// A span of time out of range.
+    #[error("feature '{0}': the number of milliseconds goes from 1 to {WINDOW_MS_MAX}")]
+    Millis(String),
 }
 
 impl FromStr for Feature {
@@ -209,6 +275,15 @@ impl FromStr for Feature {
                 .filter(|history| (1..=HISTORY_MAX).contains(history))
                 .ok_or_else(|| FeatureError::History(name.into()))
         };
+        let window = |parameter: &str| -> Result<Window, FeatureError> {
+            let Some(digits) = parameter.strip_suffix("ms") else { return history(parameter).map(Window::Updates) };
+            let millis = number(digits).ok_or_else(unknown)?;
+            u32::try_from(millis)
+                .ok()
+                .filter(|millis| (1..=WINDOW_MS_MAX).contains(millis))
+                .map(Window::Millis)
+                .ok_or_else(|| FeatureError::Millis(name.into()))
+        };
         match name {
             "bid_minus_ask" => return Ok(Self::BidMinusAsk),
             "mid" => return Ok(Self::Mid),
@@ -216,6 +291,8 @@ impl FromStr for Feature {
             "spread_ticks" => return Ok(Self::SpreadTicks),
             "updates_since_mid_change" => return Ok(Self::UpdatesSinceMidChange),
             "seconds_since_update" => return Ok(Self::SecondsSinceUpdate),
+            "seconds_since_print" => return Ok(Self::SecondsSincePrint),
+            "last_print_side" => return Ok(Self::LastPrintSide),
             _ => {}
         }
         if let Some(parameters) = name.strip_prefix("ofi_") {
@@ -236,6 +313,10 @@ impl FromStr for Feature {
             "ln_bid_vwap" => Self::LnBidVwap(depth(parameter)?),
             "ln_ask_vwap" => Self::LnAskVwap(depth(parameter)?),
             "mid_return" => Self::MidReturn(history(parameter)?),
+            "print_signed_volume" => Self::PrintSignedVolume(window(parameter)?),
+            "print_count" => Self::PrintCount(window(parameter)?),
+            "print_imbalance" => Self::PrintImbalance(window(parameter)?),
+            "print_vwap_minus_mid" => Self::PrintVwapMinusMid(window(parameter)?),
             _ => return Err(unknown()),
         })
     }
@@ -261,8 +342,14 @@ impl Feature {
             | Self::MicropriceMinusMid
             | Self::SpreadTicks
             | Self::MidReturn(_)
-            | Self::UpdatesSinceMidChange => (1, 1),
-            Self::SecondsSinceUpdate => (0, 0),
+            | Self::UpdatesSinceMidChange
+            | Self::PrintVwapMinusMid(_) => (1, 1),
+            Self::SecondsSinceUpdate
+            | Self::PrintSignedVolume(_)
+            | Self::PrintCount(_)
+            | Self::PrintImbalance(_)
+            | Self::SecondsSincePrint
+            | Self::LastPrintSide => (0, 0),
         }
     }
 
@@ -271,7 +358,26 @@ impl Feature {
         match self {
             Self::MidReturn(k) | Self::Ofi { updates: k, .. } => k,
             Self::SecondsSinceUpdate => 1,
-            _ => 0,
+            _ => match self.window() {
+                Some(Window::Updates(k)) => k,
+                _ => 0,
+            },
         }
+    }
+
+    /// How far back on the tape it looks, if it sums over prints.
+    pub fn window(self) -> Option<Window> {
+        match self {
+            Self::PrintSignedVolume(window)
+            | Self::PrintCount(window)
+            | Self::PrintImbalance(window)
+            | Self::PrintVwapMinusMid(window) => Some(window),
+            _ => None,
+        }
+    }
+
+    /// Whether it is a feature of the tape, which a capture or a session without prints does not feed.
+    pub fn reads_tape(self) -> bool {
+        self.window().is_some() || matches!(self, Self::SecondsSincePrint | Self::LastPrintSide)
     }
 }

@@ -88,6 +88,12 @@ impl History {
         }
     }
 
+    /// Whether the next update is its first.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.updates.is_none()
+    }
+
     /// Forgets everything.
     pub fn reset(&mut self) {
         self.updates = None;

@@ -1,4 +1,4 @@
-//! Features of the book: a catalogue of names, and the computation of those that a model asks for.
+//! Features of the book and of the tape: a catalogue of names, and the computation of those that a model asks for.
 //!
 //! ```
 //! use papertrader::market::book::Book;
@@ -30,17 +30,21 @@ mod history;
 pub(crate) mod lanes;
 mod logarithm;
 mod plan;
+mod tape;
 mod weights;
 
-pub use catalogue::{CATALOGUE, DEPTH_MAX, Family, Feature, FeatureError, HISTORY_MAX, SEED};
+pub use catalogue::{CATALOGUE, DEPTH_MAX, Family, Feature, FeatureError, HISTORY_MAX, SEED, WINDOW_MS_MAX, Window};
+pub use tape::TAPE_MESSAGES_MAX;
 pub use weights::Weights;
 
 use crate::market::book::{Book, TOP_ROOM, Top};
+use crate::market::event::{Event, FrameHead};
 use crate::market::units::Scale;
 use history::History;
 use lanes::{Divisor, Four, LANES, Lanes, Processor};
 use logarithm::ln;
 use plan::{Numbers, Place, Plan};
+use tape::Tape;
 
 /// The most features that a model may use.
 pub const FEATURES_MAX: usize = 128;
@@ -50,7 +54,7 @@ pub const FEATURES_MAX: usize = 128;
 pub enum NoFeatures {
     /// A side has fewer levels than the features look at.
     Thin,
-    /// Too few updates since the snapshot for the features' history.
+    /// Too few updates, or too little time, since the snapshot for the features' history.
     WarmingUp,
 }
 
@@ -74,6 +78,8 @@ pub struct FeatureSet {
     /// Decimals of the session's tick: those of the first live book's scale.
     tick_decimals: Option<u8>,
     history: History,
+    /// For features of the tape, if there are any.
+    tape: Option<Box<Tape>>,
 }
 
 impl FeatureSet {
@@ -91,7 +97,26 @@ impl FeatureSet {
             steps: Steps::default(),
             tick_decimals: None,
             history: History::new(features),
+            tape: features.iter().any(|feature| feature.reads_tape()).then(|| Box::new(Tape::new(features))),
         }
+    }
+
+    /// Whether any feature reads the tape: then it wants [`FeatureSet::prints`].
+    #[inline]
+    pub fn reads_tape(&self) -> bool {
+        self.tape.is_some()
+    }
+
+    /// Takes prints of a frame into account, given as events in any number of slices. They count from the next update on.
+    pub fn prints(&mut self, head: &FrameHead, events: &[Event]) {
+        if let Some(tape) = &mut self.tape {
+            tape.prints(head.scale, head.ts_recv_ns, events);
+        }
+    }
+
+    /// Messages of prints that a window of time lost early, because more than [`TAPE_MESSAGES_MAX`] came within it.
+    pub fn tape_overruns(&self) -> u64 {
+        self.tape.as_ref().map_or(0, |tape| tape.overruns())
     }
 
     /// The features, in order.
@@ -154,7 +179,14 @@ impl FeatureSet {
             self.history.reset();
             return Err(NoFeatures::Thin);
         }
-        if !self.history.update(bids, asks, ts_recv_ns) {
+        let reaches_back = match &mut self.tape {
+            None => self.history.update(bids, asks, ts_recv_ns),
+            Some(tape) => {
+                let by_tape = tape.update(self.history.is_empty(), scale, ts_recv_ns);
+                self.history.update(bids, asks, ts_recv_ns) && by_tape
+            }
+        };
+        if !reaches_back {
             return Err(NoFeatures::WarmingUp);
         }
         let now = Some((tops.map(Top::version), scale));
@@ -183,7 +215,7 @@ impl FeatureSet {
 
     #[inline(always)]
     fn compute_by<L: Lanes>(&mut self, lanes: L, tops: [&Top; 2]) {
-        let Self { plan, numbers, steps, history, .. } = self;
+        let Self { plan, numbers, steps, history, tape, .. } = self;
         let [bids, asks] = tops;
         let Steps { ticks_per_unit, lots_per_unit, .. } = *steps;
         let prices = [
@@ -211,7 +243,7 @@ impl FeatureSet {
         }
         // Before the logarithms: a vector is loaded from its four numbers only once they have left the store buffer.
         for &(feature, place) in &plan.computed {
-            numbers[place] = of_both_sides(lanes, feature, tops, steps, numbers, history);
+            numbers[place] = of_both_sides(lanes, feature, tops, steps, numbers, history, tape.as_deref());
         }
         for (batch, places) in plan.ln_of.iter().enumerate() {
             let of = Four::of(lanes, places.map(|place| numbers[place]));
@@ -276,7 +308,7 @@ fn put<L: Lanes, const N: usize>(numbers: &mut Numbers, place: usize, vectors: &
     }
 }
 
-/// A number that both sides make, or history.
+/// A number that both sides make, or history, or the tape.
 ///
 /// Prices are subtracted and added as counts, before anything is rounded: equal differences are equal doubles at any price.
 #[inline(always)]
@@ -287,6 +319,7 @@ fn of_both_sides<L: Lanes>(
     steps: &Steps,
     numbers: &Numbers,
     history: &History,
+    tape: Option<&Tape>,
 ) -> f64 {
     // Below 2^63, so that a difference has a sign. A crossed book's spread is negative.
     let [bid_ticks, ask_ticks] = tops.map(|top| top.price_ticks()[0]);
@@ -323,6 +356,28 @@ fn of_both_sides<L: Lanes>(
         | Feature::LnAskSize(_)
         | Feature::LnBidVwap(_)
         | Feature::LnAskVwap(_) => unreachable!("the numbers of one side have places of their own"),
+        Feature::PrintSignedVolume(_)
+        | Feature::PrintCount(_)
+        | Feature::PrintImbalance(_)
+        | Feature::PrintVwapMinusMid(_)
+        | Feature::SecondsSincePrint
+        | Feature::LastPrintSide => of_tape(feature, tape.expect("made for the features that read it"), tops),
+    }
+}
+
+/// A number that the tape makes.
+fn of_tape(feature: Feature, tape: &Tape, [bids, asks]: [&Top; 2]) -> f64 {
+    match feature {
+        Feature::PrintSignedVolume(window) => tape.signed_volume(window),
+        Feature::PrintCount(window) => tape.count(window),
+        Feature::PrintImbalance(window) => tape.imbalance(window),
+        Feature::PrintVwapMinusMid(window) => {
+            let double_mid_ticks = u128::from(bids.price_ticks()[0]) + u128::from(asks.price_ticks()[0]);
+            tape.vwap_minus_mid(window, double_mid_ticks)
+        }
+        Feature::SecondsSincePrint => tape.since_print_ns() as f64 / 1e9,
+        Feature::LastPrintSide => f64::from(tape.last_side()),
+        _ => unreachable!("a feature of the book"),
     }
 }
 

@@ -127,10 +127,11 @@ impl Plan {
 }
 
 fn looks_back(feature: Feature) -> bool {
-    matches!(
-        feature,
-        Feature::MidReturn(_) | Feature::Ofi { .. } | Feature::UpdatesSinceMidChange | Feature::SecondsSinceUpdate
-    )
+    feature.reads_tape()
+        || matches!(
+            feature,
+            Feature::MidReturn(_) | Feature::Ofi { .. } | Feature::UpdatesSinceMidChange | Feature::SecondsSinceUpdate
+        )
 }
 
 /// Places in whole vectors, the last filled up.

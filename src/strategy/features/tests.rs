@@ -66,6 +66,7 @@ fn plain(feature: Feature, books: &[Snap]) -> f64 {
             books.windows(2).rev().take_while(|pair| twice_mid(&pair[0]) == twice_mid(&pair[1])).count() as f64
         }
         Feature::SecondsSinceUpdate => (now.ts_recv_ns - books[books.len() - 2].ts_recv_ns) as f64 / 1e9,
+        of_tape => unreachable!("{of_tape} is tested with the tape"),
     }
 }
 
@@ -471,7 +472,7 @@ fn names_read_back_and_every_family_is_named() {
         assert_eq!(feature.to_string().parse(), Ok(feature));
     }
     for family in CATALOGUE {
-        let name = family.pattern.replace("_N", "_3").replace("_K", "_40");
+        let name = family.pattern.replace("_N", "_3").replace("_K", "_40").replace("_Tms", "_500ms");
         let feature: Feature = name.parse().unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(feature.to_string(), name);
     }
@@ -500,6 +501,15 @@ fn names_that_are_none_are_refused() {
         ("mid_return_0", "feature 'mid_return_0': the number of updates goes from 1 to 10000"),
         ("ofi_1", "unknown feature 'ofi_1'; `papertrader features --list` names all"),
         ("ofi_1_10001", "feature 'ofi_1_10001': the number of updates goes from 1 to 10000"),
+        ("print_count", "unknown feature 'print_count'; `papertrader features --list` names all"),
+        ("print_count_ms", "unknown feature 'print_count_ms'; `papertrader features --list` names all"),
+        ("print_count_5s", "unknown feature 'print_count_5s'; `papertrader features --list` names all"),
+        ("print_count_0", "feature 'print_count_0': the number of updates goes from 1 to 10000"),
+        ("print_imbalance_0ms", "feature 'print_imbalance_0ms': the number of milliseconds goes from 1 to 60000"),
+        (
+            "print_imbalance_60001ms",
+            "feature 'print_imbalance_60001ms': the number of milliseconds goes from 1 to 60000",
+        ),
     ] {
         assert_eq!(name.parse::<Feature>().unwrap_err().to_string(), message);
     }
