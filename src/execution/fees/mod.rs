@@ -9,17 +9,25 @@
 //! assert!((turnover.break_even_fee_bps(1.0).unwrap() - 49.75).abs() < 0.01);
 //! ```
 
-/// The lowest taker fee that this program knows a venue to publish, basis points per side: 0.8, that of spot products at
-/// Coinbase International Exchange in tier 1 of its Liquidity Program, which takes more than 1 % of the exchange's monthly
-/// volume. Source: "International Exchange Liquidity Program" in Coinbase's help centre, schedule effective 1 August 2024.
-/// Passing promotions and discounts for holding a venue's token are left out. Most accounts pay far more: takers of the
-/// usual venues 4 to 60 basis points.
+mod meter;
+mod presets;
+mod schedule;
+
+pub use meter::FeeMeter;
+pub use presets::{LOWEST_TAKER, PRESETS, Preset};
+pub use schedule::{
+    FEE_BPS_MAX, FeePlan, FeeSchedule, Liquidity, ScheduleError, TIERS_MAX, Tier, WINDOW_DAYS, WINDOW_DAYS_MAX, is_fee,
+};
+
+/// The lowest taker fee of the [`PRESETS`], basis points per side: that of [`LOWEST_TAKER`]. Passing promotions and discounts
+/// for holding a venue's token are left out. Most accounts pay far more: takers of the usual venues 4 to 60 basis points.
 ///
 /// What loses at this fee loses everywhere: no verdict calls it a gain.
-pub const LOWEST_TAKER_FEE_BPS: f64 = 0.8;
+pub const LOWEST_TAKER_FEE_BPS: f64 = LOWEST_TAKER.lowest_taker_bps();
 
 /// The fee at which a run's verdict is given, basis points per side: what the user says to pay, but no less than
-/// [`LOWEST_TAKER_FEE_BPS`]. All fills take from the book, so that a maker's fee or rebate is nobody's here.
+/// [`LOWEST_TAKER_FEE_BPS`]. All fills take from the book, so that a maker's fee or rebate is nobody's here: the
+/// other executions have a report of their own.
 pub fn verdict_fee_bps(fee_bps: f64) -> f64 {
     fee_bps.max(LOWEST_TAKER_FEE_BPS)
 }
@@ -72,7 +80,7 @@ mod tests {
         let fee_bps = turnover.break_even_fee_bps(1.0).unwrap();
         assert!(turnover.net(1.0, fee_bps).abs() < 1e-12);
         assert_eq!(turnover.over_bought_bps(1.0), Some(100.0));
-        assert_eq!([-1.0, 0.0, 0.8, 5.0].map(verdict_fee_bps), [0.8, 0.8, 0.8, 5.0]);
+        assert_eq!([-1.0, 0.0, 0.5, 5.0].map(verdict_fee_bps), [0.5, 0.5, 0.5, 5.0]);
         let nothing = Turnover::default();
         assert_eq!((nothing.break_even_fee_bps(0.0), nothing.over_bought_bps(0.0)), (None, None));
     }
