@@ -177,6 +177,7 @@ fn run_file(
             horizon_updates: LAG as u32,
             buy_amount: 5.0,
             fee_bps: 0.0,
+            fees: None,
             model: ModelFacts { path: "none".into(), intercept: 0.0, features: Vec::new() },
         },
         counters: Counters {

@@ -12,7 +12,7 @@ from scipy.stats import t as students_t
 
 FEES_BPS = [0.0, 0.5, 1.0, 2.5, 10.0, 60.0]
 # The lowest taker fee that a venue publishes: no verdict counts less.
-LOWEST_TAKER_FEE_BPS = 0.8
+LOWEST_TAKER_FEE_BPS = 0.5
 # The share of an amount that rounding may leave of it.
 ROUNDING = 1e-12
 SHARES = {"min": 0.0, "p5": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95, "max": 1.0}

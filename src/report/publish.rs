@@ -18,7 +18,7 @@
 //!     product: "BTC-USD",
 //!     alias: None,
 //!     other_products: &[],
-//!     settings: &TradingSettings { session, threshold: 0.6, fee_bps: 1.0 },
+//!     settings: &TradingSettings { session, threshold: 0.6, fee_bps: 1.0, fees: None },
 //!     files: &files,
 //!     source: Vec::new(),
 //!     elapsed: Duration::from_secs(1),

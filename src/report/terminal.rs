@@ -10,10 +10,10 @@
 //! ```
 
 use crate::base::cores::Pins;
-use crate::base::one_line::OneLine;
+use crate::base::one_line::{OneLine, QUOTE_CHARS_MAX, quote};
 use crate::engine::EngineReport;
 use crate::engine::latency::{STAGES_EVERY, Stage, StageTable, StageTimes};
-use crate::execution::fees::Turnover;
+use crate::execution::fees::{Tier, Turnover};
 use crate::execution::fill::settled;
 use crate::feed::intake::{FaultNote, IntakeCounts};
 use crate::market::event::FaultCounts;
@@ -136,6 +136,16 @@ impl<'a> RunReport<'a> {
                 things(lag.into(), "update")
             ),
         )?;
+        if let Some(plan) = &run.settings.fees {
+            let Tier { maker_bps, taker_bps, .. } = plan.first_tier();
+            let schedule = quote(&plan.schedule.to_string(), QUOTE_CHARS_MAX);
+            let traded = amount(plan.trailing_value);
+            line(
+                f,
+                "fees",
+                format_args!("{schedule}; maker {maker_bps} bp, taker {taker_bps} bp at {traded} traded before"),
+            )?;
+        }
         let cores = match session.pins {
             Pins::Anywhere => "any core".into(),
             Pins::One(core) => format!("core {core}"),

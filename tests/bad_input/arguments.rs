@@ -134,6 +134,12 @@ fn values_out_of_range() {
             "a fee is a number of basis points from -10000 to 10000".into(),
         ),
         (
+            "--maker-fee-bps",
+            &["10001", "-10001", "NaN", "much"],
+            "a fee is a number of basis points from -10000 to 10000".into(),
+        ),
+        ("--trailing-value", &["-1", "NaN", "inf", "much"], "a traded value is a number from 0 on".into()),
+        (
             "--speed",
             &["0x", "-1x", "NaNx", "infx", "1", "x", "", "fast"],
             "a speed is max or a multiple such as 1x, 10x, 0.5x".into(),
@@ -170,6 +176,60 @@ fn values_out_of_range() {
     }
     assert!(refused(&setup, &["--product="]).contains("'--product <NAME>'"));
     assert!(refused(&setup, &["--frobnicate"]).starts_with("error: unexpected argument '--frobnicate'"));
+}
+
+#[test]
+fn fees() {
+    let setup = setup();
+    let path = setup.folder().join("tiers.toml");
+    fs::write(
+        &path,
+        "[[tier]]\nfrom = 0\nmaker-bps = 1\ntaker-bps = 5\n[[tier]]\nfrom = 0\nmaker-bps = 1\ntaker-bps = 4\n",
+    )
+    .unwrap();
+    let file = path.to_str().unwrap();
+    let out_of_order = format!("error: --fees: {file}: tier 2 begins at 0, which is not above tier 1's 0");
+    for (arguments, says) in [
+        (&["--fees", "list"][..], "error: --fees: no schedule 'list'; there are binance-spot, bitmex-derivatives, "),
+        (&["--fees", file], &out_of_order),
+        (
+            &["--fees", "binance-spot", "--fee-bps", "1"],
+            "error: the argument '--fees <NAME|FILE.toml>' cannot be used with '--fee-bps <BPS>'",
+        ),
+        (
+            &["--maker-fee-bps", "1", "--taker-fee-bps", "1", "--fee-bps", "1"],
+            "error: the argument '--maker-fee-bps <BPS>' cannot be used with '--fee-bps <BPS>'",
+        ),
+        (
+            &["--maker-fee-bps", "-1"],
+            "error: the following required arguments were not provided: --taker-fee-bps <BPS>",
+        ),
+        (
+            &["--trailing-value", "1"],
+            "error: the following required arguments were not provided: --fees <NAME|FILE.toml>",
+        ),
+    ] {
+        let error = refused(&setup, arguments);
+        assert!(error.starts_with(says) && error.lines().count() == 1, "{arguments:?}: {error}");
+    }
+    let replayed = setup.replay(&["--fees", "coinbase-exchange", "--trailing-value", "2e6"]).well();
+    replayed.says(
+        "fees                     coinbase-exchange, 2022-09-20; maker 8 bp, taker 18 bp at 2,000,000.00 traded before",
+    );
+    // A file named in a configuration stands beside that; the command line's fee excludes it.
+    fs::write(&path, "[[tier]]\nfrom = 0\nmaker-bps = -1\ntaker-bps = 5\n").unwrap();
+    let config = setup.folder().join("settings.toml");
+    fs::write(&config, "fees = 'tiers.toml'\ntrailing-value = 7\n").unwrap();
+    let config = config.to_str().unwrap();
+    let replayed = setup.replay(&["--config", config]).well();
+    replayed.says("fees                     tiers; maker -1 bp, taker 5 bp at 7.00 traded before");
+    let replayed = setup.replay(&["--config", config, "--fee-bps", "3"]).well();
+    assert!(!replayed.report.contains("\n  fees "), "{}", replayed.report);
+    fs::remove_dir_all(setup.out()).unwrap();
+    fs::write(&path, "[[tier]]\nfrom = 1\nmaker-bps = -1\ntaker-bps = 5\n").unwrap();
+    let error = refused(&setup, &["--config", config]);
+    assert!(error.starts_with(&format!("error: configuration {config}, line 1: --fees: ")), "{error}");
+    assert!(error.contains("tier 1 begins at 1; the first begins at 0"), "{error}");
 }
 
 #[test]

@@ -201,7 +201,7 @@ fn steady(profit: f64) -> String {
 fn no_page_is_green_where_the_lowest_published_fee_eats_the_gain() {
     let runs = Runs::new();
     for (profit, finding, start) in [
-        (0.01, "gain_before_fees_only", "A loss after fees: "),
+        (0.006, "gain_before_fees_only", "A loss after fees: "),
         (0.05, "gain", "A gain after fees: "),
         (-0.01, "loss", "A loss: "),
     ] {

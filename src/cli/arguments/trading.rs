@@ -1,5 +1,6 @@
 //! What a trading session is told: model and rules, threads, results.
 
+use super::fees::FeeArgs;
 use crate::base::cores::{self, Pins};
 use crate::base::failure::Failure;
 use crate::base::output::{IfTaken, is_special};
@@ -39,10 +40,9 @@ pub struct TradingArgs {
     /// Quote currency spent per purchase
     #[arg(long, value_name = "QUOTE", default_value_t = BUY_AMOUNT, value_parser = parse_amount)]
     pub buy_amount: f64,
-    /// Fee per side, in basis points of the amount traded, for the net profit in the report. The verdict counts 0.8 at least,
-    /// the lowest taker fee that a venue publishes
-    #[arg(long, value_name = "BPS", default_value_t = 0.0, value_parser = parse_fee)]
-    pub fee_bps: f64,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub fees: FeeArgs,
     /// The price step, a power of ten such as 0.01 [default: what the first snapshot needs]
     #[arg(long, value_name = "STEP", value_parser = parse_step)]
     pub tick_size: Option<u8>,
@@ -105,10 +105,6 @@ pub fn parse_amount(text: &str) -> Result<f64, String> {
     number_in(text, "an amount is a number above 0", |amount| amount > 0.0 && amount.is_finite())
 }
 
-fn parse_fee(text: &str) -> Result<f64, String> {
-    number_in(text, "a fee is a number of basis points from -10000 to 10000", |fee| fee.abs() <= 10_000.0)
-}
-
 /// Reads a file name without a folder.
 pub fn parse_name(text: &str) -> Result<String, String> {
     let plain = !text.is_empty() && !text.starts_with('.') && !text.contains(['/', '\\']) && is_printable(text);
@@ -159,7 +155,10 @@ impl TradingArgs {
         let wait = threads.wait.unwrap_or(if pins == Pins::Anywhere { Wait::Block } else { Wait::Spin });
         let fused = threads.fused || matches!(pins, Pins::One(_));
         let session = SessionSettings { model, rules, pins, fused, wait, observe: false, accounts: None };
-        Ok(TradingSettings { session, threshold, fee_bps: self.fee_bps })
+        let fees = self.fees.plan()?;
+        // What takes pays the tier where the account begins.
+        let fee_bps = fees.as_ref().map_or(self.fees.fee_bps, |plan| plan.first_tier().taker_bps);
+        Ok(TradingSettings { session, threshold, fee_bps, fees })
     }
 }
 

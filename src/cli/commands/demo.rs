@@ -18,7 +18,7 @@ use super::exchange::parse_rate;
 use super::live::LiveSession;
 use crate::base::failure::Failure;
 use crate::base::output::write_file;
-use crate::cli::arguments::{ConnectionArgs, ResultArgs, ThreadArgs, TradingArgs, VENUE_URL, parse_duration};
+use crate::cli::arguments::{ConnectionArgs, FeeArgs, ResultArgs, ThreadArgs, TradingArgs, VENUE_URL, parse_duration};
 use crate::cli::interrupt::Interrupt;
 use crate::cli::printer::Printer;
 use crate::exchange::{Exchange, ExchangeConfig, Pace, SourceConfig, TlsFiles};
@@ -120,7 +120,7 @@ fn trading_args(args: &DemoArgs, files: &RunFiles) -> Result<TradingArgs, Failur
         threshold: None,
         lag: None,
         buy_amount: crate::cli::arguments::BUY_AMOUNT,
-        fee_bps: 0.0,
+        fees: FeeArgs::default(),
         tick_size: None,
         lot_size: None,
     })

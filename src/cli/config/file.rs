@@ -89,7 +89,7 @@ fn parse(text: &str) -> Result<Vec<Setting>, Bad> {
 }
 
 /// The byte at which a text lies deeper than [`CONFIG_DEPTH_MAX`].
-fn too_deep(text: &str) -> Option<usize> {
+pub fn too_deep(text: &str) -> Option<usize> {
     let (mut brackets, mut dots) = (0_u32, 0_u32);
     for token in Source::new(text).lex() {
         match token.kind() {

@@ -32,6 +32,7 @@ use file::{Setting, Value};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
+pub(in crate::cli) use file::too_deep;
 pub use file::{CONFIG_BYTES_MAX, CONFIG_DEPTH_MAX};
 
 /// The option that names a file.
@@ -297,6 +298,8 @@ const SYNTHETIC: &str = "synthetic";
 fn said(arg: &Arg, Setting { key, value, .. }: &Setting, folder: &Path) -> Result<Vec<OsString>, String> {
     let is_path = arg.get_value_parser().type_id() == value_parser!(PathBuf).type_id();
     let with = |value: &str| {
+        // A schedule is a name or a file.
+        let is_path = is_path || (key == "fees" && value.ends_with(".toml"));
         let mut said = OsString::from(format!("--{key}="));
         let is_word = value.is_empty() || (key == "source" && value == SYNTHETIC);
         let in_folder = (is_path && !is_word).then(|| folder.join(value));

@@ -23,4 +23,4 @@ pub(in crate::report) mod tables;
 
 pub use document::{Document, Shown};
 pub use escape::escaped;
-pub use run::{break_even, comparison, doubts_in_text, finding, page};
+pub use run::{break_even, comparison, doubts_in_text, finding, lowest_taker_fee, page};

@@ -1,8 +1,8 @@
 //! The report as text.
 
 use crate::base::one_line::OneLine;
-use crate::execution::fees::LOWEST_TAKER_FEE_BPS;
 use crate::feed::breaks::Cause;
+use crate::report::html::lowest_taker_fee;
 use crate::report::text::{Names, amount, basis_points, plain, signed, things, utc};
 use crate::research::evaluation::{BinReport, ContestantReport, Figure, PartReport};
 use crate::research::report::{FitReport, Report};
@@ -262,8 +262,9 @@ fn write_economics(out: &mut String, contestant: &ContestantReport, report: &Rep
     let gross = Figure { value: economics.gross_bps, interval: economics.gross_bps_interval };
     writeln!(
         out,
-        "    break-even fee: {} bp per side; the lowest published taker fee is {LOWEST_TAKER_FEE_BPS} bp",
-        economics.break_even_fee_bps.map_or_else(|| "—".into(), basis_points)
+        "    break-even fee: {} bp per side; {}",
+        economics.break_even_fee_bps.map_or_else(|| "—".into(), basis_points),
+        lowest_taker_fee()
     )?;
     let profit = |value: f64| signed(value, &amount(value));
     writeln!(out, "    gross {}, per trade {} bp of the amount", profit(economics.gross), figure(gross))?;

@@ -32,12 +32,14 @@ fn is_share(value: f64) -> bool {
     (0.0..=1.0).contains(&value)
 }
 
-fn settings(Settings { threshold, buy_amount, fee_bps, .. }: &Settings) -> Result<(), String> {
+fn settings(Settings { threshold, buy_amount, fee_bps, fees, .. }: &Settings) -> Result<(), String> {
     must(is_share(*threshold), || format!("settings.threshold is {threshold}; a probability lies from 0 to 1"))?;
     must(*buy_amount > 0.0, || format!("settings.buy_amount is {buy_amount}; an amount is above 0"))?;
     must(fee_bps.abs() <= FEE_BPS_MAX, || {
         format!("settings.fee_bps is {fee_bps}; a fee lies from -{FEE_BPS_MAX} to {FEE_BPS_MAX}")
-    })
+    })?;
+    let Some(fees) = fees else { return Ok(()) };
+    fees.plan().map(|_| ()).map_err(|what| format!("settings.fees: {what}"))
 }
 
 fn stage(StageFacts { stage, count, curve, .. }: &StageFacts) -> Result<(), String> {

@@ -75,6 +75,7 @@ fn settings(run: &Run<'_>) -> Settings {
         horizon_updates: session.horizon_updates(),
         buy_amount: session.rules.buy_amount,
         fee_bps: run.settings.fee_bps,
+        fees: run.settings.fees.as_ref().map(FeeFacts::from),
         model: ModelFacts {
             path: model.path.display().to_string(),
             intercept: model.intercept,

@@ -13,7 +13,10 @@
 
 mod check;
 mod compose;
+mod fees;
 mod json;
+
+pub use fees::{FeeFacts, TierFacts};
 
 use crate::base::output::{OutputError, write_file};
 use crate::base::small_file;
@@ -66,8 +69,11 @@ pub struct Settings {
     pub horizon_updates: u32,
     /// Quote currency spent per purchase.
     pub buy_amount: f64,
-    /// Fee per side in basis points.
+    /// Fee per side in basis points; with a schedule that of a taker where the account began.
     pub fee_bps: f64,
+    /// The schedule, if one was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fees: Option<FeeFacts>,
     /// The model.
     pub model: ModelFacts,
 }

@@ -421,7 +421,7 @@ mod tests {
         assert_eq!(numbers.drawdown_max, 3.0);
         assert_eq!(
             numbers.by_fee.iter().map(|row| row.fee_bps).collect::<Vec<_>>(),
-            [0.0, 0.5, 0.8, 1.0, 2.0, 2.5, 10.0, 60.0]
+            [0.0, 0.5, 1.0, 2.0, 2.5, 10.0, 60.0]
         );
         assert_eq!(numbers.finding, Finding::TooFew);
         let [held, updates] = [numbers.held_s, numbers.held_updates].map(Option::unwrap);
@@ -498,8 +498,8 @@ mod tests {
 
     #[test]
     fn what_loses_at_the_lowest_published_fee_is_no_gain() {
-        // 1 bp a trade, the two sides' lowest fees are 1.6 bp.
-        let profits: Vec<f64> = noisy(1, 0.0, 500).into_iter().map(|noise| 0.01 + 1e-3 * noise).collect();
+        // 0.6 bp a trade, the two sides' lowest fees are 1 bp.
+        let profits: Vec<f64> = noisy(1, 0.0, 500).into_iter().map(|noise| 0.006 + 1e-3 * noise).collect();
         for fee_bps in [0.0, -2.0, 0.1] {
             let numbers = TradeNumbers::of(&table(&profits, 1.0), fee_bps);
             assert_eq!((numbers.finding, numbers.verdict_fee_bps), (Finding::GainBeforeFeesOnly, LOWEST_TAKER_FEE_BPS));

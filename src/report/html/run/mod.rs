@@ -6,7 +6,7 @@ mod tables;
 mod verdict;
 
 pub use comparison::comparison;
-pub use sentences::{break_even, doubts_in_text, finding};
+pub use sentences::{break_even, doubts_in_text, finding, lowest_taker_fee};
 
 use super::document::{Document, Shown};
 use super::head::{foot, head, remarks};

@@ -1,6 +1,6 @@
 //! What may be said of a run's profit, in sentences without markup that the terminal and the page share.
 
-use crate::execution::fees::LOWEST_TAKER_FEE_BPS;
+use crate::execution::fees::{LOWEST_TAKER, LOWEST_TAKER_FEE_BPS};
 use crate::report::chart::axis::fixed;
 use crate::report::html::document::{Document, Shown, duration};
 use crate::report::text::{basis_points, plain, things};
@@ -25,13 +25,26 @@ pub fn break_even(numbers: &TradeNumbers) -> Option<String> {
             0.0 => String::new(),
             fee_bps => format!(", this run's fee {} bp", plain(fee_bps)),
         };
-        format!("; the lowest published taker fee is {LOWEST_TAKER_FEE_BPS} bp{own}.")
+        let loses = match fee_bps < LOWEST_TAKER_FEE_BPS {
+            true => {
+                let round_trip_bps = basis_points(2.0 * fee_bps);
+                format!("loses at every published fee: would need a round trip below {round_trip_bps} bp; ")
+            }
+            false => String::new(),
+        };
+        format!("; {loses}{}{own}.", lowest_taker_fee())
     } else if fee_bps == 0.0 {
         ": nothing was won or lost before fees.".into()
     } else {
         ": it lost before any fee.".into()
     };
     Some(format!("Break-even fee: {} bp per side{meaning}", basis_points(fee_bps)))
+}
+
+/// The lowest of the fees that are known, and whose it is.
+pub fn lowest_taker_fee() -> String {
+    let (name, date) = (LOWEST_TAKER.name, LOWEST_TAKER.date);
+    format!("the lowest published taker fee is {LOWEST_TAKER_FEE_BPS} bp ({name}, {date})")
 }
 
 /// The fee at which the finding is made.
@@ -184,11 +197,17 @@ mod tests {
     #[test]
     fn the_break_even_fee_is_put_beside_what_is_paid() {
         for (profit, fee_bps, text) in [
-            (0.01, 0.0, "Break-even fee: 0.500 bp per side; the lowest published taker fee is 0.8 bp."),
             (
-                0.01,
+                0.004,
+                0.0,
+                "Break-even fee: 0.200 bp per side; loses at every published fee: would need a round trip below 0.400 bp; the \
+                 lowest published taker fee is 0.5 bp (coinbase-international-spot, 2025-02-01).",
+            ),
+            (
+                0.02,
                 3.0,
-                "Break-even fee: 0.500 bp per side; the lowest published taker fee is 0.8 bp, this run's fee 3 bp.",
+                "Break-even fee: 1.000 bp per side; the lowest published taker fee is 0.5 bp (coinbase-international-spot, \
+                 2025-02-01), this run's fee 3 bp.",
             ),
             (0.0, 0.0, "Break-even fee: 0.000 bp per side: nothing was won or lost before fees."),
             (-0.01, 0.0, "Break-even fee: −0.500 bp per side: it lost before any fee."),
@@ -200,16 +219,16 @@ mod tests {
 
     #[test]
     fn a_gain_that_no_fee_leaves_is_told_apart() {
-        let text = finding(&of(&[0.01; 500], 0.0));
+        let text = finding(&of(&[0.004; 500], 0.0));
         assert_eq!(
             text.replace('\u{a0}', " "),
-            "A loss after fees: at 0.8 bp per side, the lowest published taker fee, the mean trade made −0.600 bp; the 95 % \
-             interval of the mean, −0.600 to −0.600 bp, lies below zero. Before fees it made +1.000 bp (95 % interval +1.000 to \
-             +1.000 bp)."
+            "A loss after fees: at 0.5 bp per side, the lowest published taker fee, the mean trade made −0.600 bp; the 95 % \
+             interval of the mean, −0.600 to −0.600 bp, lies below zero. Before fees it made +0.400 bp (95 % interval +0.400 to \
+             +0.400 bp)."
         );
-        let rebate = finding(&of(&[0.01; 500], -1.0));
-        assert!(rebate.starts_with("A loss after fees: at 0.8 bp "), "{rebate}");
-        assert!(rebate.ends_with("At this run's fee of -1 bp per side: +3.000 bp (+3.000 to +3.000 bp)."), "{rebate}");
+        let rebate = finding(&of(&[0.004; 500], -1.0));
+        assert!(rebate.starts_with("A loss after fees: at 0.5 bp "), "{rebate}");
+        assert!(rebate.ends_with("At this run's fee of -1 bp per side: +2.400 bp (+2.400 to +2.400 bp)."), "{rebate}");
         let gain = finding(&of(&[0.05; 500], 1.0));
         assert!(
             gain.starts_with("A gain after fees: at this run's fee of 1 bp per side the mean trade made +3.000 bp; "),

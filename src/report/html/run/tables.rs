@@ -327,6 +327,15 @@ pub fn settings(out: &mut String, material: &Material) -> fmt::Result {
         (None, None) => "not pinned".into(),
         (feed, engine) => format!("{}, {}", core("feed", feed), core("engine", engine)),
     };
+    let fees = settings.fees.as_ref().and_then(|fees| fees.plan().ok()).map(|plan| {
+        let tier = plan.first_tier();
+        let source = plan.schedule.source().map_or_else(String::new, |source| format!("; {source}"));
+        let traded = Shown::Money.text(plan.trailing_value);
+        format!(
+            "{}; maker {} bp, taker {} bp at {traded} traded before{source}",
+            plan.schedule, tier.maker_bps, tier.taker_bps
+        )
+    });
     let mut rows = vec![
         ("product", format!("{}{alias}, tick {}, lot {}", run.run.product, run.run.tick, run.run.lot)),
         ("model", format!("{}, {features} feature{}", settings.model.path, if features == 1 { "" } else { "s" })),
@@ -354,6 +363,7 @@ pub fn settings(out: &mut String, material: &Material) -> fmt::Result {
             ),
         ),
     ];
+    rows.extend(fees.map(|fees| ("fees", fees)));
     rows.extend(timing.source.iter().map(|(name, value)| (name.as_str(), value.clone())));
     if !run.run.passed_over.is_empty() {
         rows.push(("passed over", run.run.passed_over.join(", ")));
