@@ -1,4 +1,5 @@
-"""Compares a run's RUN.json and RUN.html with numbers that pandas computes anew from RUN.csv and RUN.hlog.
+"""Compares a run's RUN.json and RUN.html with numbers that pandas computes anew from RUN.csv, RUN.hlog and
+the logs of executions.
 
     python tools/check_report.py RUN.csv [--rows TABLE --book TABLE --probabilities FILE] [--self-test]
     python tools/check_report.py RUN_A.csv RUN_B.csv --comparison PAGE.html
@@ -19,7 +20,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from recompute_report import observed, stages, trade_numbers
+from recompute_report import execution_numbers, observed, stages, trade_numbers
 
 # Sums in another order differ in the last bits.
 RELATIVE, ABSOLUTE = 1e-9, 1e-11
@@ -97,10 +98,10 @@ class Numbers(HTMLParser):
 
 
 def at_path(document, path):
-    """The number at a `data-key`; a list's entry is named by its place or by its stage or fault."""
+    """The number at a `data-key`; a list's entry is named by its place or by its stage, fault or account."""
     for step in path.split("."):
         if isinstance(document, list):
-            called = lambda entry: isinstance(entry, dict) and step in (entry.get("stage"), entry.get("fault"))
+            called = lambda entry: isinstance(entry, dict) and step in (entry.get("stage"), entry.get("fault"), entry.get("account"))
             document = document[int(step)] if step.isdigit() else next(filter(called, document), None)
         else:
             document = document[step]
@@ -205,6 +206,9 @@ def main():
         documents.append(run)
         trades = pd.read_csv(path)
         expected = {"trades": trade_numbers(trades, run["settings"]["fee_bps"], float(run["run"]["lot"]))}
+        logs = [path.with_suffix(f".{ending}.csv") for ending in ("orders", "fills", "markouts", "legs")]
+        if logs[0].exists():
+            expected["executions"] = execution_numbers(*map(pd.read_csv, logs))
         if path.with_suffix(".hlog").exists():
             expected["stages"] = stages(path.with_suffix(".hlog"), run["timing"]["stages"])
         if arguments.rows:

@@ -1,5 +1,5 @@
 """The numbers of RUN.json from their sources, by the formulas of simulations/README.md: `trades` from the trade log,
-`observed` from the evaluations and the features, `timing.stages` from the interval log.
+`executions` from the logs of orders, fills, markouts and legs, `observed` from the evaluations and the features, `timing.stages` from the interval log.
 
 Nothing is taken from the program but those files, so that tools/check_report.py can compare.
 """
@@ -131,41 +131,52 @@ def half_widths(resampled, blocks):
     return factor * np.std(resampled, axis=0, ddof=1)
 
 
-def interval(trades, fee_bps, held_s):
-    """95 % by a circular block bootstrap with Student's t, gross and net."""
-    if not is_in_time(trades):
-        return None
-    times_ns = trades.buy_ts_recv_ns.to_numpy()
+def bootstrap(times_ns, held_s, rows, spent, net_of, figures, names):
+    """95 % by a circular block bootstrap with Student's t: of `figures` over the sums of columns of `rows`."""
     shortest_s = max(10.0 * held_s["p50"], 2.0 * held_s["p95"], 0.001)
     cell, cell_s, per_block = cells_of(times_ns, shortest_s, 1)
     if (tenths := -(-int(cell[-1] + 1) // CELLS_MAX)) > 1:
         cell, cell_s, per_block = cells_of(times_ns, shortest_s, tenths)
     count = int(cell[-1]) + 1
-    sums = trades[["profit", "buy_amount", "sell_amount"]].groupby(cell).sum().reindex(range(count), fill_value=0.0)
-    profit, bought, sold = (sums[name].to_numpy() for name in sums)
-    net = profit - fee_bps / 1e4 * (bought + sold)
+    sums = rows.groupby(cell).sum().reindex(range(count), fill_value=0.0)
+    sums = {name: sums[name].to_numpy() for name in sums}
+    bought, net = sums[spent], net_of(sums)
     needed = int(np.ceil(2.0 * dependence_cells(net - net.sum() / bought.sum() * bought)))
     per_block = max(per_block, needed, -(-count // BLOCKS_MAX))
     whole = count // per_block
     blocks = int((bought[: whole * per_block].reshape(whole, per_block) > 0).any(axis=1).sum())
     found = {"blocks": blocks, "settings": {"block_s": cell_s * per_block, "replicates": REPLICATES, "seed": SEED}}
     if blocks < BLOCKS_MIN:
-        return found | dict.fromkeys(INTERVALS)
+        return found | dict.fromkeys(names)
 
-    def bps(times):
-        """Gross profit, and net profit at the verdict's fee and at the run's, of the cells so many times each."""
-        gross, spent, earned = times @ profit, times @ bought, times @ sold
-        fees = [0.0, max(fee_bps, LOWEST_TAKER_FEE_BPS), fee_bps]
-        return [1e4 * (gross - fee / 1e4 * (spent + earned)) / spent for fee in fees]
+    def of(times):
+        """The figures of the cells so many times each."""
+        return figures({name: times @ values for name, values in sums.items()})
 
-    resampled = [bps(times) for times in resamples(count, per_block) if times @ bought > 0]
+    resampled = [of(times) for times in resamples(count, per_block) if times @ bought > 0]
     if 2 * len(resampled) < REPLICATES:
-        return found | dict.fromkeys(INTERVALS)
+        return found | dict.fromkeys(names)
     halves = half_widths(resampled, blocks)
     return found | {
         name: {"low": float(figure - half), "high": float(figure + half)}
-        for name, figure, half in zip(INTERVALS, bps(np.ones(count)), halves)
+        for name, figure, half in zip(names, of(np.ones(count)), halves)
     }
+
+
+def interval(trades, fee_bps, held_s):
+    """Of the trades, gross and net."""
+    if not is_in_time(trades):
+        return None
+
+    def bps(sums):
+        """Gross profit, and net profit at the verdict's fee and at the run's."""
+        gross, spent, earned = sums["profit"], sums["buy_amount"], sums["sell_amount"]
+        fees = [0.0, max(fee_bps, LOWEST_TAKER_FEE_BPS), fee_bps]
+        return [1e4 * (gross - fee / 1e4 * (spent + earned)) / spent for fee in fees]
+
+    rows = trades[["profit", "buy_amount", "sell_amount"]]
+    net = lambda sums: sums["profit"] - fee_bps / 1e4 * (sums["buy_amount"] + sums["sell_amount"])
+    return bootstrap(trades.buy_ts_recv_ns.to_numpy(), held_s, rows, "buy_amount", net, bps, INTERVALS)
 
 
 def doubtful(trades, lot):
@@ -274,6 +285,191 @@ def trade_numbers(trades, fee_bps, lot):
         "finding": finding(len(trades), sure, others if doubts.any() else None),
         "tenths": tenths,
         "hours": hours,
+    }
+
+
+# -- executions
+
+
+ACCOUNTS = ["taker", "maker-through", "maker-queue", "maker-touch"]
+OUTCOMES = ["filled", "cancelled", "refused"]
+REASONS = ["", "timeout", "due", "book invalid", "end of run", "would cross", "no book", "crossed book", "nothing to take",
+           "beyond cap", "below least size"]
+PARTS = ["spread", "latency", "walk", "fees", "total"]
+
+
+def nearest_rank(values, share):
+    ordered = np.sort(np.asarray(values, dtype=float))
+    return float(ordered[min(max(int(np.ceil(share * len(ordered))), 1), len(ordered)) - 1])
+
+
+def ended_orders(orders):
+    """By outcome and reason, what there was."""
+    reasons = orders.reason.fillna("")
+    rows = []
+    for outcome in OUTCOMES:
+        for reason in REASONS:
+            purposes = orders.purpose[(orders.outcome == outcome) & (reasons == reason)]
+            if len(purposes):
+                counts = {"entries": int((purposes == "entry").sum()), "exits": int((purposes == "exit").sum())}
+                rows.append({"outcome": outcome, "reason": reason} | counts)
+    return {
+        "sent": len(orders),
+        "filled": int((orders.outcome == "filled").sum()),
+        "cancelled": int((orders.outcome == "cancelled").sum()),
+        "cancelled_in_part": int(((orders.outcome == "cancelled") & (orders.filled_volume > 0)).sum()),
+        "refused": int((orders.outcome == "refused").sum()),
+        "ended": rows,
+    }
+
+
+def shortfall_of(fills):
+    """The parts of fills that have them."""
+    money = {part: float(fills[part].sum()) for part in PARTS}
+    value = float(fills.value.sum())
+    bps = {part: 1e4 * money[part] / value for part in PARTS} if len(fills) else None
+    return {"fills": len(fills), "value": value, "money": money, "bps": bps}
+
+
+def shortfalls(orders, fills, inverse):
+    """Spread, latency, walk and fees against the mid at the decision."""
+    middle = lambda bid, ask: (bid + ask) / 2
+    orders = orders.assign(
+        decided_mid=middle(orders.decided_bid, orders.decided_ask), arrived=middle(orders.arrived_bid, orders.arrived_ask)
+    )
+    exits = orders[orders.purpose == "exit"].sort_values(["decided_sequence", "order_id"])
+    first_exit = exits.drop_duplicates("leg").set_index("leg").decided_mid
+    known = fills.merge(orders[["order_id", "leg_mid", "arrived"]], on="order_id", how="left")
+    known["reference"] = np.where(known.purpose == "entry", known.leg_mid, known.leg.map(first_exit))
+    unknown = int(known.reference.isna().sum())
+    known = known[known.reference.notna()].copy()
+    takes = known.liquidity == "taker"
+    money = lambda at: known.value * known.price / at if inverse else known.value * at / known.price
+    direction = np.where((known.side == "buy") != inverse, 1.0, -1.0)
+    reference, arrived = money(known.reference), money(known.arrived.fillna(known.reference))
+    best = money(known.best.fillna(known.price)).where(takes, known.value)
+    known["spread"], known["latency"] = direction * (best - arrived), direction * (arrived - reference)
+    known["walk"], known["fees"] = direction * (known.value - best), known.fee
+    known["total"] = direction * (known.value - reference) + known.fee
+    return {
+        "entries": shortfall_of(known[known.purpose == "entry"]),
+        "exits": shortfall_of(known[known.purpose == "exit"]),
+        "all": shortfall_of(known),
+        "unknown": unknown,
+    }
+
+
+def markouts_of(orders, markouts):
+    """Where the mid went after entries, in basis points towards their side, by what became of them."""
+    table = markouts.merge(orders[["order_id", "side", "leg_mid", "filled_volume"]], on="order_id")
+    sign = np.where(table.side == "buy", 1e4, -1e4)
+    rows = []
+    for updates in [1, 5, 20, 100]:
+        drift = sign * (table[f"mid_{updates}"] / table.leg_mid - 1.0)
+        of = lambda mask: {
+            "count": int(drift[mask].count()),
+            "mean_bps": float(drift[mask].mean()) if drift[mask].count() else None,
+        }
+        rows.append({"updates": updates, "filled": of(table.filled_volume > 0), "unfilled": of(table.filled_volume == 0)})
+    return rows
+
+
+def open_legs(legs, side):
+    """What is held at the end."""
+    held = legs[(legs.side == side) & (legs.open_volume.fillna(0) > 0)]
+    mark = lambda name: None if held.empty or held[name].isna().any() else float(held[name].sum())
+    return {
+        "legs": len(held),
+        "entry_value": float((held.entry_value * held.open_volume / held.entered_volume).sum()),
+        "mark_mid": mark("open_mark_mid"),
+        "mark_walk": mark("open_mark_walk"),
+    }
+
+
+def leg_interval(legs):
+    """Of the legs that entered something, by the decisions' receive times."""
+    entered = legs[legs.entry_value > 0].sort_values(["decided_sequence", "leg"])
+    times_ns = entered.decided_ts_recv_ns
+    held_s = quantiles(((entered.closed_ts_ns - times_ns).clip(lower=0) / 1e9).dropna())
+    if entered.empty or held_s is None or (times_ns.cummax() - times_ns).max() > 1_000_000_000:
+        return None
+    rows = entered[["profit", "net", "entry_value"]]
+    bps = lambda sums: [1e4 * sums[name] / sums["entry_value"] for name in ("profit", "net")]
+    names = ["gross_bps", "net_bps"]
+    return bootstrap(times_ns.to_numpy(), held_s, rows, "entry_value", lambda sums: sums["net"], bps, names)
+
+
+def account_numbers(account, orders, fills, markouts, legs, inverse):
+    """One account of `executions` of RUN.json."""
+    entries = orders[orders.purpose == "entry"]
+    filled = entries[entries.outcome == "filled"]
+    waited = (filled.ended_ts_ns - filled.arrived_ts_ns).dropna().clip(lower=0) / 1e9
+    entered = float(legs.entry_value.sum())
+    gross = float(legs.profit.sum())
+    gross = gross if abs(gross) > ROUNDING * entered else 0.0
+    fees = float((legs.entry_fee + legs.exit_fee).sum())
+    value = lambda liquidity: float(fills.value[fills.liquidity == liquidity].sum())
+    cumulative = legs.net.cumsum()
+    fall = (cumulative.cummax().clip(lower=0) - cumulative).max() if len(legs) else 0.0
+    return {
+        "account": account,
+        "legs": len(legs),
+        "entered_legs": int((legs.entered_volume > 0).sum()),
+        "open_legs": int((legs.open_volume.fillna(0) > 0).sum()),
+        "orders": ended_orders(orders),
+        "entries": len(entries),
+        "entries_filled": len(filled),
+        "fill_rate": over(len(filled), len(entries)),
+        "time_to_fill_s": {"p50": nearest_rank(waited, 0.5), "p90": nearest_rank(waited, 0.9)} if len(waited) else None,
+        "entered_value": entered,
+        "gross": gross,
+        "gross_bps": over(1e4 * gross, entered),
+        "fees": fees,
+        "net": gross - fees,
+        "net_bps": over(1e4 * (gross - fees), entered),
+        "interval": leg_interval(legs),
+        "maker_value": value("maker"),
+        "taker_value": value("taker"),
+        "break_even_maker_bps": over(1e4 * gross, value("maker")),
+        "break_even_taker_bps": over(1e4 * gross, value("taker")),
+        "drawdown_max": float(fall),
+        "open_long": open_legs(legs, "long"),
+        "open_short": open_legs(legs, "short"),
+        "shortfall": shortfalls(orders, fills, inverse),
+        "markouts": markouts_of(orders, markouts),
+    }
+
+
+def is_inverse(legs):
+    """Whether whole legs win where their value falls; linear where none tells."""
+    whole = legs[(legs.entered_volume > 0) & np.isclose(legs.exited_volume, legs.entered_volume, rtol=1e-9, atol=0.0)]
+    turnover = whole.entry_value + whole.exit_value
+    rise = (whole.exit_value - whole.entry_value) * np.where(whole.side == "long", 1.0, -1.0)
+    tells = rise.abs() > 1e-9 * turnover
+    return bool((rise[tells] * whole.profit[tells] < 0).any())
+
+
+def execution_numbers(orders, fills, markouts, legs):
+    """`executions` of RUN.json from the four logs."""
+    inverse = is_inverse(legs)
+    accounts = []
+    for account in ACCOUNTS:
+        of = [table[table.account == account] for table in (orders, fills, markouts, legs)]
+        if len(of[0]) or len(of[3]):
+            accounts.append(account_numbers(account, *of, inverse))
+    makers = [row for row in accounts if row["account"] != "taker"]
+    if not makers:
+        return {"accounts": accounts, "makers": None}
+    bracket = lambda values: None if None in values else {"low": min(values), "high": max(values)}
+    ends = [row["interval"] and row["interval"]["net_bps"] for row in makers]
+    wide = None if None in ends else {"low": min(end["low"] for end in ends), "high": max(end["high"] for end in ends)}
+    return {
+        "accounts": accounts,
+        "makers": {
+            "net": bracket([row["net"] for row in makers]),
+            "net_bps": bracket([row["net_bps"] for row in makers]),
+            "net_bps_interval": wide,
+        },
     }
 
 

@@ -14,13 +14,43 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use super::executions::{Executed, ExecutionNumbers, ExecutionsError};
 use super::run_file::{RunFile, RunFileError};
 use super::trades::{TradeNumbers, TradeTable, TradesError};
 use crate::engine::latency::Stage;
 use crate::report::text::counted;
 use crate::run::latency_log::{LatencyLog, LatencyLogError};
 use crate::run::stage_facts::StageFacts;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+
+/// Why there is nothing to report of.
+#[derive(Debug, thiserror::Error)]
+pub enum MaterialError {
+    /// The trade log.
+    #[error(transparent)]
+    Trades(#[from] TradesError),
+    /// A log of executions.
+    #[error(transparent)]
+    Executions(#[from] ExecutionsError),
+}
+
+/// The trades of a log and the executions beside it. A run without the original's execution has no trade log, or an empty
+/// one: it has no trades.
+///
+/// # Errors
+/// As [`TradeTable::read`] and [`Executed::read`].
+pub fn read_logs(csv: &Path) -> Result<(TradeTable, Option<Executed>), MaterialError> {
+    let executed = Executed::read(csv)?;
+    let table = match TradeTable::read(csv) {
+        Err(TradesError::Empty { .. }) if executed.is_some() => TradeTable::default(),
+        Err(TradesError::Read { source, .. }) if executed.is_some() && source.kind() == ErrorKind::NotFound => {
+            TradeTable::default()
+        }
+        table => table?,
+    };
+    Ok((table, executed))
+}
 
 /// A run, read back.
 #[derive(Debug)]
@@ -33,6 +63,8 @@ pub struct Material {
     pub table: TradeTable,
     /// What they come to.
     pub numbers: TradeNumbers,
+    /// What its executions come to, but for the original's; `None` where it has no logs of others.
+    pub executions: Option<ExecutionNumbers>,
     /// `RUN.json`.
     pub run: Option<RunFile>,
     /// `RUN.hlog`.
@@ -42,18 +74,28 @@ pub struct Material {
 }
 
 impl Material {
-    /// Reads a run's files. Only the trade log must be there and be whole.
+    /// Reads a run's files. Only the trade log must be there and be whole, and the logs of executions that are there.
     ///
     /// # Errors
-    /// The trade log's.
-    pub fn read(csv: &Path) -> Result<Self, TradesError> {
-        Ok(Self::with_table(csv, TradeTable::read(csv)?))
+    /// Those of these logs.
+    pub fn read(csv: &Path) -> Result<Self, MaterialError> {
+        let (table, executed) = read_logs(csv)?;
+        Ok(Self::with_logs(csv, table, executed))
     }
 
-    /// The same where the trade log has been read.
-    pub fn with_table(csv: &Path, table: TradeTable) -> Self {
+    /// The same where the logs have been read.
+    pub fn with_logs(csv: &Path, table: TradeTable, executed: Option<Executed>) -> Self {
         let run = RunFile::read(&csv.with_extension("json"));
-        Self::of(csv, table, run, |with_stages| LatencyLog::read(&csv.with_extension("hlog"), with_stages))
+        let latency = |with_stages| LatencyLog::read(&csv.with_extension("hlog"), with_stages);
+        let mut material = Self::of(csv, table, run, latency);
+        if let Some(Executed { numbers, cut }) = executed {
+            let cut = cut
+                .iter()
+                .map(|(log, line)| format!("{}, line {line}: the last row is cut and was left out", log.display()));
+            material.remarks.extend(cut);
+            material.executions = Some(numbers);
+        }
+        material
     }
 
     /// A run of what has been read of it; the interval log's stages are asked for where `RUN.json` has none.
@@ -115,7 +157,7 @@ impl Material {
         let lot = run.as_ref().and_then(|run| run.run.lot.parse().ok()).filter(|lot: &f64| *lot > 0.0);
         let numbers = TradeNumbers::of(&table, fee_bps).with_lot(&table, lot);
         let name = csv.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
-        Self { csv: csv.into(), name, table, numbers, run, latency, remarks }
+        Self { csv: csv.into(), name, table, numbers, executions: None, run, latency, remarks }
     }
 
     /// Whether the frames only waited for each other, so that their latency is that of a queue.

@@ -15,6 +15,7 @@
 //! ```
 
 pub mod chart;
+pub mod executions;
 pub mod figures;
 pub mod html;
 pub mod in_sample;

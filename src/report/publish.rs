@@ -32,10 +32,10 @@
 //! ```
 
 use super::html::{doubts_in_text, page};
-use super::material::Material;
+use super::material::{Material, MaterialError, read_logs};
 use super::run_file::RunFile;
 use super::terminal::Run;
-use super::trades::{TradeNumbers, TradeTable, TradesError};
+use super::trades::{TradeNumbers, TradeTable};
 use crate::base::output::{OutputError, is_special, write_file};
 use crate::feed::intake::{FaultNote, IntakeCounts};
 use crate::run::session::SessionReport;
@@ -43,9 +43,9 @@ use crate::run::session::SessionReport;
 /// Why there is no report.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
-    /// The trade log that was just written cannot be read back.
+    /// A log that was just written cannot be read back.
     #[error(transparent)]
-    Trades(#[from] TradesError),
+    Logs(#[from] MaterialError),
     /// A file.
     #[error(transparent)]
     Output(#[from] OutputError),
@@ -54,7 +54,7 @@ pub enum ReportError {
 /// Writes a run's report, if it is to have one, and gives what it was made from.
 ///
 /// # Errors
-/// A file cannot be written, or the trade log cannot be read back.
+/// A file cannot be written, or a log cannot be read back.
 pub fn publish<O>(
     run: &Run<'_>,
     session: &SessionReport<O>,
@@ -63,19 +63,19 @@ pub fn publish<O>(
     fault: Option<String>,
 ) -> Result<Option<Material>, ReportError> {
     let Some(files) = &run.files.report else { return Ok(None) };
-    let (table, numbers) = trades(run, session)?;
-    RunFile::new(run, session, feed, notes, fault, numbers).write(&files.json, run.files.replace)?;
-    let material = Material::with_table(&run.files.csv, table);
+    let (table, executed) = read_logs(&run.files.csv)?;
+    let numbers = numbers(run, session, &table);
+    let executions = executed.as_ref().map(|executed| executed.numbers.clone());
+    RunFile::new(run, session, feed, notes, fault, numbers, executions).write(&files.json, run.files.replace)?;
+    let material = Material::with_logs(&run.files.csv, table, executed);
     write_file(&files.html, run.files.replace, &page(&material))?;
     Ok(Some(material))
 }
 
-/// The trade log of a run, read back, and what it comes to.
-fn trades<O>(run: &Run<'_>, session: &SessionReport<O>) -> Result<(TradeTable, TradeNumbers), TradesError> {
-    let table = TradeTable::read(&run.files.csv)?;
+/// What a run's trades come to.
+fn numbers<O>(run: &Run<'_>, session: &SessionReport<O>, table: &TradeTable) -> TradeNumbers {
     let lot = 1.0 / session.engine.scale.lots_per_unit();
-    let numbers = TradeNumbers::of(&table, run.settings.fee_bps).with_lot(&table, Some(lot));
-    Ok((table, numbers))
+    TradeNumbers::of(table, run.settings.fee_bps).with_lot(table, Some(lot))
 }
 
 /// What gives pause about the trades of a run that is to have no report, a sentence each. Nothing of a log that went into a pipe
@@ -87,5 +87,6 @@ pub fn doubts_without_report<O>(run: &Run<'_>, session: &SessionReport<O>) -> Re
     if run.files.report.is_some() || session.written.is_err() || is_special(&run.files.csv) {
         return Ok(Vec::new());
     }
-    Ok(doubts_in_text(&trades(run, session)?.1))
+    let table = TradeTable::read(&run.files.csv).map_err(MaterialError::from)?;
+    Ok(doubts_in_text(&numbers(run, session, &table)))
 }

@@ -63,6 +63,37 @@ impl Summary<'_> {
         line(f, "cumulative profit", &sparkline(ends), &format!("{} to {} quote, gross", money(low), money(high)))
     }
 
+    /// A line per account below a line of names.
+    fn executions(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Some(numbers) = self.0.executions.as_ref().filter(|numbers| !numbers.accounts.is_empty()) else {
+            return Ok(());
+        };
+        let line = |f: &mut Formatter<'_>, cells: [&str; 7]| {
+            let [account, legs, rate, gross, net, maker, taker] = cells;
+            writeln!(f, "  {account:<14} {legs:>9} {rate:>9} {gross:>10} {net:>32} {maker:>16} {taker:>16}")
+        };
+        let names = ["net bp [95 % interval]", "break-even maker", "break-even taker"];
+        line(f, ["executions", "legs", "fill rate", "gross bp", names[0], names[1], names[2]])?;
+        let bps = |value| Shown::SignedBasisPoints.text_of(value);
+        for account in &numbers.accounts {
+            let sure = account.interval.and_then(|interval| interval.net_bps);
+            let sure =
+                sure.map_or_else(String::new, |sure| format!(" [{}, {}]", bps(Some(sure.low)), bps(Some(sure.high))));
+            let (maker, taker) = (account.break_even_maker_bps, account.break_even_taker_bps);
+            let cells = [
+                account.account.name().to_string(),
+                Shown::Count.text(account.legs as f64),
+                Shown::Percent(1).text_of(account.fill_rate),
+                bps(account.gross_bps),
+                format!("{}{sure}", bps(account.net_bps)),
+                Shown::BasisPoints.text_of(maker),
+                Shown::BasisPoints.text_of(taker),
+            ];
+            line(f, cells.each_ref().map(String::as_str))?;
+        }
+        Ok(())
+    }
+
     fn probabilities(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let observed = self.0.run.as_ref().and_then(|run| run.observed.as_ref());
         let Some(calibration) = observed.map(|observed| &observed.calibration) else { return Ok(()) };
@@ -125,6 +156,7 @@ impl Display for Summary<'_> {
         for sentence in doubts_in_text(numbers) {
             writeln!(f, "  {sentence}")?;
         }
+        self.executions(f)?;
         self.profit(f)?;
         self.probabilities(f)?;
         self.latency(f)

@@ -5,6 +5,7 @@ mod common;
 
 mod bad_input;
 mod escaping;
+mod executions;
 mod pages;
 mod support;
 mod verdicts;

@@ -29,7 +29,8 @@ use std::path::{Path, PathBuf};
 /// Arguments of `papertrader report`.
 #[derive(Clone, Debug, Args)]
 pub struct ReportArgs {
-    /// Trade log of a run; RUN.json and RUN.hlog beside it are used where they are there
+    /// Trade log of a run; RUN.json, RUN.hlog and the logs of executions (RUN.orders.csv, .fills.csv, .markouts.csv, .legs.csv)
+    /// beside it are used where they are there
     #[arg(required = true, value_name = "RUN.csv")]
     pub runs: Vec<PathBuf>,
     /// Put several runs side by side on one page
@@ -90,5 +91,7 @@ pub fn run(args: &ReportArgs, printer: &mut Printer) -> Result<(), Failure> {
 
 /// Whether a page of this name would replace what a report is made from.
 fn is_of_run(output: &Path, csv: &Path) -> bool {
-    ["csv", "json", "hlog", "hgrm"].iter().any(|ending| is_same(output, &csv.with_extension(ending)))
+    ["csv", "json", "hlog", "hgrm", "orders.csv", "fills.csv", "markouts.csv", "legs.csv"]
+        .iter()
+        .any(|ending| is_same(output, &csv.with_extension(ending)))
 }

@@ -18,6 +18,7 @@
 mod book;
 mod calibration;
 pub mod compare;
+mod executions;
 mod features;
 mod latency;
 mod profit;
@@ -37,6 +38,8 @@ const NOT_OBSERVED: &str = "What every live frame said is not known of this run.
 pub enum Chapter {
     /// What was won.
     Profit,
+    /// What each way to execute came to.
+    Executions,
     /// How good the probabilities were.
     Model,
     /// How long it took.
@@ -51,6 +54,7 @@ pub enum Chapter {
 pub fn figures(material: &Material, chapter: Chapter) -> Vec<Slot> {
     match chapter {
         Chapter::Profit => profit::figures(material),
+        Chapter::Executions => executions::figures(material),
         Chapter::Model => calibration::figures(material),
         Chapter::Latency => latency::figures(material),
         Chapter::Book => book::figures(material),

@@ -96,22 +96,28 @@ impl Document {
         let trades = material.numbers.clone();
         Self(match &material.run {
             Some(run) => {
-                let mut value = to_value(&RunFile::with_trades(run, trades));
+                let mut value = to_value(&run.with_trades(trades, material.executions.clone()));
                 // Where the run did not say, the interval log does.
                 value["timing"]["stages"] = to_value(&material.stages());
                 value
             }
-            None => json!({ "trades": to_value(&trades), "timing": { "stages": to_value(&material.stages()) } }),
+            None => json!({
+                "trades": to_value(&trades),
+                "executions": to_value(&material.executions),
+                "timing": { "stages": to_value(&material.stages()) },
+            }),
         })
     }
 
-    /// A value by its path: fields, places in lists from 0, or the `stage`, `fault` or `name` of a list's entry, with dots
+    /// A value by its path: fields, places in lists from 0, or the `stage`, `fault`, `name` or `account` of a list's entry, with dots
     /// between them. What is null is not there.
     pub fn get(&self, path: &str) -> Option<&Value> {
         let found = path.split('.').try_fold(&self.0, |value, step| match value {
             Value::Array(list) => match step.parse::<usize>() {
                 Ok(at) => list.get(at),
-                Err(_) => list.iter().find(|entry| ["stage", "fault", "name"].iter().any(|key| entry[*key] == step)),
+                Err(_) => list
+                    .iter()
+                    .find(|entry| ["stage", "fault", "name", "account"].iter().any(|key| entry[*key] == step)),
             },
             value => value.get(step),
         });

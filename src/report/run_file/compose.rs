@@ -7,6 +7,7 @@ use crate::engine::latency::StageTable;
 use crate::feed::intake::{FaultNote, IntakeCounts};
 use crate::market::event::FaultCounts;
 use crate::market::units::Decimal;
+use crate::report::executions::ExecutionNumbers;
 use crate::report::terminal::Run;
 use crate::report::trades::TradeNumbers;
 use crate::run::session::SessionReport;
@@ -23,6 +24,7 @@ impl RunFile<TradeNumbers> {
         notes: &[FaultNote],
         fault: Option<String>,
         trades: TradeNumbers,
+        executions: Option<ExecutionNumbers>,
     ) -> Self {
         let written = session.written.as_ref().ok();
         Self {
@@ -37,6 +39,7 @@ impl RunFile<TradeNumbers> {
                 trading: trading_counters(session),
             },
             trades,
+            executions,
             observed: written.and_then(|written| written.observed.clone()),
             timing: timing(run, session, written.map(|written| &written.latency)),
         }

@@ -21,6 +21,7 @@ pub use fees::{FeeFacts, TierFacts};
 use crate::base::output::{OutputError, write_file};
 use crate::base::small_file;
 use crate::engine::latency::Stage;
+use crate::report::executions::ExecutionNumbers;
 use crate::run::observe::Observed;
 use crate::run::stage_facts::StageFacts;
 use serde::{Deserialize, Serialize};
@@ -270,6 +271,9 @@ pub struct RunFile<T = serde::de::IgnoredAny> {
     pub counters: Counters,
     /// What its trades came to.
     pub trades: T,
+    /// What its executions came to, but for the original's; `None` where it had no others. Whoever reads the file has the logs.
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    pub executions: Option<ExecutionNumbers>,
     /// What its live frames said; `None` where they were not gathered.
     pub observed: Option<Observed>,
     /// Everything that another run over the same frames need not have in common.
@@ -333,11 +337,22 @@ pub enum RunFileError {
 }
 
 impl RunFile {
-    /// The same with what the trade log came to.
-    pub fn with_trades<T>(&self, trades: T) -> RunFile<T> {
-        let Self { schema, schema_version, program_version, run, settings, counters, trades: _, observed, timing } =
+    /// The same with what the trade log and the logs of executions came to.
+    pub fn with_trades<T>(&self, trades: T, executions: Option<ExecutionNumbers>) -> RunFile<T> {
+        let Self { schema, schema_version, program_version, run, settings, counters, observed, timing, .. } =
             self.clone();
-        RunFile { schema, schema_version, program_version, run, settings, counters, trades, observed, timing }
+        RunFile {
+            schema,
+            schema_version,
+            program_version,
+            run,
+            settings,
+            counters,
+            trades,
+            executions,
+            observed,
+            timing,
+        }
     }
 
     /// Reads a file; `None` where there is none.

@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 
 /// Passes bytes on until a line is longer than a bound.
-pub(super) struct Lines<R> {
+pub(in crate::report) struct Lines<R> {
     input: R,
     bytes_max: usize,
     /// Bytes since the last line break.

@@ -16,7 +16,7 @@
 //! ```
 
 mod doubts;
-mod lines;
+pub(in crate::report) mod lines;
 mod numbers;
 mod table;
 

@@ -1,6 +1,7 @@
 //! The pages of runs: one run's, and several side by side.
 
 mod comparison;
+mod executions;
 mod sentences;
 mod tables;
 mod verdict;
@@ -40,13 +41,18 @@ fn write_page(out: &mut String, material: &Material) -> fmt::Result {
         let stopped = if run.run.stopped { ", stopped before the end" } else { "" };
         format!("{} · {}{stopped}", run.run.product, run.run.title)
     });
-    head(out, name, name, below.as_deref(), &CHAPTERS)?;
+    let mut chapters = CHAPTERS.to_vec();
+    if material.executions.is_some() {
+        chapters.insert(1, ("executions", "Executions"));
+    }
+    head(out, name, name, below.as_deref(), &chapters)?;
     if let Some(fault) = material.run.as_ref().and_then(|run| run.run.fault.as_ref()) {
         remarks(out, [&format!("The run ended by a fault: {fault}")])?;
     }
     remarks(out, &material.remarks)?;
     verdict::write(out, material, &document)?;
     profit(out, material, &document)?;
+    executions::write(out, material, &document)?;
     model(out, material, &document)?;
     writeln!(out, "<h2 id=\"latency\">Latency</h2>")?;
     write_slots(out, &figures(material, Chapter::Latency))?;

@@ -1,0 +1,560 @@
+//! The four logs of a run's executions, and what of them the report needs.
+
+use super::ExecutionsError;
+use super::reader::{BadRow, Row, read};
+use crate::execution::fees::Liquidity;
+use serde::Serialize;
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+/// Sums and products that are equal but for rounding differ by less, as a share of the money or volume that they are of.
+const ROUNDING: f64 = 1e-9;
+/// The same of one difference of two values, which is written as it was computed.
+const ROUNDING_ONCE: f64 = 1e-11;
+
+/// One way to execute the same decisions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Account {
+    /// Takes from the book.
+    Taker,
+    /// Posts; filled only when the market goes through its price.
+    MakerThrough,
+    /// Posts; filled by its place in the queue.
+    MakerQueue,
+    /// Posts; filled by any print at its price.
+    MakerTouch,
+}
+
+impl Account {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Taker, Self::MakerThrough, Self::MakerQueue, Self::MakerTouch];
+
+    /// Its name in the logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Taker => "taker",
+            Self::MakerThrough => "maker-through",
+            Self::MakerQueue => "maker-queue",
+            Self::MakerTouch => "maker-touch",
+        }
+    }
+
+    /// Whether it posts.
+    pub fn is_maker(self) -> bool {
+        self != Self::Taker
+    }
+}
+
+/// Whether an order opens a leg or closes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// It opens one.
+    Entry,
+    /// It closes one.
+    Exit,
+}
+
+/// How an order ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Whole.
+    Filled,
+    /// Withdrawn, perhaps after a part was filled.
+    Cancelled,
+    /// Never in the book.
+    Refused,
+}
+
+/// Why an order ended unfilled; the words of the logs.
+pub const REASONS: [&str; 11] = [
+    "",
+    "timeout",
+    "due",
+    "book invalid",
+    "end of run",
+    "would cross",
+    "no book",
+    "crossed book",
+    "nothing to take",
+    "beyond cap",
+    "below least size",
+];
+
+/// An order that has ended.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Order {
+    /// Within its account.
+    pub id: u64,
+    /// Within its account.
+    pub leg: u64,
+    /// Opens or closes.
+    pub purpose: Purpose,
+    /// It buys.
+    pub buys: bool,
+    /// Frame at which it was decided.
+    pub decided_sequence: u64,
+    /// The mid then; `None` without two sides.
+    pub decided_mid: Option<f64>,
+    /// The mid at the decision of its leg.
+    pub leg_mid: Option<f64>,
+    /// When it acted, Unix nanoseconds; `None` if it never did.
+    pub arrived_ts_ns: Option<i64>,
+    /// The mid then.
+    pub arrived_mid: Option<f64>,
+    /// When it ended, Unix nanoseconds.
+    pub ended_ts_ns: i64,
+    /// How.
+    pub outcome: Outcome,
+    /// Why, by its place in [`REASONS`].
+    pub reason: usize,
+    /// What was filled of it.
+    pub filled_volume: f64,
+    /// For how much money.
+    pub filled_value: f64,
+    /// Money that its fills came to so far, as they are read.
+    fills_value: f64,
+}
+
+#[cfg(test)]
+impl Order {
+    /// An entry.
+    pub fn test(buys: bool, arrived_mid: Option<f64>, outcome: Outcome) -> Self {
+        Self {
+            id: 0,
+            leg: 0,
+            purpose: Purpose::Entry,
+            buys,
+            decided_sequence: 0,
+            decided_mid: None,
+            leg_mid: None,
+            arrived_ts_ns: None,
+            arrived_mid,
+            ended_ts_ns: 0,
+            outcome,
+            reason: 0,
+            filled_volume: 1.0,
+            filled_value: 1.0,
+            fills_value: 1.0,
+        }
+    }
+}
+
+/// A fill.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Fill {
+    /// Place of its order.
+    pub order: usize,
+    /// Rested or took.
+    pub liquidity: Liquidity,
+    /// Above 0.
+    pub price: f64,
+    /// Money, above 0.
+    pub value: f64,
+    /// Money; a rebate is negative.
+    pub fee: f64,
+    /// The best price that a taker met.
+    pub best: Option<f64>,
+}
+
+/// Where the mid went after an entry.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Markout {
+    /// Place of its order.
+    pub order: usize,
+    /// The mid 1, 5, 20 and 100 updates after the leg's decision.
+    pub mids: [Option<f64>; 4],
+}
+
+/// A leg: a decision that was acted on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Leg {
+    /// Within its account.
+    pub leg: u64,
+    /// It bought first.
+    pub is_long: bool,
+    /// Frame of the decision.
+    pub decided_sequence: u64,
+    /// Our clock then, Unix nanoseconds.
+    pub decided_ts_recv_ns: i64,
+    /// What was entered.
+    pub entered_volume: f64,
+    /// For how much money.
+    pub entry_value: f64,
+    /// Money; rebates are negative.
+    pub entry_fee: f64,
+    /// For how much money it was left.
+    pub exit_value: f64,
+    /// Money; rebates are negative.
+    pub exit_fee: f64,
+    /// Of what was exited, before fees.
+    pub profit: f64,
+    /// The same less fees.
+    pub net: f64,
+    /// When it was closed, Unix nanoseconds.
+    pub closed_ts_ns: Option<i64>,
+    /// What is still held.
+    pub open_volume: f64,
+    /// Worth of that at the mid.
+    pub open_mark_mid: Option<f64>,
+    /// Worth of that by walking the book.
+    pub open_mark_walk: Option<f64>,
+}
+
+/// What one account did.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AccountLogs {
+    /// In the order of their ends.
+    pub orders: Vec<Order>,
+    places: HashMap<u64, usize>,
+    /// In the order of the log.
+    pub fills: Vec<Fill>,
+    /// In the order of the log.
+    pub markouts: Vec<Markout>,
+    /// In the order in which they were closed.
+    pub legs: Vec<Leg>,
+    known_legs: HashSet<u64>,
+}
+
+/// What all accounts did.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Logs {
+    /// By [`Account::ALL`].
+    accounts: [AccountLogs; 4],
+    /// Whether a gain is one where the value falls: contracts of a fixed amount of quote currency. `None` where no leg tells.
+    pub inverse: Option<bool>,
+    /// Logs whose last row was cut, with its line.
+    pub cut: Vec<(PathBuf, u64)>,
+}
+
+const ORDERS: [&str; 28] = [
+    "account",
+    "order_id",
+    "leg",
+    "purpose",
+    "kind",
+    "side",
+    "price",
+    "volume",
+    "decided_sequence",
+    "decided_ts_recv_ns",
+    "probability",
+    "decided_bid",
+    "decided_ask",
+    "leg_sequence",
+    "leg_mid",
+    "due_sequence",
+    "arrived_sequence",
+    "arrived_ts_ns",
+    "arrived_bid",
+    "arrived_ask",
+    "queue_ahead",
+    "ended_sequence",
+    "ended_ts_ns",
+    "outcome",
+    "reason",
+    "filled_volume",
+    "filled_value",
+    "fee",
+];
+const FILLS: [&str; 16] = [
+    "account",
+    "fill_id",
+    "order_id",
+    "leg",
+    "purpose",
+    "side",
+    "liquidity",
+    "sequence",
+    "venue_sequence_num",
+    "ts_ns",
+    "price",
+    "volume",
+    "value",
+    "fee",
+    "mid",
+    "best",
+];
+const MARKOUTS: [&str; 6] = ["account", "order_id", "mid_1", "mid_5", "mid_20", "mid_100"];
+const LEGS: [&str; 23] = [
+    "account",
+    "leg",
+    "side",
+    "decided_sequence",
+    "decided_ts_recv_ns",
+    "probability",
+    "decided_mid",
+    "due_sequence",
+    "entered_volume",
+    "entry_value",
+    "entry_fee",
+    "exited_volume",
+    "exit_value",
+    "exit_fee",
+    "written_off_volume",
+    "profit",
+    "net",
+    "closed_sequence",
+    "closed_ts_ns",
+    "snapshots_while_held",
+    "open_volume",
+    "open_mark_mid",
+    "open_mark_walk",
+];
+
+fn account(row: &mut Row<'_>) -> Result<usize, BadRow> {
+    let words = [("taker", 0), ("maker-through", 1), ("maker-queue", 2), ("maker-touch", 3)];
+    row.word(&words, "taker, maker-through, maker-queue or maker-touch")
+}
+
+fn purpose(row: &mut Row<'_>) -> Result<Purpose, BadRow> {
+    row.word(&[("entry", Purpose::Entry), ("exit", Purpose::Exit)], "entry or exit")
+}
+
+fn buys(row: &mut Row<'_>) -> Result<bool, BadRow> {
+    row.word(&[("buy", true), ("sell", false)], "buy or sell")
+}
+
+fn bad(what: impl Into<String>) -> BadRow {
+    BadRow::Row(what.into())
+}
+
+/// Whether two numbers are the same but for rounding, at the size of what they are computed from.
+fn is_same(one: f64, other: f64, size: f64) -> bool {
+    (one - other).abs() <= ROUNDING * size.max(f64::MIN_POSITIVE)
+}
+
+fn mid(bid: Option<f64>, ask: Option<f64>) -> Option<f64> {
+    bid.zip(ask).map(|(bid, ask)| (bid + ask) / 2.0)
+}
+
+impl Logs {
+    /// The logs beside a trade log, by their endings.
+    pub fn paths(csv: &Path) -> [PathBuf; 4] {
+        ["orders.csv", "fills.csv", "markouts.csv", "legs.csv"].map(|ending| csv.with_extension(ending))
+    }
+
+    /// Reads the logs beside a trade log; `None` where there is none of them.
+    ///
+    /// # Errors
+    /// One of them is missing or holds what no run writes.
+    pub fn read(csv: &Path) -> Result<Option<Self>, ExecutionsError> {
+        let paths = Self::paths(csv);
+        let Some(there) = paths.iter().find(|path| path.exists()) else { return Ok(None) };
+        if let Some(missing) = paths.iter().find(|path| !path.exists()) {
+            return Err(ExecutionsError::Missing { path: missing.clone(), beside: there.clone() });
+        }
+        let mut logs = Self::default();
+        let [orders, fills, markouts, legs] = &paths;
+        let mut cut = Vec::new();
+        let mut note = |path: &PathBuf, line: Option<u64>| cut.extend(line.map(|line| (path.clone(), line)));
+        note(orders, read(orders, &ORDERS, |row| logs.take_order(row))?);
+        note(fills, read(fills, &FILLS, |row| logs.take_fill(row))?);
+        note(markouts, read(markouts, &MARKOUTS, |row| logs.take_markout(row))?);
+        note(legs, read(legs, &LEGS, |row| logs.take_leg(row))?);
+        logs.cut = cut;
+        logs.check_values(orders)?;
+        Ok(Some(logs))
+    }
+
+    /// One account's.
+    pub fn of(&self, account: Account) -> &AccountLogs {
+        &self.accounts[account as usize]
+    }
+
+    fn take_order(&mut self, row: &mut Row<'_>) -> Result<(), BadRow> {
+        let at = account(row)?;
+        let (id, leg, purpose) = (row.count()?, row.count()?, purpose(row)?);
+        let posts = row.word(&[("post", true), ("take", false)], "post or take")?;
+        let buys = buys(row)?;
+        row.price_or_none()?;
+        let volume = row.amount_or_none()?;
+        let decided_sequence = row.count()?;
+        row.time()?;
+        row.share()?;
+        let decided_mid = mid(row.price_or_none()?, row.price_or_none()?);
+        row.count()?;
+        let leg_mid = row.price_or_none()?;
+        row.count()?;
+        row.count_or_none()?;
+        let arrived_ts_ns = row.time_or_none()?;
+        let arrived_mid = mid(row.price_or_none()?, row.price_or_none()?);
+        row.amount_or_none()?;
+        row.count()?;
+        let ended_ts_ns = row.time()?;
+        let outcomes = [("filled", Outcome::Filled), ("cancelled", Outcome::Cancelled), ("refused", Outcome::Refused)];
+        let outcome = row.word(&outcomes, "filled, cancelled or refused")?;
+        let mut reasons = [("", 0); REASONS.len()];
+        reasons.iter_mut().enumerate().for_each(|(at, reason)| *reason = (REASONS[at], at));
+        let reason = row.word(&reasons, "nothing or a reason that orders end for")?;
+        let filled_volume = row.amount()?;
+        let filled_value = row.amount()?;
+        row.money()?;
+        let possible = match outcome {
+            // A take ends when its amount is spent.
+            Outcome::Filled if !posts => filled_volume > 0.0 && reason == 0,
+            Outcome::Filled => reason == 0 && volume.is_some_and(|volume| is_same(filled_volume, volume, volume)),
+            Outcome::Cancelled => reason > 0 && volume.is_none_or(|volume| filled_volume <= volume),
+            Outcome::Refused => reason > 0 && filled_volume == 0.0,
+        };
+        if !possible {
+            let (how, why) = (format!("{outcome:?}").to_lowercase(), REASONS[reason]);
+            return Err(bad(format!("no order ends {how} for the reason '{why}' with {filled_volume} filled")));
+        }
+        let AccountLogs { orders, places, .. } = &mut self.accounts[at];
+        if places.insert(id, orders.len()).is_some() {
+            return Err(bad(format!("order {id} of {} ended before", Account::ALL[at].name())));
+        }
+        orders.push(Order {
+            id,
+            leg,
+            purpose,
+            buys,
+            decided_sequence,
+            decided_mid,
+            leg_mid,
+            arrived_ts_ns,
+            arrived_mid,
+            ended_ts_ns,
+            outcome,
+            reason,
+            filled_volume,
+            filled_value,
+            fills_value: 0.0,
+        });
+        Ok(())
+    }
+
+    fn order(&self, at: usize, id: u64) -> Result<usize, BadRow> {
+        let name = Account::ALL[at].name();
+        self.accounts[at].places.get(&id).copied().ok_or_else(|| bad(format!("{name} has no order {id}")))
+    }
+
+    fn take_fill(&mut self, row: &mut Row<'_>) -> Result<(), BadRow> {
+        let at = account(row)?;
+        row.count()?;
+        let id = row.count()?;
+        let (leg, purpose, buys) = (row.count()?, purpose(row)?, buys(row)?);
+        let sides = [("maker", Liquidity::Maker), ("taker", Liquidity::Taker)];
+        let liquidity = row.word(&sides, "maker or taker")?;
+        row.count()?;
+        row.count()?;
+        row.time()?;
+        let price = row.above_zero()?;
+        row.above_zero()?;
+        let value = row.above_zero()?;
+        let fee = row.money()?;
+        row.price_or_none()?;
+        let best = row.price_or_none()?;
+        let order = self.order(at, id)?;
+        let AccountLogs { orders, fills, .. } = &mut self.accounts[at];
+        let of = &mut orders[order];
+        if (of.leg, of.purpose, of.buys) != (leg, purpose, buys) {
+            return Err(bad(format!("order {id} has another leg, purpose or side than its fill")));
+        }
+        of.fills_value += value;
+        fills.push(Fill { order, liquidity, price, value, fee, best });
+        Ok(())
+    }
+
+    fn take_markout(&mut self, row: &mut Row<'_>) -> Result<(), BadRow> {
+        let at = account(row)?;
+        let id = row.count()?;
+        let mids = [row.price_or_none()?, row.price_or_none()?, row.price_or_none()?, row.price_or_none()?];
+        let order = self.order(at, id)?;
+        if self.accounts[at].orders[order].purpose != Purpose::Entry {
+            return Err(bad(format!("order {id} is no entry")));
+        }
+        self.accounts[at].markouts.push(Markout { order, mids });
+        Ok(())
+    }
+
+    fn take_leg(&mut self, row: &mut Row<'_>) -> Result<(), BadRow> {
+        let at = account(row)?;
+        let leg = row.count()?;
+        let is_long = row.word(&[("long", true), ("short", false)], "long or short")?;
+        let decided_sequence = row.count()?;
+        let decided_ts_recv_ns = row.time()?;
+        row.share()?;
+        row.price_or_none()?;
+        row.count()?;
+        let (entered_volume, entry_value, entry_fee) = (row.amount()?, row.amount()?, row.money()?);
+        let (exited_volume, exit_value, exit_fee) = (row.amount()?, row.amount()?, row.money()?);
+        let written_off = row.amount()?;
+        let (profit, net) = (row.money()?, row.money()?);
+        row.count_or_none()?;
+        let closed_ts_ns = row.time_or_none()?;
+        row.count()?;
+        let open_volume = row.amount_or_none()?.unwrap_or_default();
+        let (open_mark_mid, open_mark_walk) = (row.money_or_none()?, row.money_or_none()?);
+        let left = exited_volume + written_off + open_volume;
+        if !is_same(left, entered_volume, entered_volume) {
+            return Err(bad(format!("{entered_volume} was entered, {left} exited, written off or still open")));
+        }
+        let turnover = entry_value + exit_value;
+        let fees = entry_fee + exit_fee;
+        if !is_same(net, profit - fees, turnover) {
+            return Err(bad(format!("net {net} is not profit {profit} less fees {fees}")));
+        }
+        let is_whole = exited_volume > 0.0 && is_same(exited_volume, entered_volume, entered_volume);
+        if is_whole && !is_same(entry_value, exit_value, turnover) {
+            self.take_direction(is_long, exit_value - entry_value, profit, turnover)?;
+        }
+        let AccountLogs { legs, known_legs, .. } = &mut self.accounts[at];
+        if !known_legs.insert(leg) {
+            return Err(bad(format!("leg {leg} of {} was closed before", Account::ALL[at].name())));
+        }
+        legs.push(Leg {
+            leg,
+            is_long,
+            decided_sequence,
+            decided_ts_recv_ns,
+            entered_volume,
+            entry_value,
+            entry_fee,
+            exit_value,
+            exit_fee,
+            profit,
+            net,
+            closed_ts_ns,
+            open_volume,
+            open_mark_mid,
+            open_mark_walk,
+        });
+        Ok(())
+    }
+
+    /// Learns from a whole leg which way its contracts count, or finds that it counts another way than those before.
+    fn take_direction(&mut self, is_long: bool, rise: f64, profit: f64, turnover: f64) -> Result<(), BadRow> {
+        let linear = if is_long { rise } else { -rise };
+        let inverse = match profit {
+            profit if (profit - linear).abs() <= ROUNDING_ONCE * turnover => false,
+            profit if (profit + linear).abs() <= ROUNDING_ONCE * turnover => true,
+            _ => return Err(bad(format!("profit {profit} is not what exit value less entry value comes to"))),
+        };
+        if *self.inverse.get_or_insert(inverse) != inverse {
+            return Err(bad(format!("profit {profit} has another sign than the values of the legs before say")));
+        }
+        Ok(())
+    }
+
+    /// Every order's fills come to what it says.
+    fn check_values(&self, path: &Path) -> Result<(), ExecutionsError> {
+        if !self.cut.is_empty() {
+            return Ok(());
+        }
+        for (account, logs) in Account::ALL.iter().zip(&self.accounts) {
+            let wrong = |order: &&Order| !is_same(order.filled_value, order.fills_value, order.filled_value);
+            if let Some(order) = logs.orders.iter().find(wrong) {
+                let Order { id, filled_value, fills_value, .. } = order;
+                let what = format!(
+                    "order {id} of {} has a filled_value of {filled_value}, its fills come to {fills_value}",
+                    account.name()
+                );
+                return Err(ExecutionsError::Sums { path: path.into(), what });
+            }
+        }
+        Ok(())
+    }
+}
