@@ -185,6 +185,7 @@ fn run_file(
             ..Counters::default()
         },
         trades,
+        executions: None,
         observed: Some(observed),
         timing: Timing::default(),
     }

@@ -3,6 +3,7 @@
 use papertrader::base::one_line::QUOTE_CHARS_MAX;
 use papertrader::capture::{LINE_BYTES_MAX, ZSTD_WINDOW_LOG_MAX};
 use papertrader::cli::config::{CONFIG_BYTES_MAX, CONFIG_DEPTH_MAX};
+use papertrader::execution::fees::TIERS_MAX;
 use papertrader::execution::rules::LAG_MAX;
 use papertrader::feed::backoff::DELAY_MAX;
 use papertrader::feed::coinbase::level2::{OTHER_PRODUCTS_MAX, PRODUCT_BYTES_MAX};
@@ -12,6 +13,7 @@ use papertrader::feed::wire::{
 };
 use papertrader::handoff::RING_EVENTS;
 use papertrader::market::book::ladder::FAR_LEVELS_MAX;
+use papertrader::report::executions::ROWS_MAX;
 use papertrader::strategy::features::TAPE_MESSAGES_MAX;
 use papertrader::strategy::model::MODEL_BYTES_MAX;
 use std::fs;
@@ -82,6 +84,8 @@ fn every_bound_has_the_value_given() {
         ("MODEL_BYTES_MAX", MODEL_BYTES_MAX),
         ("CONFIG_BYTES_MAX", CONFIG_BYTES_MAX),
         ("CONFIG_DEPTH_MAX", u64::from(CONFIG_DEPTH_MAX)),
+        ("TIERS_MAX", TIERS_MAX as u64),
+        ("ROWS_MAX", ROWS_MAX),
         ("CA_BYTES_MAX", CA_BYTES_MAX),
         ("TAPE_MESSAGES_MAX", TAPE_MESSAGES_MAX as u64),
         ("RING_EVENTS", RING_EVENTS as u64),

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from recompute_report import execution_numbers, observed, stages, trade_numbers
+from recompute_report import execution_numbers, observed, read_executions, stages, trade_numbers
 
 # Sums in another order differ in the last bits.
 RELATIVE, ABSOLUTE = 1e-9, 1e-11
@@ -208,7 +208,7 @@ def main():
         expected = {"trades": trade_numbers(trades, run["settings"]["fee_bps"], float(run["run"]["lot"]))}
         logs = [path.with_suffix(f".{ending}.csv") for ending in ("orders", "fills", "markouts", "legs")]
         if logs[0].exists():
-            expected["executions"] = execution_numbers(*map(pd.read_csv, logs))
+            expected["executions"] = execution_numbers(*map(read_executions, logs))
         if path.with_suffix(".hlog").exists():
             expected["stages"] = stages(path.with_suffix(".hlog"), run["timing"]["stages"])
         if arguments.rows:

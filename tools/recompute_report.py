@@ -298,6 +298,11 @@ REASONS = ["", "timeout", "due", "book invalid", "end of run", "would cross", "n
 PARTS = ["spread", "latency", "walk", "fees", "total"]
 
 
+def read_executions(path):
+    """A log; times that may be empty stay whole, which floats would not keep."""
+    return pd.read_csv(path, dtype={"arrived_ts_ns": "Int64", "closed_ts_ns": "Int64"})
+
+
 def nearest_rank(values, share):
     ordered = np.sort(np.asarray(values, dtype=float))
     return float(ordered[min(max(int(np.ceil(share * len(ordered))), 1), len(ordered)) - 1])

@@ -222,7 +222,7 @@ fn fees() {
     fs::write(&config, "fees = 'tiers.toml'\ntrailing-value = 7\n").unwrap();
     let config = config.to_str().unwrap();
     let replayed = setup.replay(&["--config", config]).well();
-    replayed.says("fees                     tiers; maker -1 bp, taker 5 bp at 7.00 traded before");
+    replayed.says("fees                     tiers; maker -1 bp, taker 5 bp at 7.000000 traded before");
     let replayed = setup.replay(&["--config", config, "--fee-bps", "3"]).well();
     assert!(!replayed.report.contains("\n  fees "), "{}", replayed.report);
     fs::remove_dir_all(setup.out()).unwrap();

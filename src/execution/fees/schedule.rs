@@ -213,6 +213,16 @@ mod tests {
     }
 
     #[test]
+    fn a_schedule_may_have_so_many_tiers_and_not_one_more() {
+        let of = |count: usize| {
+            let from_values: Vec<f64> = (0..count).map(|at| at as f64).collect();
+            FeeSchedule::new("x", WINDOW_DAYS_MAX, tiers(&from_values))
+        };
+        assert_eq!(of(TIERS_MAX).unwrap().tier(1e9).from_value, 63.0);
+        assert_eq!(of(TIERS_MAX + 1).unwrap_err(), ScheduleError::Count(65));
+    }
+
+    #[test]
     fn what_is_no_schedule_is_named() {
         let flat = |maker, taker| FeeSchedule::flat("x", maker, taker).unwrap_err().to_string();
         let of = |days, from: &[f64]| FeeSchedule::new("x", days, tiers(from)).unwrap_err().to_string();

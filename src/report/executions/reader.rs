@@ -128,6 +128,16 @@ impl<'a> Row<'a> {
 pub(super) fn read(
     path: &Path,
     names: &[&'static str],
+    take: impl FnMut(&mut Row<'_>) -> Result<(), BadRow>,
+) -> Result<Option<u64>, ExecutionsError> {
+    read_up_to(ROWS_MAX, path, names, take)
+}
+
+/// The same of a log with at most `rows_max` rows.
+fn read_up_to(
+    rows_max: u64,
+    path: &Path,
+    names: &[&'static str],
     mut take: impl FnMut(&mut Row<'_>) -> Result<(), BadRow>,
 ) -> Result<Option<u64>, ExecutionsError> {
     let read_error = |source| ExecutionsError::Read { path: path.into(), source };
@@ -153,7 +163,7 @@ pub(super) fn read(
     let mut count = 0;
     while rows.read_byte_record(&mut record).map_err(csv_error)? {
         count += 1;
-        if count > ROWS_MAX {
+        if count > rows_max {
             return Err(ExecutionsError::TooLong { path: path.into() });
         }
         let line = record.position().map_or(0, csv::Position::line);
@@ -192,4 +202,27 @@ fn ends_with_line_break(file: &mut (impl Read + Seek)) -> io::Result<bool> {
     file.read_exact(&mut last)?;
     file.rewind()?;
     Ok(last == *b"\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_may_have_so_many_rows_and_not_one_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("r.csv");
+        // Other columns, and another order, do not matter.
+        std::fs::write(&path, "c,b,a\n,1,2\n,3,4\n").unwrap();
+        let rows = |rows_max| {
+            let mut rows = Vec::new();
+            let read = read_up_to(rows_max, &path, &["a", "b"], |row| {
+                rows.push((row.count()?, row.count()?));
+                Ok(())
+            });
+            read.map(|_| rows)
+        };
+        assert_eq!(rows(2).unwrap(), [(2, 1), (4, 3)]);
+        assert!(matches!(rows(1), Err(ExecutionsError::TooLong { .. })));
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::execution::fees::{FeePlan, PRESETS};
 use crate::report::chart::axis::extent;
-use crate::report::chart::{Axis, Figure, Ink, Mark, Panel, Slot};
+use crate::report::chart::{Axis, Figure, Ink, Mark, Panel, Size, Slot};
 use crate::report::executions::{Account, AccountNumbers, ExecutionNumbers, MARKOUT_UPDATES, MarkoutNumbers};
 use crate::report::material::Material;
 use crate::statistics::bootstrap::Interval;
@@ -53,6 +53,78 @@ struct Points {
     ink: Ink,
 }
 
+/// Labels that lie neither on one another nor on points, nor on lines where they can be spared; CSS pixels of a drawing.
+struct Labels {
+    /// Pixels per basis point, to the right and up.
+    scale: Fees,
+    /// Ends of the room for words: left, right, below, above.
+    room: [f64; 4],
+    /// What is taken: left, right, below, above.
+    taken: Vec<[f64; 4]>,
+    /// Lines from end to end.
+    lines: Vec<[Fees; 2]>,
+}
+
+impl Labels {
+    /// How wide a letter is at the most, half of a line's height, and the room between point and words.
+    const LETTER: f64 = 8.0;
+    const HALF: f64 = 9.0;
+    const GAP: f64 = 6.0;
+    /// How far words go up or down to find a place.
+    const STEPS: [f64; 7] = [0.0, 13.0, -13.0, 26.0, -26.0, 39.0, -39.0];
+
+    /// Among points of 4 pixels and lines.
+    fn new(size: Size, x: &Axis, y: &Axis, points: &[Fees], lines: &[[Fees; 2]]) -> Self {
+        // Less the labels of the y axis and the titles of both, about.
+        let plot = (f64::from(size.width) - 70.0, f64::from(size.height) - 66.0);
+        let scale = (plot.0 / (x.range.1 - x.range.0), plot.1 / (y.range.1 - y.range.0));
+        let pixels = |(taker, maker): Fees| (taker * scale.0, maker * scale.1);
+        let disc = |&point: &Fees| {
+            let (x, y) = pixels(point);
+            [x - 4.0, x + 4.0, y - 4.0, y + 4.0]
+        };
+        let room = [x.range.0 * scale.0, x.range.1 * scale.0, y.range.0 * scale.1, y.range.1 * scale.1];
+        Self {
+            scale,
+            room,
+            taken: points.iter().map(disc).collect(),
+            lines: lines.iter().map(|line| line.map(pixels)).collect(),
+        }
+    }
+
+    fn is_free(&self, [left, right, below, above]: [f64; 4], spares_lines: bool) -> bool {
+        let [room_left, room_right, room_below, room_above] = self.room;
+        let inside = left >= room_left && right <= room_right && below >= room_below && above <= room_above;
+        let meets = |other: &[f64; 4]| left < other[1] && other[0] < right && below < other[3] && other[2] < above;
+        // A line is met where a point of it, of many, lies in the words.
+        let crosses = |&[(x0, y0), (x1, y1)]: &[Fees; 2]| {
+            (0..=200).map(|at| f64::from(at) / 200.0).any(|share| {
+                let (x, y) = (x0 + share * (x1 - x0), y0 + share * (y1 - y0));
+                (left..=right).contains(&x) && (below..=above).contains(&y)
+            })
+        };
+        inside && !self.taken.iter().any(meets) && !(spares_lines && self.lines.iter().any(crosses))
+    }
+
+    /// The first of the texts that has room near a point, at its right or its left.
+    fn place(&mut self, at: Fees, texts: &[String]) -> Option<Mark> {
+        let (x, y) = (at.0 * self.scale.0, at.1 * self.scale.1);
+        for (text, spares_lines) in texts.iter().flat_map(|text| [(text, true), (text, false)]) {
+            let width = Self::LETTER * text.chars().count() as f64;
+            for (step, right) in Self::STEPS.into_iter().flat_map(|step| [(step, true), (step, false)]) {
+                let left = if right { x + Self::GAP } else { x - Self::GAP - width };
+                let label = [left, left + width, y + step - Self::HALF, y + step + Self::HALF];
+                if self.is_free(label, spares_lines) {
+                    self.taken.push(label);
+                    let anchor = (at.0, at.1 + step / self.scale.1);
+                    return Some(Mark::Words(anchor, text.clone(), Ink::Text, right));
+                }
+            }
+        }
+        None
+    }
+}
+
 fn schedules(own: Option<&FeePlan>) -> Vec<Points> {
     let published = PRESETS.iter().map(|preset| Points {
         name: preset.name.into(),
@@ -83,25 +155,28 @@ fn break_even(numbers: &ExecutionNumbers, own: Option<&FeePlan>) -> Slot {
     let in_sight =
         |&(taker, maker): &Fees| (x.range.0..=x.range.1).contains(&taker) && (y.range.0..=y.range.1).contains(&maker);
     let figure = Figure::whole("fig-executions-break-even", title, 420, |size| {
-        let lines = accounts.iter().filter_map(|account| {
-            let ends = crossing(account, x.range, y.range)?;
-            Some(Mark::Line(ends.to_vec(), ink(account.account), 2.0))
-        });
+        let lines: Vec<(Account, [Fees; 2])> = accounts
+            .iter()
+            .filter_map(|account| Some((account.account, crossing(account, x.range, y.range)?)))
+            .collect();
+        let axes = [[(x.range.0, 0.0), (x.range.1, 0.0)], [(0.0, y.range.0), (0.0, y.range.1)]];
+        let all_lines: Vec<[Fees; 2]> = lines.iter().map(|(_, line)| *line).chain(axes).collect();
+        let all_points: Vec<Fees> =
+            schedules.iter().flat_map(|schedule| &schedule.fees).copied().filter(in_sight).collect();
+        let mut labels = Labels::new(size, &x, &y, &all_points, &all_lines);
         let points = schedules.iter().enumerate().flat_map(|(at, Points { name, fees, ink })| {
             let seen: Vec<Fees> = fees.iter().copied().filter(in_sight).collect();
-            let label = if size.is_narrow() { (at + 1).to_string() } else { name.clone() };
-            // To the left where there is no room to the right.
-            let is_left = |taker: f64| taker > x.range.0 + 0.7 * (x.range.1 - x.range.0);
-            let words = seen.last().map(|&last| Mark::Words(last, label, Ink::Text, !is_left(last.0)));
+            let number = (at + 1).to_string();
+            let texts = if size.is_narrow() { vec![number] } else { vec![name.clone(), number] };
+            let words = seen.last().and_then(|&last| labels.place(last, &texts));
             let discs = seen.iter().map(|&(taker, maker)| (taker, maker, 3.5)).collect();
             [Mark::Line(seen, *ink, 0.8), Mark::Discs(discs, *ink, 0.9)].into_iter().chain(words)
         });
-        let zeros = [
-            Mark::Rule((x.range.0, 0.0), (x.range.1, 0.0), Ink::Muted),
-            Mark::Rule((0.0, y.range.0), (0.0, y.range.1), Ink::Muted),
-        ];
+        let zeros = axes.map(|[from, to]| Mark::Rule(from, to, Ink::Muted));
+        let lines = lines.iter().map(|(account, line)| Mark::Line(line.to_vec(), ink(*account), 2.0));
+        let points: Vec<Mark> = points.collect();
         vec![Panel {
-            x: Axis { ticks: x.ticks.clone(), ..x.clone() },
+            x: x.clone(),
             y: y.clone(),
             weight: 1.0,
             marks: zeros.into_iter().chain(points).chain(lines).collect(),
@@ -120,7 +195,7 @@ fn break_even(numbers: &ExecutionNumbers, own: Option<&FeePlan>) -> Slot {
         schedules.iter().enumerate().map(|(at, schedule)| format!("{} {}", at + 1, schedule.name)).collect();
     let caption = format!(
         "An account's gross profit would cover the fees on its line; below and to the left something would be left. Points are \
-         the tiers of published schedules, labelled at the last in sight; numbers on a narrow page: {}.{beyond}",
+         the tiers of published schedules, labelled at the last in sight; numbers where there is no room: {}.{beyond}",
         numbered.join(", ")
     );
     with_accounts(figure.caption(caption), accounts.iter().copied()).slot()
@@ -258,6 +333,29 @@ mod tests {
         assert_eq!(cut(0.0, 1e4, 3.0), Some([(3.0, -1.0), (3.0, 3.0)]));
         assert_eq!(cut(1e4, 1e4, -7.0), None);
         assert_eq!(cut(0.0, 0.0, 1.0), None);
+    }
+
+    #[test]
+    fn labels_make_room_for_each_other() {
+        let axis = |range| Axis::exact("", range, 5);
+        // 100 pixels a basis point, both ways.
+        let size = Size { width: 1_070, height: 466 };
+        let line = [(0.0, 1.0), (10.0, 1.0)];
+        let mut labels = Labels::new(size, &axis((0.0, 10.0)), &axis((0.0, 4.0)), &[(5.2, 2.0)], &[line]);
+        let mut placed = |at, text: &str| match labels.place(at, &[text.into()]) {
+            Some(Mark::Words((_, y), _, _, right)) => Some((((y - at.1) * 100.0_f64).round(), right)),
+            _ => None,
+        };
+        // The point beside it is in the way at the right; then the first label at the left; then the second one.
+        assert_eq!(placed((5.0, 2.0), "twelve chars"), Some((0.0, false)));
+        assert_eq!(placed((5.0, 2.0), "twelve chars"), Some((13.0, true)));
+        assert_eq!(placed((5.0, 2.0), "twelve chars"), Some((-13.0, true)));
+        // No words on a line, nor beyond the edge.
+        assert_eq!(placed((1.0, 1.0), "twelve chars"), Some((13.0, true)));
+        assert_eq!(placed((9.9, 3.0), "twelve chars"), Some((0.0, false)));
+        // No room at all.
+        let wide = "x".repeat(200);
+        assert_eq!(placed((5.0, 3.0), &wide), None);
     }
 
     #[test]

@@ -3,7 +3,6 @@
 use super::escape::escaped;
 use crate::report::chart::axis::fixed;
 use crate::report::material::Material;
-use crate::report::run_file::RunFile;
 use crate::report::text::{amount, basis_points, plain, signed, utc};
 use serde_json::{Value, json};
 
