@@ -240,7 +240,7 @@ fn configuration_files() {
     fs::write(&path, "lag = 1\nthreshold = 0.7\nfused = true\nwait = \"yield\"\n").unwrap();
     let replayed = setup.replay(&[&named]).well();
     assert_eq!(replayed.trades, [(0, 1), (1, 2), (2, 3), (3, 4)]);
-    let replayed = replayed.says("rules                    buy 5 at probability >= 0.7, sell 1 updates later");
+    let replayed = replayed.says("rules                    buy 5 at probability >= 0.7, sell 1 update later");
     replayed.says("threads                  one thread (fused), any core, wait yield");
     // The command line wins, be it one that excludes a setting or undoes it.
     let replayed = setup.replay(&["--config", path.to_str().unwrap(), "--lag", "3", "--fused=false"]).well();

@@ -164,7 +164,8 @@ fn merged(first: &[Row], second: &[Row]) -> Vec<Row> {
     loop {
         let row = match (first.peek(), second.peek()) {
             (Some(&&(a, up, down)), Some(&&(b, more_up, more_down))) if a == b => {
-                (first.next(), second.next());
+                first.next();
+                second.next();
                 (a, up.saturating_add(more_up), down.saturating_add(more_down))
             }
             (Some(a), Some(b)) if a.0 > b.0 => *second.next().expect("peeked"),
