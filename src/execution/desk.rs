@@ -1,9 +1,10 @@
 //! The accounts of a trader, side by side on one book and one model's decisions.
 //!
 //! ```
-//! use papertrader::execution::account::rules::{AccountRules, AfterTimeout, ExitStyle, Limits, MakerRules, Rates};
+//! use papertrader::execution::account::rules::{AccountRules, AfterTimeout, ExitStyle, Limits, MakerRules};
 //! use papertrader::execution::contract::{Contract, Increments};
 //! use papertrader::execution::desk::Desk;
+//! use papertrader::execution::fees::{FeePlan, FeeSchedule};
 //! use papertrader::execution::latency::Latency;
 //! use papertrader::execution::ledger::Moment;
 //! use papertrader::execution::matching::queue::QueueModel;
@@ -35,7 +36,7 @@
 //!     increments: Increments::default(),
 //!     cap_bps: None,
 //!     limits: Limits::default(),
-//!     fees: Rates { maker_bps: 0.0, taker_bps: 10.0 },
+//!     fees: FeePlan { schedule: FeeSchedule::flat("mine", 0.0, 10.0)?, trailing_value: 0.0 },
 //!     maker,
 //!     takers_side: false,
 //! };
@@ -47,6 +48,7 @@
 //! desk.close_due(at(20), &book, &mut |record| records.push(record));
 //! let Some(Record::Leg(leg)) = records.last() else { panic!("the leg closes last") };
 //! assert_eq!((leg.profit, leg.entered.fee), (-1.0, 0.1));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 use super::account::rules::AccountRules;

@@ -1,5 +1,6 @@
 //! What executions leave behind: orders, fills, markouts and legs, as their logs have them.
 
+use super::fees::Liquidity;
 use super::ledger::Moment;
 use crate::market::units::Side;
 
@@ -140,25 +141,6 @@ impl Outcome {
         match self {
             Self::Filled => None,
             Self::Cancelled(reason) | Self::Refused(reason) => Some(reason),
-        }
-    }
-}
-
-/// Who was there first in a fill.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Liquidity {
-    /// The account's order rested.
-    Maker,
-    /// The account's order took.
-    Taker,
-}
-
-impl Liquidity {
-    /// The name in logs.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Maker => "maker",
-            Self::Taker => "taker",
         }
     }
 }

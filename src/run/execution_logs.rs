@@ -13,6 +13,7 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
+use crate::execution::fees::Liquidity;
 use crate::execution::records::{FillRecord, LegRecord, MarkoutRecord, OrderRecord, Record};
 use crate::market::units::Side;
 use crate::statistics::logistic::probability;
@@ -309,7 +310,10 @@ fn fill_row(fill: &FillRecord) -> FillRow {
         leg: fill.leg,
         purpose: fill.purpose.name(),
         side: order_side(fill.side),
-        liquidity: fill.liquidity.name(),
+        liquidity: match fill.liquidity {
+            Liquidity::Maker => "maker",
+            Liquidity::Taker => "taker",
+        },
         sequence: fill.sequence,
         venue_sequence_num: fill.venue_sequence_num,
         ts_ns: fill.ts_ns,
@@ -396,7 +400,7 @@ mod tests {
             leg: 2,
             purpose: crate::execution::records::Purpose::Exit,
             side: Side::Bid,
-            liquidity: crate::execution::records::Liquidity::Taker,
+            liquidity: crate::execution::fees::Liquidity::Taker,
             sequence: 3,
             venue_sequence_num: 4,
             ts_ns: 5,

@@ -3,8 +3,9 @@
 use super::trading::parse_amount;
 use crate::base::failure::Failure;
 use crate::base::small_file;
-use crate::execution::account::rules::{AccountRules, AfterTimeout, ExitStyle, LEGS_MAX, Limits, MakerRules, Rates};
+use crate::execution::account::rules::{AccountRules, AfterTimeout, ExitStyle, LEGS_MAX, Limits, MakerRules};
 use crate::execution::contract::{Contract, Increments};
+use crate::execution::fees::FeePlan;
 use crate::execution::latency::Latency;
 use crate::execution::matching::queue::QueueModel;
 use crate::execution::records::AccountKind;
@@ -182,7 +183,7 @@ impl ExecutionArgs {
     ///
     /// # Errors
     /// Options without their execution, or a bad file or time.
-    pub fn accounts(&self, session: &SessionSettings, fees: Rates) -> Result<Option<AccountSettings>, Failure> {
+    pub fn accounts(&self, session: &SessionSettings, fees: FeePlan) -> Result<Option<AccountSettings>, Failure> {
         let mut kinds = Vec::new();
         if self.asks_for(ExecutionName::Taker) {
             kinds.push(AccountKind::Taker);

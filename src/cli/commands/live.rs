@@ -11,7 +11,7 @@
 //! # Ok::<(), clap::Error>(())
 //! ```
 
-use super::{never_live, overrun, published, rates, without_tape};
+use super::{never_live, overrun, published, without_tape};
 use crate::base::failure::Failure;
 use crate::base::output::IfTaken;
 use crate::capture::CaptureError;
@@ -72,7 +72,7 @@ pub fn run(args: &LiveArgs, printer: &mut Printer) -> Result<(), Failure> {
     let mut trading = args.trading.settings(&args.threads)?.for_a_socket();
     trading.session.observe = !args.results.no_report;
     let settings = args.connection.settings(args.trading.scale_rule(), trading.session.wait)?;
-    trading.session.accounts = args.execution.accounts(&trading.session, rates(&trading))?;
+    trading.session.accounts = args.execution.accounts(&trading.session, trading.fee_plan())?;
     let others = args.connection.ca_cert.iter().chain(&args.execution.order_latency_file);
     let inputs: Vec<&Path> = [&args.trading.model].into_iter().chain(others).map(PathBuf::as_path).collect();
     let mut files = args.results.next_files(&args.connection.product, &inputs, args.record.as_deref().as_slice())?;

@@ -46,13 +46,11 @@ pub mod train;
 use crate::base::output::OutputError;
 use crate::capture::recording::Recorded;
 use crate::engine::EngineReport;
-use crate::execution::account::rules::Rates;
 use crate::feed::breaks::times;
 use crate::feed::intake::IntakeCounts;
 use crate::market::event::Fault;
 use crate::report::material::Material;
 use crate::report::publish::ReportError;
-use crate::run::settings::TradingSettings;
 use crate::run::writer::Written;
 use crate::strategy::features::{Feature, TAPE_MESSAGES_MAX};
 
@@ -62,11 +60,6 @@ fn published(
     publish: impl FnOnce() -> Result<Option<Material>, ReportError>,
 ) -> Result<Option<Material>, ReportError> {
     if written.is_ok() { publish() } else { Ok(None) }
-}
-
-/// What a run's accounts pay.
-fn rates(settings: &TradingSettings) -> Rates {
-    Rates { maker_bps: settings.fee_bps, taker_bps: settings.fee_bps }
 }
 
 /// The first feature of a model that reads the tape, where a run had no prints for it.

@@ -18,7 +18,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use super::{never_live, overrun, published, rates, without_tape};
+use super::{never_live, overrun, published, without_tape};
 use crate::base::clock::Speed;
 use crate::base::failure::Failure;
 use crate::capture::replay::{Replay, Waits};
@@ -86,7 +86,7 @@ pub fn parse_speed(text: &str) -> Result<Speed, String> {
 pub fn run(args: &ReplayArgs, printer: &mut Printer) -> Result<(), Failure> {
     let mut settings = args.trading.settings(&args.threads)?;
     settings.session.observe = !args.results.no_report;
-    settings.session.accounts = args.execution.accounts(&settings.session, rates(&settings))?;
+    settings.session.accounts = args.execution.accounts(&settings.session, settings.fee_plan())?;
     let (hot_threads, rule) = (if settings.session.fused { 1 } else { 2 }, args.trading.scale_rule());
     let replay = Replay::open_beside(hot_threads, &args.capture, args.product.as_deref(), rule, args.speed);
     let replay = replay.map_err(Failure::input)?.waiting(settings.session.wait);

@@ -10,14 +10,15 @@ use self::leg::{Leg, LiveOrder};
 use self::rules::{AccountRules, AfterTimeout, ExitStyle, LEGS_MAX};
 use super::contract::Contract;
 use super::depletion::Depletion;
+use super::fees::{FeeMeter, Liquidity};
 use super::fill::mid;
 use super::ledger::Moment;
 use super::markouts::Markouts;
 use super::matching::best::{Best, opposite};
 use super::matching::resting::{FillModel, Order, Resting, RestingFill, Sharing};
 use super::records::{
-    AccountKind, Arrived, FillRecord, LegRecord, Liquidity, MARKOUT_UPDATES, MarkoutRecord, OrderKind, OrderRecord,
-    Outcome, Purpose, Quotes, Reason, Record, Traded,
+    AccountKind, Arrived, FillRecord, LegRecord, MARKOUT_UPDATES, MarkoutRecord, OrderKind, OrderRecord, Outcome,
+    Purpose, Quotes, Reason, Record, Traded,
 };
 use super::walk::{LevelFill, Shelf, Walked, Want};
 use crate::market::book::{Book, BookState};
@@ -156,6 +157,7 @@ pub struct Account {
     /// Legs whose exit waits for a good book.
     waiting: VecDeque<u64>,
     markouts: Markouts,
+    fees: FeeMeter,
     orders: u64,
     fill_ids: u64,
     live_orders: usize,
@@ -194,6 +196,7 @@ impl Account {
             depletion: Depletion::default(),
             waiting: VecDeque::with_capacity(room),
             markouts: Markouts::default(),
+            fees: FeeMeter::new(&rules.fees),
             orders: 0,
             fill_ids: 0,
             live_orders: 0,
@@ -603,7 +606,7 @@ impl Account {
                 self.depletion.take(from, price_ticks, volume * lots_per_unit);
             }
             let value = self.rules.contract.value(price, volume);
-            let fee = self.rules.fees.fee(Liquidity::Taker, value);
+            let fee = self.fees.charge(Liquidity::Taker, value, place.ts_ns);
             traded.add(Traded { volume, value, fee });
             let fill = Traded { volume, value, fee };
             self.record_fill(at, order, Liquidity::Taker, price, fill, best, place, out);
@@ -844,7 +847,7 @@ impl Account {
         let price = fill.price_ticks as f64 / scale.ticks_per_unit();
         let volume = fill.lots as f64 / scale.lots_per_unit();
         let value = self.rules.contract.value(price, volume);
-        let fee = self.rules.fees.fee(Liquidity::Maker, value);
+        let fee = self.fees.charge(Liquidity::Maker, value, place.ts_ns);
         let traded = Traded { volume, value, fee };
         self.record_fill(at, &order, Liquidity::Maker, price, traded, f64::NAN, place, out);
         self.book_traded(at, Liquidity::Maker, traded);

@@ -1,9 +1,9 @@
 //! What an account is told.
 
 use crate::execution::contract::{Contract, Increments};
+use crate::execution::fees::FeePlan;
 use crate::execution::latency::Latency;
 use crate::execution::matching::queue::QueueModel;
-use crate::execution::records::Liquidity;
 
 /// What becomes of an entry that rested too long.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,27 +57,6 @@ impl Default for Limits {
     }
 }
 
-/// What a venue takes of the value traded, in basis points; negative where it pays.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Rates {
-    /// Of orders that rested.
-    pub maker_bps: f64,
-    /// Of orders that took.
-    pub taker_bps: f64,
-}
-
-impl Rates {
-    /// Of a fill.
-    #[inline]
-    pub fn fee(self, liquidity: Liquidity, value: f64) -> f64 {
-        let bps = match liquidity {
-            Liquidity::Maker => self.maker_bps,
-            Liquidity::Taker => self.taker_bps,
-        };
-        bps / 1e4 * value
-    }
-}
-
 /// The most legs that are open at once. A decision beyond them is not acted on, and counted.
 pub const LEGS_MAX: usize = 1 << 16;
 
@@ -105,7 +84,7 @@ pub struct AccountRules {
     /// What may be held.
     pub limits: Limits,
     /// What the venue takes.
-    pub fees: Rates,
+    pub fees: FeePlan,
     /// How makers post.
     pub maker: MakerRules,
     /// Whether prints say the taker's side where the venue's would say the maker's.

@@ -4,6 +4,7 @@ use super::rules::*;
 use super::*;
 use crate::execution::contract::Increments;
 use crate::execution::desk::Desk;
+use crate::execution::fees::{FeePlan, FeeSchedule};
 use crate::execution::latency::Latency;
 use crate::execution::matching::queue::QueueModel;
 use crate::execution::original::Original;
@@ -34,7 +35,7 @@ fn rules() -> AccountRules {
         increments: Increments::default(),
         cap_bps: None,
         limits: Limits::default(),
-        fees: Rates { maker_bps: -1.0, taker_bps: 5.0 },
+        fees: FeePlan { schedule: FeeSchedule::flat("x", -1.0, 5.0).unwrap(), trailing_value: 0.0 },
         maker: MakerRules {
             offset_ticks: 0,
             timeout_updates: 2,
