@@ -1,15 +1,21 @@
 //! What holds always, whatever the market and the rules.
 
 use super::rules::*;
-use super::*;
-use crate::execution::contract::Increments;
-use crate::execution::desk::Desk;
-use crate::execution::fees::{FeePlan, FeeSchedule};
+use crate::execution::contract::{Contract, Increments};
+use crate::execution::desk::{AccountReport, Desk};
+use crate::execution::fees::{FeePlan, FeeSchedule, Liquidity};
 use crate::execution::latency::Latency;
+use crate::execution::ledger::Moment;
+use crate::execution::matching::best::opposite;
 use crate::execution::matching::queue::QueueModel;
 use crate::execution::original::Original;
+use crate::execution::records::{
+    AccountKind, FillRecord, LegRecord, OrderKind, OrderRecord, Outcome, Purpose, Reason, Record,
+};
 use crate::execution::rules::OriginalRules;
-use crate::market::event::Print;
+use crate::market::book::Book;
+use crate::market::event::{Event, Print};
+use crate::market::units::{Scale, Side};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -89,11 +95,7 @@ fn start(book: &mut Book) {
 }
 
 /// Runs accounts as the engine does, 1 ms a frame.
-fn run(
-    kinds: &[AccountKind],
-    rules: &AccountRules,
-    frames: &[Frame],
-) -> (Vec<Record>, Vec<super::super::desk::AccountReport>) {
+fn run(kinds: &[AccountKind], rules: &AccountRules, frames: &[Frame]) -> (Vec<Record>, Vec<AccountReport>) {
     let mut desk = Desk::new(kinds, rules);
     let mut book = Book::default();
     let mut records = Vec::new();
