@@ -54,7 +54,7 @@ pub struct TraderCounts {
     pub inferences: u64,
     /// Live frames without evaluation: a side has fewer levels than the model looks at.
     pub thin: u64,
-    /// Live frames without evaluation: too few updates since the snapshot for the model's history.
+    /// Live frames without evaluation: too few updates, or too little time, since the snapshot for the model's history.
     pub warming_up: u64,
     /// Purchases not made because the book was crossed or locked.
     pub purchases_withheld: u64,

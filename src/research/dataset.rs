@@ -141,7 +141,7 @@ pub struct RowCounts {
     pub live: u64,
     /// Live frames without a row: a side has fewer levels than the features look at.
     pub thin: u64,
-    /// Live frames without a row: too few updates since the snapshot for the features' history.
+    /// Live frames without a row: too few updates, or too little time, since the snapshot for the features' history.
     pub warming_up: u64,
     /// Rows.
     pub rows: u64,
