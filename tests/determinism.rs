@@ -74,7 +74,7 @@ fn prints_are_beside_the_book() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let generate = |name: &str, more: &[&str]| {
-        let arguments = ["generate", "--frames", "3000", "--levels", "1000", "--output"];
+        let arguments = ["generate", "--force", "--frames", "3000", "--levels", "1000", "--output"];
         succeed(papertrader().args(arguments).arg(path(name)).args(more));
         fs::read_to_string(path(name)).unwrap()
     };
