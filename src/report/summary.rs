@@ -91,7 +91,7 @@ impl Summary<'_> {
             ];
             line(f, cells.each_ref().map(String::as_str))?;
         }
-        Ok(())
+        numbers.rebates_alone().map_or(Ok(()), |sentence| writeln!(f, "  {sentence}"))
     }
 
     fn probabilities(&self, f: &mut Formatter<'_>) -> fmt::Result {

@@ -202,6 +202,7 @@ fn a_run_with_executions_tells_of_them_everywhere() {
             shown.lines().find(|line| line.starts_with(&format!("  {name} "))).unwrap_or_else(|| panic!("{shown}"));
         assert!(line.contains(" 900 ") && line.contains(" ["), "{line}");
     }
+    assert!(shown.contains("  Rebates alone make the net of maker-through a gain: "), "{shown}");
     let net = &json["executions"]["makers"]["net"];
     let nets: Vec<f64> = (1..4).map(|at| number(at, "net")).collect();
     assert_eq!(net["low"].as_f64().unwrap(), nets.iter().copied().fold(f64::INFINITY, f64::min));

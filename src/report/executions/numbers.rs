@@ -202,6 +202,14 @@ impl ExecutionNumbers {
         Self { accounts, makers }
     }
 
+    /// Which accounts only rebates left with a gain, in a sentence.
+    pub fn rebates_alone(&self) -> Option<String> {
+        let so = self.accounts.iter().filter(|account| account.net > 0.0 && account.gross <= 0.0);
+        let names: Vec<&str> = so.map(|account| account.account.name()).collect();
+        (!names.is_empty())
+            .then(|| format!("Rebates alone make the net of {} a gain: before fees it won nothing.", names.join(", ")))
+    }
+
     /// One account's.
     pub fn account(&self, account: Account) -> Option<&AccountNumbers> {
         self.accounts.iter().find(|numbers| numbers.account == account)

@@ -21,7 +21,7 @@ const ACCOUNTS: Rows = &[
     ("… 90 %, s", "time_to_fill_s.p90", Shown::Fixed(3)),
     ("value entered", "entered_value", Shown::Money),
     ("gross profit", "gross", Shown::Profit),
-    ("fees", "fees", Shown::Profit),
+    ("fees paid, less rebates", "fees", Shown::Money),
     ("net profit", "net", Shown::Profit),
     ("gross profit, bp of the value entered", "gross_bps", Shown::SignedBasisPoints),
     ("… 95 % interval", "interval.gross_bps", Shown::SignedBasisPoints),
@@ -75,6 +75,9 @@ pub fn write(out: &mut String, material: &Material, document: &Document) -> fmt:
             bps.unwrap_or_default(),
             interval.unwrap_or_default()
         )?;
+    }
+    if let Some(sentence) = numbers.rebates_alone() {
+        writeln!(out, "<p class=\"remark\">{sentence}</p>")?;
     }
     write_slots(out, &figures(material, Chapter::Executions))?;
     let headings = headings(numbers);
