@@ -23,7 +23,7 @@ pub struct FeeArgs {
     /// taker fee of the schedules that --fees names
     #[arg(long, value_name = "BPS", default_value_t = 0.0, value_parser = parse_fee)]
     pub fee_bps: f64,
-    /// Fees by a venue's published schedule (an unknown name lists them all), or by the [[tier]] tables of a TOML file
+    /// Fees by a venue's published schedule (an unknown name lists them all), or by the tiers of a TOML file
     #[arg(long, value_name = "NAME|FILE.toml", conflicts_with_all = ["fee_bps", "maker_fee_bps", "taker_fee_bps"])]
     pub fees: Option<String>,
     /// Fee of fills that rested in the book, basis points; below 0 it is a rebate
