@@ -12,14 +12,16 @@
 mod logs;
 mod numbers;
 mod reader;
+mod records;
 mod shortfall;
 
-pub use logs::{Account, AccountLogs, Fill, Leg, Logs, Markout, Order, Outcome, Purpose, REASONS};
+pub use logs::{AccountLogs, Logs};
 pub use numbers::{
     AccountNumbers, Bracket, Drift, Ended, ExecutionNumbers, FillTimes, MARKOUT_UPDATES, Makers, MarkoutNumbers,
     NetInterval, Open, OrderCounts,
 };
 pub use reader::ROWS_MAX;
+pub use records::{Account, Fill, Leg, Markout, Order, Outcome, Purpose, REASONS};
 pub use shortfall::{Parts, Shortfall, Shortfalls};
 
 use std::io;

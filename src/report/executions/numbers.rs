@@ -1,6 +1,7 @@
 //! What the logs of executions come to. `simulations/README.md` gives the formulas.
 
-use super::logs::{Account, AccountLogs, Leg, Logs, Order, Outcome, Purpose, REASONS};
+use super::logs::{AccountLogs, Logs};
+use super::records::{Account, Leg, Order, Outcome, Purpose, REASONS};
 use super::shortfall::Shortfalls;
 use crate::execution::fees::Liquidity;
 use crate::execution::fill::settled;

@@ -13,7 +13,8 @@
 //! decision of the leg's first exit order. Contracts that are worth a fixed amount of quote currency have money v · p ÷ x and
 //! the other d. Where A is not known it counts as R, where B is not as p; a fill without R is left out and counted.
 
-use super::logs::{Account, AccountLogs, Fill, Logs, Order, Purpose};
+use super::logs::{AccountLogs, Logs};
+use super::records::{Account, Fill, Order, Purpose};
 use crate::execution::fees::Liquidity;
 use serde::Serialize;
 use std::collections::HashMap;
@@ -151,7 +152,7 @@ impl Shortfalls {
 
 #[cfg(test)]
 mod tests {
-    use super::super::logs::Outcome;
+    use super::super::records::Outcome;
     use super::*;
     use proptest::prelude::*;
 
