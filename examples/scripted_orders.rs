@@ -37,6 +37,7 @@ enum Queue {
     Power3,
 }
 
+#[expect(clippy::disallowed_methods, reason = "an example has no printer")]
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let settings = scripted::Settings {
