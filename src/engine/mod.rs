@@ -47,7 +47,8 @@ use self::trader::{LiveFrame, Trader, TraderReport};
 use crate::execution::ledger::Moment;
 use crate::handoff::FrameTaker;
 use crate::market::book::{Book, BookState, Follower};
-use crate::market::event::{Event, Fault, FaultCounts, FrameHead, FrameKind, PRINT_EVENTS, Print};
+use crate::market::event::{Event, Fault, FaultCounts, FrameHead, FrameKind};
+use crate::market::prints::PrintReader;
 use crate::market::publish::{EngineGone, Publish};
 use crate::market::units::Scale;
 use std::sync::Arc;
@@ -110,8 +111,8 @@ pub struct Engine {
     traders: Vec<Trader>,
     /// Whether any of them has accounts, which look at more than the book.
     has_desks: bool,
-    /// The first half of a print whose second comes with the next events.
-    half_print: Option<Event>,
+    /// For accounts.
+    prints: PrintReader,
     /// Whether any of them reads the tape. Where none does, prints are passed over.
     reads_tape: bool,
     /// Either of the two.
@@ -135,7 +136,7 @@ impl Engine {
         Self {
             follower: Follower::default(),
             has_desks: traders.iter().any(Trader::has_desk),
-            half_print: None,
+            prints: PrintReader::default(),
             reads_tape: traders.iter().any(Trader::reads_tape),
             looks_at_events: traders.iter().any(|trader| trader.has_desk() || trader.reads_tape()),
             traders,
@@ -199,7 +200,6 @@ impl Engine {
 
     /// Before anything of a message: what was sent to the venue may have arrived before it, and what it loses is taken back.
     fn begin_for_desks(&mut self, head: &FrameHead) {
-        self.half_print = None;
         self.last_recv_ns = head.ts_recv_ns;
         let book = self.follower.book();
         for trader in &mut self.traders {
@@ -253,22 +253,12 @@ impl Engine {
         }
     }
 
-    fn prints_for_desks(&mut self, head: &FrameHead, mut events: &[Event]) {
-        let Self { traders, follower, half_print, .. } = self;
-        let mut tell = |print: [Event; PRINT_EVENTS]| {
-            let print = Print::decode(print);
-            traders.iter_mut().for_each(|trader| trader.print(follower.book(), &print, head.scale));
-        };
-        if let (Some(first), Some((&second, rest))) = (*half_print, events.split_first()) {
-            tell([first, second]);
-            *half_print = None;
-            events = rest;
-        }
-        let (prints, rest) = events.as_chunks();
-        prints.iter().for_each(|&print| tell(print));
-        if let Some(&first) = rest.first() {
-            *half_print = Some(first);
-        }
+    fn prints_for_desks(&mut self, head: &FrameHead, events: &[Event]) {
+        let Self { traders, follower, prints, .. } = self;
+        let book = follower.book();
+        prints.read(events, |print| {
+            traders.iter_mut().for_each(|trader| trader.print(book, &print, head.scale));
+        });
     }
 
     /// After the frame's levels: features, model, decision.

@@ -61,7 +61,7 @@ struct TimeWindow {
 impl TimeWindow {
     /// What was received then or before is not in it.
     #[inline]
-    fn begins_ns(&self, now_ns: i64) -> i64 {
+    fn start_ns(&self, now_ns: i64) -> i64 {
         now_ns.saturating_sub(i64::from(self.millis) * NS_PER_MS)
     }
 }
@@ -184,7 +184,7 @@ impl Tape {
             window.before = totals;
             window.oldest += 1;
             // What lies behind the window by now is no loss.
-            overrun |= ts_recv_ns > window.begins_ns(self.now_ns);
+            overrun |= ts_recv_ns > window.start_ns(self.now_ns);
         }
         self.overruns += u64::from(overrun);
         self.stamped[at] = now;
@@ -204,7 +204,7 @@ impl Tape {
         self.newest = if self.newest + 1 == self.by_update.len() { 0 } else { self.newest + 1 };
         self.by_update[self.newest] = self.totals;
         for window in &mut self.windows {
-            let from_ns = window.begins_ns(self.now_ns);
+            let from_ns = window.start_ns(self.now_ns);
             while window.oldest < self.stamps {
                 let Stamped { ts_recv_ns, totals } = self.stamped[place(window.oldest)];
                 if ts_recv_ns > from_ns {
