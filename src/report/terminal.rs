@@ -13,6 +13,8 @@ use crate::base::cores::Pins;
 use crate::base::one_line::{OneLine, QUOTE_CHARS_MAX, quote};
 use crate::engine::EngineReport;
 use crate::engine::latency::{STAGES_EVERY, Stage, StageTable, StageTimes};
+use crate::execution::account::AccountCounts;
+use crate::execution::desk::AccountReport;
 use crate::execution::fees::{Tier, Turnover};
 use crate::execution::fill::settled;
 use crate::feed::intake::{FaultNote, IntakeCounts};
@@ -26,7 +28,6 @@ use crate::run::files::RunFiles;
 use crate::run::session::SessionReport;
 use crate::run::settings::TradingSettings;
 use std::fmt::{self, Display, Formatter, Write};
-use std::path::Path;
 use std::time::Duration;
 
 /// Fault notes that are printed.
@@ -264,6 +265,26 @@ impl<'a> RunReport<'a> {
         }
     }
 
+    /// What accounts beside the original's did, and what kept them from it, where it happened.
+    fn accounts(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let accounts = &self.engine.trader().accounts;
+        if accounts.is_empty() {
+            return Ok(());
+        }
+        writeln!(f, "\naccounts")?;
+        for AccountReport { kind, counts, totals } in accounts {
+            let AccountCounts { decisions, sent, filled, cancelled, refused, .. } = *counts;
+            let [decided, sent] = [counted(decisions, "decision"), counted(sent, "order")];
+            let [filled, cancelled, refused] = [filled, cancelled, refused].map(Grouped);
+            let open = Grouped(totals.open_legs);
+            let ended = format!("{filled} filled, {cancelled} cancelled, {refused} refused");
+            line(f, kind.name(), format_args!("{decided}, {sent}: {ended}; {open} open at the end"))?;
+            let kept = counts.kept_from_acting().into_iter().filter(|&(_, count)| count > 0);
+            kept.into_iter().try_for_each(|(name, count)| line(f, &format!("  {name}"), Grouped(count)))?;
+        }
+        Ok(())
+    }
+
     fn latencies(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Some(table) = self.latency else { return Ok(()) };
         if self.run.paced || self.run.settings.session.fused {
@@ -293,6 +314,7 @@ impl Display for RunReport<'_> {
         self.what_ran(f)?;
         self.counters(f)?;
         self.trading(f)?;
+        self.accounts(f)?;
         self.latencies(f)?;
         if let Some(material) = self.material {
             write!(f, "\nin short\n{}", Summary(material))?;
@@ -300,12 +322,13 @@ impl Display for RunReport<'_> {
             writeln!(f, "\nin short")?;
             self.doubts.iter().try_for_each(|sentence| writeln!(f, "  {sentence}"))?;
         }
-        let RunFiles { csv, hgrm, hlog, report, probabilities, decisions, .. } = self.run.files;
+        let RunFiles { csv, hgrm, hlog, executions, parquet, report, probabilities, decisions, .. } = self.run.files;
         writeln!(f, "\nwrote")?;
         let report = report.as_ref().filter(|_| self.material.is_some());
         let (json, html) = report.map(|report| (&report.json, &report.html)).unzip();
         let paths = [Some(csv), Some(hgrm), Some(hlog), json, html, probabilities.as_ref(), decisions.as_ref()];
-        paths.into_iter().flatten().try_for_each(|path: &std::path::PathBuf| writeln!(f, "  {}", Path::display(path)))
+        let logs = executions.iter().chain(parquet).flatten();
+        paths.into_iter().flatten().chain(logs).try_for_each(|path| writeln!(f, "  {}", path.display()))
     }
 }
 

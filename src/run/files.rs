@@ -30,6 +30,8 @@ pub struct RunFiles {
     pub hlog: PathBuf,
     /// The logs of accounts beside the original's, where there are any: see [`LOGS`].
     pub executions: Option<[PathBuf; LOGS.len()]>,
+    /// The same as Parquet, made when the run has ended, if asked for.
+    pub parquet: Option<[PathBuf; LOGS.len()]>,
     /// What a report needs besides, and the page itself, unless there is to be no report.
     pub report: Option<ReportFiles>,
     /// The probability of every evaluation, if asked for.
@@ -107,6 +109,7 @@ impl RunFiles {
                 hgrm: with("hgrm"),
                 hlog: with("hlog"),
                 executions: None,
+                parquet: None,
                 report: None,
                 probabilities: None,
                 decisions: None,
@@ -159,7 +162,7 @@ impl RunFiles {
     fn all(&self) -> impl Iterator<Item = &Path> {
         let report = self.report.iter().flat_map(|report| [&report.json, &report.html]);
         let given = [&self.probabilities, &self.decisions].into_iter().flatten();
-        let logs = self.executions.iter().flatten();
+        let logs = self.executions.iter().chain(&self.parquet).flatten();
         [&self.csv, &self.hgrm, &self.hlog].into_iter().chain(logs).chain(report).chain(given).map(PathBuf::as_path)
     }
 
@@ -179,7 +182,7 @@ impl RunFiles {
     pub fn remove_replaced_report(&self) {
         if self.replace {
             let ReportFiles { json, html } = ReportFiles::beside(&self.csv);
-            for path in execution_logs(&self.csv).into_iter().chain([json, html]) {
+            for path in all_execution_logs(&self.csv).chain([json, html]) {
                 // What is not there need not be removed.
                 let _ = fs::remove_file(path);
             }
@@ -207,12 +210,17 @@ pub fn stem_now(product: &str) -> String {
 /// The files that a run with this trade log may write.
 pub fn files_of(csv: &Path) -> Vec<PathBuf> {
     let files = ["csv", "hgrm", "hlog", "json", "html"].map(|ending| csv.with_extension(ending));
-    files.into_iter().chain(execution_logs(csv)).collect()
+    files.into_iter().chain(all_execution_logs(csv)).collect()
 }
 
-/// The logs of accounts beside a trade log, in the order of [`LOGS`].
-pub fn execution_logs(csv: &Path) -> [PathBuf; LOGS.len()] {
-    LOGS.map(|log| csv.with_extension(format!("{log}.csv")))
+/// The logs of accounts beside a trade log, in either format.
+fn all_execution_logs(csv: &Path) -> impl Iterator<Item = PathBuf> {
+    execution_logs(csv, "csv").into_iter().chain(execution_logs(csv, "parquet"))
+}
+
+/// The logs of accounts beside a trade log with that ending, `csv` or `parquet`, in the order of [`LOGS`].
+pub fn execution_logs(csv: &Path, ending: &str) -> [PathBuf; LOGS.len()] {
+    LOGS.map(|log| csv.with_extension(format!("{log}.{ending}")))
 }
 
 /// A file that a run with this trade log may write and that is there already.

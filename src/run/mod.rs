@@ -17,6 +17,7 @@ pub mod execution_logs;
 pub mod files;
 pub mod latency_log;
 pub mod observe;
+pub mod parquet_logs;
 mod percentiles;
 pub mod session;
 pub mod settings;

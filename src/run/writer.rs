@@ -37,6 +37,7 @@ use crate::execution::records::Record;
 use crate::run::execution_logs::ExecutionLogs;
 use crate::run::files::RunFiles;
 use crate::run::observe::{Collector, Observed};
+use crate::run::parquet_logs::{ParquetLogError, write_parquet};
 use crate::run::percentiles::write_percentiles;
 use crate::run::trade_log::TradeLog;
 use crate::statistics::logistic::probability;
@@ -342,8 +343,23 @@ fn run(
     faults.note(hlog.flush().map_err(hlog_error));
     faults.note(check_kept(&files.csv));
     faults.note(write_hgrm(files, &written.latency));
+    if faults.first.is_none() {
+        faults.note(write_parquet_logs(files));
+    }
     written.observed = inputs.collector.map(Collector::finish);
     faults.first.map_or(Ok(written), Err)
+}
+
+/// Writes the logs of accounts as Parquet, if they are to be.
+fn write_parquet_logs(files: &RunFiles) -> Result<(), OutputError> {
+    let pairs = files.executions.iter().zip(&files.parquet).flat_map(|(csv, parquet)| csv.iter().zip(parquet));
+    for (csv, path) in pairs {
+        write_parquet(csv, path, files.replace).map_err(|error| match error {
+            ParquetLogError::Output(error) => error,
+            error => OutputError::at(path)(io::Error::other(error)),
+        })?;
+    }
+    Ok(())
 }
 
 /// Refuses a file that was removed while it was written: its rows are gone with this process.

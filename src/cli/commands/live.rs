@@ -28,7 +28,7 @@ use crate::report::html;
 use crate::report::publish::{doubts_without_report, publish};
 use crate::report::terminal::{Run, RunReport};
 use crate::report::text::{Grouped, amount, counted, things};
-use crate::run::files::{RunFiles, execution_logs};
+use crate::run::files::RunFiles;
 use crate::run::session;
 use crate::run::settings::TradingSettings;
 use crate::statistics::logistic::probability;
@@ -76,7 +76,7 @@ pub fn run(args: &LiveArgs, printer: &mut Printer) -> Result<(), Failure> {
     let others = args.connection.ca_cert.iter().chain(&args.execution.order_latency_file);
     let inputs: Vec<&Path> = [&args.trading.model].into_iter().chain(others).map(PathBuf::as_path).collect();
     let mut files = args.results.next_files(&args.connection.product, &inputs, args.record.as_deref().as_slice())?;
-    files.executions = trading.session.accounts.as_ref().map(|_| execution_logs(&files.csv));
+    args.execution.name_logs(&trading.session, &mut files);
     let session = LiveSession {
         title: format!("live session with {}", args.connection.url),
         settings,

@@ -34,7 +34,6 @@ use crate::report::terminal::{Run, RunReport};
 use crate::report::text::{amount, counted};
 use crate::research::source::sha256;
 use crate::research::source_error::NoPrints;
-use crate::run::files::execution_logs;
 use crate::run::session;
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -98,7 +97,7 @@ pub fn run(args: &ReplayArgs, printer: &mut Printer) -> Result<(), Failure> {
     let inputs = [&args.trading.model, &args.capture].into_iter().chain(&args.execution.order_latency_file);
     let inputs: Vec<&Path> = inputs.map(PathBuf::as_path).collect();
     let mut files = args.results.files(replay.product(), &inputs)?;
-    files.executions = settings.session.accounts.as_ref().map(|_| execution_logs(&files.csv));
+    args.execution.name_logs(&settings.session, &mut files);
     let interrupt = Interrupt::watch()?;
     let status = Arc::new(Status::default());
 

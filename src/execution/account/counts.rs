@@ -31,6 +31,22 @@ pub struct AccountCounts {
     pub waited: u64,
 }
 
+impl AccountCounts {
+    /// Decisions that were not acted on and orders that did not do all they were to, by what kept them from it.
+    pub fn kept_from_acting(&self) -> [(&'static str, u64); 8] {
+        [
+            ("book crossed or locked", self.withheld_crossed),
+            ("book one-sided", self.withheld_one_sided),
+            ("position limit", self.limited_position),
+            ("cash limit", self.limited_cash),
+            ("open orders limit", self.limited_orders),
+            ("below the least size", self.below_least_size),
+            ("cut by the cap", self.capped),
+            ("exits that waited", self.waited),
+        ]
+    }
+}
+
 /// What an account has come to.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct AccountTotals {

@@ -4,6 +4,7 @@ use super::*;
 use crate::base::clock::wall_ns;
 use crate::base::cores::Pins;
 use crate::engine::latency::StageTable;
+use crate::execution::desk::AccountReport;
 use crate::feed::intake::{FaultNote, IntakeCounts};
 use crate::market::event::FaultCounts;
 use crate::market::units::Decimal;
@@ -37,6 +38,7 @@ impl RunFile<TradeNumbers> {
                 feed: feed_counters(feed, notes),
                 book: book_counters(session),
                 trading: trading_counters(session),
+                accounts: session.engine.trader().accounts.iter().map(account_counters).collect(),
             },
             trades,
             executions,
@@ -152,6 +154,26 @@ fn trading_counters<O>(session: &SessionReport<O>) -> TradingCounters {
         open_positions: trader.open_positions as u64,
         open_cost,
         open_mark,
+    }
+}
+
+fn account_counters(account: &AccountReport) -> AccountCounters {
+    let counts = &account.counts;
+    AccountCounters {
+        account: account.kind.name().into(),
+        decisions: counts.decisions,
+        sent: counts.sent,
+        filled: counts.filled,
+        cancelled: counts.cancelled,
+        refused: counts.refused,
+        book_crossed_or_locked: counts.withheld_crossed,
+        book_one_sided: counts.withheld_one_sided,
+        position_limit: counts.limited_position,
+        cash_limit: counts.limited_cash,
+        open_orders_limit: counts.limited_orders,
+        below_the_least_size: counts.below_least_size,
+        cut_by_the_cap: counts.capped,
+        exits_that_waited: counts.waited,
     }
 }
 

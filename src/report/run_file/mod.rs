@@ -186,6 +186,32 @@ pub struct Counters {
     pub feed: FeedCounters,
     pub book: BookCounters,
     pub trading: TradingCounters,
+    /// Of accounts beside the original's, where there are any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accounts: Vec<AccountCounters>,
+}
+
+/// What kept an account from acting, and what it did then.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct AccountCounters {
+    pub account: String,
+    /// Decisions that asked for an order.
+    pub decisions: u64,
+    pub sent: u64,
+    pub filled: u64,
+    pub cancelled: u64,
+    pub refused: u64,
+    /// Decisions not acted on, and why.
+    pub book_crossed_or_locked: u64,
+    pub book_one_sided: u64,
+    pub position_limit: u64,
+    pub cash_limit: u64,
+    pub open_orders_limit: u64,
+    pub below_the_least_size: u64,
+    /// Entries of which the slippage cap dropped a part.
+    pub cut_by_the_cap: u64,
+    pub exits_that_waited: u64,
 }
 
 /// Everything that depends on when, where and how fast the run was.

@@ -269,6 +269,23 @@ const COUNTERS: [(&str, &str, &[&str]); 4] = [
     ("Threads", "timing", &["full_ring_waits", "ring_high_water_events", "writer_waits"]),
 ];
 
+/// What is counted of an account: fields below `counters.accounts`.
+const ACCOUNT_COUNTERS: [&str; 13] = [
+    "decisions",
+    "sent",
+    "filled",
+    "cancelled",
+    "refused",
+    "book_crossed_or_locked",
+    "book_one_sided",
+    "position_limit",
+    "cash_limit",
+    "open_orders_limit",
+    "below_the_least_size",
+    "cut_by_the_cap",
+    "exits_that_waited",
+];
+
 /// Everything that was counted.
 pub fn counters(out: &mut String, material: &Material, document: &Document) -> fmt::Result {
     let Some(run) = &material.run else { return Ok(()) };
@@ -287,6 +304,16 @@ pub fn counters(out: &mut String, material: &Material, document: &Document) -> f
         for (at, fault) in faults.iter().enumerate() {
             let cell = document.cell(&format!("{path}.faults_by_kind.{at}.count"), Shown::Count, "");
             row(out, &format!("· {}", fault.fault), [cell])?;
+        }
+        close(out)?;
+        writeln!(out, "</div>")?;
+    }
+    for (at, account) in run.counters.accounts.iter().enumerate() {
+        writeln!(out, "<div><h3>{}</h3>", escaped(&account.account))?;
+        open::<&str>(out, &format!("counters-accounts-{at}"), &[])?;
+        for field in ACCOUNT_COUNTERS {
+            let cell = document.cell(&format!("counters.accounts.{at}.{field}"), Shown::Count, "");
+            row(out, &counter_name(field), [cell])?;
         }
         close(out)?;
         writeln!(out, "</div>")?;
