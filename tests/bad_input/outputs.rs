@@ -238,7 +238,7 @@ fn a_pipe_is_written_to_while_somebody_reads() {
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let pipe = pipe.to_str().unwrap();
     let nobody = format!("nobody reads from the pipe {pipe}; start its reader first");
-    let generate = ["generate", "--frames", "10", "--levels", "100", "--output"];
+    let generate = ["generate", "--no-trades", "--frames", "10", "--levels", "100", "--output"];
     refused(&[&generate[..], &[pipe, "--force"]].concat(), &nobody);
     // At once: before the capture is read.
     for option in ["--decisions", "--probabilities"] {

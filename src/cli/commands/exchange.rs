@@ -118,8 +118,8 @@ pub fn parse_batch(text: &str) -> Result<Duration, String> {
 fn fault_help() -> String {
     let mut help = "Something to go wrong: KIND[:AMOUNT][@MOMENT|/MOMENT][xTIMES], such as gap@100 (at the 100th frame), \
         gap/500 (at every 500th), disconnect-rst@3s, stall:2s/500x3 (three times), or random:SEED/MEAN, a survivable one \
-        every MEAN frames or seconds; repeatable. MOMENT counts frames, snapshots, acknowledgements or connections, \
-        whatever the kind strikes, or is a time since the first client connected.\n"
+        every MEAN frames or seconds; repeatable. MOMENT counts frames, snapshots, messages of prints, acknowledgements or \
+        connections, whatever the kind strikes, or is a time since the first client connected.\n"
         .to_owned();
     for kind in FaultKind::ALL {
         // Writing to a string does not fail.
