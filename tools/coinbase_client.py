@@ -144,6 +144,9 @@ def follow(arguments):
         if time.monotonic() > deadline:
             raise Failure(f"the exchange did not close within {arguments.patience} s")
         time.sleep(0.02)
+    # The client's handler ends with the close frame and leaves what came right before it in the websocket's queue.
+    for message in getattr(client.websocket, "messages", ()):
+        follower.take(message)
     if follower.failure:
         raise follower.failure
     return follower
