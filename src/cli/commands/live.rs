@@ -72,6 +72,9 @@ pub fn run(args: &LiveArgs, printer: &mut Printer) -> Result<(), Failure> {
     let mut trading = args.trading.settings(&args.threads)?.for_a_socket();
     trading.session.observe = !args.results.no_report;
     let settings = args.connection.settings(args.trading.scale_rule(), trading.session.wait)?;
+    if args.execution.has_makers() && args.connection.no_trades {
+        return Err(Failure::input("--execution maker needs prints: leave --no-trades out"));
+    }
     trading.session.accounts = args.execution.accounts(&trading.session, trading.fee_plan())?;
     let others = args.connection.ca_cert.iter().chain(&args.execution.order_latency_file);
     let inputs: Vec<&Path> = [&args.trading.model].into_iter().chain(others).map(PathBuf::as_path).collect();

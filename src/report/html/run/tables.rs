@@ -107,9 +107,8 @@ pub fn scores(out: &mut String, calibration: &Calibration, document: &Document) 
         row(out, name, [value, rival, derived(constant(field), Shown::Fixed(4))])?;
         if field == "auc" && calibration.intervals.is_some() {
             let ends = |of: &str| {
-                let path = |end: &str| format!("observed.calibration.intervals.{of}.{end}");
-                let [low, high] = ["low", "high"].map(|end| document.span(&path(end), Shown::Fixed(4)));
-                format!("<td class=\"n\">{low} to {high}</td>")
+                let ends = document.interval(&format!("observed.calibration.intervals.{of}"), Shown::Fixed(4));
+                format!("<td class=\"n\">{}</td>", ends.unwrap_or_else(|| "–".into()))
             };
             row(out, "… 95\u{a0}% interval", [ends("auc"), ends("imbalance_1_auc"), "<td></td>".into()])?;
             row(out, "… less that of imbalance_1, 95\u{a0}% interval", [ends("difference")])?;
