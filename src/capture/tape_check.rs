@@ -1,8 +1,9 @@
 //! Whether a capture's prints say from which side the taker came, and how: by the maker's side, as the venue does, or by the
 //! taker's.
 //!
-//! Each print is compared with the book before it: one nearer to the best ask was a purchase. Where neither reading agrees with
-//! nine prints of ten, nothing can be said of who was filled.
+//! Each print is compared with the book before the trade: one nearer to the best ask was a purchase. A venue tells prints later
+//! than the book that they have changed, so the book before is found by the venue's times; where they say nothing it is the book
+//! at the print's arrival. Where neither reading agrees with nine prints of ten, nothing can be said of who was filled.
 
 use super::replay::{Replay, ReplayError};
 use crate::base::clock::Speed;
@@ -13,6 +14,7 @@ use crate::market::event::{Event, FrameHead, FrameKind, PRINT_EVENTS, Print};
 use crate::market::publish::{EngineGone, Publish};
 use crate::market::units::{Scale, Side};
 use crate::run::session::Feed;
+use std::collections::VecDeque;
 use std::path::Path;
 
 /// Prints that are looked at, at most.
@@ -53,23 +55,55 @@ pub enum TapeError {
     },
 }
 
+/// Books that are remembered: more than a venue sends while a print is on its way.
+const BOOKS_MAX: usize = 1 << 14;
+
 /// Looks at the first prints of a capture.
+#[derive(Default)]
 struct Look {
     follower: Follower,
+    /// The mids after the last frames of a book, each with the venue's time of its frame, never falling; NaN where the book was
+    /// crossed or had one side.
+    mids: VecDeque<(i64, f64)>,
     agreeing: u64,
     compared: u64,
 }
 
 impl Look {
+    /// The mid before a trade of that time, by the venue's clock.
+    fn mid_before(&self, ts_event_ns: i64) -> Option<f64> {
+        // The last one where the trade has no time.
+        let ts_event_ns = if ts_event_ns == 0 { i64::MAX } else { ts_event_ns };
+        let before = self.mids.partition_point(|&(ts, _)| ts < ts_event_ns).checked_sub(1)?;
+        Some(self.mids[before].1).filter(|mid| !mid.is_nan())
+    }
+
     fn print(&mut self, print: Print, scale: Scale) {
-        let Some((bid, ask)) = self.follower.book().best() else { return };
-        let ticks_per_unit = self.follower.book().scale().ticks_per_unit();
-        let middle = (bid.price_ticks as f64 + ask.price_ticks as f64) / 2.0 / ticks_per_unit;
+        let Some(mid) = self.mid_before(print.ts_event_ns) else { return };
         let price = print.price_ticks as f64 / scale.ticks_per_unit();
-        if bid.price_ticks < ask.price_ticks && price != middle {
+        if price != mid {
             self.compared += 1;
-            self.agreeing += u64::from((price > middle) == (print.aggressor == Side::Bid));
+            self.agreeing += u64::from((price > mid) == (print.aggressor == Side::Bid));
         }
+    }
+
+    /// After a frame of the book.
+    fn remember(&mut self, kind: FrameKind, ts_event_ns: i64) {
+        if !self.follower.is_live() || kind == FrameKind::Snapshot {
+            self.mids.clear();
+        }
+        if !self.follower.is_live() {
+            return;
+        }
+        let book = self.follower.book();
+        let mid = book.best().filter(|(bid, ask)| bid.price_ticks < ask.price_ticks).map_or(f64::NAN, |(bid, ask)| {
+            (bid.price_ticks as f64 + ask.price_ticks as f64) / 2.0 / book.scale().ticks_per_unit()
+        });
+        if self.mids.len() == BOOKS_MAX {
+            self.mids.pop_front();
+        }
+        let last_ns = self.mids.back().map_or(i64::MIN, |&(ts, _)| ts);
+        self.mids.push_back((ts_event_ns.max(last_ns), mid));
     }
 }
 
@@ -85,6 +119,9 @@ impl Publish for Look {
             self.follower.levels(events);
         }
         let _ = self.follower.end();
+        if head.kind != FrameKind::Prints {
+            self.remember(head.kind, head.ts_event_ns);
+        }
         if self.compared >= PRINTS_MAX { Err(EngineGone) } else { Ok(()) }
     }
 }
@@ -94,19 +131,58 @@ impl Publish for Look {
 /// # Errors
 /// It cannot be read, has no prints, or their sides fit neither reading.
 pub fn reading(path: &Path, product: Option<&str>, rule: ScaleRule) -> Result<Reading, TapeError> {
-    let mut look = Look { follower: Follower::default(), agreeing: 0, compared: 0 };
+    let mut look = Look::default();
     let outcome = Replay::open(path, product, rule, Speed::Max)?.run(&mut look, &Status::default());
     let path = path.display().to_string();
     let Look { agreeing, compared, .. } = look;
-    if outcome.counts.prints == 0 || compared == 0 {
+    if outcome.counts.prints == 0 {
         return Err(TapeError::NoPrints(path));
     }
-    let share = agreeing as f64 / compared as f64;
-    if share >= SHARE_MIN {
+    let fits = |prints: u64| prints as f64 >= SHARE_MIN * compared as f64;
+    if compared > 0 && fits(agreeing) {
         Ok(Reading::MakersSide)
-    } else if share <= 1.0 - SHARE_MIN {
+    } else if compared > 0 && fits(compared - agreeing) {
         Ok(Reading::TakersSide)
     } else {
         Err(TapeError::NoSide { path, agreeing, compared })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_print_is_held_against_the_book_before_its_trade() {
+        let scale = Scale { price_decimals: 0, size_decimals: 0 };
+        let mids = [(10, 100.0), (20, f64::NAN), (30, 110.0)];
+        let print = |aggressor, price_ticks, ts_event_ns| Print {
+            aggressor,
+            price_ticks,
+            size_lots: 1,
+            trade_id: 0,
+            ts_event_ns,
+        };
+        for (aggressor, price_ticks, ts_event_ns, (agreeing, compared)) in [
+            // Bought above the first book, which the second frame has changed.
+            (Side::Bid, 101, 20, (1, 1)),
+            (Side::Ask, 101, 11, (0, 1)),
+            // The last book before was crossed.
+            (Side::Bid, 101, 30, (0, 0)),
+            // Nobody knows the book before the first.
+            (Side::Bid, 101, 10, (0, 0)),
+            // Without a time it is the last book's.
+            (Side::Ask, 101, 0, (1, 1)),
+            (Side::Ask, 101, 31, (1, 1)),
+            (Side::Ask, 110, 31, (0, 0)),
+        ] {
+            let mut look = Look { mids: mids.into(), ..Look::default() };
+            look.print(print(aggressor, price_ticks, ts_event_ns), scale);
+            assert_eq!(
+                (look.agreeing, look.compared),
+                (agreeing, compared),
+                "{aggressor:?} {price_ticks} {ts_event_ns}"
+            );
+        }
     }
 }
