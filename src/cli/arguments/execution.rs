@@ -71,7 +71,7 @@ pub struct ExecutionArgs {
     #[arg(long, value_name = "FILE")]
     pub order_latency_file: Option<PathBuf>,
     /// Seed of what is drawn from it
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "order_latency_file")]
     pub order_latency_seed: u64,
     /// Let takers take what they have taken before from a level that the venue has not named since
     #[arg(long)]
@@ -176,7 +176,7 @@ impl ExecutionArgs {
             ("--inverse", self.inverse),
             ("--slippage-cap", self.slippage_cap.is_some()),
         ];
-        options.into_iter().find(|&(_, given)| given).map(|(name, _)| name).or_else(|| self.given_maker())
+        options.into_iter().find(|&(_, given)| given).map(|(name, _)| name)
     }
 
     /// The same of those that need makers.
@@ -203,11 +203,11 @@ impl ExecutionArgs {
         if self.has_makers() {
             kinds.extend(AccountKind::MAKERS);
         }
-        if let Some(option) = self.given().filter(|_| kinds.is_empty()) {
-            return Err(Failure::input(format!("{option} needs --execution taker or maker")));
-        }
         if let Some(option) = self.given_maker().filter(|_| !self.has_makers()) {
             return Err(Failure::input(format!("{option} needs --execution maker")));
+        }
+        if let Some(option) = self.given().filter(|_| kinds.is_empty()) {
+            return Err(Failure::input(format!("{option} needs --execution taker or maker")));
         }
         if kinds.is_empty() {
             return Ok(None);
