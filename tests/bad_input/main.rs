@@ -7,6 +7,7 @@ mod common;
 mod arguments;
 mod books;
 mod captures;
+mod executions;
 mod limits;
 mod market;
 mod messages;
