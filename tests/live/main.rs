@@ -5,6 +5,7 @@ mod common;
 
 mod arrivals;
 mod ending;
+mod executions;
 mod faults;
 mod killed;
 mod prints;
