@@ -186,6 +186,11 @@ pub struct ExecutionNumbers {
     pub makers: Option<Makers>,
 }
 
+/// A sum that begins at 0, where `sum` begins at −0.
+fn total(values: impl Iterator<Item = f64>) -> f64 {
+    values.fold(0.0, |sum, value| sum + value)
+}
+
 fn over(part: f64, whole: f64) -> Option<f64> {
     (whole > 0.0).then(|| part / whole)
 }
@@ -246,13 +251,13 @@ impl Makers {
 impl AccountNumbers {
     fn of(logs: &Logs, account: Account) -> Self {
         let of = logs.of(account);
-        let sum = |part: fn(&Leg) -> f64| of.legs.iter().map(part).sum::<f64>();
+        let sum = |part: fn(&Leg) -> f64| total(of.legs.iter().map(part));
         let entered_value = sum(|leg| leg.entry_value);
         let gross = settled(sum(|leg| leg.profit), entered_value);
         let fees = sum(|leg| leg.entry_fee + leg.exit_fee);
         let net = gross - fees;
         let value = |liquidity: Liquidity| {
-            of.fills.iter().filter(|fill| fill.liquidity == liquidity).map(|fill| fill.value).sum::<f64>()
+            total(of.fills.iter().filter(|fill| fill.liquidity == liquidity).map(|fill| fill.value))
         };
         let (maker_value, taker_value) = (value(Liquidity::Maker), value(Liquidity::Taker));
         let nets: Vec<f64> = of.legs.iter().map(|leg| leg.net).collect();
@@ -334,7 +339,7 @@ impl Open {
         let count = open.clone().count() as u64;
         Self {
             legs: count,
-            entry_value: open.clone().map(|leg| leg.entry_value * leg.open_volume / leg.entered_volume).sum(),
+            entry_value: total(open.clone().map(|leg| leg.entry_value * leg.open_volume / leg.entered_volume)),
             mark_mid: marks(|leg| leg.open_mark_mid).filter(|_| count > 0),
             mark_walk: marks(|leg| leg.open_mark_walk).filter(|_| count > 0),
         }
