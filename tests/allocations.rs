@@ -11,6 +11,13 @@ use papertrader::engine::status::Status;
 use papertrader::engine::trader::{Outputs, Trader};
 use papertrader::exchange::market::{Batches, MarketConfig, Part, SyntheticMarket, Tape};
 use papertrader::exchange::message::{self, L2Kind, Prints};
+use papertrader::execution::account::rules::{AccountRules, AfterTimeout, ExitStyle, Limits, MakerRules};
+use papertrader::execution::contract::{Contract, Increments};
+use papertrader::execution::desk::Desk;
+use papertrader::execution::fees::{FeePlan, FeeSchedule};
+use papertrader::execution::latency::Latency;
+use papertrader::execution::matching::queue::QueueModel;
+use papertrader::execution::records::AccountKind;
 use papertrader::execution::rules::OriginalRules;
 use papertrader::feed::intake::{Arrival, Intake, ScaleRule};
 use papertrader::handoff::{FramePublisher, Wait, handoff};
@@ -88,6 +95,31 @@ impl Publish for CountingEngine {
     }
 }
 
+/// Everything at once: latency, both sides, makers that post in front of the best price.
+fn account_rules() -> AccountRules {
+    AccountRules {
+        threshold_logit: 0.2,
+        short: true,
+        lag_updates: 20,
+        amount: 5_000.0,
+        latency: Latency::Drawn { ns: (0..100).map(|at| at * 300_000).collect(), seed: 1 },
+        depletion: true,
+        contract: Contract::default(),
+        increments: Increments::default(),
+        cap_bps: Some(5.0),
+        limits: Limits { position: Some(1e9), cash: Some(1e12), ..Limits::default() },
+        fees: FeePlan { schedule: FeeSchedule::flat("flat", 1.0, 2.0).unwrap(), trailing_value: 0.0 },
+        maker: MakerRules {
+            offset_ticks: 1,
+            timeout_updates: 10,
+            after_timeout: AfterTimeout::Take,
+            exits: ExitStyle::Post,
+            queue: QueueModel::Power3,
+        },
+        takers_side: false,
+    }
+}
+
 fn engine(model: &Model) -> (Engine, impl Drop + Send + use<>) {
     let (recorder, tables) = recorder(Clock::new(), Duration::from_millis(1));
     let (trades, mut trades_out) = RingBuffer::new(1 << 12);
@@ -95,13 +127,16 @@ fn engine(model: &Model) -> (Engine, impl Drop + Send + use<>) {
     let (rows, mut rows_out) = row_ring(model.features.len());
     let settings = OriginalRules { threshold_logit: 0.0, lag_updates: 20, buy_amount: 5.0 };
     let outputs = Outputs { trades, observations: Some(observations), rows: Some(rows) };
-    let engine =
-        Engine::new(vec![Trader::original(model.clone(), settings, outputs)], recorder, Arc::new(Status::default()));
+    let (records, mut records_out) = RingBuffer::new(1 << 12);
+    let desk = Desk::new(&AccountKind::ALL, &account_rules());
+    let trader = Trader::original(model.clone(), settings, outputs).with_desk(desk, records);
+    let engine = Engine::new(vec![trader], recorder, Arc::new(Status::default()));
     // Another thread plays the writer.
     let mut tables = tables;
     let thread = std::thread::spawn(move || {
         while !trades_out.is_abandoned() {
             while trades_out.pop().is_ok() {}
+            while records_out.pop().is_ok() {}
             while observations_out.pop().is_ok() {}
             while rows_out.pop().is_ok() {}
             while tables.take(|_| ()) {}
@@ -127,7 +162,9 @@ fn fused(frames: &[(i64, Vec<u8>)], product: &str, model: &Model) -> u64 {
     feed(frames, product, &mut engine);
     assert_eq!(engine.frames, frames.len() as u64);
     let prints = frames.iter().filter(|(_, frame)| frame.starts_with(br#"{"channel":"market_trades""#)).count();
-    assert_eq!(engine.engine.finish().counts.frames, (frames.len() - prints) as u64);
+    let report = engine.engine.finish();
+    assert_eq!(report.counts.frames, (frames.len() - prints) as u64);
+    assert!(report.trader().accounts.iter().all(|account| account.counts.decisions > 0), "accounts have decided");
     total.load(Ordering::Relaxed)
 }
 

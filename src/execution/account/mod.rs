@@ -29,6 +29,9 @@ use super::walk::LevelFill;
 use crate::market::event::Event;
 use std::collections::VecDeque;
 
+/// Legs for which there is room from the start beyond those of the holding time: orders that are under way, and legs that have
+/// closed before an older one.
+const LEGS_SPARE: usize = 1 << 12;
 /// Fills of one frame for which there is room from the start.
 const FILLS_ROOM: usize = 1 << 10;
 
@@ -91,7 +94,7 @@ pub struct Account {
 impl Account {
     /// An account without legs. Its memory is taken here.
     pub fn new(kind: AccountKind, rules: AccountRules) -> Self {
-        let room = (rules.lag_updates as usize + 64).min(LEGS_MAX);
+        let room = (rules.lag_updates as usize + LEGS_SPARE).min(LEGS_MAX);
         let model = match kind {
             AccountKind::Taker | AccountKind::MakerThrough => FillModel::Through,
             AccountKind::MakerQueue => FillModel::Queue(rules.maker.queue),
