@@ -38,7 +38,7 @@ fn arrivals_come_in_the_order_sent_and_take_their_time() {
     let options = ["--execution", "taker", "--no-report", "--order-latency-file", file.to_str().unwrap()];
     market.replay("run", &options);
     let orders = market.rows("run", "orders");
-    let mut entries: Vec<&Row> = orders.iter().filter(|order| order.text("arrived_ts_ns") != "").collect();
+    let mut entries: Vec<&Row> = orders.iter().filter(|order| !order.text("arrived_ts_ns").is_empty()).collect();
     entries.sort_by_key(|order| order.count("order_id"));
     assert!(entries.len() > 500);
     let mut last_ns = 0;
