@@ -88,11 +88,15 @@ impl Material {
         let run = RunFile::read(&csv.with_extension("json"));
         let latency = |with_stages| LatencyLog::read(&csv.with_extension("hlog"), with_stages);
         let mut material = Self::of(csv, table, run, latency);
-        if let Some(Executed { numbers, cut }) = executed {
+        if let Some(Executed { numbers, cut, left_out }) = executed {
             let cut = cut
                 .iter()
                 .map(|(log, line)| format!("{}, line {line}: the last row is cut and was left out", log.display()));
             material.remarks.extend(cut);
+            material.remarks.extend((left_out > 0).then(|| {
+                let rows = counted(left_out, "row");
+                format!("the run was killed: {rows} of fills and markouts whose orders had not ended were left out")
+            }));
             material.executions = Some(numbers);
         }
         material

@@ -178,11 +178,14 @@ impl RunFiles {
         check_apart(given.chain(spare), inputs)
     }
 
-    /// Removes the report of the run that is replaced, and its logs of accounts: they say nothing of this one.
+    /// Removes the report of the run that is replaced, its percentiles and its logs of accounts: they say nothing of this one.
     pub fn remove_replaced_report(&self) {
         if self.replace {
             let ReportFiles { json, html } = ReportFiles::beside(&self.csv);
-            for path in all_execution_logs(&self.csv).chain([json, html]) {
+            // Percentiles are written at the end: without them a run was killed. A pipe stays for its reader.
+            let percentiles =
+                fs::symlink_metadata(&self.hgrm).is_ok_and(|file| file.is_file()).then(|| self.hgrm.clone());
+            for path in all_execution_logs(&self.csv).chain([json, html]).chain(percentiles) {
                 // What is not there need not be removed.
                 let _ = fs::remove_file(path);
             }

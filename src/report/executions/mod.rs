@@ -34,6 +34,8 @@ pub struct Executed {
     pub numbers: ExecutionNumbers,
     /// Logs whose last row was cut and left out, with its line.
     pub cut: Vec<(PathBuf, u64)>,
+    /// See [`Logs::left_out`].
+    pub left_out: u64,
 }
 
 impl Executed {
@@ -43,7 +45,7 @@ impl Executed {
     /// As [`Logs::read`].
     pub fn read(csv: &Path) -> Result<Option<Self>, ExecutionsError> {
         let logs = Logs::read(csv)?;
-        Ok(logs.map(|logs| Self { numbers: ExecutionNumbers::of(&logs), cut: logs.cut }))
+        Ok(logs.map(|logs| Self { numbers: ExecutionNumbers::of(&logs), left_out: logs.left_out, cut: logs.cut }))
     }
 }
 

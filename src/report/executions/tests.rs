@@ -284,3 +284,21 @@ fn a_row_that_was_cut_is_left_out() {
     assert_eq!((cut.len(), cut[0].1), (1, 7));
     assert!(cut[0].0.ends_with("r.markouts.csv"));
 }
+
+#[test]
+fn a_killed_run_leaves_fills_without_their_orders() {
+    let mut logs = sample();
+    let orders = logs[0].lines().count();
+    let last = logs[0].lines().nth(orders - 1).unwrap().len() + 1;
+    logs[0].truncate(logs[0].len() - last);
+    assert!(read(&logs).unwrap_err().contains(" has no order "));
+    let folder = tempfile::tempdir().unwrap();
+    let csv = folder.path().join("r.csv");
+    Logs::paths(&csv).iter().zip(&logs).for_each(|(path, text)| fs::write(path, text).unwrap());
+    // An interval log is begun with the run, percentiles are written at its end.
+    fs::write(csv.with_extension("hlog"), "").unwrap();
+    let killed = Logs::read(&csv).unwrap().unwrap();
+    assert!(killed.left_out > 0 && killed.cut.is_empty());
+    fs::write(csv.with_extension("hgrm"), "").unwrap();
+    assert!(Logs::read(&csv).unwrap_err().to_string().contains(" has no order "));
+}
