@@ -1,6 +1,6 @@
 //! Orders under way when the book is lost, when a run ends early, and when it is killed.
 
-use crate::common::{papertrader, reported, succeed};
+use crate::common::{papertrader, reported};
 use crate::support::{ACCOUNTS, ALL, LOGS, Market, assert_whole, of, rows};
 use std::collections::BTreeMap;
 use std::process::{Child, Command, Stdio};
@@ -72,6 +72,8 @@ fn a_kill_leaves_what_was_promised() {
     let market = Market::new(20_000);
     market.replay("whole", &[&ALL[..], &["--no-report"]].concat());
     let whole = market.logs("whole");
+    // Of a run that is replaced: it had ended.
+    std::fs::write(market.path("killed.hgrm"), "old").unwrap();
     let mut child = begun(&market, "killed", 100);
     let last_ns = |text: &str| {
         let text = &text[..=text.rfind('\n').unwrap()];
@@ -96,10 +98,23 @@ fn a_kill_leaves_what_was_promised() {
             assert_eq!(old(&text[..end]), old(whole), "{log}: lost although it was old");
         }
     }
-    let report = succeed(papertrader().arg("report").arg(market.path("killed.csv")));
-    for account in ACCOUNTS {
-        assert!(report.contains(&format!("  {account} ")), "{account}\n{report}");
-    }
+    let report = || {
+        let output = papertrader().arg("report").arg(market.path("killed.csv")).arg("--force").output().unwrap();
+        let (shown, said) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        for account in ACCOUNTS {
+            assert!(shown.contains(&format!("  {account} ")), "{account}\n{shown}");
+        }
+        said
+    };
+    report();
+    // The system had taken fills before their orders, and no row is cut.
+    let orders = market.text("killed.orders.csv");
+    let kept: String = orders.split_inclusive('\n').take(60).collect();
+    std::fs::write(market.path("killed.orders.csv"), kept).unwrap();
+    let said = report();
+    let left_out = said.lines().find(|line| line.contains(" of fills and markouts whose orders had not ended"));
+    assert!(left_out.is_some_and(|line| line.starts_with("warning: the run was killed: ")), "{said}");
 }
 
 /// The second capture behind the first, from whose middle a frame is missing: the book is lost there, and a snapshot follows.
