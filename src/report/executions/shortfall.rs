@@ -93,7 +93,12 @@ impl Shortfall {
 /// The parts of one fill whose decision's mid is `reference`.
 fn parts(fill: &Fill, order: &Order, reference: f64, inverse: bool) -> Parts {
     let Fill { price, value, fee, .. } = *fill;
-    let money = |at: f64| if inverse { value * price / at } else { value * at / price };
+    let money = |at: f64| match at == price {
+        // Without the rounding of a quotient: who took the best price did not walk.
+        true => value,
+        false if inverse => value * price / at,
+        false => value * at / price,
+    };
     let direction = if order.buys != inverse { 1.0 } else { -1.0 };
     let arrived = money(order.arrived_mid.unwrap_or(reference));
     let best = match fill.liquidity {
@@ -191,5 +196,9 @@ mod tests {
         let fill = Fill { order: 0, liquidity: Liquidity::Maker, price: 100.0, value: 10.0, fee: 0.0, best: None };
         let found = parts(&fill, &order(true, None), 80.0, true);
         assert_eq!((found.latency, found.spread, found.total), (0.0, 2.5, 2.5));
+        // 0.7 · 0.1 ÷ 0.1 is not 0.7.
+        let fill = Fill { order: 0, liquidity: Liquidity::Taker, price: 0.1, value: 0.7, fee: 0.0, best: Some(0.1) };
+        assert_ne!(0.7 * 0.1 / 0.1, 0.7);
+        assert_eq!(parts(&fill, &order(true, None), 0.2, false).walk, 0.0);
     }
 }

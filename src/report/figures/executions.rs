@@ -72,6 +72,9 @@ impl Labels {
     const GAP: f64 = 6.0;
     /// How far words go up or down to find a place.
     const STEPS: [f64; 7] = [0.0, 13.0, -13.0, 26.0, -26.0, 39.0, -39.0];
+    /// Long words further off than these steps would seem to be another point's; short ones have all.
+    const NEAR_STEPS: usize = 3;
+    const SHORT: usize = 2;
 
     /// Among points of 4 pixels and lines.
     fn new(size: Size, x: &Axis, y: &Axis, points: &[Fees], lines: &[[Fees; 2]]) -> Self {
@@ -109,9 +112,13 @@ impl Labels {
     /// The first of the texts that has room near a point, at its right or its left.
     fn place(&mut self, at: Fees, texts: &[String]) -> Option<Mark> {
         let (x, y) = (at.0 * self.scale.0, at.1 * self.scale.1);
-        for (text, spares_lines) in texts.iter().flat_map(|text| [(text, true), (text, false)]) {
-            let width = Self::LETTER * text.chars().count() as f64;
-            for (step, right) in Self::STEPS.into_iter().flat_map(|step| [(step, true), (step, false)]) {
+        for (spares_lines, text) in
+            [true, false].iter().flat_map(|&spares| texts.iter().map(move |text| (spares, text)))
+        {
+            let letters = text.chars().count();
+            let width = Self::LETTER * letters as f64;
+            let steps = if letters > Self::SHORT { Self::NEAR_STEPS } else { Self::STEPS.len() };
+            for (step, right) in Self::STEPS[..steps].iter().flat_map(|&step| [(step, true), (step, false)]) {
                 let left = if right { x + Self::GAP } else { x - Self::GAP - width };
                 let label = [left, left + width, y + step - Self::HALF, y + step + Self::HALF];
                 if self.is_free(label, spares_lines) {
@@ -353,6 +360,11 @@ mod tests {
         // No words on a line, nor beyond the edge.
         assert_eq!(placed((1.0, 1.0), "twelve chars"), Some((13.0, true)));
         assert_eq!(placed((9.9, 3.0), "twelve chars"), Some((0.0, false)));
+        // Long words stay near their point, a number goes further.
+        assert_eq!(placed((8.0, 2.5), "twelve chars"), Some((0.0, true)));
+        assert_eq!(placed((8.0, 2.5), "twelve chars"), Some((0.0, false)));
+        assert_eq!(placed((8.0, 2.5), "twelve chars"), None);
+        assert_eq!(placed((8.0, 2.5), "12"), Some((26.0, true)));
         // No room at all.
         let wide = "x".repeat(200);
         assert_eq!(placed((5.0, 3.0), &wide), None);

@@ -1,6 +1,6 @@
 //! The chapter of executions: accounts side by side.
 
-use crate::report::executions::{Account, ExecutionNumbers, Outcome};
+use crate::report::executions::{Account, Ended, ExecutionNumbers, Outcome};
 use crate::report::figures::{Chapter, figures};
 use crate::report::html::document::{Document, Shown};
 use crate::report::html::slots::write_slots;
@@ -161,20 +161,24 @@ fn outcomes(out: &mut String, headings: &[String], numbers: &ExecutionNumbers, d
     kinds.sort();
     for (outcome, reason) in kinds {
         let how = format!("{outcome:?}").to_lowercase();
-        for (purpose, what) in [("entries", "entries"), ("exits", "exits")] {
+        let same = |ended: &Ended| (ended.outcome, ended.reason) == (outcome, reason);
+        let counts = |count: fn(&Ended) -> u64| {
+            let ended = numbers.accounts.iter().flat_map(|account| &account.orders.ended);
+            ended.filter(|ended| same(ended)).map(count).sum::<u64>()
+        };
+        for (what, count) in [("entries", counts(|ended| ended.entries)), ("exits", counts(|ended| ended.exits))] {
+            if count == 0 {
+                continue;
+            }
             let cells: Vec<String> = numbers
                 .accounts
                 .iter()
-                .map(|account| {
-                    let same =
-                        |ended: &crate::report::executions::Ended| (ended.outcome, ended.reason) == (outcome, reason);
-                    match account.orders.ended.iter().position(same) {
-                        Some(at) => {
-                            let path = path(account.account, &format!("orders.ended.{at}.{purpose}"));
-                            document.cell(&path, Shown::Count, "")
-                        }
-                        None => derived(Some(0.0), Shown::Count),
+                .map(|account| match account.orders.ended.iter().position(same) {
+                    Some(at) => {
+                        let path = path(account.account, &format!("orders.ended.{at}.{what}"));
+                        document.cell(&path, Shown::Count, "")
                     }
+                    None => derived(Some(0.0), Shown::Count),
                 })
                 .collect();
             let why = if reason.is_empty() { String::new() } else { format!(", {reason}") };
