@@ -66,6 +66,11 @@ fi
 replay slow "$work/slow.l2.zst" --model "$model"
 replay empty "$work/market.l2.zst" --model "$model" --threshold 0.999999
 replay constant "$work/market.l2.zst" --model "$work/constant.txt"
+# Everything that trades, some of it still open at the end; once more in contracts that are worth quote currency.
+replay executions "$work/market.l2.zst" --model "$model" --threshold 0.55 --short --execution original,taker,maker \
+    --order-latency 5ms --fees hyperliquid-perpetuals
+replay inverse "$work/market.l2.zst" --model "$model" --execution original,taker,maker --inverse --contract-size 1 \
+    --buy-amount 100 --maker-then take --maker-fee-bps -0.5 --taker-fee-bps 2
 tables market "$work/market.l2.zst" "$(sed -n '/"features"/,/\]/s/^ *"\([a-z0-9_]*\)",\{0,1\}$/\1/p' "$model" | paste -sd, -)"
 [ ! -f "$capture" ] || tables real "$capture" seed
 for pid in $pids; do wait "$pid"; done
@@ -90,7 +95,8 @@ evaluated() { echo --rows "$work/$1.rows.csv" --book "$work/$1.book.csv" --proba
 check market $(evaluated market) --self-test
 # shellcheck disable=SC2046
 [ ! -f "$work/real.csv" ] || check real $(evaluated real)
-for name in slow empty constant one profile.2000 profile.10000; do check "$name"; done
+for name in slow empty constant one profile.2000 profile.10000 inverse; do check "$name"; done
+check executions --self-test
 .venv/bin/python tools/check_report.py "$work/market.csv" "$work/slow.csv" "$work/constant.csv" \
     --comparison "$work/compared.html"
 
@@ -101,6 +107,7 @@ latency=fig-latency-percentiles,fig-latency-time
 brief='fig-latency-percentiles,fig-latency-time?'
 book=fig-mid,fig-spread,fig-imbalance
 features=fig-weights,fig-drift
+executions=fig-executions-break-even,fig-executions-net,fig-executions-markouts
 compared=profit,distribution,probability,reliability,roc,latency
 set -- \
     "$work/market.html=$profit,$evaluations,$latency,$book,$features" \
@@ -108,6 +115,8 @@ set -- \
     "$work/empty.html=$evaluations,$brief,$book,$features" \
     "$work/one.html=$profit,$evaluations,$brief,$book,$features" \
     "$work/constant.html=$profit,$evaluations,$brief,$book,fig-weights" \
+    "$work/executions.html=$profit,$executions,$evaluations,$brief,$book,$features" \
+    "$work/inverse.html=$profit,$executions,$evaluations,$brief,$book,$features" \
     "$work/profile.2000.html=$profit,$latency,fig-weights" \
     "$work/compared.html=$(echo "$compared" | sed 's/[^,]*/fig-compare-&/g')" \
     "$work/trained.report.html=fig-reliability-0,fig-reliability-2" \
