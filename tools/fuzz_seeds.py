@@ -194,12 +194,63 @@ def interval_log():
     return "\n".join(lines) + "\n"
 
 
+LOGS = (
+    "account,order_id,leg,purpose,kind,side,price,volume,decided_sequence,decided_ts_recv_ns,probability,decided_bid,decided_ask,"
+    "leg_sequence,leg_mid,due_sequence,arrived_sequence,arrived_ts_ns,arrived_bid,arrived_ask,queue_ahead,ended_sequence,"
+    "ended_ts_ns,outcome,reason,filled_volume,filled_value,fee",
+    "account,fill_id,order_id,leg,purpose,side,liquidity,sequence,venue_sequence_num,ts_ns,price,volume,value,fee,mid,best",
+    "account,order_id,mid_1,mid_5,mid_20,mid_100",
+    "account,leg,side,decided_sequence,decided_ts_recv_ns,probability,decided_mid,due_sequence,entered_volume,entry_value,"
+    "entry_fee,exited_volume,exit_value,exit_fee,written_off_volume,profit,net,closed_sequence,closed_ts_ns,"
+    "snapshots_while_held,open_volume,open_mark_mid,open_mark_walk",
+)
+
+
+def executions(legs):
+    """The four logs: of each account as many legs, of makers every third without a fill, the last one open."""
+    orders, fills, markouts, closed = rows = [], [], [], []
+    for account in ("taker", "maker-through", "maker-queue", "maker-touch"):
+        takes = account == "taker"
+        kind, liquidity, fee = ("take", "taker", 0.05) if takes else ("post", "maker", -0.01)
+        for leg in range(legs):
+            at, at_ns, order = 30 * leg, 1_723_161_256_000_000_000 + leg * 40_000_000_000, 2 * leg
+            is_long, is_filled, is_open = leg % 2 == 0, takes or leg % 3 > 0, leg == legs - 1
+            begin, end = ("buy", "sell") if is_long else ("sell", "buy")
+            price, later = 100 + leg % 4 / 8, 100 + leg % 7 / 8
+            best = lambda price: price if takes else ""
+            decided = f"{at},{at_ns},0.75,99.5,100.5,{at},100.0,{at + 20},{at},{at_ns + 5_000_000},99.5,100.5,{'' if takes else 3.0}"
+            ended, ended_ns = at + 9, at_ns + 900_000_000
+            how = f"filled,,1.0,{price},{fee}" if is_filled else "cancelled,timeout,0.0,0.0,0.0"
+            orders.append(f"{account},{order},{leg},entry,{kind},{begin},{price},1.0,{decided},{ended},{ended_ns},{how}")
+            markouts.append(f"{account},{order},100.0,100.25,{99.5 + leg % 3},{'' if is_open else 101.0}")
+            head = f"{account},{leg},{'long' if is_long else 'short'},{at},{at_ns},0.75,100.0,{at + 20}"
+            if not is_filled:
+                closed.append(f"{head},0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,{ended},{ended_ns},0,0.0,,")
+                continue
+            fills.append(f"{account},{order},{order},{leg},entry,{begin},{liquidity},{ended},{ended},{ended_ns},{price},1.0,"
+                         f"{price},{fee},100.0,{best(price)}")
+            if is_open:
+                closed.append(f"{head},1.0,{price},{fee},0.0,0.0,0.0,0.0,0.0,{-fee},{ended},{ended_ns},0,1.0,100.0,99.5")
+                continue
+            orders.append(f"{account},{order + 1},{leg},exit,{kind},{end},{later},1.0,{decided},{at + 20},{ended_ns + 1},"
+                          f"filled,,1.0,{later},{fee}")
+            fills.append(f"{account},{order + 1},{order + 1},{leg},exit,{end},{liquidity},{at + 20},{at + 20},{ended_ns + 1},"
+                         f"{later},1.0,{later},{fee},,{best(later)}")
+            profit = later - price if is_long else price - later
+            closed.append(f"{head},1.0,{price},{fee},1.0,{later},{fee},0.0,{profit},{profit - 2 * fee},{at + 20},{ended_ns + 1},"
+                          "0,0.0,,")
+    return ["\n".join([header, *log]) + "\n" for header, log in zip(LOGS, rows)]
+
+
 def report():
     few, many = "".join(map(trade, range(3))), "".join(map(trade, range(40)))
     json_text, log = compact(run_file()), interval_log()
     border = b"\n\xff\xff\n"
     for parts in (TRADES + many, json_text, log), (TRADES + few, "", log), (TRADES + few, json_text, ""), (TRADES, json_text, log):
         yield border.join(part.encode() for part in parts)
+    for legs, parts in (30, (TRADES + many, json_text, log)), (4, (TRADES, "", "")), (0, (TRADES + few, json_text, "")):
+        yield border.join(part.encode() for part in (*parts, *executions(legs)))
+    yield border.join(part.encode() for part in (TRADES, "", "", *executions(1)[:3], ""))
     bare = TRADES[:TRADES.index(",buy_venue")] + "\n"
     yield (bare + "0,20,100,101,1,1\n").encode()
     yield (bare + "0,20,100,101,1").encode()

@@ -2,6 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use papertrader::report::executions::{ExecutionNumbers, Logs};
 use papertrader::report::html::{comparison, page};
 use papertrader::report::material::Material;
 use papertrader::report::run_file::RunFile;
@@ -29,21 +30,36 @@ fuzz_target!(|bytes: &[u8]| {
         part
     };
     let (csv, json, hlog) = (part(), part(), part());
+    let logs = [part(), part(), part(), part()];
     let table = match TradeTable::read_from(Path::new("run.csv"), Cursor::new(csv)) {
         Ok(table) => table,
         Err(error) => return assert!(error.to_string().contains("run.csv"), "{error}"),
     };
     let numbers = |values: &[f64]| values.iter().all(|value| value.is_finite());
     assert!(numbers(&table.bought) && numbers(&table.sold) && numbers(&table.profit));
+    let executions = if logs.iter().all(|log| log.is_empty()) {
+        None
+    } else {
+        match Logs::read_from(Path::new("run.csv"), logs.map(Cursor::new)) {
+            Ok(logs) => Some(ExecutionNumbers::of(&logs)),
+            Err(error) => return assert!(error.to_string().contains("run."), "{error}"),
+        }
+    };
     let run = std::str::from_utf8(json).ok().filter(|json| !json.is_empty());
     let run = run.map(|json| RunFile::parse(Path::new("run.json"), json)).transpose();
     // A file's own words may be these.
     let said = std::str::from_utf8(json).unwrap_or_default();
     let has_words = ["NaN", "inf", "\\u"].iter().any(|word| said.contains(word));
-    let material = Material::of(Path::new("run.csv"), table, run, |with_stages| {
+    let mut material = Material::of(Path::new("run.csv"), table, run, |with_stages| {
         let log = (!hlog.is_empty()).then(|| LatencyLog::parse(Path::new("run.hlog"), hlog, with_stages));
         log.transpose()
     });
+    material.executions = executions;
+    for account in material.executions.iter().flat_map(|executions| &executions.accounts) {
+        assert!(numbers(&[account.entered_value, account.gross, account.fees, account.net, account.drawdown_max]));
+        assert!([account.gross_bps, account.net_bps, account.fill_rate].iter().flatten().all(|share| share.is_finite()));
+        assert!(account.entries_filled <= account.entries && account.entries <= account.orders.sent);
+    }
     let counts = &material.numbers;
     assert!(numbers(&[counts.bought, counts.sold, counts.gross_profit, counts.net_profit, counts.drawdown_max]));
     assert!([counts.gross_bps, counts.net_bps, counts.break_even_fee_bps].iter().flatten().all(|bps| bps.is_finite()));

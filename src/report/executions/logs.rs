@@ -5,6 +5,8 @@ use super::reader::{BadRow, Row, read};
 use super::records::{Account, Fill, Leg, Markout, Order, Outcome, Purpose, REASONS};
 use crate::execution::fees::Liquidity;
 use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 
 /// Sums and products that are equal but for rounding differ by less, as a share of the money or volume that they are of.
@@ -159,18 +161,30 @@ impl Logs {
         if let Some(missing) = paths.iter().find(|path| !path.exists()) {
             return Err(ExecutionsError::Missing { path: missing.clone(), beside: there.clone() });
         }
+        let open =
+            |path: &PathBuf| File::open(path).map_err(|source| ExecutionsError::Read { path: path.clone(), source });
+        let [orders, fills, markouts, legs] = &paths;
+        Self::read_from(csv, [open(orders)?, open(fills)?, open(markouts)?, open(legs)?]).map(Some)
+    }
+
+    /// The same from what lies in the files, in the order of [`Logs::paths`], which errors name.
+    ///
+    /// # Errors
+    /// They hold what no run writes.
+    pub fn read_from<R: Read + Seek>(csv: &Path, files: [R; 4]) -> Result<Self, ExecutionsError> {
         let was_killed = csv.with_extension("hlog").exists() && !csv.with_extension("hgrm").exists();
         let mut logs = Self { was_killed, ..Self::default() };
-        let [orders, fills, markouts, legs] = &paths;
+        let [orders, fills, markouts, legs] = &Self::paths(csv);
+        let [in_orders, in_fills, in_markouts, in_legs] = files;
         let mut cut = Vec::new();
         let mut note = |path: &PathBuf, line: Option<u64>| cut.extend(line.map(|line| (path.clone(), line)));
-        note(orders, read(orders, &ORDERS, |row| logs.take_order(row))?);
-        note(fills, read(fills, &FILLS, |row| logs.take_fill(row))?);
-        note(markouts, read(markouts, &MARKOUTS, |row| logs.take_markout(row))?);
-        note(legs, read(legs, &LEGS, |row| logs.take_leg(row))?);
+        note(orders, read(orders, in_orders, &ORDERS, |row| logs.take_order(row))?);
+        note(fills, read(fills, in_fills, &FILLS, |row| logs.take_fill(row))?);
+        note(markouts, read(markouts, in_markouts, &MARKOUTS, |row| logs.take_markout(row))?);
+        note(legs, read(legs, in_legs, &LEGS, |row| logs.take_leg(row))?);
         logs.cut = cut;
         logs.check_values(orders)?;
-        Ok(Some(logs))
+        Ok(logs)
     }
 
     /// One account's.

@@ -3,7 +3,6 @@
 use super::ExecutionsError;
 use crate::report::trades::lines::Lines;
 use csv::{ByteRecord, ReaderBuilder};
-use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
@@ -121,28 +120,29 @@ impl<'a> Row<'a> {
 }
 
 /// Reads the rows of a log that has the columns `names`; `take` reads each from its first column on. Gives the line of a last
-/// row that its writer did not finish, which is left out.
+/// row that its writer did not finish, which is left out. Errors name the file `path`.
 ///
 /// # Errors
 /// The file, its header, or a row that `take` refuses.
 pub(super) fn read(
     path: &Path,
+    file: impl Read + Seek,
     names: &[&'static str],
     take: impl FnMut(&mut Row<'_>) -> Result<(), BadRow>,
 ) -> Result<Option<u64>, ExecutionsError> {
-    read_up_to(ROWS_MAX, path, names, take)
+    read_up_to(ROWS_MAX, path, file, names, take)
 }
 
 /// The same of a log with at most `rows_max` rows.
 fn read_up_to(
     rows_max: u64,
     path: &Path,
+    mut file: impl Read + Seek,
     names: &[&'static str],
     mut take: impl FnMut(&mut Row<'_>) -> Result<(), BadRow>,
 ) -> Result<Option<u64>, ExecutionsError> {
     let read_error = |source| ExecutionsError::Read { path: path.into(), source };
     let csv_error = |error: csv::Error| read_error(io::Error::from(error));
-    let mut file = File::open(path).map_err(read_error)?;
     let ends_whole = ends_with_line_break(&mut file).map_err(read_error)?;
     let mut rows = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(Lines::new(file, LINE_BYTES_MAX));
     let mut record = ByteRecord::new();
@@ -207,16 +207,15 @@ fn ends_with_line_break(file: &mut (impl Read + Seek)) -> io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Cursor;
 
     #[test]
     fn a_log_may_have_so_many_rows_and_not_one_more() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("r.csv");
         // Other columns, and another order, do not matter.
-        std::fs::write(&path, "c,b,a\n,1,2\n,3,4\n").unwrap();
+        let text = "c,b,a\n,1,2\n,3,4\n";
         let rows = |rows_max| {
             let mut rows = Vec::new();
-            let read = read_up_to(rows_max, &path, &["a", "b"], |row| {
+            let read = read_up_to(rows_max, Path::new("r.csv"), Cursor::new(text), &["a", "b"], |row| {
                 rows.push((row.count()?, row.count()?));
                 Ok(())
             });
