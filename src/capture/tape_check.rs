@@ -43,7 +43,7 @@ pub enum TapeError {
     /// Their sides are nobody's.
     #[error(
         "{path}: the side of {agreeing} of {compared} prints is that of the nearer best price; makers need {share:.0} % one way or \
-         the other", share = 100.0 * SHARE_MIN
+         the other, or --prints-side", share = 100.0 * SHARE_MIN
     )]
     NoSide {
         /// The capture.

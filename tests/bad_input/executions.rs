@@ -201,7 +201,7 @@ fn captures_that_do_not_say_who_was_filled() {
         let setup = Setup::new(with_prints(said_right).text().as_bytes());
         if (2..=8).contains(&said_right) {
             let says = format!(
-                "{}: the side of {said_right} of 10 prints is that of the nearer best price; makers need 90 % one way or the other",
+                "{}: the side of {said_right} of 10 prints is that of the nearer best price; makers need 90 % one way or the other, or --prints-side",
                 setup.capture().display()
             );
             assert_eq!(refused(&setup, &MAKER), says);

@@ -96,11 +96,14 @@ fn a_taker_by_the_originals_rules_is_the_original() {
 #[test]
 fn either_reading_of_a_print_s_side() {
     let market = Market::new(3_000);
-    let run = || {
-        market.replay("run", &[&ALL[..], &["--no-report"]].concat());
+    let run_with = |more: &[&str]| {
+        market.replay("run", &[&ALL[..], &["--no-report"], more].concat());
         market.logs("run")
     };
+    let run = || run_with(&[]);
     let makers_side = run();
+    assert!(run_with(&["--prints-side", "maker"]) == makers_side);
+    assert!(run_with(&["--prints-side", "taker"]) != makers_side);
     assert!(!of(&crate::support::rows(&makers_side[1]), "maker-touch").is_empty());
     let lines = market.lines();
     let turned = lines.iter().map(|line| {
@@ -113,4 +116,5 @@ fn either_reading_of_a_print_s_side() {
     market.rewrite(turned);
     assert!(market.lines() != lines);
     assert!(run() == makers_side);
+    assert!(run_with(&["--prints-side", "taker"]) == makers_side);
 }

@@ -35,6 +35,15 @@ pub enum QueueName {
     Power3,
 }
 
+/// Whose side prints name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PrintsSide {
+    /// That of who rested, as the venue does
+    Maker,
+    /// That of who took
+    Taker,
+}
+
 /// What becomes of an entry that timed out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ThenName {
@@ -125,6 +134,9 @@ pub struct ExecutionArgs {
     /// How much of what is cancelled was ahead of an order, for the execution in the middle [default: risk]
     #[arg(long, value_enum)]
     pub queue: Option<QueueName>,
+    /// Whose side prints name [default: found out from a capture, which is refused where it does not tell; live, the maker's]
+    #[arg(long, value_enum)]
+    pub prints_side: Option<PrintsSide>,
 }
 
 /// Reads a time such as `250us`, `5ms`, `1s`, `0ns`, as nanoseconds.
@@ -187,6 +199,7 @@ impl ExecutionArgs {
             ("--maker-then", self.maker_then.is_some()),
             ("--maker-exit", self.maker_exit.is_some()),
             ("--queue", self.queue.is_some()),
+            ("--prints-side", self.prints_side.is_some()),
         ];
         options.into_iter().find(|&(_, given)| given).map(|(name, _)| name)
     }
@@ -257,7 +270,7 @@ impl ExecutionArgs {
                     _ => QueueModel::RiskAverse,
                 },
             },
-            takers_side: false,
+            takers_side: self.prints_side == Some(PrintsSide::Taker),
         };
         Ok(Some(AccountSettings { kinds, rules }))
     }

@@ -22,7 +22,7 @@ use super::{never_live, overrun, published, without_tape};
 use crate::base::clock::Speed;
 use crate::base::failure::Failure;
 use crate::capture::replay::{Replay, Waits};
-use crate::capture::tape_check::{self, Reading};
+use crate::capture::tape_check::{self, Reading, TapeError};
 use crate::cli::arguments::{ExecutionArgs, ResultArgs, ThreadArgs, TradingArgs, parse_product};
 use crate::cli::display::{byte_bar, warn};
 use crate::cli::interrupt::Interrupt;
@@ -91,8 +91,11 @@ pub fn run(args: &ReplayArgs, printer: &mut Printer) -> Result<(), Failure> {
     let replay = replay.map_err(Failure::input)?.waiting(settings.session.wait);
     let reads_ahead = replay.reads_ahead();
     if let Some(accounts) = settings.session.accounts.as_mut().filter(|_| args.execution.has_makers()) {
-        let reading = tape_check::reading(&args.capture, Some(replay.product()), rule).map_err(Failure::input)?;
-        accounts.rules.takers_side = reading == Reading::TakersSide;
+        match tape_check::reading(&args.capture, Some(replay.product()), rule) {
+            // Who says whose side it is knows better.
+            Ok(_) | Err(TapeError::NoSide { .. }) if args.execution.prints_side.is_some() => {}
+            reading => accounts.rules.takers_side = reading.map_err(Failure::input)? == Reading::TakersSide,
+        }
     }
     let inputs = [&args.trading.model, &args.capture].into_iter().chain(&args.execution.order_latency_file);
     let inputs: Vec<&Path> = inputs.map(PathBuf::as_path).collect();
