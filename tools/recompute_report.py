@@ -406,7 +406,8 @@ def leg_interval(legs):
 
 def account_numbers(account, orders, fills, markouts, legs, inverse):
     """One account of `executions` of RUN.json."""
-    entries = orders[orders.purpose == "entry"]
+    # What a maker takes of an entry that nobody filled is a second order of its leg.
+    entries = orders[(orders.purpose == "entry") & (orders.kind == ("take" if account == "taker" else "post"))]
     filled = entries[entries.outcome == "filled"]
     waited = (filled.ended_ts_ns - filled.arrived_ts_ns).dropna().clip(lower=0) / 1e9
     entered = float(legs.entry_value.sum())

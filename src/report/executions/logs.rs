@@ -239,6 +239,7 @@ impl Logs {
             id,
             leg,
             purpose,
+            posts,
             buys,
             decided_sequence,
             decided_mid,

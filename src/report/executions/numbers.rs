@@ -115,7 +115,7 @@ pub struct AccountNumbers {
     pub open_legs: u64,
     /// Orders.
     pub orders: OrderCounts,
-    /// Entries sent.
+    /// Entries sent; of a maker those that it posted.
     pub entries: u64,
     /// Entries filled whole.
     pub entries_filled: u64,
@@ -261,7 +261,9 @@ impl AccountNumbers {
         };
         let (maker_value, taker_value) = (value(Liquidity::Maker), value(Liquidity::Taker));
         let nets: Vec<f64> = of.legs.iter().map(|leg| leg.net).collect();
-        let entries = of.orders.iter().filter(|order| order.purpose == Purpose::Entry);
+        // What a maker takes of an entry that nobody filled is a second order of its leg.
+        let is_entry = |order: &&Order| order.purpose == Purpose::Entry && order.posts == account.is_maker();
+        let entries = of.orders.iter().filter(is_entry);
         let filled: Vec<&Order> = entries.clone().filter(|order| order.outcome == Outcome::Filled).collect();
         let (entries, entries_filled) = (entries.count() as u64, filled.len() as u64);
         Self {

@@ -82,6 +82,8 @@ pub struct Order {
     pub leg: u64,
     /// Opens or closes.
     pub purpose: Purpose,
+    /// It rests, and does not take.
+    pub posts: bool,
     /// It buys.
     pub buys: bool,
     /// Frame at which it was decided.
@@ -116,6 +118,7 @@ impl Order {
             id: 0,
             leg: 0,
             purpose: Purpose::Entry,
+            posts: false,
             buys,
             decided_sequence: 0,
             decided_mid: None,

@@ -149,6 +149,16 @@ fn makers_by_hand() {
     assert_eq!(numbers.account(Account::MakerTouch), None);
 }
 
+#[test]
+fn what_a_maker_takes_is_no_second_entry() {
+    let mut logs = sample();
+    logs[0] += "maker-queue,4,2,entry,take,buy,,1,49,15000000000,0.9,99.9,100.1,40,100,60,49,15000000000,99.9,100.1,,49,15000000000,\
+                refused,nothing to take,0,0,0\n";
+    let numbers = ExecutionNumbers::of(&read(&logs).unwrap().unwrap());
+    let maker = numbers.account(Account::MakerQueue).unwrap();
+    assert_eq!((maker.orders.sent, maker.entries, maker.entries_filled), (5, 3, 1));
+}
+
 /// Legs every second, half of them of each account's own luck.
 #[test]
 fn intervals_are_those_of_the_legs() {
