@@ -69,7 +69,7 @@ replay constant "$work/market.l2.zst" --model "$work/constant.txt"
 # Everything that trades, some of it still open at the end; once more in contracts that are worth quote currency.
 replay executions "$work/market.l2.zst" --model "$model" --threshold 0.55 --short --execution original,taker,maker \
     --order-latency 5ms --fees hyperliquid-perpetuals
-replay inverse "$work/market.l2.zst" --model "$model" --execution original,taker,maker --inverse --contract-size 1 \
+replay inverse "$work/market.l2.zst" --model "$model" --execution original,taker,maker --inverse --contract-size 10000 \
     --buy-amount 100 --maker-then take --maker-fee-bps -0.5 --taker-fee-bps 2
 tables market "$work/market.l2.zst" "$(sed -n '/"features"/,/\]/s/^ *"\([a-z0-9_]*\)",\{0,1\}$/\1/p' "$model" | paste -sd, -)"
 [ ! -f "$capture" ] || tables real "$capture" seed
