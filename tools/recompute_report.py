@@ -604,8 +604,10 @@ def scores(moved, tied):
 
 def calibration(rows, book, probabilities, model, threshold, horizon):
     """`rows`: the model's features by evaluation; `book`: the mid of every live frame; `probabilities`: of the run."""
-    if list(rows.sequence) != list(probabilities.index):
+    # By the venue's numbers, which prints have too; from here on by frames of the book.
+    if list(rows.venue_sequence_num) != list(probabilities.index):
         raise ValueError("the table of features has other evaluations than the run")
+    probabilities = probabilities.set_axis(rows.sequence)
     logit = rows[[feature["name"] for feature in model["features"]]].to_numpy() @ np.array(
         [feature["coefficient"] for feature in model["features"]]
     )
