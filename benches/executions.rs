@@ -12,7 +12,7 @@ use papertrader::engine::Engine;
 use papertrader::engine::latency::{Tables, recorder};
 use papertrader::engine::status::Status;
 use papertrader::engine::trader::{Outputs, Trader};
-use papertrader::execution::account::rules::{AccountRules, AfterTimeout, ExitStyle, Limits, MakerRules};
+use papertrader::execution::account::{AccountRules, AfterTimeout, ExitStyle, Limits, MakerRules};
 use papertrader::execution::contract::{Contract, Increments};
 use papertrader::execution::desk::Desk;
 use papertrader::execution::fees::{FeePlan, FeeSchedule};

@@ -11,7 +11,7 @@ use papertrader::engine::status::Status;
 use papertrader::engine::trader::{Outputs, Trader};
 use papertrader::exchange::market::{Batches, MarketConfig, Part, SyntheticMarket, Tape};
 use papertrader::exchange::message::{self, L2Kind, Prints};
-use papertrader::execution::account::rules::{AccountRules, AfterTimeout, ExitStyle, Limits, MakerRules};
+use papertrader::execution::account::{AccountRules, AfterTimeout, ExitStyle, Limits, MakerRules};
 use papertrader::execution::contract::{Contract, Increments};
 use papertrader::execution::desk::Desk;
 use papertrader::execution::fees::{FeePlan, FeeSchedule};

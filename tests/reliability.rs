@@ -3,6 +3,7 @@
 use papertrader::base::one_line::QUOTE_CHARS_MAX;
 use papertrader::capture::{LINE_BYTES_MAX, ZSTD_WINDOW_LOG_MAX};
 use papertrader::cli::config::{CONFIG_BYTES_MAX, CONFIG_DEPTH_MAX};
+use papertrader::execution::depletion::LEVELS_MAX;
 use papertrader::execution::fees::TIERS_MAX;
 use papertrader::execution::rules::LAG_MAX;
 use papertrader::feed::backoff::DELAY_MAX;
@@ -79,6 +80,7 @@ fn every_bound_has_the_value_given() {
         ("PRODUCT_BYTES_MAX", PRODUCT_BYTES_MAX as u64),
         ("QUOTE_CHARS_MAX", QUOTE_CHARS_MAX as u64),
         ("LAG_MAX", u64::from(LAG_MAX)),
+        ("LEVELS_MAX", LEVELS_MAX as u64),
         ("LINE_BYTES_MAX", LINE_BYTES_MAX as u64),
         ("ZSTD_WINDOW_LOG_MAX", u64::from(ZSTD_WINDOW_LOG_MAX)),
         ("MODEL_BYTES_MAX", MODEL_BYTES_MAX),

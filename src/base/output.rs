@@ -102,6 +102,18 @@ pub fn is_special(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|is| !is.is_file() && !is.is_dir())
 }
 
+/// Whether a path is a pipe: what is written to it cannot be read back, and reading it waits for who writes.
+pub fn is_pipe(path: &Path) -> bool {
+    #[cfg(unix)]
+    let is_pipe = fs::metadata(path).is_ok_and(|is| std::os::unix::fs::FileTypeExt::is_fifo(&is.file_type()));
+    #[cfg(not(unix))]
+    let is_pipe = {
+        let _ = path;
+        false
+    };
+    is_pipe
+}
+
 /// Opens a pipe without waiting for its reader, if `path` is one.
 #[cfg(target_os = "linux")]
 fn check_read(path: &Path) -> Result<Option<File>, OutputError> {

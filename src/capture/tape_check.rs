@@ -4,6 +4,18 @@
 //! Each print is compared with the book before the trade: one nearer to the best ask was a purchase. A venue tells prints later
 //! than the book that they have changed, so the book before is found by the venue's times; where they say nothing it is the book
 //! at the print's arrival. Where neither reading agrees with nine prints of ten, nothing can be said of who was filled.
+//!
+//! ```
+//! use papertrader::capture::tape_check::{TapeError, reading};
+//! use papertrader::feed::intake::ScaleRule;
+//!
+//! # mod synthetic { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/synthetic.rs")); }
+//! // 100 frames of the synthetic market, without prints.
+//! let folder = tempfile::tempdir()?;
+//! let capture = synthetic::capture(folder.path(), 100)?;
+//! assert!(matches!(reading(&capture, None, ScaleRule::default()), Err(TapeError::NoPrints(_))));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use super::replay::{Replay, ReplayError};
 use crate::base::clock::Speed;

@@ -53,12 +53,12 @@ impl Depletion {
         self.bids.is_empty() && self.asks.is_empty()
     }
 
-    /// Whether no further level of a side can be remembered.
-    pub fn is_full(&self, side: Side) -> bool {
-        match side {
-            Side::Bid => self.bids.len() == LEVELS_MAX,
-            Side::Ask => self.asks.len() == LEVELS_MAX,
-        }
+    /// How many further levels of a side can be remembered.
+    pub fn room(&self, side: Side) -> usize {
+        LEVELS_MAX.saturating_sub(match side {
+            Side::Bid => self.bids.len(),
+            Side::Ask => self.asks.len(),
+        })
     }
 
     /// Lots taken from a level.

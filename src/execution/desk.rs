@@ -1,7 +1,7 @@
 //! The accounts of a trader, side by side on one book and one model's decisions.
 //!
 //! ```
-//! use papertrader::execution::account::rules::{AccountRules, AfterTimeout, ExitStyle, Limits, MakerRules};
+//! use papertrader::execution::account::{AccountRules, AfterTimeout, ExitStyle, Limits, MakerRules};
 //! use papertrader::execution::contract::{Contract, Increments};
 //! use papertrader::execution::desk::Desk;
 //! use papertrader::execution::fees::{FeePlan, FeeSchedule};
@@ -51,7 +51,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use super::account::rules::AccountRules;
+use super::account::AccountRules;
 use super::account::{Account, AccountCounts, AccountTotals, Out, Place};
 use super::ledger::Moment;
 use super::matching::best::{Best, opposite};

@@ -20,12 +20,12 @@ pub mod fees;
 pub mod fill;
 pub mod latency;
 pub mod ledger;
-pub mod markouts;
+mod markouts;
 pub mod matching;
 pub mod original;
 pub mod records;
 pub mod rules;
-pub mod walk;
+mod walk;
 
 use ledger::{Moment, Totals, Trade};
 use original::Original;

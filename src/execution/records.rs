@@ -1,4 +1,12 @@
 //! What executions leave behind: orders, fills, markouts and legs, as their logs have them.
+//!
+//! ```
+//! use papertrader::execution::records::{AccountKind, Outcome, Reason};
+//!
+//! let outcome = Outcome::Cancelled(Reason::Timeout);
+//! assert_eq!((outcome.name(), outcome.reason().map(Reason::name)), ("cancelled", Some("timeout")));
+//! assert_eq!(AccountKind::MAKERS.map(AccountKind::name), ["maker-through", "maker-queue", "maker-touch"]);
+//! ```
 
 use super::fees::Liquidity;
 use super::ledger::Moment;

@@ -55,6 +55,7 @@ impl Shelf<'_> {
     fn each(&self, mut take: impl FnMut(u64, f64, f64) -> bool) {
         let scale = self.book.scale();
         let (ticks_per_unit, lots_per_unit) = (scale.ticks_per_unit(), scale.lots_per_unit());
+        let mut room = self.taken.map_or(usize::MAX, |taken| taken.room(self.side));
         let taken = self.taken.filter(|taken| !taken.is_empty());
         let mut level = |price_ticks: u64, size_lots: u64| {
             let beyond = self.limit_ticks.is_some_and(|limit| match self.side {
@@ -64,14 +65,15 @@ impl Shelf<'_> {
             if beyond {
                 return false;
             }
-            let lots = match taken {
-                None => size_lots as f64,
-                // What rounding leaves of a level is nothing.
-                Some(taken) => {
-                    let size = size_lots as f64;
-                    settled(size - taken.lots(self.side, price_ticks), size).max(0.0)
-                }
-            };
+            let size = size_lots as f64;
+            let before = taken.map_or(0.0, |taken| taken.lots(self.side, price_ticks));
+            if before == 0.0 {
+                // What cannot be remembered is not taken.
+                let Some(left) = room.checked_sub(1) else { return false };
+                room = left;
+            }
+            // What rounding leaves of a level is nothing.
+            let lots = if before == 0.0 { size } else { settled(size - before, size).max(0.0) };
             lots == 0.0 || take(price_ticks, price_ticks as f64 / ticks_per_unit, lots / lots_per_unit)
         };
         match self.side {
@@ -142,6 +144,24 @@ mod tests {
         book.stage(&both.collect::<Vec<_>>());
         book.end_snapshot().unwrap();
         book
+    }
+
+    #[test]
+    fn a_walk_takes_from_so_many_levels_and_not_one_more() {
+        use super::super::depletion::LEVELS_MAX;
+        let mut book = Book::default();
+        book.begin_snapshot(Scale::default());
+        book.stage(&(1..=LEVELS_MAX as u64 + 9).map(|price| Event::level(Side::Ask, price, 1)).collect::<Vec<_>>());
+        book.end_snapshot().unwrap();
+        let mut depletion = Depletion::default();
+        let all = Want::Volume(1e9);
+        let asks = |taken| Shelf { book: &book, side: Side::Ask, taken, limit_ticks: None };
+        assert_eq!(asks(None).walk(all, |_| {}).volume, (LEVELS_MAX + 9) as f64);
+        let mut fills = Vec::new();
+        assert_eq!(asks(Some(&depletion)).walk(all, |fill| fills.push(fill)).volume, LEVELS_MAX as f64);
+        fills.iter().for_each(|fill| depletion.take(Side::Ask, fill.price_ticks, fill.volume));
+        assert_eq!(depletion.room(Side::Ask), 0);
+        assert_eq!(asks(Some(&depletion)).walk(all, |_| {}).volume, 0.0);
     }
 
     proptest! {

@@ -44,7 +44,7 @@ use crate::engine::observation::{OBSERVATION_RING, row_ring};
 use crate::engine::status::Status;
 use crate::engine::trader::{Outputs, Trader};
 use crate::engine::{Engine, EngineReport};
-use crate::execution::account::rules::AccountRules;
+use crate::execution::account::AccountRules;
 use crate::execution::desk::Desk;
 use crate::execution::records::AccountKind;
 use crate::execution::rules::OriginalRules;

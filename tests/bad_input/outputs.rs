@@ -257,7 +257,7 @@ fn a_pipe_is_written_to_while_somebody_reads() {
     fs::rename(pipe, &taken).unwrap();
     let named = ["--name", "piped", "--out", setup.folder().to_str().unwrap(), "--force"];
     let Replayed { code, stderr, .. } = setup.replay(&named);
-    let why = format!("error: {} is no file, and a report reads the trade log; give --no-report", taken.display());
+    let why = format!("error: {} is a pipe, and a report reads the trade log; give --no-report", taken.display());
     assert_eq!((code, stderr), (2, why));
     let Replayed { code, stderr, .. } = setup.replay(&[&named[..], &["--no-report"]].concat());
     assert_eq!((code, stderr), (2, format!("error: {}", nobody.replace("/pipe;", "/piped.csv;"))));

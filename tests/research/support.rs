@@ -28,7 +28,11 @@ use tempfile::TempDir;
 pub fn synthetic(folder: &TempDir, name: &str, seed: u32, frames: u32) -> PathBuf {
     let path = folder.path().join(name);
     let (seed, frames) = (seed.to_string(), frames.to_string());
-    succeed(papertrader().args(["generate", "--levels", "600", "--seed", &seed, "--frames", &frames, "-o"]).arg(&path));
+    succeed(
+        papertrader()
+            .args(["generate", "--no-trades", "--levels", "600", "--seed", &seed, "--frames", &frames, "-o"])
+            .arg(&path),
+    );
     path
 }
 

@@ -3,7 +3,7 @@
 use super::trading::parse_amount;
 use crate::base::failure::Failure;
 use crate::base::small_file;
-use crate::execution::account::rules::{AccountRules, AfterTimeout, ExitStyle, LEGS_MAX, Limits, MakerRules};
+use crate::execution::account::{AccountRules, AfterTimeout, ExitStyle, LEGS_MAX, Limits, MakerRules};
 use crate::execution::contract::{Contract, Increments};
 use crate::execution::fees::FeePlan;
 use crate::execution::latency::Latency;

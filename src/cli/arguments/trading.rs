@@ -3,7 +3,7 @@
 use super::fees::FeeArgs;
 use crate::base::cores::{self, Pins};
 use crate::base::failure::Failure;
-use crate::base::output::{IfTaken, is_special};
+use crate::base::output::{IfTaken, is_pipe};
 use crate::execution::rules::{LAG_MAX, OriginalRules};
 use crate::feed::intake::ScaleRule;
 use crate::handoff::Wait;
@@ -197,11 +197,9 @@ impl ResultArgs {
         files.probabilities.clone_from(&self.probabilities);
         files.decisions.clone_from(&self.decisions);
         files.check_apart_from(inputs, others).map_err(Failure::input)?;
-        if files.report.is_some() && is_special(&files.csv) {
+        if files.report.is_some() && is_pipe(&files.csv) {
             let csv = files.csv.display();
-            return Err(Failure::input(format!(
-                "{csv} is no file, and a report reads the trade log; give --no-report"
-            )));
+            return Err(Failure::input(format!("{csv} is a pipe, and a report reads the trade log; give --no-report")));
         }
         Ok(files)
     }

@@ -30,7 +30,7 @@ impl Account {
             if volume == 0.0 {
                 continue;
             }
-            if self.rules.depletion && (!self.depletion.is_full(from) || self.depletion.lots(from, price_ticks) > 0.0) {
+            if self.rules.depletion {
                 self.depletion.take(from, price_ticks, volume * lots_per_unit);
             }
             let value = self.rules.contract.value(price, volume);

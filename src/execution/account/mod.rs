@@ -2,6 +2,16 @@
 //!
 //! A leg has one live order at a time. Its entry is sent at the decision; when it falls due, a fixed number of updates later,
 //! what it holds is taken from the book. A maker posts both first.
+//!
+//! Accounts trade side by side on a [`Desk`](super::desk::Desk), whose example shows one at work. Limits are checked at the
+//! decision, with what is under way:
+//!
+//! ```
+//! use papertrader::execution::account::{LEGS_MAX, Limits};
+//!
+//! let limits = Limits { position: Some(0.5), ..Limits::default() };
+//! assert_eq!((limits.cash, limits.open_orders), (None, LEGS_MAX));
+//! ```
 
 mod booking;
 mod counts;
@@ -11,15 +21,13 @@ mod frames;
 mod leg;
 mod orders;
 mod place;
-pub mod rules;
+mod rules;
 #[cfg(test)]
 mod tests;
 
 pub use self::counts::{AccountCounts, AccountTotals};
+pub use self::leg::Leg;
 pub use self::place::{Out, Place};
-
-use self::leg::Leg;
-use self::rules::{AccountRules, LEGS_MAX};
 use super::depletion::Depletion;
 use super::fees::FeeMeter;
 use super::markouts::Markouts;
