@@ -57,7 +57,9 @@ fuzz_target!(|bytes: &[u8]| {
     material.executions = executions;
     for account in material.executions.iter().flat_map(|executions| &executions.accounts) {
         assert!(numbers(&[account.entered_value, account.gross, account.fees, account.net, account.drawdown_max]));
-        assert!([account.gross_bps, account.net_bps, account.fill_rate].iter().flatten().all(|share| share.is_finite()));
+        assert!(
+            [account.gross_bps, account.net_bps, account.fill_rate].iter().flatten().all(|share| share.is_finite())
+        );
         assert!(account.entries_filled <= account.entries && account.entries <= account.orders.sent);
     }
     let counts = &material.numbers;
