@@ -155,13 +155,15 @@ mod tests {
         book.end_snapshot().unwrap();
         let mut depletion = Depletion::default();
         let all = Want::Volume(1e9);
-        let asks = |taken| Shelf { book: &book, side: Side::Ask, taken, limit_ticks: None };
-        assert_eq!(asks(None).walk(all, |_| {}).volume, (LEVELS_MAX + 9) as f64);
+        fn asks<'a>(book: &'a Book, taken: Option<&'a Depletion>) -> Shelf<'a> {
+            Shelf { book, side: Side::Ask, taken, limit_ticks: None }
+        }
+        assert_eq!(asks(&book, None).walk(all, |_| {}).volume, (LEVELS_MAX + 9) as f64);
         let mut fills = Vec::new();
-        assert_eq!(asks(Some(&depletion)).walk(all, |fill| fills.push(fill)).volume, LEVELS_MAX as f64);
+        assert_eq!(asks(&book, Some(&depletion)).walk(all, |fill| fills.push(fill)).volume, LEVELS_MAX as f64);
         fills.iter().for_each(|fill| depletion.take(Side::Ask, fill.price_ticks, fill.volume));
         assert_eq!(depletion.room(Side::Ask), 0);
-        assert_eq!(asks(Some(&depletion)).walk(all, |_| {}).volume, 0.0);
+        assert_eq!(asks(&book, Some(&depletion)).walk(all, |_| {}).volume, 0.0);
     }
 
     proptest! {

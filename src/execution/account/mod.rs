@@ -26,8 +26,9 @@ mod rules;
 mod tests;
 
 pub use self::counts::{AccountCounts, AccountTotals};
-pub use self::leg::Leg;
+use self::leg::Leg;
 pub use self::place::{Out, Place};
+pub use self::rules::{AccountRules, AfterTimeout, ExitStyle, LEGS_MAX, Limits, MakerRules};
 use super::depletion::Depletion;
 use super::fees::FeeMeter;
 use super::markouts::Markouts;
