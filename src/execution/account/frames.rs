@@ -1,5 +1,6 @@
 //! What frames and prints do to an account.
 
+use super::deciding::lots_down;
 use super::rules::{AfterTimeout, ExitStyle};
 use super::{Account, Action, Out, Place};
 use crate::execution::fees::Liquidity;
@@ -128,7 +129,11 @@ impl Account {
 
     pub(super) fn post_exit(&mut self, at: usize, place: &mut Place<'_>, out: Out<'_>) {
         let (side, held) = (opposite(self.legs[at].side), self.legs[at].held());
-        // Without that side nobody says at which price: it is taken when due.
+        // Less than a lot rests nowhere: it is taken when due.
+        if lots_down(held, place.book.scale()) == 0 {
+            return;
+        }
+        // Without that side nobody says at which price.
         let Some(best) = place.book.best_of(side) else { return };
         let offset = self.rules.maker.offset_ticks;
         let ticks = match side {
