@@ -23,4 +23,4 @@ pub mod best;
 pub mod queue;
 pub mod resting;
 #[cfg(test)]
-pub mod twin;
+mod twin;

@@ -1,4 +1,18 @@
 //! Resting orders and what fills them, by one fill model.
+//!
+//! ```
+//! use papertrader::execution::matching::resting::{FillModel, Order, Resting, Sharing};
+//! use papertrader::market::units::Side::{Ask, Bid};
+//!
+//! // Two lots are printed at the price of an offer, then the best bid rises to it.
+//! let mut resting = Resting::new(FillModel::Touch, Sharing::Alone, 16);
+//! resting.post(Order { id: 7, side: Ask, price_ticks: 101, lots: 5 }, 40);
+//! let mut left = Vec::new();
+//! resting.print(Bid, 101, 2, &mut |fill| left.push(fill.left_lots));
+//! resting.improved(Bid, 101, &mut |fill| left.push(fill.left_lots));
+//! assert_eq!(left, [3, 0]);
+//! assert!(resting.is_empty());
+//! ```
 
 use super::best::is_better;
 use super::queue::{Queue, QueueModel};
