@@ -33,8 +33,8 @@ use std::time::{Duration, Instant};
 
 /// Frames when nothing is measured.
 const TEST_FRAMES: usize = 2_000;
-/// Records that a frame leaves at most on average, so that nobody needs to take them meanwhile.
-const RECORDS_A_FRAME: usize = 24;
+/// Room for what a frame leaves, whose records are taken after it, and for what the end of a run does.
+const RECORDS: usize = 1 << 14;
 const RULES: OriginalRules =
     OriginalRules { threshold_logit: 0.405_465_108_108_164_4, lag_updates: 20, buy_amount: 5.0 };
 
@@ -121,7 +121,7 @@ struct Path {
     intake: Intake,
     engine: Engine,
     _trades: Consumer<Trade>,
-    _records: Option<Consumer<Record>>,
+    records: Option<Consumer<Record>>,
     _tables: Tables,
 }
 
@@ -134,14 +134,14 @@ impl Path {
         let (trader, records) = if arm.kinds.is_empty() {
             (trader, None)
         } else {
-            let (records, records_out) = RingBuffer::new(RECORDS_A_FRAME * frames);
+            let (records, records_out) = RingBuffer::new(RECORDS);
             (trader.with_desk(Desk::new(arm.kinds, &arm.rules()), records), Some(records_out))
         };
         Self {
             intake: Intake::new(&market.product, ScaleRule::default(), clock),
             engine: Engine::new(vec![trader], recorder, Arc::new(Status::default())),
             _trades: trades_out,
-            _records: records,
+            records,
             _tables: tables,
         }
     }
@@ -151,6 +151,9 @@ impl Path {
         for (ts_recv_ns, frame) in frames {
             let arrival = Arrival { ts_recv_ns: *ts_recv_ns, arrived: None, received: UNMEASURED, decoded: UNMEASURED };
             black_box(self.intake.take(frame, &arrival, &mut self.engine).expect("a fused engine does not end"));
+            if let Some(records) = &mut self.records {
+                while records.pop().is_ok() {}
+            }
         }
     }
 }

@@ -81,6 +81,8 @@ pub struct Desk {
     /// The exchange's best prices while an order rests.
     best: Best,
     rests: bool,
+    /// Whether frames are nothing to any account until it decides.
+    is_idle: bool,
     /// Whether levels that the venue names matter to what was taken.
     has_taken: bool,
     /// When the next message arrives, Unix nanoseconds.
@@ -99,6 +101,7 @@ impl Desk {
             takers_side: rules.takers_side,
             best: Best::default(),
             rests: false,
+            is_idle: true,
             has_taken: false,
             next_arrival_ns: i64::MAX,
             last: None,
@@ -130,6 +133,7 @@ impl Desk {
 
     fn look(&mut self) {
         self.rests = self.accounts.iter().any(Account::rests);
+        self.is_idle = self.accounts.iter().all(Account::is_idle);
         self.has_taken = self.accounts.iter().any(Account::has_taken);
         self.next_arrival_ns = self.accounts.iter().map(Account::next_arrival_ns).min().unwrap_or(i64::MAX);
     }
@@ -151,6 +155,9 @@ impl Desk {
     /// Before the book frame `now`: see [`Account::close_due`].
     #[inline]
     pub fn close_due(&mut self, now: Moment, book: &Book, out: Out<'_>) {
+        if self.is_idle {
+            return;
+        }
         self.each(book, now, false, out, |account, place, out| account.close_due(place, out));
     }
 
@@ -209,6 +216,9 @@ impl Desk {
     #[inline]
     pub fn after_frame(&mut self, now: Moment, book: &Book, out: Out<'_>) {
         self.last = Some(now);
+        if self.is_idle {
+            return;
+        }
         self.settle(book, now.venue_sequence_num, now.ts_recv_ns, out);
         self.each(book, now, false, out, |account, place, out| account.after_frame(place, out));
     }

@@ -30,6 +30,12 @@ impl Default for Markouts {
 }
 
 impl Markouts {
+    /// Whether no decision waits.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
     /// A decision in the frame `now`, after [`Markouts::frame`] of it.
     pub fn decided(&mut self, order_id: u64, now: Moment) {
         self.stretch = now.stretch;

@@ -155,6 +155,12 @@ impl Account {
         &self.totals
     }
 
+    /// Whether frames are nothing to it until it decides.
+    #[inline]
+    pub fn is_idle(&self) -> bool {
+        self.legs.is_empty() && self.markouts.is_empty()
+    }
+
     /// Whether an order rests.
     #[inline]
     pub fn rests(&self) -> bool {

@@ -43,11 +43,6 @@ impl Levels {
 }
 
 impl Depth {
-    /// Forgets everything.
-    pub fn clear(&mut self) {
-        *self = Self::default();
-    }
-
     fn side(&self, side: Side) -> &Levels {
         match side {
             Side::Bid => &self.bids,
@@ -137,11 +132,6 @@ impl Exchange {
     /// Without levels and orders.
     pub fn new(model: QueueModel) -> Self {
         Self { model, depth: Depth::default(), resting: Vec::new() }
-    }
-
-    /// The market.
-    pub fn depth(&self) -> &Depth {
-        &self.depth
     }
 
     /// Takes an order that must rest. Refused, false, where it would cross the other side.
