@@ -4,6 +4,8 @@ use super::ExecutionsError;
 use super::reader::{BadRow, Row, read};
 use super::records::{Account, Fill, Leg, Markout, Order, Outcome, Purpose, REASONS};
 use crate::execution::fees::Liquidity;
+use crate::run::execution_logs::COLUMNS;
+use crate::run::files::execution_logs;
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{Read, Seek};
@@ -44,81 +46,6 @@ pub struct Logs {
     was_killed: bool,
 }
 
-const ORDERS: [&str; 28] = [
-    "account",
-    "order_id",
-    "leg",
-    "purpose",
-    "kind",
-    "side",
-    "price",
-    "volume",
-    "decided_sequence",
-    "decided_ts_recv_ns",
-    "probability",
-    "decided_bid",
-    "decided_ask",
-    "leg_sequence",
-    "leg_mid",
-    "due_sequence",
-    "arrived_sequence",
-    "arrived_ts_ns",
-    "arrived_bid",
-    "arrived_ask",
-    "queue_ahead",
-    "ended_sequence",
-    "ended_ts_ns",
-    "outcome",
-    "reason",
-    "filled_volume",
-    "filled_value",
-    "fee",
-];
-const FILLS: [&str; 16] = [
-    "account",
-    "fill_id",
-    "order_id",
-    "leg",
-    "purpose",
-    "side",
-    "liquidity",
-    "sequence",
-    "venue_sequence_num",
-    "ts_ns",
-    "price",
-    "volume",
-    "value",
-    "fee",
-    "mid",
-    "best",
-];
-const MARKOUTS: [&str; 6] = ["account", "order_id", "mid_1", "mid_5", "mid_20", "mid_100"];
-const LEGS: [&str; 23] = [
-    "account",
-    "leg",
-    "side",
-    "decided_sequence",
-    "decided_ts_recv_ns",
-    "probability",
-    "decided_mid",
-    "due_sequence",
-    "entered_volume",
-    "entry_value",
-    "entry_fee",
-    "exited_volume",
-    "exit_value",
-    "exit_fee",
-    "written_off_volume",
-    "profit",
-    "net",
-    "closed_sequence",
-    "closed_ts_ns",
-    "snapshots_while_held",
-    "open_volume",
-    "open_mark_mid",
-    "open_mark_walk",
-];
-
 fn account(row: &mut Row<'_>) -> Result<usize, BadRow> {
     let words = [("taker", 0), ("maker-through", 1), ("maker-queue", 2), ("maker-touch", 3)];
     row.word(&words, "taker, maker-through, maker-queue or maker-touch")
@@ -148,7 +75,7 @@ fn mid(bid: Option<f64>, ask: Option<f64>) -> Option<f64> {
 impl Logs {
     /// The logs beside a trade log, by their endings.
     pub fn paths(csv: &Path) -> [PathBuf; 4] {
-        ["orders.csv", "fills.csv", "markouts.csv", "legs.csv"].map(|ending| csv.with_extension(ending))
+        execution_logs(csv, "csv")
     }
 
     /// Reads the logs beside a trade log; `None` where there is none of them.
@@ -178,10 +105,11 @@ impl Logs {
         let [in_orders, in_fills, in_markouts, in_legs] = files;
         let mut cut = Vec::new();
         let mut note = |path: &PathBuf, line: Option<u64>| cut.extend(line.map(|line| (path.clone(), line)));
-        note(orders, read(orders, in_orders, &ORDERS, |row| logs.take_order(row))?);
-        note(fills, read(fills, in_fills, &FILLS, |row| logs.take_fill(row))?);
-        note(markouts, read(markouts, in_markouts, &MARKOUTS, |row| logs.take_markout(row))?);
-        note(legs, read(legs, in_legs, &LEGS, |row| logs.take_leg(row))?);
+        let [of_orders, of_fills, of_markouts, of_legs] = COLUMNS;
+        note(orders, read(orders, in_orders, of_orders, |row| logs.take_order(row))?);
+        note(fills, read(fills, in_fills, of_fills, |row| logs.take_fill(row))?);
+        note(markouts, read(markouts, in_markouts, of_markouts, |row| logs.take_markout(row))?);
+        note(legs, read(legs, in_legs, of_legs, |row| logs.take_leg(row))?);
         logs.cut = cut;
         logs.check_values(orders)?;
         Ok(logs)
