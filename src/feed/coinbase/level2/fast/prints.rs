@@ -82,18 +82,9 @@ impl Reader {
         let opening = self.openings.iter().find(|opening| rest.starts_with(&opening.bytes))?;
 
         let counts = [Counts::of(scale.price_decimals), Counts::of(scale.size_decimals)];
-        let (mut rest, mut ended) = opening.read_prints(rest, &counts, minute, prints)?;
-        let mut padded = [0; PADDED];
-        if !ended {
-            // No text holds a zero byte: nothing matches behind the end.
-            padded[..rest.len()].copy_from_slice(rest);
-            let bytes = rest.len();
-            let padded_rest;
-            (padded_rest, ended) =
-                opening.read_prints(&padded[..bytes + opening.windows()], &counts, minute, prints)?;
-            rest = &rest[(bytes + opening.windows() - padded_rest.len()).min(bytes)..];
-        }
-        (ended && rest == TAIL).then_some(UsualPrints { sequence_num, ts_event_ns, is_twin: opening.is_twin })
+        let (rest, ended) = opening.read_prints(rest, &counts, minute, prints)?;
+        let rest = if ended { rest } else { opening.read_last(rest, &counts, minute, prints)? };
+        (rest == TAIL).then_some(UsualPrints { sequence_num, ts_event_ns, is_twin: opening.is_twin })
     }
 }
 
@@ -123,6 +114,23 @@ impl Opening {
             }
         }
         Some((rest, false))
+    }
+
+    /// Reads prints of which less than the windows is left, to the end of the list. Gives what follows.
+    #[inline(never)] // Not every message comes here, and clearing the room takes its time.
+    fn read_last<'a>(
+        &self,
+        rest: &'a [u8],
+        counts: &[Counts; 2],
+        minute: &mut Minute,
+        prints: &mut Vec<Event>,
+    ) -> Option<&'a [u8]> {
+        // No text holds a zero byte: nothing matches behind the end.
+        let mut padded = [0; PADDED];
+        padded[..rest.len()].copy_from_slice(rest);
+        let (bytes, windows) = (rest.len(), self.windows());
+        let (after, ended) = self.read_prints(&padded[..bytes + windows], counts, minute, prints)?;
+        ended.then(|| &rest[(bytes + windows - after.len()).min(bytes)..])
     }
 
     #[inline(always)]
