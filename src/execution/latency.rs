@@ -45,19 +45,31 @@ pub enum LatencyError {
         /// Nanoseconds.
         ns: i64,
     },
+    /// One that is longer than any.
+    #[error("latency {index} is {ns} ns; none is longer than 60 s")]
+    TooLong {
+        /// Counted from 1.
+        index: usize,
+        /// Nanoseconds.
+        ns: i64,
+    },
 }
+
+/// The longest latency, nanoseconds: 60 s.
+pub const LATENCY_MAX_NS: i64 = 60_000_000_000;
 
 impl Latency {
     /// One drawn from measured ones.
     ///
     /// # Errors
-    /// The list is empty or has a negative latency.
+    /// The list is empty or has a latency that is negative or above [`LATENCY_MAX_NS`].
     pub fn drawn(ns: Vec<i64>, seed: u64) -> Result<Self, LatencyError> {
         if ns.is_empty() {
             return Err(LatencyError::Empty);
         }
-        match ns.iter().enumerate().find(|&(_, &ns)| ns < 0) {
-            Some((at, &ns)) => Err(LatencyError::Negative { index: at + 1, ns }),
+        match ns.iter().enumerate().find(|&(_, ns)| !(0..=LATENCY_MAX_NS).contains(ns)) {
+            Some((at, &ns)) if ns < 0 => Err(LatencyError::Negative { index: at + 1, ns }),
+            Some((at, &ns)) => Err(LatencyError::TooLong { index: at + 1, ns }),
             None => Ok(Self::Drawn { ns: ns.into(), seed }),
         }
     }
@@ -96,6 +108,8 @@ mod tests {
     fn lists_are_checked() {
         assert_eq!(Latency::drawn(vec![], 1), Err(LatencyError::Empty));
         assert_eq!(Latency::drawn(vec![0, -3], 1), Err(LatencyError::Negative { index: 2, ns: -3 }));
+        let long = LATENCY_MAX_NS + 1;
+        assert_eq!(Latency::drawn(vec![0, 5, long], 1), Err(LatencyError::TooLong { index: 3, ns: long }));
         let all: Vec<i64> = (0..1_000).map(|m| Latency::drawn(vec![1, 2], 1).unwrap().of(m).unwrap()).collect();
         let ones = all.iter().filter(|&&ns| ns == 1).count();
         assert!((400..600).contains(&ones), "{ones}");

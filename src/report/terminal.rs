@@ -21,6 +21,7 @@ use crate::feed::intake::{FaultNote, IntakeCounts};
 use crate::market::event::FaultCounts;
 use crate::market::units::Decimal;
 use crate::report::material::Material;
+use crate::report::run_file::TapeCounters;
 use crate::report::summary::Summary;
 pub use crate::report::text::Grouped;
 use crate::report::text::{NO_ARRIVALS, Names, amount, basis_points, counted, plain, signed, things};
@@ -28,6 +29,8 @@ use crate::run::files::RunFiles;
 use crate::run::session::SessionReport;
 use crate::run::settings::TradingSettings;
 use std::fmt::{self, Display, Formatter, Write};
+use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 /// Fault notes that are printed.
@@ -267,7 +270,7 @@ impl<'a> RunReport<'a> {
 
     /// What accounts beside the original's did, and what kept them from it, where it happened.
     fn accounts(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let accounts = &self.engine.trader().accounts;
+        let accounts = &self.engine.trader().desk.accounts;
         if accounts.is_empty() {
             return Ok(());
         }
@@ -282,7 +285,9 @@ impl<'a> RunReport<'a> {
             let kept = counts.kept_from_acting().into_iter().filter(|&(_, count)| count > 0);
             kept.into_iter().try_for_each(|(name, count)| line(f, &format!("  {name}"), Grouped(count)))?;
         }
-        Ok(())
+        let Some(tape) = TapeCounters::of(self.engine.trader()) else { return Ok(()) };
+        line(f, "book and prints", tape.order())?;
+        tape.doubt().map_or(Ok(()), |doubt| writeln!(f, "  {doubt}"))
     }
 
     fn latencies(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -328,8 +333,14 @@ impl Display for RunReport<'_> {
         let (json, html) = report.map(|report| (&report.json, &report.html)).unzip();
         let paths = [Some(csv), Some(hgrm), Some(hlog), json, html, probabilities.as_ref(), decisions.as_ref()];
         let logs = executions.iter().chain(parquet).flatten();
-        paths.into_iter().flatten().chain(logs).try_for_each(|path| writeln!(f, "  {}", path.display()))
+        let written = paths.into_iter().flatten().chain(logs).filter(|path| has_content(path));
+        written.into_iter().try_for_each(|path| writeln!(f, "  {}", path.display()))
     }
+}
+
+/// Whether something was written: not everything is when a disk is full.
+fn has_content(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|file| !file.is_file() || file.len() > 0)
 }
 
 /// The stages' latencies, nanoseconds, a line each below a line of names; a dash where nothing was measured.

@@ -160,10 +160,15 @@ impl RunFiles {
 
     /// Every file that the run writes, the trade log first.
     fn all(&self) -> impl Iterator<Item = &Path> {
-        let report = self.report.iter().flat_map(|report| [&report.json, &report.html]);
         let given = [&self.probabilities, &self.decisions].into_iter().flatten();
+        self.own().chain(given.map(PathBuf::as_path))
+    }
+
+    /// Those that are named after the run.
+    fn own(&self) -> impl Iterator<Item = &Path> {
+        let report = self.report.iter().flat_map(|report| [&report.json, &report.html]);
         let logs = self.executions.iter().chain(&self.parquet).flatten();
-        [&self.csv, &self.hgrm, &self.hlog].into_iter().chain(logs).chain(report).chain(given).map(PathBuf::as_path)
+        [&self.csv, &self.hgrm, &self.hlog].into_iter().chain(logs).chain(report).map(PathBuf::as_path)
     }
 
     /// Refuses to write over what the run reads, and to write two files to one place, whatever may be replaced. `others` are
@@ -173,7 +178,7 @@ impl RunFiles {
     /// As for [`check_apart`].
     pub fn check_apart_from(&self, inputs: &[&Path], others: &[&Path]) -> Result<(), OutputError> {
         // Those too that the run does without: a report of that name is removed.
-        let spare = files_of(&self.csv).into_iter().filter(|path| !self.all().any(|own| own == path));
+        let spare = files_of(&self.csv).into_iter().filter(|path| !self.own().any(|own| own == path));
         let given = self.all().chain(others.iter().copied()).map(Path::to_owned);
         check_apart(given.chain(spare), inputs)
     }

@@ -47,7 +47,8 @@ fn options_without_their_execution() {
     let setup = setup();
     let file = setup.folder().join("latencies.txt");
     fs::write(&file, "5\n").unwrap();
-    let options: [&[&str]; 14] = [
+    let options: [&[&str]; 15] = [
+        &["--hold-back", "1s"],
         &["--order-latency", "5ms"],
         &["--order-latency-file", file.to_str().unwrap()],
         &["--no-depletion"],
@@ -96,6 +97,24 @@ fn values_that_are_none() {
         let error = refused_as_usage(&setup, &[&TAKER[..], &[&*format!("--order-latency={value}")]].concat());
         assert_eq!(error, format!("invalid value '{value}' for '--order-latency <TIME>': {time}"));
     }
+    let held = "it is none or a number with ns, us, ms or s, from 0 to 10 s";
+    for value in ["5", "-5ms", "10001ms", "never", ""] {
+        let error = refused_as_usage(&setup, &[&TAKER[..], &[&*format!("--hold-back={value}")]].concat());
+        assert_eq!(error, format!("invalid value '{value}' for '--hold-back <TIME>': {held}"));
+    }
+    let contract = "a contract is a number of units from 1e-12 to 1e12";
+    for value in ["0", "1e300", "1e-13", "NaN"] {
+        let error = refused_as_usage(&setup, &[&TAKER[..], &[&*format!("--contract-size={value}")]].concat());
+        assert_eq!(error, format!("invalid value '{value}' for '--contract-size <UNITS>': {contract}"));
+    }
+    let amount = "--buy-amount: beside the original's, executions take 1e30 at most";
+    assert_eq!(refused(&setup, &[&TAKER[..], &["--buy-amount", "1e31"]].concat()), amount);
+    for log in LOGS {
+        let name = format!("run.{log}");
+        let error = refused_as_usage(&setup, &["--name", &name]);
+        let rule = format!("a name does not end in .{log}: a run writes such logs of its own");
+        assert_eq!(error, format!("invalid value '{name}' for '--name <NAME>': {rule}"));
+    }
     for updates in ["0", "3", "4294967295"] {
         assert_eq!(refused(&setup, &[&MAKER[..], &["--maker-timeout", updates]].concat()), timeout);
     }
@@ -131,6 +150,7 @@ fn files_of_latencies() {
         ("empty.txt", &b""[..], "it holds no latency".to_owned()),
         ("blank.txt", b"\n  \n\n", "it holds no latency".into()),
         ("negative.txt", b"5\n-3\n", "latency 2 is negative: -3 ns".into()),
+        ("long.txt", b"5\n60000000001\n", "latency 2 is 60000000001 ns; none is longer than 60 s".into()),
         ("words.txt", b"5\nsoon\n", "line 2: 'soon' is not a whole number of nanoseconds".into()),
         ("fraction.txt", b"5\n\n0.5\n", "line 3: '0.5' is not a whole number of nanoseconds".into()),
         ("wide.txt", wide.as_bytes(), format!("line 4: '{}' is not a whole number of nanoseconds", &long[..40])),
@@ -288,6 +308,35 @@ fn a_file_of_latencies_is_an_input() {
         let output = command.arg("--out").arg(setup.folder().join("live")).output().unwrap();
         assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap()), (Some(2), format!("{reads}\n")));
         fs::remove_file(path).unwrap();
+    }
+}
+
+#[test]
+fn a_file_of_tiers_is_an_input() {
+    let setup = setup();
+    let path = setup.folder().join("tiers.toml");
+    let text = "[[tier]]\nfrom = 0\nmaker-bps = 1\ntaker-bps = 5\n";
+    fs::write(&path, text).unwrap();
+    let path = path.to_str().unwrap();
+    let reads = format!("error: {path} would be written over, and this command reads it; choose another name");
+    let Replayed { code, stderr, .. } =
+        setup.replay(&["--fees", path, "--probabilities", path, "--force", "--name", "other"]);
+    assert_eq!((code, stderr), (2, reads));
+    assert_eq!(fs::read_to_string(path).unwrap(), text);
+}
+
+#[test]
+fn no_two_outputs_share_a_log_s_place() {
+    for (log, options) in LOGS.iter().zip([&TAKER[..], &["--execution", "taker", "--parquet"], &[], &["--force"]]) {
+        for ending in ["csv", "parquet"] {
+            let setup = setup();
+            let path = setup.result(&format!("{log}.{ending}"));
+            let path = path.to_str().unwrap();
+            let Replayed { code, stderr, .. } = setup.replay(&[options, &["--probabilities", path]].concat());
+            let twice = "would be written twice by this command; choose another name for one of the two";
+            assert_eq!((code, stderr), (2, format!("error: {path} {twice}")), "{options:?}");
+            assert_eq!(fs::read_dir(setup.out()).unwrap().count(), 0, "{options:?}");
+        }
     }
 }
 

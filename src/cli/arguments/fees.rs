@@ -6,7 +6,7 @@ use crate::cli::config::too_deep;
 use crate::execution::fees::{FeePlan, FeeSchedule, Preset, Tier, WINDOW_DAYS, is_fee};
 use clap::Args;
 use serde::Deserialize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The largest file of tiers that is read.
 const BYTES_MAX: u64 = 1 << 16;
@@ -51,6 +51,11 @@ fn parse_traded(text: &str) -> Result<f64, String> {
 }
 
 impl FeeArgs {
+    /// The file of tiers, if one is given.
+    pub fn file(&self) -> Option<PathBuf> {
+        self.fees.as_ref().filter(|fees| fees.ends_with(TIERS_ENDING)).map(PathBuf::from)
+    }
+
     /// The schedule, if one is given.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ use crate::execution::rules::{LAG_MAX, OriginalRules};
 use crate::feed::intake::ScaleRule;
 use crate::handoff::Wait;
 use crate::market::units::parse_step;
+use crate::run::execution_logs::LOGS;
 use crate::run::files::{ReportFiles, RunFiles};
 use crate::run::session::SessionSettings;
 use crate::run::settings::TradingSettings;
@@ -108,6 +109,9 @@ pub fn parse_amount(text: &str) -> Result<f64, String> {
 /// Reads a file name without a folder.
 pub fn parse_name(text: &str) -> Result<String, String> {
     let plain = !text.is_empty() && !text.starts_with('.') && !text.contains(['/', '\\']) && is_printable(text);
+    if let Some(log) = LOGS.into_iter().find(|log| text.strip_suffix(log).is_some_and(|name| name.ends_with('.'))) {
+        return Err(format!("a name does not end in .{log}: a run writes such logs of its own"));
+    }
     plain
         .then(|| text.into())
         .ok_or_else(|| "a name has no folder and no control character in it and does not begin with a dot".into())

@@ -76,7 +76,8 @@ pub fn run(args: &LiveArgs, printer: &mut Printer) -> Result<(), Failure> {
         return Err(Failure::input("--execution maker needs prints: leave --no-trades out"));
     }
     trading.session.accounts = args.execution.accounts(&trading.session, trading.fee_plan())?;
-    let others = args.connection.ca_cert.iter().chain(&args.execution.order_latency_file);
+    let tiers = args.trading.fees.file();
+    let others = args.connection.ca_cert.iter().chain(&args.execution.order_latency_file).chain(&tiers);
     let inputs: Vec<&Path> = [&args.trading.model].into_iter().chain(others).map(PathBuf::as_path).collect();
     let mut files = args.results.next_files(&args.connection.product, &inputs, args.record.as_deref().as_slice())?;
     args.execution.name_logs(&trading.session, &mut files);

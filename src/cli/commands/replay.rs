@@ -97,7 +97,9 @@ pub fn run(args: &ReplayArgs, printer: &mut Printer) -> Result<(), Failure> {
             reading => accounts.rules.takers_side = reading.map_err(Failure::input)? == Reading::TakersSide,
         }
     }
-    let inputs = [&args.trading.model, &args.capture].into_iter().chain(&args.execution.order_latency_file);
+    let tiers = args.trading.fees.file();
+    let inputs =
+        [&args.trading.model, &args.capture].into_iter().chain(&args.execution.order_latency_file).chain(&tiers);
     let inputs: Vec<&Path> = inputs.map(PathBuf::as_path).collect();
     let mut files = args.results.files(replay.product(), &inputs)?;
     args.execution.name_logs(&settings.session, &mut files);
