@@ -15,6 +15,7 @@ use papertrader::execution::account::{AccountRules, AfterTimeout, ExitStyle, Lim
 use papertrader::execution::contract::{Contract, Increments};
 use papertrader::execution::desk::Desk;
 use papertrader::execution::fees::{FeePlan, FeeSchedule};
+use papertrader::execution::hold_back::HoldBack;
 use papertrader::execution::latency::Latency;
 use papertrader::execution::matching::queue::QueueModel;
 use papertrader::execution::records::AccountKind;
@@ -120,7 +121,7 @@ fn account_rules() -> AccountRules {
     }
 }
 
-fn engine(model: &Model) -> (Engine, impl Drop + Send + use<>) {
+fn engine(model: &Model, hold_ns: Option<i64>) -> (Engine, impl Drop + Send + use<>) {
     let (recorder, tables) = recorder(Clock::new(), Duration::from_millis(1));
     let (trades, mut trades_out) = RingBuffer::new(1 << 12);
     let (observations, mut observations_out) = RingBuffer::new(OBSERVATION_RING);
@@ -129,7 +130,11 @@ fn engine(model: &Model) -> (Engine, impl Drop + Send + use<>) {
     let outputs = Outputs { trades, observations: Some(observations), rows: Some(rows) };
     let (records, mut records_out) = RingBuffer::new(1 << 12);
     let desk = Desk::new(&AccountKind::ALL, &account_rules());
-    let trader = Trader::original(model.clone(), settings, outputs).with_desk(desk, records);
+    let trader = Trader::original(model.clone(), settings, outputs);
+    let trader = match hold_ns {
+        None => trader.with_desk(desk, records),
+        Some(hold_ns) => trader.with_hold_back(HoldBack::new(desk, hold_ns), records),
+    };
     let engine = Engine::new(vec![trader], recorder, Arc::new(Status::default()));
     // Another thread plays the writer.
     let mut tables = tables;
@@ -155,8 +160,8 @@ fn engine(model: &Model) -> (Engine, impl Drop + Send + use<>) {
 }
 
 /// Feeds frames fused and returns the allocations after the snapshot.
-fn fused(frames: &[(i64, Vec<u8>)], product: &str, model: &Model) -> u64 {
-    let (engine, _writer) = engine(model);
+fn fused(frames: &[(i64, Vec<u8>)], product: &str, model: &Model, hold_ns: Option<i64>) -> u64 {
+    let (engine, _writer) = engine(model, hold_ns);
     let total = Arc::new(AtomicU64::new(0));
     let mut engine = CountingEngine { engine, total: Arc::clone(&total), frames: 0 };
     feed(frames, product, &mut engine);
@@ -164,7 +169,7 @@ fn fused(frames: &[(i64, Vec<u8>)], product: &str, model: &Model) -> u64 {
     let prints = frames.iter().filter(|(_, frame)| frame.starts_with(br#"{"channel":"market_trades""#)).count();
     let report = engine.engine.finish();
     assert_eq!(report.counts.frames, (frames.len() - prints) as u64);
-    assert!(report.trader().accounts.iter().all(|account| account.counts.decisions > 0), "accounts have decided");
+    assert!(report.trader().desk.accounts.iter().all(|account| account.counts.decisions > 0), "accounts have decided");
     total.load(Ordering::Relaxed)
 }
 
@@ -196,8 +201,14 @@ impl Publish for CountingFeed {
 }
 
 /// Feeds frames through the ring and returns the allocations of the feed thread and of the engine thread.
-fn two_threads(frames: &[(i64, Vec<u8>)], product: &str, model: &Model, wait: Wait) -> (u64, u64) {
-    let (engine, _writer) = engine(model);
+fn two_threads(
+    frames: &[(i64, Vec<u8>)],
+    product: &str,
+    model: &Model,
+    hold_ns: Option<i64>,
+    wait: Wait,
+) -> (u64, u64) {
+    let (engine, _writer) = engine(model, hold_ns);
     let (publisher, mut taker) = handoff(1 << 14, wait);
     let total = Arc::new(AtomicU64::new(0));
     let mut engine = CountingEngine { engine, total: Arc::clone(&total), frames: 0 };
@@ -222,9 +233,13 @@ fn two_threads(frames: &[(i64, Vec<u8>)], product: &str, model: &Model, wait: Wa
 }
 
 fn assert_none(frames: &[(i64, Vec<u8>)], product: &str, model: &Model) {
-    assert_eq!(fused(frames, product, model), 0, "{product} fused");
-    for wait in [Wait::Spin, Wait::Yield, Wait::Block] {
-        assert_eq!(two_threads(frames, product, model, wait), (0, 0), "{product} by two threads, {wait:?}");
+    // Accounts that see everything as it comes, and accounts that are kept behind.
+    for hold_ns in [None, Some(500_000_000)] {
+        assert_eq!(fused(frames, product, model, hold_ns), 0, "{product} fused, {hold_ns:?}");
+        for wait in [Wait::Spin, Wait::Yield, Wait::Block] {
+            let counted = two_threads(frames, product, model, hold_ns, wait);
+            assert_eq!(counted, (0, 0), "{product} by two threads, {wait:?}, {hold_ns:?}");
+        }
     }
 }
 

@@ -5,6 +5,8 @@ use papertrader::capture::{LINE_BYTES_MAX, ZSTD_WINDOW_LOG_MAX};
 use papertrader::cli::config::{CONFIG_BYTES_MAX, CONFIG_DEPTH_MAX};
 use papertrader::execution::depletion::LEVELS_MAX;
 use papertrader::execution::fees::TIERS_MAX;
+use papertrader::execution::hold_back::{FRAMES_ROOM, HOLD_MAX_NS, LEVELS_ROOM, PRINTS_ROOM};
+use papertrader::execution::latency::LATENCY_MAX_NS;
 use papertrader::execution::rules::LAG_MAX;
 use papertrader::feed::backoff::DELAY_MAX;
 use papertrader::feed::coinbase::level2::{OTHER_PRODUCTS_MAX, PRODUCT_BYTES_MAX};
@@ -81,6 +83,11 @@ fn every_bound_has_the_value_given() {
         ("QUOTE_CHARS_MAX", QUOTE_CHARS_MAX as u64),
         ("LAG_MAX", u64::from(LAG_MAX)),
         ("LEVELS_MAX", LEVELS_MAX as u64),
+        ("HOLD_MAX_NS", HOLD_MAX_NS as u64 / 1_000_000_000),
+        ("FRAMES_ROOM", FRAMES_ROOM as u64),
+        ("LEVELS_ROOM", LEVELS_ROOM as u64),
+        ("PRINTS_ROOM", PRINTS_ROOM as u64),
+        ("LATENCY_MAX_NS", LATENCY_MAX_NS as u64 / 1_000_000_000),
         ("LINE_BYTES_MAX", LINE_BYTES_MAX as u64),
         ("ZSTD_WINDOW_LOG_MAX", u64::from(ZSTD_WINDOW_LOG_MAX)),
         ("MODEL_BYTES_MAX", MODEL_BYTES_MAX),

@@ -201,7 +201,7 @@ LOGS = (
     "account,fill_id,order_id,leg,purpose,side,liquidity,sequence,venue_sequence_num,ts_ns,price,volume,value,fee,mid,best",
     "account,order_id,mid_1,mid_5,mid_20,mid_100",
     "account,leg,side,decided_sequence,decided_ts_recv_ns,probability,decided_mid,due_sequence,entered_volume,entry_value,"
-    "entry_fee,exited_volume,exit_value,exit_fee,written_off_volume,profit,net,closed_sequence,closed_ts_ns,"
+    "entry_fee,exited_volume,exit_value,exit_fee,profit,net,closed_sequence,closed_ts_ns,"
     "snapshots_while_held,open_volume,open_mark_mid,open_mark_walk",
 )
 
@@ -225,19 +225,19 @@ def executions(legs):
             markouts.append(f"{account},{order},100.0,100.25,{99.5 + leg % 3},{'' if is_open else 101.0}")
             head = f"{account},{leg},{'long' if is_long else 'short'},{at},{at_ns},0.75,100.0,{at + 20}"
             if not is_filled:
-                closed.append(f"{head},0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,{ended},{ended_ns},0,0.0,,")
+                closed.append(f"{head},0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,{ended},{ended_ns},0,0.0,,")
                 continue
             fills.append(f"{account},{order},{order},{leg},entry,{begin},{liquidity},{ended},{ended},{ended_ns},{price},1.0,"
                          f"{price},{fee},100.0,{best(price)}")
             if is_open:
-                closed.append(f"{head},1.0,{price},{fee},0.0,0.0,0.0,0.0,0.0,{-fee},{ended},{ended_ns},0,1.0,100.0,99.5")
+                closed.append(f"{head},1.0,{price},{fee},0.0,0.0,0.0,0.0,{-fee},{ended},{ended_ns},0,1.0,100.0,99.5")
                 continue
             orders.append(f"{account},{order + 1},{leg},exit,{kind},{end},{later},1.0,{decided},{at + 20},{ended_ns + 1},"
                           f"filled,,1.0,{later},{fee}")
             fills.append(f"{account},{order + 1},{order + 1},{leg},exit,{end},{liquidity},{at + 20},{at + 20},{ended_ns + 1},"
                          f"{later},1.0,{later},{fee},,{best(later)}")
             profit = later - price if is_long else price - later
-            closed.append(f"{head},1.0,{price},{fee},1.0,{later},{fee},0.0,{profit},{profit - 2 * fee},{at + 20},{ended_ns + 1},"
+            closed.append(f"{head},1.0,{price},{fee},1.0,{later},{fee},{profit},{profit - 2 * fee},{at + 20},{ended_ns + 1},"
                           "0,0.0,,")
     return ["\n".join([header, *log]) + "\n" for header, log in zip(LOGS, rows)]
 

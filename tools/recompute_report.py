@@ -391,17 +391,25 @@ def open_legs(legs, side):
     }
 
 
+def with_closed(legs):
+    """With the part of each leg that has been exited: its share, its entry value, its net."""
+    share = 1.0 - (legs.open_volume.fillna(0.0) / legs.entered_volume).where(legs.entered_volume > 0, 0.0)
+    net = legs.profit - (legs.entry_fee * share + legs.exit_fee)
+    return legs.assign(closed_share=share, closed_value=legs.entry_value * share, closed_net=net)
+
+
 def leg_interval(legs):
-    """Of the legs that entered something, by the decisions' receive times."""
-    entered = legs[legs.entry_value > 0].sort_values(["decided_sequence", "leg"])
+    """Of the legs that exited something, by the decisions' receive times."""
+    legs = with_closed(legs)
+    entered = legs[legs.closed_value > 0].sort_values(["decided_sequence", "leg"])
     times_ns = entered.decided_ts_recv_ns
     held_s = quantiles(((entered.closed_ts_ns - times_ns).clip(lower=0) / 1e9).dropna())
     if entered.empty or held_s is None or (times_ns.cummax() - times_ns).max() > 1_000_000_000:
         return None
-    rows = entered[["profit", "net", "entry_value"]]
-    bps = lambda sums: [1e4 * sums[name] / sums["entry_value"] for name in ("profit", "net")]
+    rows = entered[["profit", "closed_net", "closed_value"]]
+    bps = lambda sums: [1e4 * sums[name] / sums["closed_value"] for name in ("profit", "closed_net")]
     names = ["gross_bps", "net_bps"]
-    return bootstrap(times_ns.to_numpy(), held_s, rows, "entry_value", lambda sums: sums["net"], bps, names)
+    return bootstrap(times_ns.to_numpy(), held_s, rows, "closed_value", lambda sums: sums["closed_net"], bps, names)
 
 
 def account_numbers(account, orders, fills, markouts, legs, inverse):
@@ -414,7 +422,12 @@ def account_numbers(account, orders, fills, markouts, legs, inverse):
     gross = float(legs.profit.sum())
     gross = gross if abs(gross) > ROUNDING * entered else 0.0
     fees = float((legs.entry_fee + legs.exit_fee).sum())
-    value = lambda liquidity: float(fills.value[fills.liquidity == liquidity].sum())
+    parts = with_closed(legs)
+    closed = float(parts.closed_value.sum())
+    closed_net = float(parts.closed_net.sum())
+    closed_net = closed_net if abs(closed_net) > ROUNDING * closed else 0.0
+    share = fills.leg.map(parts.set_index("leg").closed_share).where(fills.purpose == "entry", 1.0)
+    value = lambda liquidity: float((fills.value * share)[fills.liquidity == liquidity].sum())
     cumulative = legs.net.cumsum()
     fall = (cumulative.cummax().clip(lower=0) - cumulative).max() if len(legs) else 0.0
     return {
@@ -428,11 +441,12 @@ def account_numbers(account, orders, fills, markouts, legs, inverse):
         "fill_rate": over(len(filled), len(entries)),
         "time_to_fill_s": {"p50": nearest_rank(waited, 0.5), "p90": nearest_rank(waited, 0.9)} if len(waited) else None,
         "entered_value": entered,
+        "closed_value": closed,
         "gross": gross,
-        "gross_bps": over(1e4 * gross, entered),
+        "gross_bps": over(1e4 * gross, closed),
         "fees": fees,
         "net": gross - fees,
-        "net_bps": over(1e4 * (gross - fees), entered),
+        "net_bps": over(1e4 * closed_net, closed),
         "interval": leg_interval(legs),
         "maker_value": value("maker"),
         "taker_value": value("taker"),

@@ -20,11 +20,12 @@
 use super::replay::{Replay, ReplayError};
 use crate::base::clock::Speed;
 use crate::engine::status::Status;
+use crate::execution::hold_back::TapeClock;
 use crate::feed::intake::ScaleRule;
 use crate::market::book::Follower;
 use crate::market::event::{Event, FrameHead, FrameKind, PRINT_EVENTS, Print};
 use crate::market::publish::{EngineGone, Publish};
-use crate::market::units::{Scale, Side};
+use crate::market::units::Side;
 use crate::run::session::Feed;
 use std::collections::VecDeque;
 use std::path::Path;
@@ -77,22 +78,24 @@ struct Look {
     /// The mids after the last frames of a book, each with the venue's time of its frame, never falling; NaN where the book was
     /// crossed or had one side.
     mids: VecDeque<(i64, f64)>,
+    clock: TapeClock,
     agreeing: u64,
     compared: u64,
 }
 
 impl Look {
     /// The mid before a trade of that time, by the venue's clock.
-    fn mid_before(&self, ts_event_ns: i64) -> Option<f64> {
+    fn mid_before(&self, ts_event_ns: Option<i64>) -> Option<f64> {
         // The last one where the trade has no time.
-        let ts_event_ns = if ts_event_ns == 0 { i64::MAX } else { ts_event_ns };
+        let ts_event_ns = ts_event_ns.unwrap_or(i64::MAX);
         let before = self.mids.partition_point(|&(ts, _)| ts < ts_event_ns).checked_sub(1)?;
         Some(self.mids[before].1).filter(|mid| !mid.is_nan())
     }
 
-    fn print(&mut self, print: Print, scale: Scale) {
-        let Some(mid) = self.mid_before(print.ts_event_ns) else { return };
-        let price = print.price_ticks as f64 / scale.ticks_per_unit();
+    fn print(&mut self, print: Print, head: &FrameHead) {
+        let ts_event_ns = self.clock.venue_ns(&print, head);
+        let Some(mid) = self.mid_before(ts_event_ns) else { return };
+        let price = print.price_ticks as f64 / head.scale.ticks_per_unit();
         if price != mid {
             self.compared += 1;
             self.agreeing += u64::from((price > mid) == (print.aggressor == Side::Bid));
@@ -126,7 +129,7 @@ impl Publish for Look {
         let _ = self.follower.begin(head);
         if head.kind == FrameKind::Prints {
             let (prints, _) = events.as_chunks::<PRINT_EVENTS>();
-            prints.iter().for_each(|&print| self.print(Print::decode(print), head.scale));
+            prints.iter().for_each(|&print| self.print(Print::decode(print), head));
         } else {
             self.follower.levels(events);
         }
@@ -163,10 +166,23 @@ pub fn reading(path: &Path, product: Option<&str>, rule: ScaleRule) -> Result<Re
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::market::event::{UNMEASURED, UNSTAMPED};
+    use crate::market::units::Scale;
 
     #[test]
     fn a_print_is_held_against_the_book_before_its_trade() {
-        let scale = Scale { price_decimals: 0, size_decimals: 0 };
+        let head = FrameHead {
+            kind: FrameKind::Prints,
+            levels: 2,
+            scale: Scale { price_decimals: 0, size_decimals: 0 },
+            sequence_num: 1,
+            ts_recv_ns: 0,
+            ts_event_ns: 40,
+            arrived: UNSTAMPED,
+            received: UNMEASURED,
+            decoded: UNSTAMPED,
+            published: UNSTAMPED,
+        };
         let mids = [(10, 100.0), (20, f64::NAN), (30, 110.0)];
         let print = |aggressor, price_ticks, ts_event_ns| Print {
             aggressor,
@@ -189,7 +205,7 @@ mod tests {
             (Side::Ask, 110, 31, (0, 0)),
         ] {
             let mut look = Look { mids: mids.into(), ..Look::default() };
-            look.print(print(aggressor, price_ticks, ts_event_ns), scale);
+            look.print(print(aggressor, price_ticks, ts_event_ns), &head);
             assert_eq!(
                 (look.agreeing, look.compared),
                 (agreeing, compared),

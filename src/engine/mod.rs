@@ -111,11 +111,13 @@ pub struct Engine {
     traders: Vec<Trader>,
     /// Whether any of them has accounts, which look at more than the book.
     has_desks: bool,
+    /// Whether any has accounts that are kept behind, with a book of their own.
+    holds_back: bool,
     /// For accounts.
     prints: PrintReader,
     /// Whether any of them reads the tape. Where none does, prints are passed over.
     reads_tape: bool,
-    /// Either of the two.
+    /// Any of the three.
     looks_at_events: bool,
     recorder: Recorder,
     status: Arc<Status>,
@@ -136,9 +138,12 @@ impl Engine {
         Self {
             follower: Follower::default(),
             has_desks: traders.iter().any(Trader::has_desk),
+            holds_back: traders.iter().any(Trader::holds_back),
             prints: PrintReader::default(),
             reads_tape: traders.iter().any(Trader::reads_tape),
-            looks_at_events: traders.iter().any(|trader| trader.has_desk() || trader.reads_tape()),
+            looks_at_events: traders
+                .iter()
+                .any(|trader| trader.has_desk() || trader.holds_back() || trader.reads_tape()),
             traders,
             recorder,
             status,
@@ -170,7 +175,7 @@ impl Engine {
     #[inline]
     fn begin(&mut self, head: &FrameHead) {
         self.taken = self.recorder.stage_stamp(head);
-        if self.has_desks {
+        if self.has_desks || self.holds_back {
             self.begin_for_desks(head);
         }
         self.follower.count(head);
@@ -200,6 +205,9 @@ impl Engine {
 
     /// Before anything of a message: what was sent to the venue may have arrived before it, and what it loses is taken back.
     fn begin_for_desks(&mut self, head: &FrameHead) {
+        if self.holds_back && head.kind != FrameKind::Prints {
+            self.traders.iter_mut().for_each(|trader| trader.hold_begin(head));
+        }
         self.last_recv_ns = head.ts_recv_ns;
         let book = self.follower.book();
         for trader in &mut self.traders {
@@ -222,6 +230,9 @@ impl Engine {
     fn levels(&mut self, head: &FrameHead, levels: &[Event]) {
         if !self.looks_at_events {
             return self.follower.levels(levels);
+        }
+        if self.holds_back && head.kind != FrameKind::Prints {
+            self.traders.iter_mut().for_each(|trader| trader.hold_levels(head, levels));
         }
         match head.kind {
             FrameKind::Prints => self.prints(head, levels),
@@ -248,7 +259,7 @@ impl Engine {
         if self.reads_tape {
             self.traders.iter_mut().for_each(|trader| trader.prints(head, events));
         }
-        if self.has_desks {
+        if self.has_desks || self.holds_back {
             self.prints_for_desks(head, events);
         }
     }
@@ -257,7 +268,10 @@ impl Engine {
         let Self { traders, follower, prints, .. } = self;
         let book = follower.book();
         prints.read(events, |print| {
-            traders.iter_mut().for_each(|trader| trader.print(book, &print, head.scale));
+            for trader in &mut *traders {
+                trader.print(book, &print, head.scale);
+                trader.hold_print(head, print);
+            }
         });
     }
 
@@ -279,6 +293,9 @@ impl Engine {
         } else if self.has_desks && head.kind == FrameKind::Prints {
             let book = self.follower.book();
             self.traders.iter_mut().for_each(|trader| trader.settle(head, book));
+        }
+        if self.holds_back {
+            self.traders.iter_mut().for_each(|trader| trader.hold_end(head));
         }
         self.status.publish(self.follower.book(), self.counts.frames);
     }
@@ -390,6 +407,8 @@ impl Publish for Engine {
     }
 }
 
+#[cfg(test)]
+mod hold_back_tests;
 #[cfg(test)]
 mod tests {
     use super::trader::Outputs;

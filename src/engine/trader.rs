@@ -23,7 +23,8 @@ use super::latency::Recorder;
 use super::observation::{Evaluation, Observation, RowSender};
 use super::status::Status;
 use crate::execution::Execution;
-use crate::execution::desk::{AccountReport, Desk};
+use crate::execution::desk::{Desk, DeskReport};
+use crate::execution::hold_back::{HoldBack, HoldBackCounts};
 use crate::execution::ledger::{Moment, Totals, Trade};
 use crate::execution::original::Original;
 use crate::execution::records::Record;
@@ -78,7 +79,9 @@ pub struct TraderReport {
     /// What they cost, and what they would bring in the book at the end if it is live.
     pub open_cost_and_worth: (f64, Option<f64>),
     /// What came of the accounts beside the original's.
-    pub accounts: Vec<AccountReport>,
+    pub desk: DeskReport,
+    /// What was held back for them, if anything was to be.
+    pub hold_back: Option<HoldBackCounts>,
 }
 
 /// A live frame, as traders see it: its levels are in the book.
@@ -96,15 +99,15 @@ pub struct LiveFrame<'a> {
 
 /// Accounts, and where their records go.
 #[derive(Debug)]
-struct Accounts {
-    desk: Desk,
+struct Accounts<D> {
+    desk: D,
     records: Producer<Record>,
 }
 
-impl Accounts {
+impl<D> Accounts<D> {
     /// Lets the desk do something, its records going to the writer thread.
     #[inline]
-    fn act<T>(&mut self, waits: &mut u64, act: impl FnOnce(&mut Desk, &mut dyn FnMut(Record)) -> T) -> T {
+    fn act<T>(&mut self, waits: &mut u64, act: impl FnOnce(&mut D, &mut dyn FnMut(Record)) -> T) -> T {
         let Self { desk, records } = self;
         act(desk, &mut |record| push(records, record, waits))
     }
@@ -118,8 +121,11 @@ pub struct Trader {
     /// The model's, for the features as they last were.
     logit: f64,
     execution: Execution,
-    /// Beside it.
-    accounts: Option<Box<Accounts>>,
+    /// Beside it: on the engine's book, or kept behind on a book of their own.
+    accounts: Option<Box<Accounts<Desk>>>,
+    held_back: Option<Box<Accounts<HoldBack>>>,
+    /// The model's for the frame in hand, if it was evaluated and accounts are held back.
+    held_logit: Option<f64>,
     outputs: Outputs,
     counts: TraderCounts,
 }
@@ -133,6 +139,8 @@ impl Trader {
             logit: f64::NAN,
             execution,
             accounts: None,
+            held_back: None,
+            held_logit: None,
             outputs,
             counts: TraderCounts::default(),
         }
@@ -144,9 +152,50 @@ impl Trader {
         Self { accounts: Some(Box::new(Accounts { desk, records })), ..self }
     }
 
-    /// Whether there are accounts.
+    /// The same with accounts that are kept behind.
+    #[must_use]
+    pub fn with_hold_back(self, desk: HoldBack, records: Producer<Record>) -> Self {
+        Self { held_back: Some(Box::new(Accounts { desk, records })), ..self }
+    }
+
+    /// Whether there are accounts on the engine's book.
     pub fn has_desk(&self) -> bool {
         self.accounts.is_some()
+    }
+
+    /// Whether there are accounts that are kept behind: they take every message by themselves.
+    pub fn holds_back(&self) -> bool {
+        self.held_back.is_some()
+    }
+
+    /// For accounts that are kept behind: a message that is not of prints comes.
+    pub fn hold_begin(&mut self, head: &FrameHead) {
+        self.held_logit = None;
+        if let Some(held) = &mut self.held_back {
+            held.act(&mut self.counts.writer_waits, |held, out| held.begin(head, out));
+        }
+    }
+
+    /// For them: its levels.
+    pub fn hold_levels(&mut self, head: &FrameHead, levels: &[Event]) {
+        if let Some(held) = &mut self.held_back {
+            held.desk.levels(head, levels);
+        }
+    }
+
+    /// For them: a print.
+    pub fn hold_print(&mut self, head: &FrameHead, print: Print) {
+        if let Some(held) = &mut self.held_back {
+            held.act(&mut self.counts.writer_waits, |held, out| held.print(head, print, out));
+        }
+    }
+
+    /// For them: a message has ended.
+    pub fn hold_end(&mut self, head: &FrameHead) {
+        let logit = self.held_logit.take();
+        if let Some(held) = &mut self.held_back {
+            held.act(&mut self.counts.writer_waits, |held, out| held.end(head, logit, out));
+        }
     }
 
     /// Before a message that came at `ts_recv_ns`: what has arrived at the venue before it.
@@ -286,6 +335,7 @@ impl Trader {
                 desk.decide(frame.moment, logit, frame.book, out);
             });
         }
+        self.held_logit = Some(logit);
         let decided = recorder.decision_stamp(frame.head);
         self.counts.inferences += 1;
         status.inferred(logit);
@@ -319,16 +369,24 @@ impl Trader {
     /// Ends the trader: lets the writer thread end, and reports. `book` is the book at the end.
     pub fn finish(mut self, book: &Book) -> TraderReport {
         let (cost, worth) = self.execution.mark(book);
-        let accounts = self.accounts.take().map_or_else(Vec::new, |accounts| {
+        let waits = &mut self.counts.writer_waits;
+        let mut desk_report = self.accounts.take().map_or_else(DeskReport::default, |accounts| {
             let Accounts { desk, mut records } = *accounts;
-            desk.finish(book, &mut |record| push(&mut records, record, &mut self.counts.writer_waits))
+            desk.finish(book, &mut |record| push(&mut records, record, waits))
+        });
+        let hold_back = self.held_back.take().map(|held| {
+            let Accounts { desk, mut records } = *held;
+            let (report, counts) = desk.finish(&mut |record| push(&mut records, record, waits));
+            desk_report = report;
+            counts
         });
         TraderReport {
             totals: *self.execution.totals(),
             empty_asks: self.execution.empty_asks(),
             open_positions: self.execution.open_positions(),
             open_cost_and_worth: (cost, (book.state() == BookState::Live).then_some(worth)),
-            accounts,
+            desk: desk_report,
+            hold_back,
             counts: TraderCounts { tape_overruns: self.features.tape_overruns(), ..self.counts },
         }
     }

@@ -14,7 +14,7 @@
 //! ```
 
 use super::fill::ROUNDING;
-use crate::market::units::{Scale, Side};
+use crate::market::units::{COUNT_MAX, Scale, Side};
 
 /// What a unit of size is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -47,6 +47,15 @@ impl Contract {
         }
     }
 
+    /// A value in quote currency, which an inverse contract has by its volume alone.
+    #[inline]
+    pub fn quote_value(self, value: f64, volume: f64) -> f64 {
+        match self {
+            Self::Linear { .. } => value,
+            Self::Inverse { size } => volume * size,
+        }
+    }
+
     /// What who bought for one value and sold for the other has won, before fees.
     #[inline]
     pub fn profit(self, bought: f64, sold: f64) -> f64 {
@@ -64,6 +73,9 @@ impl Contract {
         }
     }
 }
+
+/// Lots beyond which a number of them is not exact.
+const LOTS_MAX: f64 = 9_007_199_254_740_992.0;
 
 /// Which sizes and prices a venue takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -84,20 +96,35 @@ impl Increments {
     pub fn size_down(&self, volume: f64) -> f64 {
         match self.lot {
             None => volume,
+            // Of so many lots one more is less than rounding.
+            Some(lot) if volume / lot >= LOTS_MAX => volume,
             // Quotients of decimal fractions miss whole numbers by a little.
             Some(lot) => (volume / lot * (1.0 + ROUNDING) + ROUNDING).floor() * lot,
         }
     }
 
-    /// The price for an order that rests on `side`: down for who buys, up for who sells.
+    /// The greatest number of the book's lots that is not above `volume` and a size that the venue takes; 0 where there is none.
     #[inline]
-    pub fn price(&self, side: Side, price_ticks: u64, scale: Scale) -> u64 {
+    pub fn lots_down(&self, volume: f64, scale: Scale) -> u64 {
+        let lots = volume * scale.lots_per_unit();
         // The cast saturates.
-        let multiple = self.tick.map_or(1, |tick| (tick * scale.ticks_per_unit()).round() as u64).max(1);
-        match side {
-            Side::Bid => price_ticks / multiple * multiple,
-            Side::Ask => price_ticks.div_ceil(multiple).saturating_mul(multiple),
+        let lots = ((lots * (1.0 + ROUNDING) + 1e-9).floor() as u64).min(COUNT_MAX);
+        match self.lot.map(|lot| common_step(lot * scale.lots_per_unit())) {
+            None => lots,
+            Some(Some(step)) => lots / step * step,
+            Some(None) => 0,
         }
+    }
+
+    /// The price for an order that rests on `side`: down for who buys, up for who sells. `None` where no tick of the book is one
+    /// that the venue takes.
+    #[inline]
+    pub fn price(&self, side: Side, price_ticks: u64, scale: Scale) -> Option<u64> {
+        let step = self.tick.map_or(Some(1), |tick| common_step(tick * scale.ticks_per_unit()))?;
+        Some(match side {
+            Side::Bid => price_ticks / step * step,
+            Side::Ask => price_ticks.div_ceil(step).saturating_mul(step),
+        })
     }
 
     /// Whether an order is large enough.
@@ -107,10 +134,39 @@ impl Increments {
     }
 }
 
+/// The least whole number that is a multiple of a step; `None` where that is more than a thousand of it.
+fn common_step(step: f64) -> Option<u64> {
+    let whole = |times: &f64| {
+        let product = times * step;
+        (product - product.round()).abs() <= 1e-9 * product.max(1.0) && product.round() >= 1.0
+    };
+    let times = (1..=1_000_u32).map(f64::from).find(whole)?;
+    // The cast saturates.
+    Some((times * step).round() as u64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn steps_that_differ_meet_at_a_multiple_of_both() {
+        let scale = Scale { price_decimals: 1, size_decimals: 0 };
+        let steps = |lot, tick| Increments { lot: Some(lot), tick: Some(tick), ..Increments::default() };
+        // A lot of 1.5 beside whole lots; a tick of 0.15 beside 0.1.
+        let odd = steps(1.5, 0.15);
+        assert_eq!((odd.lots_down(2.9, scale), odd.lots_down(3.0, scale), odd.lots_down(8.9, scale)), (0, 3, 6));
+        assert_eq!(odd.price(Side::Bid, 1_000, scale), Some(999));
+        assert_eq!(odd.price(Side::Ask, 1_000, scale), Some(1_002));
+        // A finer step is the book's.
+        let fine = steps(0.1, 0.05);
+        assert_eq!((fine.lots_down(2.9, scale), fine.price(Side::Ask, 7, scale)), (2, Some(7)));
+        // Steps that do not meet.
+        let never = steps(1e-320, std::f64::consts::PI);
+        assert_eq!((never.lots_down(1e9, scale), never.price(Side::Bid, 1_000, scale)), (0, None));
+        assert_eq!(never.size_down(1.25), 1.25);
+    }
 
     proptest! {
         #[test]
@@ -125,7 +181,7 @@ mod tests {
         fn prices_are_multiples_that_do_not_cross_what_was_asked(price in 1..1_000_000_u64, multiple in 1..500_u64) {
             let scale = Scale { price_decimals: 2, size_decimals: 0 };
             let steps = Increments { tick: Some(multiple as f64 / 100.0), ..Increments::default() };
-            let (bid, ask) = (steps.price(Side::Bid, price, scale), steps.price(Side::Ask, price, scale));
+            let (bid, ask) = (steps.price(Side::Bid, price, scale).unwrap(), steps.price(Side::Ask, price, scale).unwrap());
             prop_assert!(bid <= price && price <= ask && ask - bid < 2 * multiple);
             prop_assert_eq!((bid % multiple, ask % multiple), (0, 0));
         }

@@ -71,6 +71,24 @@ pub struct AccountReport {
     pub totals: AccountTotals,
 }
 
+/// How the sides of prints that met resting orders fit the book: one nearer to the best ask was a purchase.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SideCounts {
+    /// Those whose side fits.
+    pub agreeing: u64,
+    /// Those that were not right in the middle.
+    pub compared: u64,
+}
+
+/// What came of a desk.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeskReport {
+    /// Of each account.
+    pub accounts: Vec<AccountReport>,
+    /// Whether prints' sides can be what they are taken for.
+    pub sides: SideCounts,
+}
+
 /// Accounts.
 #[derive(Debug)]
 pub struct Desk {
@@ -89,6 +107,7 @@ pub struct Desk {
     next_arrival_ns: i64,
     /// The last frame of the book; of its time, the last message's.
     last: Option<Moment>,
+    sides: SideCounts,
 }
 
 impl Desk {
@@ -105,6 +124,7 @@ impl Desk {
             has_taken: false,
             next_arrival_ns: i64::MAX,
             last: None,
+            sides: SideCounts::default(),
         }
     }
 
@@ -189,6 +209,7 @@ impl Desk {
         let lots = print.size_lots.saturating_mul(finer(book_scale.size_decimals, scale.size_decimals))
             / finer(scale.size_decimals, book_scale.size_decimals);
         let aggressor = if self.takers_side { opposite(print.aggressor) } else { print.aggressor };
+        self.look_at_side(book, aggressor, price as f64 / ticks as f64);
         if price.is_multiple_of(ticks) {
             self.accounts.iter_mut().for_each(|account| account.print(aggressor, price / ticks, lots));
             return;
@@ -199,6 +220,15 @@ impl Desk {
             Side::Ask => price / ticks,
         };
         self.accounts.iter_mut().for_each(|account| account.print_beyond(aggressor, reached));
+    }
+
+    fn look_at_side(&mut self, book: &Book, aggressor: Side, price_ticks: f64) {
+        let Some((bid, ask)) = book.best().filter(|(bid, ask)| bid.price_ticks < ask.price_ticks) else { return };
+        let mid_ticks = (bid.price_ticks as f64 + ask.price_ticks as f64) / 2.0;
+        if price_ticks != mid_ticks {
+            self.sides.compared += 1;
+            self.sides.agreeing += u64::from((price_ticks > mid_ticks) == (aggressor == Side::Bid));
+        }
     }
 
     /// After a message: books what it has filled. `sequence_num` and `ts_recv_ns` are the message's.
@@ -257,7 +287,7 @@ impl Desk {
     }
 
     /// Ends the run.
-    pub fn finish(mut self, book: &Book, out: Out<'_>) -> Vec<AccountReport> {
+    pub fn finish(mut self, book: &Book, out: Out<'_>) -> DeskReport {
         if let Some(last) = self.last {
             self.each(book, last, false, out, |account, place, out| account.finish(place, out));
         }
@@ -266,6 +296,6 @@ impl Desk {
             counts: *account.counts(),
             totals: *account.totals(),
         };
-        self.accounts.iter().map(report).collect()
+        DeskReport { accounts: self.accounts.iter().map(report).collect(), sides: self.sides }
     }
 }

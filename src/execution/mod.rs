@@ -18,6 +18,7 @@ pub mod depletion;
 pub mod desk;
 pub mod fees;
 pub mod fill;
+pub mod hold_back;
 pub mod latency;
 pub mod ledger;
 mod markouts;

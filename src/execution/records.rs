@@ -316,8 +316,6 @@ pub struct LegRecord {
     pub entered: Traded,
     /// What its exits traded.
     pub exited: Traded,
-    /// What nobody took, in units of size: written off.
-    pub written_off: f64,
     /// Money won by what was entered and exited, before fees.
     pub profit: f64,
     /// The book's last frame when it closed.
@@ -328,7 +326,8 @@ pub struct LegRecord {
     pub snapshots_while_held: u64,
     /// What is open at the end of the run, in units of size.
     pub open_volume: f64,
-    /// What that is worth at the mid, and by walking the book; NaN where it is closed or there is no book.
+    /// What that is worth at the mid, and by walking the book; NaN where it is closed, there is no book, or
+    /// the book has not that much.
     pub open_marks: (f64, f64),
 }
 

@@ -13,10 +13,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use super::executions::Open;
 use super::html::{Shown, break_even, doubts_in_text, finding};
 use super::material::Material;
 use super::run_file::Work;
-use super::text::Names;
+use super::text::{Names, counted};
 use std::fmt::{self, Display, Formatter};
 
 /// Characters of a sparkline.
@@ -90,6 +91,22 @@ impl Summary<'_> {
                 Shown::BasisPoints.text_of(taker),
             ];
             line(f, cells.each_ref().map(String::as_str))?;
+        }
+        for account in numbers.accounts.iter().filter(|account| account.open_legs > 0) {
+            let both = [account.open_long, account.open_short].into_iter().filter(|open| open.legs > 0);
+            let sum = |of: fn(&Open) -> Option<f64>| both.clone().map(|open| of(&open)).sum::<Option<f64>>();
+            let marks = [("the mid", sum(|open| open.mark_mid)), ("a walk of the book", sum(|open| open.mark_walk))];
+            let marks = marks.map(|(by, worth)| {
+                let worth = worth.map_or_else(|| "not known".into(), |worth| Shown::Money.text(worth));
+                format!("{worth} by {by}")
+            });
+            let (name, open) = (account.account.name(), counted(account.open_legs, "leg"));
+            let cost = Shown::Money.text_of(sum(|open| Some(open.entry_value)));
+            writeln!(
+                f,
+                "  {name}: {open} open at the end, in no profit: entered for {cost}, worth {}",
+                marks.join(", ")
+            )?;
         }
         numbers.rebates_alone().map_or(Ok(()), |sentence| writeln!(f, "  {sentence}"))
     }

@@ -113,7 +113,6 @@ struct LegRow {
     exited_volume: f64,
     exit_value: f64,
     exit_fee: f64,
-    written_off_volume: f64,
     profit: f64,
     net: f64,
     closed_sequence: u64,
@@ -190,7 +189,6 @@ pub const COLUMNS: [&[&str]; 4] = [
         "exited_volume",
         "exit_value",
         "exit_fee",
-        "written_off_volume",
         "profit",
         "net",
         "closed_sequence",
@@ -350,7 +348,6 @@ fn leg_row(leg: &LegRecord) -> LegRow {
         exited_volume: leg.exited.volume,
         exit_value: leg.exited.value,
         exit_fee: leg.exited.fee,
-        written_off_volume: leg.written_off,
         profit: leg.profit,
         net: leg.profit - leg.entered.fee - leg.exited.fee,
         closed_sequence: leg.closed_sequence,
@@ -419,7 +416,6 @@ mod tests {
             due_sequence: 23,
             entered: traded,
             exited: traded,
-            written_off: 0.0,
             profit: 0.5,
             closed_sequence: 24,
             closed_ts_ns: 11,
@@ -440,7 +436,7 @@ mod tests {
                 "maker-queue,1,2,entry,post,sell,1.5,0.1,3,5,0.5,,,3,1.25,23,,,,,,9,10,cancelled,end of run,0.0,0.0,0.0",
                 "taker,0,1,2,exit,buy,taker,3,4,5,1.5,0.0,0.0,0.0,,1.5",
                 "taker,1,1.0,1.0,1.0,1.0",
-                "maker-touch,2,long,3,5,0.5,1.25,23,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.5,0.5,24,11,0,0.0,,",
+                "maker-touch,2,long,3,5,0.5,1.25,23,0.0,0.0,0.0,0.0,0.0,0.0,0.5,0.5,24,11,0,0.0,,",
             ]
         );
         for text in &texts {

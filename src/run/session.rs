@@ -46,6 +46,7 @@ use crate::engine::trader::{Outputs, Trader};
 use crate::engine::{Engine, EngineReport};
 use crate::execution::account::AccountRules;
 use crate::execution::desk::Desk;
+use crate::execution::hold_back::HoldBack;
 use crate::execution::records::AccountKind;
 use crate::execution::rules::OriginalRules;
 use crate::handoff::{RING_EVENTS, Wait, handoff};
@@ -96,6 +97,9 @@ pub struct AccountSettings {
     pub kinds: Vec<AccountKind>,
     /// What they are told.
     pub rules: AccountRules,
+    /// For how long they are kept behind, so that prints come to them in the order of the venue's times; nanoseconds of our
+    /// clock. `None`: they see everything as it comes.
+    pub hold_ns: Option<i64>,
 }
 
 impl SessionSettings {
@@ -193,9 +197,14 @@ fn engine_and_inputs(
     let trader = Trader::original(model.clone(), settings.rules, Outputs { trades, observations, rows });
     let (trader, records) = match &settings.accounts {
         None => (trader, None),
-        Some(AccountSettings { kinds, rules }) => {
+        Some(AccountSettings { kinds, rules, hold_ns }) => {
             let (records, records_out) = RingBuffer::new(RECORD_RING);
-            (trader.with_desk(Desk::new(kinds, rules), records), Some(records_out))
+            let desk = Desk::new(kinds, rules);
+            let trader = match *hold_ns {
+                None => trader.with_desk(desk, records),
+                Some(hold_ns) => trader.with_hold_back(HoldBack::new(desk, hold_ns), records),
+            };
+            (trader, Some(records_out))
         }
     };
     let inputs =

@@ -217,7 +217,7 @@ fn the_end_cancels_what_is_live_and_marks_what_is_held() {
     assert!(!open.is_empty());
     for leg in open {
         assert!(leg.number("open_mark_walk") <= leg.number("open_mark_mid"), "{leg:?}");
-        let held = leg.number("entered_volume") - leg.number("exited_volume") - leg.number("written_off_volume");
+        let held = leg.number("entered_volume") - leg.number("exited_volume");
         assert!((held - leg.number("open_volume")).abs() < 1e-12);
         // Its profit is that of what was sold.
         assert!(leg.number("exited_volume") > 0.0 || leg.number("profit") == 0.0);

@@ -1,6 +1,9 @@
 //! The same bytes however it runs, and the original beside others as it is alone.
 
+use crate::common::{papertrader, succeed};
 use crate::support::{ALL, LOGS, Market, assert_whole, of};
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
 
 #[test]
 fn the_same_bytes_however_it_runs() {
@@ -73,12 +76,16 @@ fn a_taker_by_the_originals_rules_is_the_original() {
                 "exit_value",
                 "entered_volume",
                 "profit",
-                "written_off_volume",
+                "open_volume",
             ];
-            let closed = legs.iter().filter(|leg| leg.number("open_volume") == 0.0);
+            // What nobody buys the original writes off, and others keep.
+            let whole = trades.iter().filter(|trade| trade.number("unsold_volume") == 0.0);
+            let legs: HashMap<&str, &crate::support::Row> =
+                legs.iter().map(|leg| (leg.text("decided_sequence"), leg)).collect();
+            let of = |trade: &crate::support::Row| legs[trade.text("buy_sequence_number")];
             (
-                trades.iter().map(|row| pair(trade, row)).collect::<Vec<_>>(),
-                closed.map(|row| pair(leg, row)).collect::<Vec<_>>(),
+                whole.clone().map(|row| pair(trade, row)).collect::<Vec<_>>(),
+                whole.map(|row| pair(leg, of(row))).collect::<Vec<_>>(),
             )
         };
         let (trades, legs) = run(&["--no-depletion"]);
@@ -117,4 +124,54 @@ fn either_reading_of_a_print_s_side() {
     assert!(market.lines() != lines);
     assert!(run() == makers_side);
     assert!(run_with(&["--prints-side", "taker"]) == makers_side);
+}
+
+/// Prints that are told in batches of 250 ms, as the venue does, fill whom they fill when each is told at once; in order of
+/// arrival they fill others.
+#[test]
+fn a_tape_that_is_told_late_fills_the_same_orders() {
+    let Some(data) = crate::common::shared_data() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for capture in ["btc-perp-a", "btc-spot-a"] {
+        // Entries of the middle account of which something was filled.
+        let filled = |prints: &str, hold_back: &str| -> Option<HashSet<String>> {
+            let path = data.join(format!("captures/{capture}.{prints}.l2.gz"));
+            if !path.is_file() {
+                eprintln!("SKIPPED: there is no {}", path.display());
+                return None;
+            }
+            let mut command = papertrader();
+            command.arg("replay").arg(path).arg("--model").arg(root.join("models/imbalance.json"));
+            command.args([
+                "--threshold",
+                "0.8",
+                "--lag",
+                "20",
+                "--buy-amount",
+                "62000",
+                "--short",
+                "--no-report",
+                "--force",
+            ]);
+            command.args(["--execution", "maker", "--order-latency", "5ms", "--hold-back", hold_back, "--name", "run"]);
+            succeed(command.arg("--out").arg(folder.path()));
+            let orders = std::fs::read_to_string(folder.path().join("run.orders.csv")).unwrap();
+            let orders = crate::support::rows(&orders);
+            let entries = of(&orders, "maker-queue").into_iter();
+            let entries =
+                entries.filter(|order| order.text("purpose") == "entry" && order.number("filled_volume") > 0.0);
+            Some(entries.map(|order| order.text("leg").to_owned()).collect())
+        };
+        let [Some(told_at_once), Some(late), Some(in_order_of_arrival)] =
+            [("trades", "none"), ("today", "500ms"), ("today", "none")]
+                .map(|(prints, hold_back)| filled(prints, hold_back))
+        else {
+            return;
+        };
+        let others = |filled: &HashSet<String>| filled.symmetric_difference(&told_at_once).count();
+        // The clocks of both are known to some milliseconds.
+        assert!(told_at_once.len() > 50 && 20 * others(&late) <= told_at_once.len(), "{capture}: {}", others(&late));
+        assert!(4 * others(&in_order_of_arrival) > told_at_once.len(), "{capture}: {}", others(&in_order_of_arrival));
+    }
 }

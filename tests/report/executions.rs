@@ -13,7 +13,7 @@ const HEADERS: [&str; 4] = [
     "account,fill_id,order_id,leg,purpose,side,liquidity,sequence,venue_sequence_num,ts_ns,price,volume,value,fee,mid,best",
     "account,order_id,mid_1,mid_5,mid_20,mid_100",
     "account,leg,side,decided_sequence,decided_ts_recv_ns,probability,decided_mid,due_sequence,entered_volume,entry_value,\
-     entry_fee,exited_volume,exit_value,exit_fee,written_off_volume,profit,net,closed_sequence,closed_ts_ns,\
+     entry_fee,exited_volume,exit_value,exit_fee,profit,net,closed_sequence,closed_ts_ns,\
      snapshots_while_held,open_volume,open_mark_mid,open_mark_walk",
 ];
 
@@ -155,7 +155,7 @@ fn logs() -> [String; 4] {
             let name = if is_long { "long" } else { "short" };
             writeln!(
                 logs.texts[3],
-                "{account},{leg},{name},{leg},{at_ns},0.7,{mid},{},{volume},{entry_value},{entry_fee},{exited},{exit_value},{exit_fee},0,{profit},{net},{closed},0,{open},{marks}",
+                "{account},{leg},{name},{leg},{at_ns},0.7,{mid},{},{volume},{entry_value},{entry_fee},{exited},{exit_value},{exit_fee},{profit},{net},{closed},0,{open},{marks}",
                 leg + 20
             )
             .unwrap();

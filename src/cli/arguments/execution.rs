@@ -6,7 +6,8 @@ use crate::base::small_file;
 use crate::execution::account::{AccountRules, AfterTimeout, ExitStyle, LEGS_MAX, Limits, MakerRules};
 use crate::execution::contract::{Contract, Increments};
 use crate::execution::fees::FeePlan;
-use crate::execution::latency::Latency;
+use crate::execution::hold_back::HOLD_MAX_NS;
+use crate::execution::latency::{LATENCY_MAX_NS, Latency};
 use crate::execution::matching::queue::QueueModel;
 use crate::execution::records::AccountKind;
 use crate::run::files::{RunFiles, execution_logs};
@@ -82,6 +83,11 @@ pub struct ExecutionArgs {
     /// Seed of what is drawn from it
     #[arg(long, value_name = "N", default_value_t = 1, requires = "order_latency_file")]
     pub order_latency_seed: u64,
+    /// Hold book and prints back for this long and hand them to the executions by the venue's times: prints are told later
+    /// than the book that they change, and would count twice. At most 10s; none: in order of arrival [default: 500ms for
+    /// makers, else none]
+    #[arg(long, value_name = "TIME", value_parser = parse_hold_back)]
+    pub hold_back: Option<HoldBackFor>,
     /// Let takers take what they have taken before from a level that the venue has not named since
     #[arg(long)]
     pub no_depletion: bool,
@@ -110,7 +116,7 @@ pub struct ExecutionArgs {
     #[arg(long, value_name = "VALUE", value_parser = parse_amount)]
     pub min_value: Option<f64>,
     /// What a unit of size is: so many base units, or quote units with --inverse
-    #[arg(long, value_name = "UNITS", value_parser = parse_amount)]
+    #[arg(long, value_name = "UNITS", value_parser = parse_contract_size)]
     pub contract_size: Option<f64>,
     /// Contracts of quote units, settled in base currency
     #[arg(long)]
@@ -139,12 +145,37 @@ pub struct ExecutionArgs {
     pub prints_side: Option<PrintsSide>,
 }
 
-/// Reads a time such as `250us`, `5ms`, `1s`, `0ns`, as nanoseconds.
-fn parse_latency(text: &str) -> Result<i64, String> {
+/// Reads a time such as `250us`, `5ms`, `1s`, `0ns`, as nanoseconds from 0 to `most`.
+fn parse_ns(text: &str, most: i64) -> Option<i64> {
     let units = [("ns", 1.0), ("us", 1e3), ("µs", 1e3), ("ms", 1e6), ("s", 1e9)];
     let of = |(unit, ns): (&str, f64)| text.strip_suffix(unit)?.parse().ok().map(|number: f64| number * ns);
-    let ns = units.into_iter().find_map(of).filter(|ns| (0.0..=6e10).contains(ns));
-    ns.map(|ns| ns.round() as i64).ok_or_else(|| "a latency is a number with ns, us, ms or s, from 0 to 60 s".into())
+    let ns = units.into_iter().find_map(of).filter(|ns| (0.0..=most as f64).contains(ns));
+    ns.map(|ns| ns.round() as i64)
+}
+
+fn parse_latency(text: &str) -> Result<i64, String> {
+    parse_ns(text, LATENCY_MAX_NS).ok_or_else(|| "a latency is a number with ns, us, ms or s, from 0 to 60 s".into())
+}
+
+/// For how long book and prints are held back; `None`: not at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HoldBackFor(Option<i64>);
+
+/// Twice as long as Coinbase collects prints.
+const HOLD_BACK_DEFAULT_NS: i64 = 500_000_000;
+
+fn parse_hold_back(text: &str) -> Result<HoldBackFor, String> {
+    if text == "none" {
+        return Ok(HoldBackFor(None));
+    }
+    let ns = parse_ns(text, HOLD_MAX_NS);
+    ns.map(|ns| HoldBackFor(Some(ns)))
+        .ok_or_else(|| "it is none or a number with ns, us, ms or s, from 0 to 10 s".into())
+}
+
+fn parse_contract_size(text: &str) -> Result<f64, String> {
+    let size = text.parse().ok().filter(|size: &f64| (1e-12..=1e12).contains(size));
+    size.ok_or_else(|| "a contract is a number of units from 1e-12 to 1e12".into())
 }
 
 fn parse_cap(text: &str) -> Result<f64, String> {
@@ -175,6 +206,7 @@ impl ExecutionArgs {
             ("--parquet", self.parquet),
             ("--order-latency", self.order_latency.is_some()),
             ("--order-latency-file", self.order_latency_file.is_some()),
+            ("--hold-back", self.hold_back.is_some()),
             ("--no-depletion", self.no_depletion),
             ("--short", self.short),
             ("--max-position", self.max_position.is_some()),
@@ -225,7 +257,12 @@ impl ExecutionArgs {
         if kinds.is_empty() {
             return Ok(None);
         }
-        let lag_updates = session.rules.lag_updates;
+        let (lag_updates, amount) = (session.rules.lag_updates, session.rules.buy_amount);
+        if amount > AMOUNT_MAX {
+            return Err(Failure::input(format!(
+                "--buy-amount: beside the original's, executions take {AMOUNT_MAX:e} at most"
+            )));
+        }
         let timeout_updates = self.maker_timeout.unwrap_or(lag_updates.div_ceil(2));
         if !(1..=lag_updates).contains(&timeout_updates) {
             let wrong =
@@ -237,7 +274,7 @@ impl ExecutionArgs {
             threshold_logit: session.rules.threshold_logit,
             short: self.short,
             lag_updates,
-            amount: session.rules.buy_amount,
+            amount,
             latency: self.latency()?,
             depletion: !self.no_depletion,
             contract: if self.inverse { Contract::Inverse { size } } else { Contract::Linear { size } },
@@ -272,7 +309,11 @@ impl ExecutionArgs {
             },
             takers_side: self.prints_side == Some(PrintsSide::Taker),
         };
-        Ok(Some(AccountSettings { kinds, rules }))
+        let hold_ns = match self.hold_back {
+            Some(HoldBackFor(hold_ns)) => hold_ns,
+            None => self.has_makers().then_some(HOLD_BACK_DEFAULT_NS),
+        };
+        Ok(Some(AccountSettings { kinds, rules, hold_ns }))
     }
 
     fn latency(&self) -> Result<Latency, Failure> {
@@ -289,6 +330,9 @@ impl ExecutionArgs {
         }
     }
 }
+
+/// The greatest amount of which every size is a number that logs can hold, whatever a contract is.
+const AMOUNT_MAX: f64 = 1e30;
 
 /// The largest file of latencies: millions of lines.
 const LATENCY_BYTES_MAX: u64 = 64 << 20;

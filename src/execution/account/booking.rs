@@ -25,6 +25,7 @@ impl Account {
         let lots_per_unit = place.book.scale().lots_per_unit();
         let best = place.book.best_of(from).map_or(f64::NAN, |level| level.price_ticks as f64 / ticks_per_unit);
         let mut traded = Traded::default();
+        let contract = self.rules.contract;
         for index in 0..self.level_fills.len() {
             let LevelFill { price_ticks, price, volume } = self.level_fills[index];
             if volume == 0.0 {
@@ -33,8 +34,8 @@ impl Account {
             if self.rules.depletion {
                 self.depletion.take(from, price_ticks, volume * lots_per_unit);
             }
-            let value = self.rules.contract.value(price, volume);
-            let fee = self.fees.charge(Liquidity::Taker, value, place.ts_ns);
+            let value = contract.value(price, volume);
+            let fee = self.fees.charge(Liquidity::Taker, value, contract.quote_value(value, volume), place.ts_ns);
             traded.add(Traded { volume, value, fee });
             let fill = Traded { volume, value, fee };
             self.record_fill(at, order, Liquidity::Taker, price, fill, best, place, out);
@@ -80,7 +81,7 @@ impl Account {
 
     pub(super) fn book_traded(&mut self, at: usize, liquidity: Liquidity, traded: Traded) {
         let leg = &mut self.legs[at];
-        let before = leg.counted();
+        let before = leg.counted(self.rules.contract);
         if let Some(order) = &mut leg.order {
             order.traded.add(traded);
             match order.purpose {
@@ -88,7 +89,7 @@ impl Account {
                 Purpose::Exit => leg.exited.add(traded),
             }
         }
-        let (side, after) = (leg.side, leg.counted());
+        let (side, after) = (leg.side, leg.counted(self.rules.contract));
         self.count_leg(side, before, after);
         match liquidity {
             Liquidity::Maker => self.totals.maker_value += traded.value,
@@ -143,9 +144,9 @@ impl Account {
         let Some(order) = self.record_end(at, outcome, place, out) else { return };
         if order.purpose == Purpose::Entry {
             let leg = &mut self.legs[at];
-            let before = leg.counted();
+            let before = leg.counted(self.rules.contract);
             leg.entry_ended = true;
-            let (side, after) = (leg.side, leg.counted());
+            let (side, after) = (leg.side, leg.counted(self.rules.contract));
             self.count_leg(side, before, after);
         }
         self.go_on(at, place, out);
@@ -174,7 +175,7 @@ impl Account {
 
     pub(super) fn close(&mut self, at: usize, place: &Place<'_>, out: Out<'_>) {
         let leg = &mut self.legs[at];
-        let before = leg.counted();
+        let before = leg.counted(self.rules.contract);
         leg.closed = true;
         let (side, entered) = (leg.side, leg.entered.volume > 0.0);
         let record = self.leg_record(at, place);
@@ -201,11 +202,7 @@ impl Account {
             Side::Ask => (leg.exited.value, leg.entered.value),
         };
         // What is open is not sold yet: the profit is that of the part that is.
-        let share = if leg.closed || leg.entered.volume == 0.0 {
-            1.0
-        } else {
-            (leg.exited.volume + leg.written_off) / leg.entered.volume
-        };
+        let share = if leg.closed || leg.entered.volume == 0.0 { 1.0 } else { leg.exited.volume / leg.entered.volume };
         let (bought, sold) = match leg.side {
             Side::Bid => (bought * share, sold),
             Side::Ask => (bought, sold * share),
@@ -220,7 +217,6 @@ impl Account {
             due_sequence: leg.due_sequence,
             entered: leg.entered,
             exited: leg.exited,
-            written_off: leg.written_off,
             profit: self.rules.contract.profit(bought, sold),
             closed_sequence: place.now.sequence,
             closed_ts_ns: place.ts_ns,

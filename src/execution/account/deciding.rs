@@ -27,7 +27,7 @@ impl Account {
             return;
         };
         let (limit_ticks, want, reserved) = match kind {
-            OrderKind::Take => self.taking(side, best.price_ticks, place.book.scale()),
+            OrderKind::Take => self.taking(best.price_ticks, place.book.scale(), self.cap_ticks(side, place)),
             OrderKind::Post => match self.posting(side, best.price_ticks, place.book.scale()) {
                 Some(posting) => posting,
                 None => {
@@ -48,10 +48,11 @@ impl Account {
             due_sequence: place.now.sequence + u64::from(self.rules.lag_updates),
             entered: Traded::default(),
             exited: Traded::default(),
-            written_off: 0.0,
+            cap_ticks: self.cap_ticks(side, place),
             reserved,
             entry_ended: false,
             order: None,
+            exit_posted: false,
             closed: false,
         };
         self.legs.push_back(leg);
@@ -61,17 +62,21 @@ impl Account {
         self.send(at, Purpose::Entry, kind, limit_ticks, want, place, out);
     }
 
+    /// The worst price that an entry takes, ticks: so far from the best that it could take at the decision or, where nobody is
+    /// there, from its own side's. `None` without a cap.
+    fn cap_ticks(&self, side: Side, place: &Place<'_>) -> Option<u64> {
+        let best = place.book.best_of(opposite(side)).or_else(|| place.book.best_of(side))?;
+        let (best_ticks, share) = (best.price_ticks as f64, self.rules.cap_bps? / 1e4);
+        Some(match side {
+            // Casts saturate.
+            Side::Bid => (best_ticks * (1.0 + share)).floor() as u64,
+            Side::Ask => (best_ticks * (1.0 - share)).ceil().max(0.0) as u64,
+        })
+    }
+
     /// What a taker asks for: the worst price, how much, and what limits count.
-    pub(super) fn taking(&self, side: Side, best_ticks: u64, scale: Scale) -> (Option<u64>, Want, (f64, f64)) {
+    pub(super) fn taking(&self, best_ticks: u64, scale: Scale, cap: Option<u64>) -> (Option<u64>, Want, (f64, f64)) {
         let best = best_ticks as f64 / scale.ticks_per_unit();
-        let cap = self.rules.cap_bps.map(|bps| {
-            let share = bps / 1e4;
-            match side {
-                // Casts saturate.
-                Side::Bid => (best_ticks as f64 * (1.0 + share)).floor() as u64,
-                Side::Ask => (best_ticks as f64 * (1.0 - share)).ceil().max(0.0) as u64,
-            }
-        });
         let volume = self.rules.contract.volume(self.rules.amount, best);
         let want = match self.rules.contract {
             Contract::Linear { size } => Want::Amount(self.rules.amount / size),
@@ -87,14 +92,14 @@ impl Account {
             Side::Bid => best_ticks.saturating_add_signed(offset),
             Side::Ask => best_ticks.saturating_add_signed(-offset),
         };
-        let price_ticks = self.rules.increments.price(side, ticks, scale).clamp(1, COUNT_MAX);
+        let price_ticks = self.rules.increments.price(side, ticks, scale)?.clamp(1, COUNT_MAX);
         let price = price_ticks as f64 / scale.ticks_per_unit();
-        let volume = self.rules.increments.size_down(self.rules.contract.volume(self.rules.amount, price));
-        let lots = lots_down(volume, scale);
+        let lots = self.rules.increments.lots_down(self.rules.contract.volume(self.rules.amount, price), scale);
         let volume = lots as f64 / scale.lots_per_unit();
         let value = self.rules.contract.value(price, volume);
         let allowed = lots > 0 && self.rules.increments.allow(volume, value);
-        allowed.then_some((Some(price_ticks), Want::Volume(volume), (volume, value)))
+        let quote = self.rules.contract.quote_value(value, volume);
+        allowed.then_some((Some(price_ticks), Want::Volume(volume), (volume, quote)))
     }
 
     /// Whether limits let a leg be opened; counts which does not.

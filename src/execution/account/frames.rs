@@ -61,7 +61,8 @@ impl Account {
         let price = fill.price_ticks as f64 / scale.ticks_per_unit();
         let volume = fill.lots as f64 / scale.lots_per_unit();
         let value = self.rules.contract.value(price, volume);
-        let fee = self.fees.charge(Liquidity::Maker, value, place.ts_ns);
+        let quote = self.rules.contract.quote_value(value, volume);
+        let fee = self.fees.charge(Liquidity::Maker, value, quote, place.ts_ns);
         let traded = Traded { volume, value, fee };
         self.record_fill(at, &order, Liquidity::Maker, price, traded, f64::NAN, place, out);
         self.book_traded(at, Liquidity::Maker, traded);
@@ -110,21 +111,31 @@ impl Account {
             return;
         }
         let updates = u64::from(self.rules.maker.timeout_updates);
-        while let Some(at) = self.next_at(self.next_exit) {
-            let leg = &self.legs[at];
+        let (mut next, mut first_live) = (self.next_exit, None);
+        while let Some(at) = self.next_at(next) {
+            let leg = &mut self.legs[at];
             if leg.due_sequence > place.now.sequence + updates {
                 break;
             }
-            // An entry that is still live is waited for, in its turn.
-            if !leg.closed && leg.order.is_some() && !self.is_due(leg, place.now.sequence) {
-                break;
+            next = leg.id + 1;
+            if leg.exit_posted {
+                continue;
             }
-            self.next_exit = leg.id + 1;
+            let (id, is_live) = (leg.id, !leg.closed && leg.order.is_some());
+            if is_live && !self.is_due(&self.legs[at], place.now.sequence) {
+                // Its entry may still be filled: it is looked at again.
+                first_live.get_or_insert(id);
+                continue;
+            }
+            let leg = &mut self.legs[at];
+            leg.exit_posted = true;
+            let leg = &self.legs[at];
             let is_held = !leg.closed && leg.order.is_none() && leg.held() > 0.0;
             if is_held && !self.is_due(leg, place.now.sequence) {
                 self.post_exit(at, place, out);
             }
         }
+        self.next_exit = first_live.unwrap_or(next);
     }
 
     pub(super) fn post_exit(&mut self, at: usize, place: &mut Place<'_>, out: Out<'_>) {
@@ -140,7 +151,8 @@ impl Account {
             Side::Bid => best.price_ticks.saturating_add_signed(offset),
             Side::Ask => best.price_ticks.saturating_add_signed(-offset),
         };
-        let price_ticks = self.rules.increments.price(side, ticks, place.book.scale()).clamp(1, COUNT_MAX);
+        let Some(price_ticks) = self.rules.increments.price(side, ticks, place.book.scale()) else { return };
+        let price_ticks = price_ticks.clamp(1, COUNT_MAX);
         self.send(at, Purpose::Exit, OrderKind::Post, Some(price_ticks), Want::Volume(held), place, out);
     }
 
@@ -197,13 +209,25 @@ impl Account {
         if self.legs.is_empty() {
             return;
         }
-        while let Some(leg) = self.waiting.pop_front() {
-            if let Some(at) = self.at(leg) {
-                self.take_live(at, place, out);
-            }
-        }
+        self.take_waiting(place, out);
         if self.rules.latency == Latency::Absent {
             self.fall_due(place.now.sequence, place, out);
+        }
+    }
+
+    /// Lets exits that have waited take, oldest first, until a side has nothing left for the first of them.
+    fn take_waiting(&mut self, place: &mut Place<'_>, out: Out<'_>) {
+        let mut is_exhausted = [false; 2];
+        for _ in 0..self.waiting.len() {
+            let Some(leg) = self.waiting.pop_front() else { break };
+            let Some(at) = self.at(leg) else { continue };
+            let side = usize::from(self.legs[at].side == Side::Ask);
+            if is_exhausted[side] {
+                self.waiting.push_back(leg);
+                continue;
+            }
+            self.take_live(at, place, out);
+            is_exhausted[side] = self.at(leg).is_some_and(|at| self.legs[at].order.is_some());
         }
     }
 
@@ -235,6 +259,7 @@ impl Account {
     pub fn refine(&mut self, ticks_times: u64, lots_times: u64) -> bool {
         self.depletion.rescale(ticks_times, lots_times);
         for leg in &mut self.legs {
+            leg.cap_ticks = leg.cap_ticks.map(|cap| cap.saturating_mul(ticks_times));
             if let Some(limit) = leg.order.as_mut().and_then(|order| order.limit_ticks.as_mut()) {
                 *limit = limit.saturating_mul(ticks_times);
             }

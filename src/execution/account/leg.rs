@@ -1,5 +1,6 @@
 //! A decision that was acted on, from its entry to its exit.
 
+use crate::execution::contract::Contract;
 use crate::execution::fill::settled;
 use crate::execution::ledger::Moment;
 use crate::execution::records::{Arrived, OrderKind, Purpose, Quotes, Traded};
@@ -22,6 +23,8 @@ pub struct LiveOrder {
     pub arrived: Option<Arrived>,
     /// Whether a cancellation is under way.
     pub cancelled: bool,
+    /// Whether it is an exit that could not trade all it was to when it acted.
+    pub has_waited: bool,
     pub traded: Traded,
 }
 
@@ -47,26 +50,30 @@ pub struct Leg {
     pub due_sequence: u64,
     pub entered: Traded,
     pub exited: Traded,
-    pub written_off: f64,
-    /// What limits count of it while its entry has not ended: units of size, and money.
+    /// The worst price that its entry takes, ticks.
+    pub cap_ticks: Option<u64>,
+    /// What limits count of it while its entry has not ended: units of size, and quote currency.
     pub reserved: (f64, f64),
     pub entry_ended: bool,
     pub order: Option<LiveOrder>,
+    /// Whether its exit has been posted, or was not to be.
+    pub exit_posted: bool,
     pub closed: bool,
 }
 
 impl Leg {
     /// Units of size that are held.
     pub fn held(&self) -> f64 {
-        settled(self.entered.volume - self.exited.volume - self.written_off, self.entered.volume).max(0.0)
+        settled(self.entered.volume - self.exited.volume, self.entered.volume).max(0.0)
     }
 
-    /// What limits count of it: units of size, and money.
-    pub fn counted(&self) -> (f64, f64) {
+    /// What limits count of it: units of size, and quote currency.
+    pub fn counted(&self, contract: Contract) -> (f64, f64) {
+        let entered = contract.quote_value(self.entered.value, self.entered.volume);
         match (self.closed, self.entry_ended) {
             (true, _) => (0.0, 0.0),
-            (false, true) => (self.held(), self.entered.value),
-            (false, false) => (self.reserved.0.max(self.entered.volume), self.reserved.1.max(self.entered.value)),
+            (false, true) => (self.held(), entered),
+            (false, false) => (self.reserved.0.max(self.entered.volume), self.reserved.1.max(entered)),
         }
     }
 }

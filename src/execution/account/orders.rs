@@ -52,6 +52,7 @@ impl Account {
             quotes: place.quotes(),
             arrived: None,
             cancelled: false,
+            has_waited: false,
             traded: Traded::default(),
         });
         self.orders += 1;
@@ -141,7 +142,8 @@ impl Account {
         let left = order.left();
         if take_entry && left > 0.0 {
             self.record_end(at, Outcome::Cancelled(reason), place, out);
-            self.start(at, Purpose::Entry, OrderKind::Take, None, Want::Volume(left), place);
+            let limit_ticks = self.legs[at].cap_ticks;
+            self.start(at, Purpose::Entry, OrderKind::Take, limit_ticks, Want::Volume(left), place);
             return self.take_live(at, place, out);
         }
         if then_take && order.purpose == Purpose::Exit {
@@ -172,17 +174,15 @@ impl Account {
                 return self.end(at, Outcome::Refused(reason), place, out);
             }
         } else if !place.is_tradable() {
-            self.counts.waited += 1;
-            return self.waiting.push_back(self.legs[at].id);
+            return self.wait(at);
         }
         let arrived = Self::arrived(place, f64::NAN);
         if let Some(order) = &mut self.legs[at].order {
-            order.arrived = Some(arrived);
+            order.arrived.get_or_insert(arrived);
         }
         let taken = self.rules.depletion.then_some(&self.depletion);
         let shelf = Shelf { book: place.book, side: from, taken, limit_ticks: order.limit_ticks };
-        let want =
-            if is_entry { self.entry_want(&shelf, order.want, self.legs[at].reserved.0) } else { Ok(order.want) };
+        let want = if is_entry { self.entry_want(&shelf, order.want, at) } else { Ok(Want::Volume(order.left())) };
         let want = match want {
             Ok(want) => want,
             Err(reason) => return self.end(at, Outcome::Refused(reason), place, out),
@@ -194,17 +194,36 @@ impl Account {
             self.counts.capped += 1;
         }
         self.record_taken(at, &order, walked, place, out);
-        if !is_entry {
-            // Nobody is left who would take it.
-            let missing = walked.missing;
-            self.legs[at].written_off += missing;
+        if !is_entry && walked.missing > 0.0 {
+            // Nobody else is there to trade with.
+            return self.wait(at);
         }
         let outcome = if walked.volume > 0.0 { Outcome::Filled } else { Outcome::Refused(Reason::NothingToTake) };
         self.end(at, outcome, place, out);
     }
 
+    /// Lets an exit wait for the next frame.
+    fn wait(&mut self, at: usize) {
+        let Some(order) = &mut self.legs[at].order else { return };
+        self.counts.waited += u64::from(!order.has_waited);
+        order.has_waited = true;
+        self.waiting.push_back(self.legs[at].id);
+    }
+
     /// What an entry takes of a shelf: whole lots and no more than limits count; or why nothing.
-    pub(super) fn entry_want(&self, shelf: &Shelf<'_>, want: Want, reserved_volume: f64) -> Result<Want, Reason> {
+    pub(super) fn entry_want(&self, shelf: &Shelf<'_>, want: Want, at: usize) -> Result<Want, Reason> {
+        let leg = &self.legs[at];
+        let reserved_volume = leg.reserved.0 - leg.entered.volume;
+        let mut want = want;
+        if let (Some(_), Want::Volume(_), Contract::Linear { size }) =
+            (self.rules.limits.cash, want, self.rules.contract)
+        {
+            // What a maker takes may cost more than what it had posted.
+            let left = ((leg.reserved.1 - leg.entered.value) / size).max(0.0);
+            if shelf.walk(want, |_| {}).amount > left {
+                want = Want::Volume(shelf.walk(Want::Amount(left), |_| {}).volume);
+            }
+        }
         let walked = shelf.walk(want, |_| {});
         if walked.volume == 0.0 {
             return Err(if shelf.limit_ticks.is_some() { Reason::BeyondCap } else { Reason::NothingToTake });

@@ -73,9 +73,9 @@ impl TrailingValue {
 /// let tier = |from_value, maker_bps, taker_bps| Tier { from_value, maker_bps, taker_bps };
 /// let schedule = FeeSchedule::new("mine", 30, vec![tier(0.0, 1.0, 5.0), tier(1_000.0, -1.0, 4.0)])?;
 /// let mut meter = FeeMeter::new(&FeePlan { schedule, trailing_value: 0.0 });
-/// assert_eq!(meter.charge(Liquidity::Taker, 1_000.0, 0), 0.5);
+/// assert_eq!(meter.charge(Liquidity::Taker, 1_000.0, 1_000.0, 0), 0.5);
 /// // Now it is in the second tier.
-/// assert_eq!(meter.charge(Liquidity::Maker, 1_000.0, 0), -0.1);
+/// assert_eq!(meter.charge(Liquidity::Maker, 1_000.0, 1_000.0, 0), -0.1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
@@ -98,9 +98,9 @@ impl FeeMeter {
     }
 
     /// The fee of a fill of so much value (positive, quote currency) at Unix nanoseconds `ts_ns`; below 0 it is a rebate.
-    pub fn charge(&mut self, liquidity: Liquidity, value: f64, ts_ns: i64) -> f64 {
+    pub fn charge(&mut self, liquidity: Liquidity, value: f64, quote_value: f64, ts_ns: i64) -> f64 {
         let bps = self.tier(ts_ns).bps(liquidity);
-        self.trailing.add(value);
+        self.trailing.add(quote_value);
         bps / 1e4 * value
     }
 }
@@ -154,7 +154,7 @@ mod tests {
                 let since = traded.iter().filter(|(on, _)| *on > day - i64::from(window_days)).map(|(_, value)| value).sum();
                 let bps = plan.schedule.tier(since).bps(liquidity);
                 expected += bps / 1e4 * value;
-                fees += meter.charge(liquidity, value, day * DAY_NS + DAY_NS / 2);
+                fees += meter.charge(liquidity, value, value, day * DAY_NS + DAY_NS / 2);
                 traded.push((day, value));
             }
             prop_assert!((fees - expected).abs() < 1e-9, "{fees} {expected}");

@@ -245,16 +245,15 @@ impl Logs {
         row.count()?;
         let (entered_volume, entry_value, entry_fee) = (row.amount()?, row.amount()?, row.money()?);
         let (exited_volume, exit_value, exit_fee) = (row.amount()?, row.amount()?, row.money()?);
-        let written_off = row.amount()?;
         let (profit, net) = (row.money()?, row.money()?);
         row.count_or_none()?;
         let closed_ts_ns = row.time_or_none()?;
         row.count()?;
         let open_volume = row.amount_or_none()?.unwrap_or_default();
         let (open_mark_mid, open_mark_walk) = (row.money_or_none()?, row.money_or_none()?);
-        let left = exited_volume + written_off + open_volume;
+        let left = exited_volume + open_volume;
         if !is_same(left, entered_volume, entered_volume) {
-            return Err(bad(format!("{entered_volume} was entered, {left} exited, written off or still open")));
+            return Err(bad(format!("{entered_volume} was entered, {left} exited or still open")));
         }
         let turnover = entry_value + exit_value;
         let fees = entry_fee + exit_fee;

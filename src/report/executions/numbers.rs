@@ -9,7 +9,7 @@ use crate::report::trades::{drawdowns, go_forward};
 use crate::statistics::blocks::{Cells, Reach, residuals};
 use crate::statistics::bootstrap::{BootstrapSettings, Interval, interval, resample};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::thread;
 
 const REPLICATES: u32 = 1_000;
@@ -63,9 +63,9 @@ pub struct NetInterval {
     pub blocks: usize,
     /// Length of a block as it was chosen, number of resamples, seed.
     pub settings: BootstrapSettings,
-    /// Of the gross profit, basis points of the value entered.
+    /// Of the gross profit, basis points of the value that has been exited.
     pub gross_bps: Option<Interval>,
-    /// Of the net profit, basis points of the value entered.
+    /// Of the net profit, basis points of the same.
     pub net_bps: Option<Interval>,
 }
 
@@ -125,21 +125,23 @@ pub struct AccountNumbers {
     pub time_to_fill_s: Option<FillTimes>,
     /// Money that entries came to.
     pub entered_value: f64,
+    /// The part of it that has been exited: what basis points are of.
+    pub closed_value: f64,
     /// Realised profit before fees.
     pub gross: f64,
-    /// Over the value entered, basis points.
+    /// Over the value that has been exited, basis points.
     pub gross_bps: Option<f64>,
     /// Fees of all fills.
     pub fees: f64,
-    /// Gross less fees.
+    /// Gross less all fees.
     pub net: f64,
-    /// Over the value entered, basis points.
+    /// Gross less the fees of what has been exited, over the value of that, basis points.
     pub net_bps: Option<f64>,
     /// How sure that is; `None` without legs or with receive times that go back.
     pub interval: Option<NetInterval>,
-    /// Value of the fills that rested.
+    /// Value of the fills that rested, of what has been exited.
     pub maker_value: f64,
-    /// Value of the fills that took.
+    /// Value of the fills that took, of the same.
     pub taker_value: f64,
     /// The maker fee at which nothing is left where takers pay nothing, basis points; `None` without such fills.
     pub break_even_maker_bps: Option<f64>,
@@ -171,7 +173,7 @@ pub struct Bracket {
 pub struct Makers {
     /// Net profit.
     pub net: Bracket,
-    /// Over the value entered, basis points; `None` where an account entered nothing.
+    /// Over the value that has been exited, basis points; `None` where an account exited nothing.
     pub net_bps: Option<Bracket>,
     /// From the lowest to the highest end of their intervals; `None` where an account has none.
     pub net_bps_interval: Option<Interval>,
@@ -256,8 +258,15 @@ impl AccountNumbers {
         let gross = settled(sum(|leg| leg.profit), entered_value);
         let fees = sum(|leg| leg.entry_fee + leg.exit_fee);
         let net = gross - fees;
+        let closed_value = sum(Leg::closed_value);
+        let open: HashMap<u64, f64> =
+            of.legs.iter().filter(|leg| leg.open_volume > 0.0).map(|leg| (leg.leg, leg.closed_share())).collect();
         let value = |liquidity: Liquidity| {
-            total(of.fills.iter().filter(|fill| fill.liquidity == liquidity).map(|fill| fill.value))
+            total(of.fills.iter().filter(|fill| fill.liquidity == liquidity).map(|fill| {
+                let order = &of.orders[fill.order];
+                let open = open.get(&order.leg).filter(|_| order.purpose == Purpose::Entry);
+                fill.value * open.unwrap_or(&1.0)
+            }))
         };
         let (maker_value, taker_value) = (value(Liquidity::Maker), value(Liquidity::Taker));
         let nets: Vec<f64> = of.legs.iter().map(|leg| leg.net).collect();
@@ -277,11 +286,12 @@ impl AccountNumbers {
             fill_rate: over(entries_filled as f64, entries as f64),
             time_to_fill_s: FillTimes::of(&filled),
             entered_value,
+            closed_value,
             gross,
-            gross_bps: over(1e4 * gross, entered_value),
+            gross_bps: over(1e4 * gross, closed_value),
             fees,
             net,
-            net_bps: over(1e4 * net, entered_value),
+            net_bps: over(1e4 * settled(sum(Leg::closed_net), closed_value), closed_value),
             interval: net_interval(&of.legs),
             maker_value,
             taker_value,
@@ -371,25 +381,25 @@ fn markouts(logs: &AccountLogs) -> Vec<MarkoutNumbers> {
 struct CellSums {
     gross: f64,
     net: f64,
-    entered: f64,
+    closed: f64,
 }
 
 impl CellSums {
     fn add_times(&mut self, other: &Self, times: f64) {
         self.gross += other.gross * times;
         self.net += other.net * times;
-        self.entered += other.entered * times;
+        self.closed += other.closed * times;
     }
 
-    /// Basis points of the value entered; NaN where nothing was.
+    /// Basis points of the value that has been exited; NaN where nothing was.
     fn bps(&self) -> [f64; 2] {
-        [self.gross, self.net].map(|profit| over(1e4 * profit, self.entered).unwrap_or(f64::NAN))
+        [self.gross, self.net].map(|profit| over(1e4 * profit, self.closed).unwrap_or(f64::NAN))
     }
 }
 
-/// As the interval of trades: blocks over the decisions' receive times. `None` without legs that entered something.
+/// As the interval of trades: blocks over the decisions' receive times. `None` without legs that exited something.
 fn net_interval(legs: &[Leg]) -> Option<NetInterval> {
-    let mut entered: Vec<&Leg> = legs.iter().filter(|leg| leg.entry_value > 0.0).collect();
+    let mut entered: Vec<&Leg> = legs.iter().filter(|leg| leg.closed_value() > 0.0).collect();
     entered.sort_by_key(|leg| (leg.decided_sequence, leg.leg));
     let times_ns: Vec<i64> = entered.iter().map(|leg| leg.decided_ts_recv_ns).collect();
     if !go_forward(&times_ns) {
@@ -403,11 +413,11 @@ fn net_interval(legs: &[Leg]) -> Option<NetInterval> {
     let cells = Cells::new(times_ns.into_iter().map(|ts_recv_ns| (0, ts_recv_ns)), reach.shortest_block_s());
     let mut by_cell = vec![CellSums::default(); cells.count];
     for (leg, &cell) in entered.iter().zip(&cells.of_row) {
-        let sums = CellSums { gross: leg.profit, net: leg.net, entered: leg.entry_value };
+        let sums = CellSums { gross: leg.profit, net: leg.closed_net(), closed: leg.closed_value() };
         by_cell[cell as usize].add_times(&sums, 1.0);
     }
-    let cells = cells.chosen(&[residuals(by_cell.iter().map(|sums| (sums.net, sums.entered)))]);
-    let blocks = cells.blocks_with(|cell| by_cell[cell].entered > 0.0);
+    let cells = cells.chosen(&[residuals(by_cell.iter().map(|sums| (sums.net, sums.closed)))]);
+    let blocks = cells.blocks_with(|cell| by_cell[cell].closed > 0.0);
     let settings = BootstrapSettings { block_s: Some(cells.block_s()), replicates: REPLICATES, seed: SEED };
     let threads = thread::available_parallelism().map_or(1, Into::into);
     let over = |times: &[u32]| {

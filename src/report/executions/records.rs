@@ -195,3 +195,20 @@ pub struct Leg {
     /// Worth of that by walking the book.
     pub open_mark_walk: Option<f64>,
 }
+
+impl Leg {
+    /// The share of what was entered that has been exited.
+    pub fn closed_share(&self) -> f64 {
+        if self.open_volume > 0.0 { 1.0 - self.open_volume / self.entered_volume } else { 1.0 }
+    }
+
+    /// What that was entered for.
+    pub fn closed_value(&self) -> f64 {
+        self.entry_value * self.closed_share()
+    }
+
+    /// Its profit less its fees.
+    pub fn closed_net(&self) -> f64 {
+        self.profit - (self.entry_fee * self.closed_share() + self.exit_fee)
+    }
+}

@@ -313,6 +313,7 @@ mod tests {
             fill_rate: None,
             time_to_fill_s: None,
             entered_value: 0.0,
+            closed_value: 0.0,
             gross,
             gross_bps: None,
             fees: 0.0,

@@ -15,8 +15,10 @@ mod check;
 mod compose;
 mod fees;
 mod json;
+mod tape;
 
 pub use fees::{FeeFacts, TierFacts};
+pub use tape::TapeCounters;
 
 use crate::base::output::{OutputError, write_file};
 use crate::base::small_file;
@@ -189,6 +191,9 @@ pub struct Counters {
     /// Of accounts beside the original's, where there are any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accounts: Vec<AccountCounters>,
+    /// Of the prints that filled them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tape: Option<TapeCounters>,
 }
 
 /// What kept an account from acting, and what it did then.

@@ -20,15 +20,16 @@ const ACCOUNTS: Rows = &[
     ("time to fill, median, s", "time_to_fill_s.p50", Shown::Fixed(3)),
     ("… 90 %, s", "time_to_fill_s.p90", Shown::Fixed(3)),
     ("value entered", "entered_value", Shown::Money),
+    ("… exited again", "closed_value", Shown::Money),
     ("gross profit", "gross", Shown::Profit),
     ("fees paid, less rebates", "fees", Shown::Money),
     ("net profit", "net", Shown::Profit),
-    ("gross profit, bp of the value entered", "gross_bps", Shown::SignedBasisPoints),
+    ("gross profit, bp of the value exited", "gross_bps", Shown::SignedBasisPoints),
     ("… 95 % interval", "interval.gross_bps", Shown::SignedBasisPoints),
-    ("net profit, bp of the value entered", "net_bps", Shown::SignedBasisPoints),
+    ("net profit, bp of the value exited", "net_bps", Shown::SignedBasisPoints),
     ("… 95 % interval", "interval.net_bps", Shown::SignedBasisPoints),
-    ("turnover as maker", "maker_value", Shown::Money),
-    ("turnover as taker", "taker_value", Shown::Money),
+    ("turnover as maker, of the value exited", "maker_value", Shown::Money),
+    ("… as taker", "taker_value", Shown::Money),
     ("break-even maker fee where takers pay nothing, bp", "break_even_maker_bps", Shown::BasisPoints),
     ("break-even taker fee where makers pay nothing, bp", "break_even_taker_bps", Shown::BasisPoints),
     ("deepest drawdown of the net", "drawdown_max", Shown::Money),
@@ -65,7 +66,7 @@ pub fn write(out: &mut String, material: &Material, document: &Document) -> fmt:
         let [low, high] = ["net.low", "net.high"].map(|path| span(path, Shown::Profit));
         let bps = makers.net_bps.map(|_| {
             let [low, high] = ["net_bps.low", "net_bps.high"].map(|path| span(path, Shown::SignedBasisPoints));
-            format!(", {low} to\u{a0}{high} bp of the value entered")
+            format!(", {low} to\u{a0}{high} bp of the value exited")
         });
         let interval = document.interval("executions.makers.net_bps_interval", Shown::SignedBasisPoints);
         let interval = interval.map(|interval| format!("; their 95\u{a0}% intervals span {interval} bp"));
@@ -75,6 +76,12 @@ pub fn write(out: &mut String, material: &Material, document: &Document) -> fmt:
             bps.unwrap_or_default(),
             interval.unwrap_or_default()
         )?;
+    }
+    if let Some(tape) = material.run.as_ref().and_then(|run| run.counters.tape.as_ref()) {
+        writeln!(out, "<p class=\"note\">Makers saw book and prints {}.</p>", tape.order())?;
+        if let Some(doubt) = tape.doubt() {
+            writeln!(out, "<p class=\"remark\">{doubt}</p>")?;
+        }
     }
     if let Some(sentence) = numbers.rebates_alone() {
         writeln!(out, "<p class=\"remark\">{sentence}</p>")?;

@@ -285,6 +285,16 @@ const ACCOUNT_COUNTERS: [&str; 13] = [
     "exits_that_waited",
 ];
 
+/// What is counted of the prints that makers were shown: fields below `counters.tape`.
+const TAPE_COUNTERS: [&str; 6] = [
+    "sides_compared",
+    "sides_agreeing",
+    "held_prints",
+    "prints_too_late",
+    "prints_without_time",
+    "updates_let_go_early",
+];
+
 /// Everything that was counted.
 pub fn counters(out: &mut String, material: &Material, document: &Document) -> fmt::Result {
     let Some(run) = &material.run else { return Ok(()) };
@@ -303,6 +313,15 @@ pub fn counters(out: &mut String, material: &Material, document: &Document) -> f
         for (at, fault) in faults.iter().enumerate() {
             let cell = document.cell(&format!("{path}.faults_by_kind.{at}.count"), Shown::Count, "");
             row(out, &format!("· {}", fault.fault), [cell])?;
+        }
+        close(out)?;
+        writeln!(out, "</div>")?;
+    }
+    if run.counters.tape.is_some() {
+        writeln!(out, "<div><h3>Prints shown to makers</h3>")?;
+        open::<&str>(out, "counters-tape", &[])?;
+        for field in TAPE_COUNTERS {
+            row(out, &counter_name(field), [document.cell(&format!("counters.tape.{field}"), Shown::Count, "")])?;
         }
         close(out)?;
         writeln!(out, "</div>")?;
