@@ -50,6 +50,7 @@
 //! | [`research`] | from captures to a trained and evaluated model |
 //! | [`profile`] | latency at fixed frame rates |
 //! | [`exchange`] | the synthetic market and the venue's messages; with the feature `cli` a local exchange |
+//! | [`sources`] | other people's formats |
 //! | [`capture`] | recording to files and replay from them |
 //! | [`feed`] | from the socket to parsed frames |
 //! | [`run`] | the threads of a session and the files that it writes |
@@ -112,6 +113,7 @@ pub mod handoff;
 // Words that everything uses.
 pub mod market;
 
+pub mod sources;
 pub mod statistics;
 
 pub mod base;

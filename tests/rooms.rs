@@ -11,12 +11,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the top down, as in ARCHITECTURE.md.
-const ROOMS: [&str; 15] = [
+const ROOMS: [&str; 16] = [
     "cli",
     "report",
     "research",
     "profile",
     "exchange",
+    "sources",
     "capture",
     "feed",
     "run",

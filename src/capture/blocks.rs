@@ -30,8 +30,13 @@ pub struct Progress {
 
 impl Progress {
     /// Nothing read yet of so many bytes.
-    pub(super) fn of(bytes_total: u64) -> Self {
+    pub fn of(bytes_total: u64) -> Self {
         Self { bytes_total: bytes_total.into(), ..Self::default() }
+    }
+
+    /// A reader that counts the bytes that pass.
+    pub fn counting<R: Read>(progress: &Arc<Self>, inner: R) -> impl Read + use<R> {
+        Counted { inner, progress: Arc::clone(progress) }
     }
 
     /// Bytes of the file as it lies on disk that have been read.

@@ -161,6 +161,9 @@ pub enum CaptureError {
         /// Counted from 1.
         line: u64,
     },
+    /// A file of another format.
+    #[error(transparent)]
+    Foreign(Box<dyn std::error::Error + Send + Sync>),
     /// A capture cannot be created or written.
     #[error("cannot write capture {path}: {source}")]
     Write {

@@ -6,6 +6,8 @@
 //! at the print's arrival. Where neither reading agrees with nine prints of ten, nothing can be said of who was filled.
 //!
 //! ```
+//! use papertrader::base::clock::Speed;
+//! use papertrader::capture::replay::Replay;
 //! use papertrader::capture::tape_check::{TapeError, reading};
 //! use papertrader::feed::intake::ScaleRule;
 //!
@@ -13,15 +15,14 @@
 //! // 100 frames of the synthetic market, without prints.
 //! let folder = tempfile::tempdir()?;
 //! let capture = synthetic::capture(folder.path(), 100)?;
-//! assert!(matches!(reading(&capture, None, ScaleRule::default()), Err(TapeError::NoPrints(_))));
+//! let market = Replay::open(&capture, None, ScaleRule::default(), Speed::Max)?;
+//! assert!(matches!(reading(market, &capture), Err(TapeError::NoPrints(_))));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use super::replay::{Replay, ReplayError};
-use crate::base::clock::Speed;
+use super::replay::{ReplayError, ReplayOutcome};
 use crate::engine::status::Status;
 use crate::execution::hold_back::TapeClock;
-use crate::feed::intake::ScaleRule;
 use crate::market::book::Follower;
 use crate::market::event::{Event, FrameHead, FrameKind, PRINT_EVENTS, Print};
 use crate::market::publish::{EngineGone, Publish};
@@ -141,13 +142,13 @@ impl Publish for Look {
     }
 }
 
-/// How a capture's prints name the side.
+/// How a market's prints name the side; `path` is what errors call it.
 ///
 /// # Errors
-/// It cannot be read, has no prints, or their sides fit neither reading.
-pub fn reading(path: &Path, product: Option<&str>, rule: ScaleRule) -> Result<Reading, TapeError> {
+/// It has no prints, or their sides fit neither reading.
+pub fn reading(market: impl Feed<Outcome = ReplayOutcome>, path: &Path) -> Result<Reading, TapeError> {
     let mut look = Look::default();
-    let outcome = Replay::open(path, product, rule, Speed::Max)?.run(&mut look, &Status::default());
+    let outcome = market.run(&mut look, &Status::default());
     let path = path.display().to_string();
     let Look { agreeing, compared, .. } = look;
     if outcome.counts.prints == 0 {

@@ -26,8 +26,7 @@
 
 use super::dataset::{Collector, LabelledRow, Observer, RowCounts, SinkError};
 use super::source_error::{Broken, NoPrints, SourceError};
-use crate::base::clock::Speed;
-use crate::capture::replay::{Replay, ReplayError, check_file};
+use crate::capture::replay::{ReplayError, check_file};
 use crate::capture::{CaptureError, CaptureReader, Progress};
 use crate::engine::status::Status;
 use crate::feed::breaks::Breaks;
@@ -35,6 +34,7 @@ use crate::feed::intake::ScaleRule;
 use crate::market::event::{Event, FrameHead};
 use crate::market::publish::{EngineGone, Publish};
 use crate::run::session::Feed;
+use crate::sources::market::{Market, MarketSettings};
 use crate::strategy::features::Feature;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -48,7 +48,7 @@ use std::sync::Arc;
 pub struct Source {
     paths: Vec<PathBuf>,
     product: String,
-    rule: ScaleRule,
+    settings: MarketSettings,
     overlap_allowed: bool,
 }
 
@@ -138,14 +138,22 @@ impl Publish for Nobody {
     }
 }
 
-/// The receive time of a capture's first line.
-fn first_time(path: &Path) -> Result<i64, CaptureError> {
+/// The receive time of a market's first line or frame.
+fn first_time(path: &Path, settings: &MarketSettings) -> Result<i64, ReplayError> {
+    if let Some(market) = Market::foreign(path, settings)? {
+        return Ok(market.first_ts_recv_ns());
+    }
     let mut reader = CaptureReader::open(path)?;
     Ok(reader.next_line()?.map_or(0, |line| line.ts_recv_ns))
 }
 
-/// The receive times of a capture's first and last line. Reads all of it.
-pub fn time_span(path: &Path) -> Result<(i64, i64), CaptureError> {
+/// The receive times of a market's first and last line or frame. Reads all of it.
+fn time_span(path: &Path, settings: &MarketSettings) -> Result<(i64, i64), SourceError> {
+    if let Some(market) = Market::foreign(path, settings)? {
+        let outcome = market.run(&mut Nobody, &Status::default());
+        check_outcome(outcome.error, outcome.stopped)?;
+        return Ok(outcome.counts.span_ns.unwrap_or_default());
+    }
     let mut reader = CaptureReader::open(path)?.read_ahead()?;
     let mut span = None;
     while let Some(line) = reader.next_line()? {
@@ -222,14 +230,24 @@ impl Source {
     /// # Errors
     /// A file cannot be read or does not hold the product.
     pub fn open(paths: &[PathBuf], product: Option<&str>, rule: ScaleRule) -> Result<Self, SourceError> {
+        Self::open_with(paths, &MarketSettings::of(product, rule))
+    }
+
+    /// The same of any format.
+    ///
+    /// # Errors
+    /// As for [`Source::open`].
+    pub fn open_with(paths: &[PathBuf], settings: &MarketSettings) -> Result<Self, SourceError> {
+        let product = settings.reader.product.as_deref();
         paths.iter().try_for_each(|path| check_file(path))?;
-        let timed = |path: &PathBuf| Ok::<_, CaptureError>((first_time(path)?, path.clone()));
+        let timed = |path: &PathBuf| Ok::<_, ReplayError>((first_time(path, settings)?, path.clone()));
         let mut timed = paths.iter().map(timed).collect::<Result<Vec<_>, _>>()?;
         timed.sort_by_key(|(first_ns, _)| *first_ns);
         let paths: Vec<PathBuf> = timed.into_iter().map(|(_, path)| path).collect();
         let mut found = product.map(ToOwned::to_owned);
         for path in &paths {
-            match Replay::open(path, found.as_deref(), rule, Speed::Max) {
+            let asked = found.as_deref().map_or_else(|| settings.clone(), |product| settings.of_product(product));
+            match Market::open(path, &asked) {
                 Ok(replay) => {
                     found.get_or_insert_with(|| replay.product().to_owned());
                 }
@@ -239,7 +257,7 @@ impl Source {
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(Self { paths, product: found.unwrap_or_default(), rule, overlap_allowed: false })
+        Ok(Self { paths, product: found.unwrap_or_default(), settings: settings.clone(), overlap_allowed: false })
     }
 
     /// These captures and then others of the same product. Reads the files to see whether they share a moment, which is
@@ -248,16 +266,16 @@ impl Source {
     /// # Errors
     /// As for [`Source::open`], and [`SourceError::TestOverlap`].
     pub fn with_more(&self, paths: &[PathBuf], overlap_allowed: bool) -> Result<Self, SourceError> {
-        let more = Self::open(paths, Some(&self.product), self.rule).map_err(|error| match error {
+        let more = Self::open_with(paths, &self.settings.of_product(&self.product)).map_err(|error| match error {
             SourceError::Replay(ReplayError::NoSuchProduct { path: other, product, .. }) => {
                 SourceError::Products { first: self.paths[0].clone(), product, other }
             }
             error => error,
         })?;
         if !overlap_allowed {
-            let spans = self.paths.iter().map(|path| time_span(path)).collect::<Result<Vec<_>, _>>()?;
+            let spans = self.paths.iter().map(|path| time_span(path, &self.settings)).collect::<Result<Vec<_>, _>>()?;
             for second in &more.paths {
-                let span = time_span(second)?;
+                let span = time_span(second, &self.settings)?;
                 if let Some(at) = spans.iter().position(|&other| overlap(span, other)) {
                     return Err(SourceError::TestOverlap { train: self.paths[at].clone(), test: second.clone() });
                 }
@@ -313,7 +331,7 @@ impl Source {
         let mut bytes_before = 0;
         let status = Status::default();
         for (number, path) in (0..).zip(&self.paths) {
-            let replay = Replay::open(path, Some(&self.product), self.rule, Speed::Max)?;
+            let replay = Market::open(path, &self.settings.of_product(&self.product))?;
             let progress = replay.progress();
             let mut second = beside(number);
             let mut tee = Tee {

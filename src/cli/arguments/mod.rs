@@ -12,12 +12,14 @@
 mod connection;
 mod execution;
 mod fees;
+mod market;
 mod research;
 mod trading;
 
 pub use connection::{ConnectionArgs, VENUE_URL};
 pub use execution::ExecutionArgs;
 pub use fees::{FeeArgs, TIERS_ENDING};
+pub use market::{MarketArgs, TimeName};
 pub use research::{FigureArgs, FigureFiles, SourceArgs};
 pub use trading::{
     BUY_AMOUNT, LAG_UPDATES, ResultArgs, THRESHOLD, ThreadArgs, TradingArgs, parse_amount, parse_name, parse_product,

@@ -1,6 +1,6 @@
 //! Where rows come from, how figures are made, and where their report goes.
 
-use super::{BUY_AMOUNT, parse_amount, parse_product};
+use super::{BUY_AMOUNT, MarketArgs, parse_amount, parse_product};
 use crate::base::failure::Failure;
 use crate::base::output::{check_free, write_file};
 use crate::cli::display::warn;
@@ -27,6 +27,9 @@ pub struct SourceArgs {
     /// The quantity step, a power of ten such as 0.00000001 [default: what the captures need]
     #[arg(long, value_name = "STEP", value_parser = parse_step)]
     pub lot_size: Option<u8>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub market: MarketArgs,
 }
 
 impl SourceArgs {
@@ -36,7 +39,8 @@ impl SourceArgs {
     /// One cannot be read, or they do not belong together.
     pub fn open(&self, captures: &[PathBuf]) -> Result<Source, Failure> {
         let rule = ScaleRule { price_decimals: self.tick_size, size_decimals: self.lot_size };
-        Ok(Source::open(captures, self.product.as_deref(), rule)?)
+        let settings = self.market.settings(self.product.as_deref(), rule)?;
+        Ok(Source::open_with(captures, &settings)?)
     }
 }
 

@@ -21,9 +21,9 @@
 use super::{never_live, overrun, published, without_tape};
 use crate::base::clock::Speed;
 use crate::base::failure::Failure;
-use crate::capture::replay::{Replay, Waits};
+use crate::capture::replay::Waits;
 use crate::capture::tape_check::{self, Reading, TapeError};
-use crate::cli::arguments::{ExecutionArgs, ResultArgs, ThreadArgs, TradingArgs, parse_product};
+use crate::cli::arguments::{ExecutionArgs, MarketArgs, ResultArgs, ThreadArgs, TradingArgs, parse_product};
 use crate::cli::display::{byte_bar, warn};
 use crate::cli::interrupt::Interrupt;
 use crate::cli::printer::Printer;
@@ -35,6 +35,7 @@ use crate::report::text::{amount, counted};
 use crate::research::source::sha256;
 use crate::research::source_error::NoPrints;
 use crate::run::session;
+use crate::sources::market::{Market, MarketSettings};
 use clap::Args;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -52,6 +53,9 @@ pub struct ReplayArgs {
     /// from when it is due
     #[arg(long, value_name = "SPEED", default_value = "max", value_parser = parse_speed)]
     pub speed: Speed,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub source: MarketArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub trading: TradingArgs,
@@ -87,11 +91,14 @@ pub fn run(args: &ReplayArgs, printer: &mut Printer) -> Result<(), Failure> {
     settings.session.observe = !args.results.no_report;
     settings.session.accounts = args.execution.accounts(&settings.session, settings.fee_plan())?;
     let (hot_threads, rule) = (if settings.session.fused { 1 } else { 2 }, args.trading.scale_rule());
-    let replay = Replay::open_beside(hot_threads, &args.capture, args.product.as_deref(), rule, args.speed);
-    let replay = replay.map_err(Failure::input)?.waiting(settings.session.wait);
+    let source = args.source.settings(args.product.as_deref(), rule)?;
+    let source = MarketSettings { speed: args.speed, hot_threads, ..source };
+    let replay = Market::open(&args.capture, &source).map_err(Failure::input)?.waiting(settings.session.wait);
     let reads_ahead = replay.reads_ahead();
     if let Some(accounts) = settings.session.accounts.as_mut().filter(|_| args.execution.has_makers()) {
-        match tape_check::reading(&args.capture, Some(replay.product()), rule) {
+        let source = MarketSettings { speed: Speed::Max, ..source.of_product(replay.product()) };
+        let market = Market::open(&args.capture, &source).map_err(Failure::input)?;
+        match tape_check::reading(market, &args.capture) {
             // Who says whose side it is knows better.
             Ok(_) | Err(TapeError::NoSide { .. }) if args.execution.prints_side.is_some() => {}
             reading => accounts.rules.takers_side = reading.map_err(Failure::input)? == Reading::TakersSide,

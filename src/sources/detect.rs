@@ -1,0 +1,74 @@
+//! Which format a file has, told by its content and, where that does not do, by its name.
+//!
+//! ```
+//! use papertrader::sources::detect::{Format, detect};
+//!
+//! let folder = tempfile::tempdir()?;
+//! let path = folder.path().join("market.csv");
+//! std::fs::write(&path, "exchange,symbol,timestamp,local_timestamp,is_snapshot,side,price,amount\n")?;
+//! assert_eq!(detect(&path)?, Some(Format::TardisBook));
+//! std::fs::write(&path, "1723161256610000000 {}\n")?;
+//! assert_eq!(detect(&path)?, Some(Format::Capture));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+use super::bytes::open;
+use super::{ReadError, tardis};
+use std::io::{self, Read};
+use std::path::Path;
+
+/// Bytes of a file's content that are looked at.
+const HEAD_BYTES: usize = 64 << 10;
+
+/// A format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// This program's own captures: a receive time and the venue's message a line.
+    Capture,
+    /// Tardis' `incremental_book_L2`, with `trades` beside it.
+    TardisBook,
+}
+
+impl Format {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Capture, Self::TardisBook];
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Capture => "capture",
+            Self::TardisBook => "tardis",
+        }
+    }
+
+    /// The format of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|format| format.name() == name)
+    }
+}
+
+/// The beginning of a file's content, decompressed.
+pub fn head(path: &Path) -> Result<Vec<u8>, ReadError> {
+    let mut head = Vec::new();
+    match open(path)?.take(HEAD_BYTES as u64).read_to_end(&mut head) {
+        // Of a file that is cut, what there is tells its format too.
+        Err(error) if head.is_empty() && error.kind() != io::ErrorKind::UnexpectedEof => {
+            Err(ReadError::file(path, format_args!("cannot be read: {error}")))
+        }
+        _ => Ok(head),
+    }
+}
+
+/// The format of a file; `None` where it is none that is known.
+///
+/// # Errors
+/// It cannot be read.
+pub fn detect(path: &Path) -> Result<Option<Format>, ReadError> {
+    let head = head(path)?;
+    let digits = head.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    if tardis::is_book(&head) {
+        return Ok(Some(Format::TardisBook));
+    }
+    // What is not known is left to the reader of captures, which says what is wrong with it.
+    Ok((digits > 0 && head.get(digits) == Some(&b' ')).then_some(Format::Capture))
+}

@@ -1,0 +1,260 @@
+//! A market, whatever its format: what a path names, opened and replayed.
+//!
+//! ```
+//! use papertrader::engine::status::Status;
+//! use papertrader::research::source::Nobody;
+//! use papertrader::run::session::Feed;
+//! use papertrader::sources::market::{Market, MarketSettings};
+//!
+//! let folder = tempfile::tempdir()?;
+//! let path = folder.path().join("market.csv");
+//! std::fs::write(&path, "exchange,symbol,timestamp,local_timestamp,is_snapshot,side,price,amount\n\
+//!     deribit,BTC-PERPETUAL,1585699200245000,1585699200250351,true,bid,6421.5,18640\n")?;
+//! let market = Market::open(&path, &MarketSettings::default())?;
+//! assert_eq!(market.product(), "BTC-PERPETUAL");
+//! let outcome = market.run(&mut Nobody, &Status::default());
+//! assert_eq!((outcome.counts.snapshots, outcome.scale.price_decimals), (1, 1));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+use super::detect::{Format, detect};
+use super::merge::Merged;
+use super::scaler::Scaler;
+use super::tardis::{IncrementalReader, TradesReader, trades_beside};
+use super::{FrameReader, RawFrame, ReadError, ReaderCounts, ReaderSettings};
+use crate::base::clock::{Clock, Pacer, Speed};
+use crate::capture::replay::{Replay, ReplayError, ReplayOutcome, check_file};
+use crate::capture::{CaptureError, Progress};
+use crate::engine::status::Status;
+use crate::feed::intake::{Arrival, ScaleRule};
+use crate::handoff::Wait;
+use crate::market::publish::Publish;
+use crate::run::session::Feed;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How a market is opened.
+#[derive(Clone, Debug)]
+pub struct MarketSettings {
+    /// The format that the user insists on; else it is told by content and name.
+    pub format: Option<Format>,
+    /// How other people's files are read.
+    pub reader: ReaderSettings,
+    /// Which scale.
+    pub rule: ScaleRule,
+    /// How fast.
+    pub speed: Speed,
+    /// Hot threads of the run that reads it.
+    pub hot_threads: usize,
+}
+
+impl Default for MarketSettings {
+    fn default() -> Self {
+        let (reader, rule) = (ReaderSettings::default(), ScaleRule::default());
+        Self { format: None, reader, rule, speed: Speed::Max, hot_threads: 1 }
+    }
+}
+
+impl MarketSettings {
+    /// Of a product, at full speed.
+    pub fn of(product: Option<&str>, rule: ScaleRule) -> Self {
+        let reader = ReaderSettings {
+            product: product.map(Into::into),
+            price_decimals: rule.price_decimals,
+            size_decimals: rule.size_decimals,
+            ..ReaderSettings::default()
+        };
+        Self { reader, rule, ..Self::default() }
+    }
+
+    /// The same of another product.
+    #[must_use]
+    pub fn of_product(&self, product: &str) -> Self {
+        let mut settings = self.clone();
+        settings.reader.product = Some(product.into());
+        settings
+    }
+}
+
+/// A market that is open.
+pub enum Market {
+    /// One of this program's captures.
+    Capture(Box<Replay>),
+    /// Somebody else's.
+    Frames(Box<FrameReplay>),
+}
+
+/// Frames of a reader on their way to an engine.
+pub struct FrameReplay {
+    reader: Box<dyn FrameReader>,
+    /// The first frame, by which the product is known.
+    first: Option<RawFrame>,
+    rule: ScaleRule,
+    speed: Speed,
+    spins: bool,
+    progress: Arc<Progress>,
+}
+
+fn foreign(error: ReadError) -> CaptureError {
+    CaptureError::Foreign(Box::new(error))
+}
+
+/// Opens the reader of a format.
+fn reader_of(
+    format: Format,
+    path: &Path,
+    settings: &ReaderSettings,
+) -> Result<(Box<dyn FrameReader>, Arc<Progress>), ReadError> {
+    match format {
+        Format::Capture => Err(ReadError::file(path, "is a capture")),
+        Format::TardisBook => {
+            let book = IncrementalReader::open(path, settings)?;
+            let progress = book.progress();
+            Ok(match trades_beside(path) {
+                Some(trades) => (Box::new(Merged::new(book, TradesReader::open(&trades, settings)?)), progress),
+                None => (Box::new(book), progress),
+            })
+        }
+    }
+}
+
+impl Market {
+    /// Opens a file of any format.
+    ///
+    /// # Errors
+    /// It cannot be read, or does not hold the product.
+    pub fn open(path: &Path, settings: &MarketSettings) -> Result<Self, ReplayError> {
+        if let Some(frames) = Self::foreign(path, settings)? {
+            return Ok(Self::Frames(Box::new(frames)));
+        }
+        let MarketSettings { reader, rule, speed, hot_threads, .. } = settings;
+        let replay = Replay::open_beside(*hot_threads, path, reader.product.as_deref(), *rule, *speed)?;
+        Ok(Self::Capture(Box::new(replay)))
+    }
+
+    /// Opens a file of another format than this program's captures; `None` of those.
+    ///
+    /// # Errors
+    /// As for [`Market::open`].
+    pub fn foreign(path: &Path, settings: &MarketSettings) -> Result<Option<FrameReplay>, ReplayError> {
+        check_file(path)?;
+        let found = match settings.format {
+            Some(format) => Some(format),
+            // What cannot be read the reader of captures refuses in its own words.
+            None => detect(path).unwrap_or(None),
+        };
+        let MarketSettings { reader, rule, speed, .. } = settings;
+        let Some(format) = found.filter(|&format| format != Format::Capture) else { return Ok(None) };
+        let (mut reader, progress) = reader_of(format, path, reader).map_err(foreign)?;
+        let mut first = RawFrame::default();
+        let first = reader.next(&mut first).map_err(foreign)?.then_some(first);
+        if first.is_none() {
+            return Err(foreign(ReadError::file(path, "holds no frame of a book")).into());
+        }
+        Ok(Some(FrameReplay { reader, first, rule: *rule, speed: *speed, spins: false, progress }))
+    }
+
+    /// The same, but spinning until a paced frame is due where `wait` says so.
+    #[must_use]
+    pub fn waiting(self, wait: Wait) -> Self {
+        match self {
+            Self::Capture(replay) => Self::Capture(Box::new(replay.waiting(wait))),
+            Self::Frames(mut frames) => {
+                frames.spins = wait == Wait::Spin;
+                Self::Frames(frames)
+            }
+        }
+    }
+
+    /// The product.
+    pub fn product(&self) -> &str {
+        match self {
+            Self::Capture(replay) => replay.product(),
+            Self::Frames(frames) => frames.reader.product(),
+        }
+    }
+
+    /// Whether a thread of its own reads the file.
+    pub fn reads_ahead(&self) -> bool {
+        match self {
+            Self::Capture(replay) => replay.reads_ahead(),
+            Self::Frames(_) => false,
+        }
+    }
+
+    /// How far the file has been read.
+    pub fn progress(&self) -> Arc<Progress> {
+        match self {
+            Self::Capture(replay) => replay.progress(),
+            Self::Frames(frames) => Arc::clone(&frames.progress),
+        }
+    }
+}
+
+impl Feed for Market {
+    type Outcome = ReplayOutcome;
+
+    fn run(self, engine: &mut impl Publish, status: &Status) -> ReplayOutcome {
+        match self {
+            Self::Capture(replay) => replay.run(engine, status),
+            Self::Frames(frames) => frames.run(engine, status),
+        }
+    }
+}
+
+impl FrameReplay {
+    /// The time of receipt of the first frame.
+    pub fn first_ts_recv_ns(&self) -> i64 {
+        self.first.as_ref().map_or(0, |frame| frame.ts_recv_ns)
+    }
+}
+
+impl Feed for FrameReplay {
+    type Outcome = ReplayOutcome;
+
+    fn run(self, engine: &mut impl Publish, status: &Status) -> ReplayOutcome {
+        let Self { mut reader, first, rule, speed, spins, .. } = self;
+        let clock = Clock::new();
+        let mut scaler = Scaler::new(rule, clock.clone());
+        let mut pacer = Pacer::new(speed, clock.clone(), spins);
+        let mut frame = first.unwrap_or_default();
+        let (mut stopped, mut error) = (false, None);
+        loop {
+            let due = pacer.wait_until_due(frame.ts_recv_ns, || status.stopping());
+            if status.stopping() {
+                stopped = true;
+                break;
+            }
+            let taken_up = clock.stamp();
+            let received = due.unwrap_or(taken_up);
+            let arrival = Arrival { ts_recv_ns: frame.ts_recv_ns, arrived: None, received, decoded: taken_up };
+            if scaler.take(&frame, &arrival, engine).is_err() {
+                stopped = true;
+                break;
+            }
+            match reader.next(&mut frame) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(what) => {
+                    error = Some(foreign(what));
+                    break;
+                }
+            }
+        }
+        let ReaderCounts { rows, .. } = reader.counts();
+        ReplayOutcome {
+            product: reader.product().into(),
+            alias: None,
+            counts: scaler.counts().clone(),
+            notes: scaler.notes().to_vec(),
+            other_products: Vec::new(),
+            scale: scaler.scale(),
+            lines: rows,
+            cut: None,
+            error,
+            stopped,
+            waited_for_file: Duration::ZERO,
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! Markets in other people's formats: vendors' files, recorders' lines, tables of snapshots.
+//!
+//! Each format is a [`FrameReader`] in a file of its own: it yields frames of decimals, in the order of the file, and knows
+//! neither scales nor commands. [`scaler`] turns them into the ring's events, [`market`] opens whatever a path names.
+//!
+//! ```
+//! use papertrader::sources::{FrameReader, RawFrame, RawKind, ReadError, ReaderSettings};
+//! use papertrader::sources::tardis::IncrementalReader;
+//!
+//! let folder = tempfile::tempdir()?;
+//! let path = folder.path().join("deribit_incremental_book_L2_2020-04-01_BTC-PERPETUAL.csv");
+//! std::fs::write(&path, "exchange,symbol,timestamp,local_timestamp,is_snapshot,side,price,amount\n\
+//!     deribit,BTC-PERPETUAL,1585699200245000,1585699200250351,true,bid,6421.5,18640\n\
+//!     deribit,BTC-PERPETUAL,1585699200245000,1585699200250351,true,ask,6422,100\n")?;
+//! let mut reader = IncrementalReader::open(&path, &ReaderSettings::default())?;
+//! let mut frame = RawFrame::default();
+//! assert!(reader.next(&mut frame)?);
+//! assert_eq!((frame.kind, frame.levels.len()), (RawKind::Snapshot, 2));
+//! assert_eq!(frame.levels[0].price.to_string(), "6421.5");
+//! assert!(!reader.next(&mut frame)?);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub mod bytes;
+pub mod detect;
+pub mod differences;
+pub mod market;
+pub mod merge;
+pub mod number;
+pub mod scaler;
+pub mod tardis;
+
+use crate::market::event::Fault;
+use crate::market::units::Side;
+use number::Number;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// What a frame does to the book.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RawKind {
+    /// Its levels replace the book.
+    #[default]
+    Snapshot,
+    /// Its levels change the book: absolute sizes, 0 removes.
+    Update,
+    /// It tells of trades.
+    Prints,
+    /// The book cannot be trusted until the next snapshot.
+    Lost(Fault),
+}
+
+/// A level as a file tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RawLevel {
+    /// Its side.
+    pub side: Side,
+    /// Its price, above 0.
+    pub price: Number,
+    /// Its size; 0 removes it.
+    pub size: Number,
+}
+
+/// A trade as a file tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RawPrint {
+    /// The side from which the taker came; prints of which nobody knows it are left out and counted.
+    pub aggressor: Side,
+    /// Its price, above 0.
+    pub price: Number,
+    /// Its size, above 0.
+    pub size: Number,
+    /// The venue's number of it where that is one; else 0.
+    pub trade_id: u64,
+    /// The venue's time of it, Unix nanoseconds; 0 where there is none.
+    pub ts_event_ns: i64,
+}
+
+/// A frame as a file tells it. Its memory is used again from frame to frame.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RawFrame {
+    /// What it does.
+    pub kind: RawKind,
+    /// When it was received, or happened where a file does not say; Unix nanoseconds.
+    pub ts_recv_ns: i64,
+    /// The venue's time of it, Unix nanoseconds; 0 where there is none.
+    pub ts_event_ns: i64,
+    /// Its levels, unless it is of prints.
+    pub levels: Vec<RawLevel>,
+    /// Its prints, oldest first, if it is of prints.
+    pub prints: Vec<RawPrint>,
+}
+
+impl RawFrame {
+    /// Empties it for another frame.
+    pub fn begin(&mut self, kind: RawKind, ts_recv_ns: i64, ts_event_ns: i64) {
+        (self.kind, self.ts_recv_ns, self.ts_event_ns) = (kind, ts_recv_ns, ts_event_ns);
+        self.levels.clear();
+        self.prints.clear();
+    }
+}
+
+/// The most levels that a frame may have, as of the venue's messages.
+pub const FRAME_LEVELS_MAX: usize = crate::feed::intake::FRAME_LEVELS_MAX;
+
+/// Which clock orders a market and counts as the time of receipt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TimeChoice {
+    /// The recorder's where a file has one, else the venue's.
+    #[default]
+    Recv,
+    /// The venue's.
+    Event,
+}
+
+/// How files are to be read.
+#[derive(Clone, Debug, Default)]
+pub struct ReaderSettings {
+    /// The product, where a file holds several; else the only one, or the first.
+    pub product: Option<String>,
+    /// Which clock.
+    pub time: TimeChoice,
+    /// A file with the opening book, where a format keeps that apart.
+    pub initial_snapshot: Option<PathBuf>,
+    /// Decimals of the tick that the user gave: floats are rounded to it.
+    pub price_decimals: Option<u8>,
+    /// Decimals of the lot that the user gave.
+    pub size_decimals: Option<u8>,
+}
+
+/// What a reader counted that a user should know of; all 0 of a file without oddities.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReaderCounts {
+    /// Rows, records or lines taken.
+    pub rows: u64,
+    /// Those of other products.
+    pub other_products: u64,
+    /// Those before the first snapshot, which say nothing about a book that nobody knows.
+    pub before_snapshot: u64,
+    /// Prices and sizes that were rounded to a tick or lot.
+    pub rounded: u64,
+    /// Prints without the aggressor's side, left out.
+    pub prints_without_side: u64,
+    /// Rows whose time is before the row's before.
+    pub out_of_order: u64,
+}
+
+/// Reads a market frame by frame.
+pub trait FrameReader: Send {
+    /// Puts the next frame into `frame`; false at the end of the data.
+    ///
+    /// # Errors
+    /// The data is not what the format says. What came before was good.
+    fn next(&mut self, frame: &mut RawFrame) -> Result<bool, ReadError>;
+
+    /// The product, as the file names it; empty where it does not.
+    fn product(&self) -> &str;
+
+    /// What was counted so far.
+    fn counts(&self) -> ReaderCounts;
+
+    /// Whether times of receipt are the venue's, there being no others or none asked for.
+    fn has_event_times_only(&self) -> bool {
+        false
+    }
+}
+
+/// Where in a file something is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The whole of it.
+    File,
+    /// A row or line, counted from 1, a header included.
+    Row(u64),
+    /// A record, counted from 0.
+    Record(u64),
+}
+
+/// Why a file cannot be read, or not further.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{path}{place}: {what}", path = path.display())]
+pub struct ReadError {
+    /// The file.
+    pub path: PathBuf,
+    /// Where.
+    pub place: Place,
+    /// What is wrong and, where that is not plain, what to do.
+    pub what: String,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File => Ok(()),
+            Self::Row(row) => write!(f, ", line {row}"),
+            Self::Record(record) => write!(f, ", record {record}"),
+        }
+    }
+}
+
+impl ReadError {
+    /// Of a whole file.
+    pub fn file(path: &Path, what: impl fmt::Display) -> Self {
+        Self { path: path.into(), place: Place::File, what: what.to_string() }
+    }
+
+    /// Of a row or line, counted from 1.
+    pub fn row(path: &Path, row: u64, what: impl fmt::Display) -> Self {
+        Self { path: path.into(), place: Place::Row(row), what: what.to_string() }
+    }
+
+    /// Of a record, counted from 0.
+    pub fn record(path: &Path, record: u64, what: impl fmt::Display) -> Self {
+        Self { path: path.into(), place: Place::Record(record), what: what.to_string() }
+    }
+}

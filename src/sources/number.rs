@@ -1,0 +1,295 @@
+//! Decimals of any scale: from text, with exponents too, and from floats.
+//!
+//! ```
+//! use papertrader::sources::number::Number;
+//!
+//! // 0.1 + 0.2 is what a tool computed; the nearest tick is what it meant.
+//! let mut rounded = 0;
+//! let price = Number::from_f64(0.1 + 0.2, None, &mut rounded)?;
+//! assert_eq!((price.to_string().as_str(), rounded), ("0.3", 1));
+//! assert_eq!(Number::from_text(b"1e-7")?.to_string(), "0.0000001");
+//! assert_eq!(Number::from_text(b"61830.1700")?, Number::from_f64(61_830.17, None, &mut rounded)?);
+//! # Ok::<(), papertrader::sources::number::NotANumber>(())
+//! ```
+
+use crate::market::units::{COUNT_MAX, DECIMALS_MAX, Decimal, NumberError, parse_count};
+use std::fmt;
+
+/// A decimal from 0 on, without trailing zeros behind its point.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Number {
+    /// In units of `10^-decimals`; at most [`COUNT_MAX`].
+    count: u64,
+    /// At most [`DECIMALS_MAX`].
+    decimals: u8,
+}
+
+/// Why something is no number that a book can hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotANumber {
+    /// The text.
+    #[error(transparent)]
+    Text(#[from] NumberError),
+    /// Not a number, or without end.
+    #[error("is not a finite number")]
+    NotFinite,
+    /// Below the finest scale.
+    #[error("needs more than {DECIMALS_MAX} decimals")]
+    TooFine,
+}
+
+/// Digits beyond which a float's shortest text is arithmetic's dust.
+const DIGITS_KEPT: usize = 12;
+const POWERS_OF_TEN: [u64; DECIMALS_MAX as usize + 1] = {
+    let mut powers = [1; DECIMALS_MAX as usize + 1];
+    let mut at = 1;
+    while at < powers.len() {
+        powers[at] = powers[at - 1] * 10;
+        at += 1;
+    }
+    powers
+};
+
+impl Number {
+    /// Nothing.
+    pub const ZERO: Self = Self { count: 0, decimals: 0 };
+
+    /// So many units of `10^-decimals`. `None` beyond what a book can hold.
+    pub fn new(count: u64, decimals: u8) -> Option<Self> {
+        (count <= COUNT_MAX && decimals <= DECIMALS_MAX).then(|| Self { count, decimals }.stripped())
+    }
+
+    fn stripped(mut self) -> Self {
+        while self.decimals > 0 && self.count.is_multiple_of(10) {
+            self.count /= 10;
+            self.decimals -= 1;
+        }
+        self
+    }
+
+    /// Whether it is 0.
+    pub fn is_zero(self) -> bool {
+        self.count == 0
+    }
+
+    /// Decimals that it needs.
+    pub fn decimals(self) -> u8 {
+        self.decimals
+    }
+
+    /// In units of `10^-decimals`; `None` if that scale is too coarse or the count too large.
+    #[inline]
+    pub fn at(self, decimals: u8) -> Option<u64> {
+        let more = decimals.checked_sub(self.decimals)?;
+        self.count.checked_mul(POWERS_OF_TEN[usize::from(more.min(DECIMALS_MAX))]).filter(|&count| count <= COUNT_MAX)
+    }
+
+    /// Reads a decimal or a number with an exponent.
+    ///
+    /// # Errors
+    /// It is empty, negative, no number, or beyond what a book can hold.
+    #[inline]
+    pub fn from_text(text: &[u8]) -> Result<Self, NotANumber> {
+        // Most are short: digits with one point.
+        if let Some(number) = Self::from_short(text) {
+            return Ok(number);
+        }
+        Self::from_any(text)
+    }
+
+    #[inline]
+    fn from_short(text: &[u8]) -> Option<Self> {
+        if text.is_empty() || text.len() > 18 {
+            return None;
+        }
+        let (mut count, mut point) = (0_u64, None);
+        for (at, &byte) in text.iter().enumerate() {
+            match byte {
+                b'0'..=b'9' => count = count * 10 + u64::from(byte - b'0'),
+                b'.' if point.is_none() && at > 0 => point = Some(at),
+                _ => return None,
+            }
+        }
+        let decimals = match point {
+            None => 0,
+            Some(at) if at + 1 < text.len() => text.len() - 1 - at,
+            Some(_) => return None,
+        };
+        Some(Self { count, decimals: decimals as u8 }.stripped())
+    }
+
+    #[cold]
+    fn from_any(text: &[u8]) -> Result<Self, NotANumber> {
+        let exponent_at = text.iter().position(|byte| matches!(byte, b'e' | b'E'));
+        let (digits, exponent) = match exponent_at {
+            None => (text, 0),
+            Some(at) => {
+                let exponent = std::str::from_utf8(&text[at + 1..]).ok().and_then(|text| text.parse::<i32>().ok());
+                (&text[..at], exponent.ok_or(NumberError::NotDecimal)?)
+            }
+        };
+        let needs = match parse_count(digits, 0) {
+            Ok(count) => return Self { count, decimals: 0 }.shifted(exponent),
+            Err(NumberError::FinerThanScale { needs }) => {
+                u8::try_from(needs).ok().filter(|&needs| needs <= DECIMALS_MAX)
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let decimals = needs.ok_or(NotANumber::TooFine)?;
+        Self { count: parse_count(digits, decimals)?, decimals }.shifted(exponent)
+    }
+
+    fn shifted(self, exponent: i32) -> Result<Self, NotANumber> {
+        let number = self.stripped();
+        if number.count == 0 {
+            return Ok(Self::ZERO);
+        }
+        let decimals = i32::from(number.decimals).saturating_sub(exponent);
+        if decimals >= 0 {
+            let mut number = number;
+            let mut left = decimals;
+            while left > i32::from(DECIMALS_MAX) && number.count.is_multiple_of(10) {
+                number.count /= 10;
+                left -= 1;
+            }
+            let decimals = u8::try_from(left).ok().filter(|&decimals| decimals <= DECIMALS_MAX);
+            return Ok(Self { decimals: decimals.ok_or(NotANumber::TooFine)?, ..number }.stripped());
+        }
+        let power = POWERS_OF_TEN.get(decimals.unsigned_abs() as usize).ok_or(NumberError::TooLarge)?;
+        let count = number.count.checked_mul(*power).filter(|&count| count <= COUNT_MAX);
+        Ok(Self { count: count.ok_or(NumberError::TooLarge)?, decimals: 0 })
+    }
+
+    /// The decimal that a float was made from: its shortest text that reads back the same. Where that has more than twelve
+    /// digits, a tool computed it: it is rounded to `decimals` where the user gave them, else to twelve digits, and counted.
+    ///
+    /// # Errors
+    /// It is negative, not finite, or beyond what a book can hold.
+    pub fn from_f64(value: f64, decimals: Option<u8>, rounded: &mut u64) -> Result<Self, NotANumber> {
+        if !value.is_finite() {
+            return Err(NotANumber::NotFinite);
+        }
+        if value < 0.0 {
+            return Err(NumberError::Negative.into());
+        }
+        let mut buffer = ryu::Buffer::new();
+        let text = buffer.format_finite(value.abs());
+        let shortest = Self::from_text(text.as_bytes());
+        let digits = |number: &Self| number.count.checked_ilog10().map_or(1, |log| log as usize + 1);
+        let coarse = |number: &Self| decimals.is_none_or(|given| number.decimals <= given);
+        match shortest {
+            // Whole numbers have no dust.
+            Ok(number) if coarse(&number) && (number.decimals == 0 || digits(&number) <= DIGITS_KEPT) => Ok(number),
+            Err(error) if error != NotANumber::TooFine => Err(error),
+            _ => {
+                let whole_digits = (value.log10().floor() as i32 + 1).max(0);
+                let kept = decimals.unwrap_or_else(|| (DIGITS_KEPT as i32 - whole_digits).clamp(0, 18) as u8);
+                let number = Self::from_any(format!("{value:.*}", usize::from(kept)).as_bytes())?.stripped();
+                *rounded += u64::from(shortest != Ok(number));
+                Ok(number)
+            }
+        }
+    }
+}
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Decimal { count: self.count, decimals: self.decimals }.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn text(text: &str) -> Result<String, NotANumber> {
+        Number::from_text(text.as_bytes()).map(|number| number.to_string())
+    }
+
+    #[test]
+    fn numbers_of_files() {
+        for (given, read) in [
+            ("0", "0"),
+            ("0.000", "0"),
+            ("61804.7", "61804.7"),
+            ("61830.17000000", "61830.17"),
+            ("007.50", "7.5"),
+            ("1e-7", "0.0000001"),
+            ("1.50E+3", "1500"),
+            ("5e0", "5"),
+            ("12300e-2", "123"),
+            ("0e-99", "0"),
+            ("9223372036854775807", "9223372036854775807"),
+        ] {
+            assert_eq!(text(given).as_deref(), Ok(read), "{given}");
+        }
+        for (given, error) in [
+            ("", NumberError::Empty.into()),
+            ("-1", NumberError::Negative.into()),
+            ("1e", NumberError::NotDecimal.into()),
+            ("e5", NumberError::Empty.into()),
+            ("1.2.3", NumberError::NotDecimal.into()),
+            ("nan", NumberError::NotDecimal.into()),
+            ("5.", NumberError::NotDecimal.into()),
+            (".5", NumberError::NotDecimal.into()),
+            ("1e30", NumberError::TooLarge.into()),
+            ("1e-19", NotANumber::TooFine),
+            ("0.0000000000000000001", NotANumber::TooFine),
+        ] {
+            assert_eq!(text(given), Err(error), "{given}");
+        }
+    }
+
+    #[test]
+    fn floats_of_files() {
+        let mut rounded = 0;
+        for (given, decimals, read, dust) in [
+            (61_659.700_000_000_004, None, "61659.7", 1),
+            (61_659.700_000_000_004, Some(1), "61659.7", 1),
+            (0.000_01, None, "0.00001", 0),
+            (1e-7, None, "0.0000001", 0),
+            (9_007_199_254_740_993.0, None, "9007199254740992", 0),
+            (61_804.75, Some(1), "61804.8", 1),
+            (0.0, None, "0", 0),
+            (1e-30, None, "0", 1),
+        ] {
+            let before = rounded;
+            let number = Number::from_f64(given, decimals, &mut rounded).unwrap();
+            assert_eq!((number.to_string().as_str(), rounded - before), (read, dust), "{given}");
+        }
+        for (given, error) in [
+            (f64::NAN, NotANumber::NotFinite),
+            (f64::INFINITY, NotANumber::NotFinite),
+            (-0.5, NumberError::Negative.into()),
+            (1e30, NumberError::TooLarge.into()),
+        ] {
+            assert_eq!(Number::from_f64(given, None, &mut rounded), Err(error), "{given}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn text_reads_as_the_venues_parser_reads_it(count in 0..=COUNT_MAX, decimals in 0..=DECIMALS_MAX) {
+            let shown = Decimal { count, decimals }.to_string();
+            let number = Number::from_text(shown.as_bytes()).unwrap();
+            prop_assert_eq!(number, Number::new(count, decimals).unwrap());
+            prop_assert_eq!(number.at(decimals), Some(count));
+            prop_assert_eq!(number.to_string(), Number::from_text(number.to_string().as_bytes()).unwrap().to_string());
+        }
+
+        #[test]
+        fn a_float_of_a_short_decimal_is_that_decimal(count in 0..1_000_000_000_000_u64, decimals in 0..=12_u8) {
+            let number = Number::new(count, decimals).unwrap();
+            let value: f64 = number.to_string().parse().unwrap();
+            let mut rounded = 0;
+            prop_assert_eq!(Number::from_f64(value, None, &mut rounded), Ok(number));
+            prop_assert_eq!(rounded, 0);
+        }
+
+        #[test]
+        fn nothing_panics(bytes in prop::collection::vec(prop_oneof![b'0'..=b'9', Just(b'.'), Just(b'e'), Just(b'-')], 0..30)) {
+            let _ = Number::from_text(&bytes);
+        }
+    }
+}

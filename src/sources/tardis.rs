@@ -1,0 +1,404 @@
+//! Tardis' downloadable CSV files: `incremental_book_L2` and `trades` (docs.tardis.dev).
+//!
+//! Microseconds of UTC, ordered by `local_timestamp`; where both times are equal the venue gave none. Sizes are absolute, 0 removes.
+//! Rows before the first snapshot say nothing. Where `is_snapshot` becomes true the book begins again; some venues send every
+//! message so, and then a side that does not occur stays.
+//!
+//! ```
+//! use papertrader::sources::tardis::TradesReader;
+//! use papertrader::sources::{FrameReader, RawFrame, ReaderSettings};
+//! use papertrader::market::units::Side;
+//!
+//! let folder = tempfile::tempdir()?;
+//! let path = folder.path().join("trades.csv");
+//! std::fs::write(&path, "exchange,symbol,timestamp,local_timestamp,id,side,price,amount\n\
+//!     bitmex,XBTUSD,1583020803145000,1583020803307160,8e39,buy,8531.5,2152\n")?;
+//! let mut trades = TradesReader::open(&path, &ReaderSettings::default())?;
+//! let mut frame = RawFrame::default();
+//! assert!(trades.next(&mut frame)?);
+//! // The side is the aggressor's; a name that is no number is left out.
+//! assert_eq!((frame.prints[0].aggressor, frame.prints[0].trade_id), (Side::Bid, 0));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+use super::bytes::{Lines, open};
+use super::number::{NotANumber, Number};
+use super::{
+    FRAME_LEVELS_MAX, FrameReader, RawFrame, RawKind, RawLevel, RawPrint, ReadError, ReaderCounts, ReaderSettings,
+    TimeChoice,
+};
+use crate::base::one_line::{QUOTE_CHARS_MAX, quote};
+use crate::capture::Progress;
+use crate::market::units::Side;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The header of `incremental_book_L2`.
+pub const BOOK_HEADER: &str = "exchange,symbol,timestamp,local_timestamp,is_snapshot,side,price,amount";
+/// The header of `trades`.
+pub const TRADES_HEADER: &str = "exchange,symbol,timestamp,local_timestamp,id,side,price,amount";
+
+/// 1980 to 2100, microseconds.
+const TIMES_US: std::ops::Range<i64> = 315_532_800_000_000..4_102_444_800_000_000;
+
+/// A row's cells; every file here has eight.
+type Cells<'a> = [&'a [u8]; 8];
+
+fn cells(line: &[u8]) -> Option<Cells<'_>> {
+    let mut cells: Cells<'_> = [&[]; 8];
+    let mut commas = memchr::memchr_iter(b',', line);
+    let mut from = 0;
+    for cell in &mut cells[..7] {
+        let comma = commas.next()?;
+        *cell = &line[from..comma];
+        from = comma + 1;
+    }
+    cells[7] = &line[from..];
+    commas.next().is_none().then_some(cells)
+}
+
+fn shown(cell: &[u8]) -> String {
+    quote(&String::from_utf8_lossy(cell), QUOTE_CHARS_MAX)
+}
+
+/// Microseconds as nanoseconds.
+#[inline]
+fn time_ns(cell: &[u8], column: &str) -> Result<i64, String> {
+    let digits = || std::str::from_utf8(cell).ok()?.parse::<i64>().ok();
+    match digits() {
+        Some(us) if TIMES_US.contains(&us) => Ok(us * 1_000),
+        Some(us) if TIMES_US.contains(&(us / 1_000)) => {
+            Err(format!("{column} '{us}' is in nanoseconds; Tardis' files have microseconds: divide it by 1000"))
+        }
+        Some(us) if us.checked_mul(1_000).is_some_and(|us| TIMES_US.contains(&us)) => {
+            Err(format!("{column} '{us}' is in milliseconds; Tardis' files have microseconds: multiply it by 1000"))
+        }
+        _ => Err(format!("{column} '{}' is not a time in microseconds since 1970", shown(cell))),
+    }
+}
+
+fn number(cell: &[u8], column: &str) -> Result<Number, String> {
+    Number::from_text(cell).map_err(|error: NotANumber| format!("{column} '{}' {error}", shown(cell)))
+}
+
+/// Whether the beginning of a file is the header of `incremental_book_L2`.
+pub fn is_book(head: &[u8]) -> bool {
+    head.starts_with(BOOK_HEADER.as_bytes())
+}
+
+/// The `trades` file that Tardis puts beside a book's: of the same venue, day and product. `None` where there is none.
+pub fn trades_beside(book: &Path) -> Option<PathBuf> {
+    let name = book.file_name()?.to_str()?;
+    let trades = book.with_file_name(name.replace("_incremental_book_L2_", "_trades_"));
+    (trades != book && trades.is_file()).then_some(trades)
+}
+
+/// What both files share: lines, the product, the order of time.
+struct Rows {
+    lines: Lines,
+    product: String,
+    time: TimeChoice,
+    last_ns: i64,
+    counts: ReaderCounts,
+}
+
+/// The cells that both files begin with.
+struct Common {
+    ts_recv_ns: i64,
+    ts_event_ns: i64,
+}
+
+impl Rows {
+    fn open(path: &Path, header: &str, settings: &ReaderSettings) -> Result<Self, ReadError> {
+        let mut lines = Lines::new(path, open(path)?);
+        match lines.next()? {
+            // A day without data is an empty gzip.
+            None => return Err(ReadError::file(path, "is empty: the venue sent nothing on that day")),
+            Some(line) if line == header.as_bytes() => {}
+            Some(line) => {
+                let line = shown(line);
+                return Err(ReadError::row(path, 1, format_args!("the header is '{line}' where '{header}' is due")));
+            }
+        }
+        let product = settings.product.clone().unwrap_or_default();
+        Ok(Self { lines, product, time: settings.time, last_ns: i64::MIN, counts: ReaderCounts::default() })
+    }
+
+    /// Whether the row is of the product, which is that of the first row where none is asked for.
+    #[inline]
+    fn is_ours(&mut self, symbol: &[u8]) -> bool {
+        if self.product.is_empty() {
+            self.product = String::from_utf8_lossy(symbol).into_owned();
+        }
+        let ours = symbol == self.product.as_bytes();
+        self.counts.other_products += u64::from(!ours);
+        ours
+    }
+}
+
+/// The times of a row: of receipt, and the venue's.
+#[inline]
+fn times(cells: &Cells<'_>, time: TimeChoice, last_ns: &mut i64) -> Result<Common, String> {
+    let ts_event_ns = time_ns(cells[2], "timestamp")?;
+    let local_ns = time_ns(cells[3], "local_timestamp")?;
+    let ts_recv_ns = match time {
+        TimeChoice::Recv if local_ns < *last_ns => {
+            return Err(format!(
+                "local_timestamp goes back from {} to {}; sort the rows by it",
+                *last_ns / 1_000,
+                local_ns / 1_000
+            ));
+        }
+        TimeChoice::Recv => local_ns,
+        // The venue's times may go back by a little in the order of receipt.
+        TimeChoice::Event => ts_event_ns.max(*last_ns),
+    };
+    *last_ns = ts_recv_ns;
+    Ok(Common { ts_recv_ns, ts_event_ns: if ts_event_ns == local_ns { 0 } else { ts_event_ns } })
+}
+
+/// A row of the book.
+#[derive(Clone, Copy)]
+struct BookRow {
+    ts_recv_ns: i64,
+    ts_event_ns: i64,
+    is_snapshot: bool,
+    level: RawLevel,
+}
+
+/// Reads `incremental_book_L2`.
+pub struct IncrementalReader {
+    rows: Rows,
+    /// The first row of the next frame.
+    next: Option<BookRow>,
+    has_begun: bool,
+    /// Levels of the last snapshot while no update has come since, so that one of a single side leaves the other as it is.
+    last_snapshot: Vec<RawLevel>,
+    is_snapshot_last: bool,
+}
+
+impl IncrementalReader {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// It cannot be read, or its header is another.
+    pub fn open(path: &Path, settings: &ReaderSettings) -> Result<Self, ReadError> {
+        Ok(Self {
+            rows: Rows::open(path, BOOK_HEADER, settings)?,
+            next: None,
+            has_begun: false,
+            last_snapshot: Vec::new(),
+            is_snapshot_last: false,
+        })
+    }
+
+    /// How far the file has been read.
+    pub fn progress(&self) -> Arc<Progress> {
+        self.rows.lines.progress()
+    }
+
+    /// The next row of the product from the first snapshot on.
+    #[inline]
+    fn row(&mut self) -> Result<Option<BookRow>, ReadError> {
+        loop {
+            let Rows { lines, product, counts, time, last_ns } = &mut self.rows;
+            let number_before = lines.number();
+            let path_of = |lines: &Lines, what: String| Err(ReadError::row(lines.path(), number_before + 1, what));
+            let Some(line) = lines.next()? else { return Ok(None) };
+            counts.rows += 1;
+            let row = parse_row(line, product, counts, *time, last_ns, self.has_begun);
+            match row {
+                Ok(None) => {}
+                Ok(Some(row)) => {
+                    self.has_begun = true;
+                    return Ok(Some(row));
+                }
+                Err(what) => return path_of(&self.rows.lines, what),
+            }
+        }
+    }
+}
+
+#[inline]
+fn parse_row(
+    line: &[u8],
+    product: &mut String,
+    counts: &mut ReaderCounts,
+    time: TimeChoice,
+    last_ns: &mut i64,
+    has_begun: bool,
+) -> Result<Option<BookRow>, String> {
+    let Some(cells) = cells(line) else { return Err("has not eight cells; is it cut?".into()) };
+    if product.is_empty() {
+        *product = String::from_utf8_lossy(cells[1]).into_owned();
+    }
+    if cells[1] != product.as_bytes() {
+        counts.other_products += 1;
+        return Ok(None);
+    }
+    let is_snapshot = match cells[4] {
+        b"true" => true,
+        b"false" => false,
+        other => return Err(format!("is_snapshot '{}' is neither true nor false", shown(other))),
+    };
+    let Common { ts_recv_ns, ts_event_ns } = times(&cells, time, last_ns)?;
+    if !has_begun && !is_snapshot {
+        counts.before_snapshot += 1;
+        return Ok(None);
+    }
+    let side = match cells[5] {
+        b"bid" => Side::Bid,
+        b"ask" => Side::Ask,
+        other => return Err(format!("side '{}' is neither bid nor ask", shown(other))),
+    };
+    let price = number(cells[6], "price")?;
+    if price.is_zero() {
+        return Err("price is 0".into());
+    }
+    let size = number(cells[7], "amount")?;
+    Ok(Some(BookRow { ts_recv_ns, ts_event_ns, is_snapshot, level: RawLevel { side, price, size } }))
+}
+
+impl FrameReader for IncrementalReader {
+    fn next(&mut self, frame: &mut RawFrame) -> Result<bool, ReadError> {
+        let first = match self.next.take() {
+            Some(row) => row,
+            None => match self.row()? {
+                Some(row) => row,
+                None if !self.has_begun => {
+                    let what = "holds no snapshot of the product: nothing can be made of its updates";
+                    return Err(ReadError::file(self.rows.lines.path(), what));
+                }
+                None => return Ok(false),
+            },
+        };
+        let kind = if first.is_snapshot { RawKind::Snapshot } else { RawKind::Update };
+        frame.begin(kind, first.ts_recv_ns, first.ts_event_ns);
+        frame.levels.push(first.level);
+        while let Some(row) = self.row()? {
+            if (row.ts_recv_ns, row.is_snapshot) != (first.ts_recv_ns, first.is_snapshot) {
+                self.next = Some(row);
+                break;
+            }
+            if frame.levels.len() == FRAME_LEVELS_MAX {
+                let what =
+                    format_args!("the frame of {} µs has more than {FRAME_LEVELS_MAX} rows", row.ts_recv_ns / 1_000);
+                return Err(self.rows.lines.wrong(what));
+            }
+            frame.ts_event_ns = frame.ts_event_ns.max(row.ts_event_ns);
+            frame.levels.push(row.level);
+        }
+        if first.is_snapshot {
+            self.complete(frame);
+        }
+        self.is_snapshot_last = first.is_snapshot;
+        Ok(true)
+    }
+
+    fn product(&self) -> &str {
+        &self.rows.product
+    }
+
+    fn counts(&self) -> ReaderCounts {
+        self.rows.counts
+    }
+
+    fn has_event_times_only(&self) -> bool {
+        self.rows.time == TimeChoice::Event
+    }
+}
+
+impl IncrementalReader {
+    /// Gives a snapshot of one side the other side of the one before, if no update has come between.
+    fn complete(&mut self, frame: &mut RawFrame) {
+        frame.levels.retain(|level| !level.size.is_zero());
+        let has = |side: Side| frame.levels.iter().any(|level| level.side == side);
+        let (bids, asks) = (has(Side::Bid), has(Side::Ask));
+        if self.is_snapshot_last && bids != asks {
+            let other = if bids { Side::Ask } else { Side::Bid };
+            frame.levels.extend(self.last_snapshot.iter().filter(|level| level.side == other));
+        }
+        self.last_snapshot.clone_from(&frame.levels);
+    }
+}
+
+/// Reads `trades`.
+pub struct TradesReader {
+    rows: Rows,
+    next: Option<(i64, RawPrint)>,
+}
+
+impl TradesReader {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// It cannot be read, or its header is another.
+    pub fn open(path: &Path, settings: &ReaderSettings) -> Result<Self, ReadError> {
+        Ok(Self { rows: Rows::open(path, TRADES_HEADER, settings)?, next: None })
+    }
+
+    fn row(&mut self) -> Result<Option<(i64, RawPrint)>, ReadError> {
+        loop {
+            let number = self.rows.lines.number() + 1;
+            let Some(line) = self.rows.lines.next()? else { return Ok(None) };
+            let line = line.to_vec();
+            self.rows.counts.rows += 1;
+            match self.parse(&line) {
+                Ok(None) => {}
+                Ok(Some(row)) => return Ok(Some(row)),
+                Err(what) => return Err(ReadError::row(self.rows.lines.path(), number, what)),
+            }
+        }
+    }
+
+    fn parse(&mut self, line: &[u8]) -> Result<Option<(i64, RawPrint)>, String> {
+        let Some(cells) = cells(line) else { return Err("has not eight cells; is it cut?".into()) };
+        if !self.rows.is_ours(cells[1]) {
+            return Ok(None);
+        }
+        let (price, size) = (number(cells[6], "price")?, number(cells[7], "amount")?);
+        let Common { ts_recv_ns, ts_event_ns } = times(&cells, self.rows.time, &mut self.rows.last_ns)?;
+        let aggressor = match cells[5] {
+            b"buy" => Side::Bid,
+            b"sell" => Side::Ask,
+            b"unknown" | b"" => {
+                self.rows.counts.prints_without_side += 1;
+                return Ok(None);
+            }
+            other => return Err(format!("side '{}' is neither buy, sell nor unknown", shown(other))),
+        };
+        // Venues that number by text have numbers that are none.
+        let trade_id = std::str::from_utf8(cells[4]).ok().and_then(|id| id.parse().ok()).unwrap_or(0);
+        Ok(Some((ts_recv_ns, RawPrint { aggressor, price, size, trade_id, ts_event_ns })))
+    }
+}
+
+impl FrameReader for TradesReader {
+    fn next(&mut self, frame: &mut RawFrame) -> Result<bool, ReadError> {
+        let first = match self.next.take() {
+            Some(row) => row,
+            None => match self.row()? {
+                Some(row) => row,
+                None => return Ok(false),
+            },
+        };
+        frame.begin(RawKind::Prints, first.0, first.1.ts_event_ns);
+        frame.prints.push(first.1);
+        while let Some(row) = self.row()? {
+            if row.0 != first.0 || frame.prints.len() == FRAME_LEVELS_MAX {
+                self.next = Some(row);
+                break;
+            }
+            frame.prints.push(row.1);
+        }
+        Ok(true)
+    }
+
+    fn product(&self) -> &str {
+        &self.rows.product
+    }
+
+    fn counts(&self) -> ReaderCounts {
+        self.rows.counts
+    }
+}
