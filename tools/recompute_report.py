@@ -353,9 +353,10 @@ def shortfalls(orders, fills, inverse):
     direction = np.where((known.side == "buy") != inverse, 1.0, -1.0)
     reference, arrived = money(known.reference), money(known.arrived.fillna(known.reference))
     best = money(known.best.fillna(known.price)).where(takes, known.value)
-    known["spread"], known["latency"] = direction * (best - arrived), direction * (arrived - reference)
-    known["walk"], known["fees"] = direction * (known.value - best), known.fee
-    known["total"] = direction * (known.value - reference) + known.fee
+    cost = lambda money: (direction * money).where(money.abs() > ROUNDING * known.value, 0.0)
+    known["spread"], known["latency"] = cost(best - arrived), cost(arrived - reference)
+    known["walk"], known["fees"] = cost(known.value - best), known.fee
+    known["total"] = cost(known.value - reference) + known.fee
     return {
         "entries": shortfall_of(known[known.purpose == "entry"]),
         "exits": shortfall_of(known[known.purpose == "exit"]),

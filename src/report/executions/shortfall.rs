@@ -16,6 +16,7 @@
 use super::logs::{AccountLogs, Logs};
 use super::records::{Account, Fill, Order, Purpose};
 use crate::execution::fees::Liquidity;
+use crate::execution::fill::settled;
 use serde::Serialize;
 use std::collections::HashMap;
 
@@ -105,12 +106,14 @@ fn parts(fill: &Fill, order: &Order, reference: f64, inverse: bool) -> Parts {
         Liquidity::Taker => money(fill.best.unwrap_or(price)),
         Liquidity::Maker => value,
     };
+    // What quotients of one price leave is nothing.
+    let cost = |of: f64| settled(direction * of, value);
     Parts {
-        spread: direction * (best - arrived),
-        latency: direction * (arrived - money(reference)),
-        walk: direction * (value - best),
+        spread: cost(best - arrived),
+        latency: cost(arrived - money(reference)),
+        walk: cost(value - best),
         fees: fee,
-        total: direction * (value - money(reference)) + fee,
+        total: cost(value - money(reference)) + fee,
     }
 }
 

@@ -238,7 +238,7 @@ fn net(numbers: &ExecutionNumbers) -> Slot {
         };
         let zero = Mark::Rule((0.0, y.range.0), (0.0, y.range.1), Ink::Muted);
         vec![Panel {
-            x: Axis::linear("net profit, bp of the value entered", range, size.x_labels().min(6)),
+            x: Axis::linear("net profit, bp of the value exited", range, size.x_labels().min(6)),
             y,
             weight: 1.0,
             marks: bracket.into_iter().chain([zero]).chain(rows.iter().enumerate().flat_map(account)).collect(),
