@@ -1,7 +1,8 @@
 #!/bin/sh
 # What Python says of our research: scikit-learn fits the exported features to the same optimum, the notebook runs from
 # exported features to a model, and its model file, in both forms, is one that the program trades alike. The notebook of a
-# run's profit runs on a real capture, where there is one, and on the synthetic market.
+# run's profit runs on a real capture, where there is one, and on the synthetic market. Files of frames are read by their
+# description alone.
 #
 #   tools/ci-python.sh [FRAMES]
 #
@@ -37,6 +38,15 @@ if [ -f "$real" ]; then
 else
     echo "SKIPPED: no real capture in $real"
 fi
+
+# Row by row what a file of frames holds, by another reader than ours.
+for compression in "" --no-compression; do
+    "$PAPERTRADER" convert "$work/market.l2.zst" --output "$work/market.frames" --force $compression
+    "$PAPERTRADER" convert "$work/market.frames" --output "$work/market.csv" --force
+    .venv/bin/python tools/read_frames.py "$work/market.frames" | cmp - "$work/market.csv"
+    .venv/bin/python tools/read_frames.py --prints "$work/market.frames" | cmp - "$work/market_trades.csv"
+done
+echo "ci-python: $(wc -l <"$work/market.csv") rows of frames, the same by read_frames.py"
 
 FEATURES="$work/market.parquet" MODEL="$work/notebook.json" TOOLS=tools MPLBACKEND=agg \
     .venv/bin/python tools/run_notebook.py tools/research.ipynb

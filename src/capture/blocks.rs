@@ -39,6 +39,11 @@ impl Progress {
         Counted { inner, progress: Arc::clone(progress) }
     }
 
+    /// The first so many bytes have been read.
+    pub fn read_to(&self, bytes: u64) {
+        self.bytes_read.store(bytes, Ordering::Relaxed);
+    }
+
     /// Bytes of the file as it lies on disk that have been read.
     pub fn bytes_read(&self) -> u64 {
         self.bytes_read.load(Ordering::Relaxed)

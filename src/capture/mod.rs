@@ -25,6 +25,7 @@
 //! ```
 
 mod blocks;
+pub mod frames;
 mod reader;
 pub mod recording;
 pub mod replay;

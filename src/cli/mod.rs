@@ -64,6 +64,10 @@ pub enum Command {
     Report(commands::report::ReportArgs),
     /// Write a capture of the project's own synthetic market.
     Generate(commands::generate::GenerateArgs),
+    /// Convert a market from any format into another.
+    Convert(commands::convert::ConvertArgs),
+    /// Say what a file of a market is.
+    Inspect(commands::inspect::InspectArgs),
     /// Write what a model sees after each frame as a table, with labels.
     Features(commands::features::FeaturesArgs),
     /// Train a model on recorded markets, and test it once on what comes after.
@@ -110,6 +114,8 @@ fn execute(command: &Command, printer: &mut Printer) -> Result<(), Failure> {
         Command::Profile(args) => commands::profile::run(args, printer),
         Command::Report(args) => commands::report::run(args, printer),
         Command::Generate(args) => commands::generate::run(args),
+        Command::Convert(args) => commands::convert::run(args, printer),
+        Command::Inspect(args) => commands::inspect::run(args, printer),
         Command::Features(args) => commands::features::run(args, printer),
         Command::Train(args) => commands::train::run(args, printer),
         Command::Evaluate(args) => commands::evaluate::run(args, printer),

@@ -140,8 +140,8 @@ impl Publish for Nobody {
 
 /// The receive time of a market's first line or frame.
 fn first_time(path: &Path, settings: &MarketSettings) -> Result<i64, ReplayError> {
-    if let Some(market) = Market::foreign(path, settings)? {
-        return Ok(market.first_ts_recv_ns());
+    if let Some(first_ns) = Market::open(path, settings)?.first_ts_recv_ns() {
+        return Ok(first_ns);
     }
     let mut reader = CaptureReader::open(path)?;
     Ok(reader.next_line()?.map_or(0, |line| line.ts_recv_ns))
@@ -149,7 +149,8 @@ fn first_time(path: &Path, settings: &MarketSettings) -> Result<i64, ReplayError
 
 /// The receive times of a market's first and last line or frame. Reads all of it.
 fn time_span(path: &Path, settings: &MarketSettings) -> Result<(i64, i64), SourceError> {
-    if let Some(market) = Market::foreign(path, settings)? {
+    let market = Market::open(path, settings)?;
+    if market.first_ts_recv_ns().is_some() {
         let outcome = market.run(&mut Nobody, &Status::default());
         check_outcome(outcome.error, outcome.stopped)?;
         return Ok(outcome.counts.span_ns.unwrap_or_default());

@@ -14,6 +14,7 @@
 
 use super::bytes::open;
 use super::{ReadError, tardis};
+use crate::capture::frames::MAGIC;
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -25,18 +26,21 @@ const HEAD_BYTES: usize = 64 << 10;
 pub enum Format {
     /// This program's own captures: a receive time and the venue's message a line.
     Capture,
+    /// This program's frames, see [`crate::capture::frames`].
+    Frames,
     /// Tardis' `incremental_book_L2`, with `trades` beside it.
     TardisBook,
 }
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Capture, Self::TardisBook];
+    pub const ALL: [Self; 3] = [Self::Capture, Self::Frames, Self::TardisBook];
 
     /// Its name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Capture => "capture",
+            Self::Frames => "frames",
             Self::TardisBook => "tardis",
         }
     }
@@ -66,6 +70,9 @@ pub fn head(path: &Path) -> Result<Vec<u8>, ReadError> {
 pub fn detect(path: &Path) -> Result<Option<Format>, ReadError> {
     let head = head(path)?;
     let digits = head.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    if head.starts_with(MAGIC) {
+        return Ok(Some(Format::Frames));
+    }
     if tardis::is_book(&head) {
         return Ok(Some(Format::TardisBook));
     }

@@ -23,6 +23,7 @@ use super::scaler::Scaler;
 use super::tardis::{IncrementalReader, TradesReader, trades_beside};
 use super::{FrameReader, RawFrame, ReadError, ReaderCounts, ReaderSettings};
 use crate::base::clock::{Clock, Pacer, Speed};
+use crate::capture::frames::FastReplay;
 use crate::capture::replay::{Replay, ReplayError, ReplayOutcome, check_file};
 use crate::capture::{CaptureError, Progress};
 use crate::engine::status::Status;
@@ -81,6 +82,8 @@ impl MarketSettings {
 pub enum Market {
     /// One of this program's captures.
     Capture(Box<Replay>),
+    /// Its frames.
+    Fast(Box<FastReplay>),
     /// Somebody else's.
     Frames(Box<FrameReplay>),
 }
@@ -107,7 +110,7 @@ fn reader_of(
     settings: &ReaderSettings,
 ) -> Result<(Box<dyn FrameReader>, Arc<Progress>), ReadError> {
     match format {
-        Format::Capture => Err(ReadError::file(path, "is a capture")),
+        Format::Capture | Format::Frames => Err(ReadError::file(path, "is of this program's own formats")),
         Format::TardisBook => {
             let book = IncrementalReader::open(path, settings)?;
             let progress = book.progress();
@@ -125,34 +128,21 @@ impl Market {
     /// # Errors
     /// It cannot be read, or does not hold the product.
     pub fn open(path: &Path, settings: &MarketSettings) -> Result<Self, ReplayError> {
-        if let Some(frames) = Self::foreign(path, settings)? {
-            return Ok(Self::Frames(Box::new(frames)));
-        }
-        let MarketSettings { reader, rule, speed, hot_threads, .. } = settings;
-        let replay = Replay::open_beside(*hot_threads, path, reader.product.as_deref(), *rule, *speed)?;
-        Ok(Self::Capture(Box::new(replay)))
-    }
-
-    /// Opens a file of another format than this program's captures; `None` of those.
-    ///
-    /// # Errors
-    /// As for [`Market::open`].
-    pub fn foreign(path: &Path, settings: &MarketSettings) -> Result<Option<FrameReplay>, ReplayError> {
         check_file(path)?;
         let found = match settings.format {
             Some(format) => Some(format),
             // What cannot be read the reader of captures refuses in its own words.
             None => detect(path).unwrap_or(None),
         };
-        let MarketSettings { reader, rule, speed, .. } = settings;
-        let Some(format) = found.filter(|&format| format != Format::Capture) else { return Ok(None) };
-        let (mut reader, progress) = reader_of(format, path, reader).map_err(foreign)?;
-        let mut first = RawFrame::default();
-        let first = reader.next(&mut first).map_err(foreign)?.then_some(first);
-        if first.is_none() {
-            return Err(foreign(ReadError::file(path, "holds no frame of a book")).into());
-        }
-        Ok(Some(FrameReplay { reader, first, rule: *rule, speed: *speed, spins: false, progress }))
+        let MarketSettings { reader, rule, speed, hot_threads, .. } = settings;
+        let product = reader.product.as_deref();
+        Ok(match found {
+            None | Some(Format::Capture) => {
+                Self::Capture(Box::new(Replay::open_beside(*hot_threads, path, product, *rule, *speed)?))
+            }
+            Some(Format::Frames) => Self::Fast(Box::new(FastReplay::open(path, product, *speed)?)),
+            Some(format) => Self::Frames(Box::new(FrameReplay::open(format, path, settings)?)),
+        })
     }
 
     /// The same, but spinning until a paced frame is due where `wait` says so.
@@ -160,6 +150,10 @@ impl Market {
     pub fn waiting(self, wait: Wait) -> Self {
         match self {
             Self::Capture(replay) => Self::Capture(Box::new(replay.waiting(wait))),
+            Self::Fast(mut replay) => {
+                replay.wait(wait);
+                Self::Fast(replay)
+            }
             Self::Frames(mut frames) => {
                 frames.spins = wait == Wait::Spin;
                 Self::Frames(frames)
@@ -171,6 +165,7 @@ impl Market {
     pub fn product(&self) -> &str {
         match self {
             Self::Capture(replay) => replay.product(),
+            Self::Fast(replay) => replay.product(),
             Self::Frames(frames) => frames.reader.product(),
         }
     }
@@ -179,7 +174,17 @@ impl Market {
     pub fn reads_ahead(&self) -> bool {
         match self {
             Self::Capture(replay) => replay.reads_ahead(),
+            Self::Fast(_) => true,
             Self::Frames(_) => false,
+        }
+    }
+
+    /// The time of receipt of the first frame; `None` of a capture, whose reader knows its first line.
+    pub fn first_ts_recv_ns(&self) -> Option<i64> {
+        match self {
+            Self::Capture(_) => None,
+            Self::Fast(replay) => Some(replay.first_ts_recv_ns()),
+            Self::Frames(frames) => Some(frames.first_ts_recv_ns()),
         }
     }
 
@@ -187,6 +192,7 @@ impl Market {
     pub fn progress(&self) -> Arc<Progress> {
         match self {
             Self::Capture(replay) => replay.progress(),
+            Self::Fast(replay) => replay.progress(),
             Self::Frames(frames) => Arc::clone(&frames.progress),
         }
     }
@@ -198,12 +204,24 @@ impl Feed for Market {
     fn run(self, engine: &mut impl Publish, status: &Status) -> ReplayOutcome {
         match self {
             Self::Capture(replay) => replay.run(engine, status),
+            Self::Fast(replay) => replay.run(engine, status),
             Self::Frames(frames) => frames.run(engine, status),
         }
     }
 }
 
 impl FrameReplay {
+    fn open(format: Format, path: &Path, settings: &MarketSettings) -> Result<Self, ReplayError> {
+        let MarketSettings { reader, rule, speed, .. } = settings;
+        let (mut reader, progress) = reader_of(format, path, reader).map_err(foreign)?;
+        let mut first = RawFrame::default();
+        let first = reader.next(&mut first).map_err(foreign)?.then_some(first);
+        if first.is_none() {
+            return Err(foreign(ReadError::file(path, "holds no frame of a book")).into());
+        }
+        Ok(Self { reader, first, rule: *rule, speed: *speed, spins: false, progress })
+    }
+
     /// The time of receipt of the first frame.
     pub fn first_ts_recv_ns(&self) -> i64 {
         self.first.as_ref().map_or(0, |frame| frame.ts_recv_ns)

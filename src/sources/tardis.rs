@@ -86,11 +86,23 @@ pub fn is_book(head: &[u8]) -> bool {
     head.starts_with(BOOK_HEADER.as_bytes())
 }
 
-/// The `trades` file that Tardis puts beside a book's: of the same venue, day and product. `None` where there is none.
+/// Where the `trades` of a book are: Tardis names both after the venue, the day and the product; beside another name, `NAME.csv`,
+/// they are `NAME_trades.csv`.
+pub fn trades_path(book: &Path) -> PathBuf {
+    let name = book.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    if name.contains("_incremental_book_L2_") {
+        return book.with_file_name(name.replace("_incremental_book_L2_", "_trades_"));
+    }
+    let (name, ending) = [".csv.gz", ".csv"]
+        .into_iter()
+        .find_map(|ending| Some((name.strip_suffix(ending)?, ending)))
+        .unwrap_or((name, ""));
+    book.with_file_name(format!("{name}_trades{ending}"))
+}
+
+/// They, if they are there.
 pub fn trades_beside(book: &Path) -> Option<PathBuf> {
-    let name = book.file_name()?.to_str()?;
-    let trades = book.with_file_name(name.replace("_incremental_book_L2_", "_trades_"));
-    (trades != book && trades.is_file()).then_some(trades)
+    Some(trades_path(book)).filter(|path| path.is_file())
 }
 
 /// What both files share: lines, the product, the order of time.

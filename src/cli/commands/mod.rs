@@ -31,11 +31,13 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
+pub mod convert;
 pub mod demo;
 pub mod evaluate;
 pub mod exchange;
 pub mod features;
 pub mod generate;
+pub mod inspect;
 pub mod live;
 pub mod profile;
 pub mod record;

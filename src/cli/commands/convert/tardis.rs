@@ -1,0 +1,150 @@
+//! Frames as rows of Tardis' `incremental_book_L2`, prints as rows of `trades` beside it.
+//!
+//! Times are in microseconds there: frames of one microsecond would become one, so that a frame whose time does not rise gets the
+//! next microsecond.
+
+use crate::base::output::{Output, OutputError};
+use crate::market::event::{Event, FrameHead, FrameKind, PRINT_EVENTS, Print};
+use crate::market::publish::{EngineGone, Publish};
+use crate::market::units::{Decimal, Side};
+use crate::sources::tardis::{BOOK_HEADER, TRADES_HEADER, trades_path};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// Plain or gzip.
+enum Rows {
+    Plain(Output),
+    Gzip(GzEncoder<Output>),
+}
+
+impl Rows {
+    fn create(path: &Path, force: bool) -> Result<Self, OutputError> {
+        let output = Output::create(path, force)?;
+        Ok(match path.extension() == Some("gz".as_ref()) {
+            true => Self::Gzip(GzEncoder::new(output, Compression::default())),
+            false => Self::Plain(output),
+        })
+    }
+
+    fn write(&mut self, text: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Plain(output) => output.write_all(text),
+            Self::Gzip(encoder) => encoder.write_all(text),
+        }
+    }
+
+    fn finish(self, path: &Path) -> Result<(), OutputError> {
+        match self {
+            Self::Plain(output) => output.finish(),
+            Self::Gzip(encoder) => {
+                encoder.finish().map_err(|source| OutputError::Write { path: path.into(), source })?.finish()
+            }
+        }
+    }
+}
+
+/// Writes rows.
+pub(super) struct TardisSink {
+    path: PathBuf,
+    product: String,
+    book: Rows,
+    /// Made with the first print.
+    trades: Option<(PathBuf, Rows)>,
+    force: bool,
+    last_us: i64,
+    text: Vec<u8>,
+    error: Option<OutputError>,
+}
+
+impl TardisSink {
+    pub fn create(path: &Path, product: &str, force: bool) -> Result<Self, OutputError> {
+        let mut book = Rows::create(path, force)?;
+        let at = |source| OutputError::Write { path: path.into(), source };
+        book.write(format!("{BOOK_HEADER}\n").as_bytes()).map_err(at)?;
+        Ok(Self {
+            path: path.into(),
+            product: product.into(),
+            book,
+            trades: None,
+            force,
+            last_us: i64::MIN,
+            text: Vec::new(),
+            error: None,
+        })
+    }
+
+    pub fn finish(self) -> Result<(), OutputError> {
+        if let Some(error) = self.error {
+            return Err(error);
+        }
+        if let Some((path, rows)) = self.trades {
+            rows.finish(&path)?;
+        }
+        self.book.finish(&self.path)
+    }
+
+    fn push(&mut self, head: &FrameHead, events: &[Event]) -> Result<(), OutputError> {
+        let local_us =
+            (head.ts_recv_ns / 1_000).max(self.last_us.saturating_add(i64::from(head.kind != FrameKind::Prints)));
+        let local_us = if head.kind == FrameKind::Prints { local_us.max(self.last_us) } else { local_us };
+        self.last_us = local_us;
+        let time_us = if head.ts_event_ns == 0 { local_us } else { head.ts_event_ns / 1_000 };
+        let decimal = |count, decimals| Decimal { count, decimals };
+        self.text.clear();
+        match head.kind {
+            FrameKind::Snapshot | FrameKind::Update => {
+                let is_snapshot = head.kind == FrameKind::Snapshot;
+                for level in events {
+                    let side = if level.side() == Side::Bid { "bid" } else { "ask" };
+                    let price = decimal(level.price_ticks(), head.scale.price_decimals);
+                    let size = decimal(level.size_lots(), head.scale.size_decimals);
+                    // To a vector: it does not fail.
+                    let _ = writeln!(
+                        self.text,
+                        ",{},{time_us},{local_us},{is_snapshot},{side},{price},{size}",
+                        self.product
+                    );
+                }
+                self.book.write(&self.text).map_err(|source| OutputError::Write { path: self.path.clone(), source })
+            }
+            FrameKind::Prints => self.prints(head, events, local_us),
+            // Tardis' files know no disconnections: the next snapshot begins again.
+            FrameKind::Connected | FrameKind::Invalid(_) => Ok(()),
+        }
+    }
+
+    fn prints(&mut self, head: &FrameHead, events: &[Event], local_us: i64) -> Result<(), OutputError> {
+        let (prints, _) = events.as_chunks::<PRINT_EVENTS>();
+        for &print in prints {
+            let Print { aggressor, price_ticks, size_lots, trade_id, ts_event_ns } = Print::decode(print);
+            let side = if aggressor == Side::Bid { "buy" } else { "sell" };
+            let price = Decimal { count: price_ticks, decimals: head.scale.price_decimals };
+            let size = Decimal { count: size_lots, decimals: head.scale.size_decimals };
+            let time_us = if ts_event_ns == 0 { local_us } else { ts_event_ns / 1_000 };
+            let _ = writeln!(self.text, ",{},{time_us},{local_us},{trade_id},{side},{price},{size}", self.product);
+        }
+        if self.trades.is_none() {
+            let path = trades_path(&self.path);
+            let mut rows = Rows::create(&path, self.force)?;
+            rows.write(format!("{TRADES_HEADER}\n").as_bytes())
+                .map_err(|source| OutputError::Write { path: path.clone(), source })?;
+            self.trades = Some((path, rows));
+        }
+        let Some((path, rows)) = &mut self.trades else { return Ok(()) };
+        rows.write(&self.text).map_err(|source| OutputError::Write { path: path.clone(), source })
+    }
+}
+
+impl Publish for TardisSink {
+    fn publish(&mut self, head: &FrameHead, events: &[Event]) -> Result<(), EngineGone> {
+        if self.error.is_some() {
+            return Err(EngineGone);
+        }
+        self.push(head, events).map_err(|error| {
+            self.error = Some(error);
+            EngineGone
+        })
+    }
+}

@@ -1,0 +1,8 @@
+//! Markets in other formats, converted, read and replayed as a user would.
+#![cfg(feature = "cli")]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod bad_input;
+mod same;

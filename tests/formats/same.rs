@@ -1,0 +1,151 @@
+//! A market is the same in every format that holds all of it.
+
+use crate::common::{gunzip, papertrader, reported, shared_data, succeed};
+use std::fs;
+use std::path::Path;
+use tempfile::TempDir;
+
+fn convert(from: &Path, to: &Path, more: &[&str]) -> String {
+    succeed(papertrader().arg("convert").arg(from).arg("-o").arg(to).args(more))
+}
+
+/// Probabilities of all frames, trades without the venue's numbers, and makers' fills.
+fn replay(folder: &TempDir, market: &Path, more: &[&str]) -> (Vec<String>, Vec<String>, String) {
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/imbalance.json");
+    let probabilities = folder.path().join("p.txt");
+    let mut command = papertrader();
+    command.arg("replay").arg(market).arg("--model").arg(model).arg("--probabilities").arg(&probabilities);
+    command.args(["--threshold", "0.6", "--lag", "20", "--name", "run", "--force", "--no-report"]).args(more);
+    succeed(command.arg("--out").arg(folder.path()));
+    let probabilities = fs::read_to_string(probabilities).unwrap();
+    let probabilities = probabilities.lines().map(|line| line.split_once(' ').unwrap().1.to_owned()).collect();
+    let trades = fs::read_to_string(folder.path().join("run.csv")).unwrap();
+    let kept = |line: &str| {
+        let cells = line.split(',').enumerate().filter(|(at, _)| !(6..10).contains(at));
+        cells.map(|(_, cell)| cell).collect::<Vec<_>>().join(",")
+    };
+    // The venue's numbers are others where messages that make no frame are left out.
+    let without_number = |line: &str| {
+        let cells = line.split(',').enumerate().filter(|&(at, _)| at != 8);
+        cells.map(|(_, cell)| cell).collect::<Vec<_>>().join(",") + "\n"
+    };
+    let fills = fs::read_to_string(folder.path().join("run.fills.csv")).unwrap_or_default();
+    (probabilities, trades.lines().map(kept).collect(), fills.lines().map(without_number).collect())
+}
+
+fn synthetic(folder: &TempDir, frames: &str) -> std::path::PathBuf {
+    let path = folder.path().join("market.l2.zst");
+    succeed(papertrader().args(["generate", "--levels", "500", "--frames", frames, "--force", "-o"]).arg(&path));
+    path
+}
+
+#[test]
+fn frames_and_captures_are_the_same_market() {
+    let folder = tempfile::tempdir().unwrap();
+    let market = synthetic(&folder, "3000");
+    let makers = ["--execution", "maker", "--order-latency", "5ms"];
+    let expected = replay(&folder, &market, &makers);
+    assert!(expected.1.len() > 500 && expected.2.lines().count() > 500);
+    let frames = folder.path().join("market.frames");
+    assert!(convert(&market, &frames, &[]).contains("BTC-USD, 3,000 frames, "));
+    for way in [&[][..], &["--fused"]] {
+        assert!(replay(&folder, &frames, &[&makers[..], way].concat()) == expected, "{way:?}");
+    }
+    let plain = folder.path().join("plain.frames");
+    convert(&market, &plain, &["--no-compression"]);
+    assert!(plain.metadata().unwrap().len() > frames.metadata().unwrap().len());
+    assert!(replay(&folder, &plain, &makers) == expected);
+    // And back: the venue's messages have the venue's time alone, to the microsecond for levels.
+    for again in ["again.l2", "again.l2.gz", "again.l2.zst"] {
+        let again = folder.path().join(again);
+        convert(&frames, &again, &[]);
+        assert!(replay(&folder, &again, &makers) == expected, "{}", again.display());
+    }
+}
+
+#[test]
+fn rows_of_tardis_are_the_same_market() {
+    let folder = tempfile::tempdir().unwrap();
+    let market = synthetic(&folder, "3000");
+    let expected = replay(&folder, &market, &[]);
+    for (name, trades) in [
+        ("market.csv", "market_trades.csv"),
+        ("x_incremental_book_L2_2024-08-08_BTC-USD.csv.gz", "x_trades_2024-08-08_BTC-USD.csv.gz"),
+    ] {
+        let rows = folder.path().join(name);
+        convert(&market, &rows, &[]);
+        assert!(folder.path().join(trades).is_file());
+        let (probabilities, trades, _) = replay(&folder, &rows, &[]);
+        assert!(probabilities == expected.0, "{name}");
+        // Times of receipt are whole microseconds there.
+        let without_times = |trades: &[String]| {
+            trades.iter().map(|row| row.split(',').take(6).collect::<Vec<_>>().join(",")).collect::<Vec<_>>()
+        };
+        assert!(without_times(&trades) == without_times(&expected.1), "{name}");
+        let inspected = succeed(papertrader().arg("inspect").arg(&rows));
+        assert_eq!((reported(&inspected, "format"), reported(&inspected, "frames")), ("tardis", "3,000"));
+        assert!(reported(&inspected, "prints") != "0");
+    }
+}
+
+#[test]
+fn recorded_markets_keep_the_originals_trades_in_every_format() {
+    let Some(data) = shared_data() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    for capture in ["btc-perp-a", "btc-spot-a"] {
+        let market = data.join(format!("captures/{capture}.l2.gz"));
+        let golden = gunzip(&data.join(format!("golden/{capture}.0.6_20_5.trades.csv.gz")));
+        let pairs = |log: &str| -> Vec<String> {
+            log.lines().skip(1).map(|row| row.split(',').take(2).collect::<Vec<_>>().join(",")).collect()
+        };
+        for name in ["m.frames", "m.csv", "m.l2.zst"] {
+            let path = folder.path().join(name);
+            convert(&market, &path, &["--force"]);
+            let mut command = papertrader();
+            command.arg("replay").arg(&path).arg("--model").arg(data.join("models/20_update_log_classifier.txt"));
+            command.args(["--threshold", "0.6", "--lag", "20", "--name", "run", "--force", "--no-report", "--out"]);
+            succeed(command.arg(folder.path()));
+            let log = fs::read_to_string(folder.path().join("run.csv")).unwrap();
+            assert!(pairs(&log) == pairs(&golden), "{capture} as {name}");
+        }
+    }
+}
+
+#[test]
+fn research_reads_other_formats_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let market = synthetic(&folder, "3000");
+    let features = |market: &Path| {
+        let output = folder.path().join("features.csv");
+        succeed(papertrader().arg("features").arg(market).args(["--force", "-o"]).arg(&output));
+        // The first column names the file.
+        let rows = fs::read_to_string(output).unwrap();
+        rows.lines().map(|row| row.split_once(',').unwrap().1.to_owned()).collect::<Vec<_>>()
+    };
+    let expected = features(&market);
+    let frames = folder.path().join("market.frames");
+    convert(&market, &frames, &[]);
+    assert!(features(&frames) == expected);
+    let model = folder.path().join("m.json");
+    let trained = succeed(papertrader().arg("train").arg(&frames).args(["--resamples", "100", "-o"]).arg(&model));
+    assert!(trained.contains("market.frames"), "{trained}");
+    succeed(papertrader().arg("evaluate").arg(&frames).arg("--model").arg(&model).args(["--resamples", "100"]));
+}
+
+#[test]
+fn an_index_answers_without_reading_the_frames() {
+    let folder = tempfile::tempdir().unwrap();
+    let market = synthetic(&folder, "2000");
+    let frames = folder.path().join("market.frames");
+    convert(&market, &frames, &[]);
+    let inspected = succeed(papertrader().arg("inspect").arg(&frames));
+    assert_eq!((reported(&inspected, "product"), reported(&inspected, "frames")), ("BTC-USD", "2,000"));
+    let made_from = reported(&inspected, "made from");
+    assert!(made_from.contains("market.l2.zst (capture, SHA-256 "), "{made_from}");
+    let by_reading = succeed(papertrader().arg("inspect").arg(&market));
+    for name in ["from", "to", "lasts", "frames", "  snapshots", "  levels", "prints"] {
+        let name = name.trim_start();
+        assert_eq!(reported(&inspected, name), reported(&by_reading, name), "{name}");
+    }
+    assert_eq!(reported(&by_reading, "format"), "capture");
+}
