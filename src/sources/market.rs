@@ -21,6 +21,7 @@ use super::detect::{Format, detect};
 use super::merge::Merged;
 use super::scaler::Scaler;
 use super::tardis::{IncrementalReader, TradesReader, trades_beside};
+use super::window::{Window, Windowed};
 use super::{FrameReader, RawFrame, ReadError, ReaderCounts, ReaderSettings};
 use crate::base::clock::{Clock, Pacer, Speed};
 use crate::capture::frames::FastReplay;
@@ -48,12 +49,14 @@ pub struct MarketSettings {
     pub speed: Speed,
     /// Hot threads of the run that reads it.
     pub hot_threads: usize,
+    /// Which part of it.
+    pub window: Window,
 }
 
 impl Default for MarketSettings {
     fn default() -> Self {
         let (reader, rule) = (ReaderSettings::default(), ScaleRule::default());
-        Self { format: None, reader, rule, speed: Speed::Max, hot_threads: 1 }
+        Self { format: None, reader, rule, speed: Speed::Max, hot_threads: 1, window: Window::default() }
     }
 }
 
@@ -79,13 +82,18 @@ impl MarketSettings {
 }
 
 /// A market that is open.
-pub enum Market {
+pub struct Market {
+    kind: Kind,
+    window: Window,
+}
+
+enum Kind {
     /// One of this program's captures.
     Capture(Box<Replay>),
     /// Its frames.
     Fast(Box<FastReplay>),
     /// Somebody else's.
-    Frames(Box<FrameReplay>),
+    Foreign(Box<FrameReplay>),
 }
 
 /// Frames of a reader on their way to an engine.
@@ -136,64 +144,78 @@ impl Market {
         };
         let MarketSettings { reader, rule, speed, hot_threads, .. } = settings;
         let product = reader.product.as_deref();
-        Ok(match found {
+        let kind = match found {
             None | Some(Format::Capture) => {
-                Self::Capture(Box::new(Replay::open_beside(*hot_threads, path, product, *rule, *speed)?))
+                Kind::Capture(Box::new(Replay::open_beside(*hot_threads, path, product, *rule, *speed)?))
             }
-            Some(Format::Frames) => Self::Fast(Box::new(FastReplay::open(path, product, *speed)?)),
-            Some(format) => Self::Frames(Box::new(FrameReplay::open(format, path, settings)?)),
-        })
+            Some(Format::Frames) => {
+                Kind::Fast(Box::new(FastReplay::open(path, product, *speed, settings.window.from_ns)?))
+            }
+            Some(format) => Kind::Foreign(Box::new(FrameReplay::open(format, path, settings)?)),
+        };
+        Ok(Self { kind, window: settings.window })
     }
 
     /// The same, but spinning until a paced frame is due where `wait` says so.
     #[must_use]
     pub fn waiting(self, wait: Wait) -> Self {
-        match self {
-            Self::Capture(replay) => Self::Capture(Box::new(replay.waiting(wait))),
-            Self::Fast(mut replay) => {
+        let kind = match self.kind {
+            Kind::Capture(replay) => Kind::Capture(Box::new(replay.waiting(wait))),
+            Kind::Fast(mut replay) => {
                 replay.wait(wait);
-                Self::Fast(replay)
+                Kind::Fast(replay)
             }
-            Self::Frames(mut frames) => {
+            Kind::Foreign(mut frames) => {
                 frames.spins = wait == Wait::Spin;
-                Self::Frames(frames)
+                Kind::Foreign(frames)
             }
-        }
+        };
+        Self { kind, ..self }
     }
 
     /// The product.
     pub fn product(&self) -> &str {
-        match self {
-            Self::Capture(replay) => replay.product(),
-            Self::Fast(replay) => replay.product(),
-            Self::Frames(frames) => frames.reader.product(),
+        match &self.kind {
+            Kind::Capture(replay) => replay.product(),
+            Kind::Fast(replay) => replay.product(),
+            Kind::Foreign(frames) => frames.reader.product(),
         }
     }
 
     /// Whether a thread of its own reads the file.
     pub fn reads_ahead(&self) -> bool {
-        match self {
-            Self::Capture(replay) => replay.reads_ahead(),
-            Self::Fast(_) => true,
-            Self::Frames(_) => false,
+        match &self.kind {
+            Kind::Capture(replay) => replay.reads_ahead(),
+            Kind::Fast(_) => true,
+            Kind::Foreign(_) => false,
         }
     }
 
     /// The time of receipt of the first frame; `None` of a capture, whose reader knows its first line.
     pub fn first_ts_recv_ns(&self) -> Option<i64> {
-        match self {
-            Self::Capture(_) => None,
-            Self::Fast(replay) => Some(replay.first_ts_recv_ns()),
-            Self::Frames(frames) => Some(frames.first_ts_recv_ns()),
+        match &self.kind {
+            Kind::Capture(_) => None,
+            Kind::Fast(replay) => Some(replay.first_ts_recv_ns()),
+            Kind::Foreign(frames) => Some(frames.first_ts_recv_ns()),
         }
     }
 
     /// How far the file has been read.
     pub fn progress(&self) -> Arc<Progress> {
-        match self {
-            Self::Capture(replay) => replay.progress(),
-            Self::Fast(replay) => replay.progress(),
-            Self::Frames(frames) => Arc::clone(&frames.progress),
+        match &self.kind {
+            Kind::Capture(replay) => replay.progress(),
+            Kind::Fast(replay) => replay.progress(),
+            Kind::Foreign(frames) => Arc::clone(&frames.progress),
+        }
+    }
+}
+
+impl Market {
+    fn run_all(kind: Kind, engine: &mut impl Publish, status: &Status) -> ReplayOutcome {
+        match kind {
+            Kind::Capture(replay) => replay.run(engine, status),
+            Kind::Fast(replay) => replay.run(engine, status),
+            Kind::Foreign(frames) => frames.run(engine, status),
         }
     }
 }
@@ -202,11 +224,14 @@ impl Feed for Market {
     type Outcome = ReplayOutcome;
 
     fn run(self, engine: &mut impl Publish, status: &Status) -> ReplayOutcome {
-        match self {
-            Self::Capture(replay) => replay.run(engine, status),
-            Self::Fast(replay) => replay.run(engine, status),
-            Self::Frames(frames) => frames.run(engine, status),
+        let Self { kind, window } = self;
+        if window.is_all() {
+            return Self::run_all(kind, engine, status);
         }
+        let mut part = Windowed::new(engine, window);
+        let outcome = Self::run_all(kind, &mut part, status);
+        // The window's end is nobody's stop.
+        ReplayOutcome { stopped: outcome.stopped && !part.has_ended(), ..outcome }
     }
 }
 

@@ -29,6 +29,7 @@ pub mod merge;
 pub mod number;
 pub mod scaler;
 pub mod tardis;
+pub mod window;
 
 use crate::market::event::Fault;
 use crate::market::units::Side;

@@ -149,3 +149,24 @@ fn an_index_answers_without_reading_the_frames() {
     }
     assert_eq!(reported(&by_reading, "format"), "capture");
 }
+
+#[test]
+fn a_part_is_the_same_by_every_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let market = synthetic(&folder, "3000");
+    let inspected = succeed(papertrader().arg("inspect").arg(&market));
+    assert_eq!(reported(&inspected, "from"), "2024-08-09T00:00:00Z");
+    let part = ["--from", "2024-08-09T00:00:04Z", "--to", "2024-08-09T00:00:11.5Z"];
+    let makers = ["--execution", "maker", "--order-latency", "5ms"];
+    let expected = replay(&folder, &market, &[&part[..], &makers].concat());
+    let whole = replay(&folder, &market, &makers);
+    assert!((500..2_000).contains(&expected.0.len()) && expected.1.len() > 100, "{}", expected.0.len());
+    // The model that is used has no memory: what it says of a frame is what it says of it in the whole market.
+    assert!(whole.0.windows(expected.0.len() - 1).any(|part| part == &expected.0[1..]));
+    let frames = folder.path().join("market.frames");
+    convert(&market, &frames, &[]);
+    assert!(replay(&folder, &frames, &[&part[..], &makers].concat()) == expected);
+    let cut = folder.path().join("part.frames");
+    assert!(convert(&market, &cut, &part).contains(&format!("BTC-USD, {} frames", expected.0.len())));
+    assert!(replay(&folder, &cut, &makers) == expected);
+}

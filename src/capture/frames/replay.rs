@@ -36,12 +36,13 @@ pub struct FastReplay {
 }
 
 impl FastReplay {
-    /// Opens a file.
+    /// Opens a file, at the last snapshot before `from_ns` that begins a block.
     ///
     /// # Errors
     /// It cannot be read, or does not hold the product.
-    pub fn open(path: &Path, product: Option<&str>, speed: Speed) -> Result<Self, CaptureError> {
+    pub fn open(path: &Path, product: Option<&str>, speed: Speed, from_ns: i64) -> Result<Self, CaptureError> {
         let mut file = FrameFile::open(path)?;
+        file.seek(from_ns).map_err(|source| failed(path, &source))?;
         let has = file.header().product.clone();
         if let Some(asked) = product.filter(|asked| *asked != has) {
             let what = format!("{} holds no book of {asked}; it holds {has}", path.display());

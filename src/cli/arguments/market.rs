@@ -5,7 +5,11 @@ use crate::feed::intake::ScaleRule;
 use crate::sources::TimeChoice;
 use crate::sources::detect::Format;
 use crate::sources::market::MarketSettings;
+use crate::sources::window::Window;
 use clap::{Args, ValueEnum};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use std::path::PathBuf;
 
 /// Which clock, as named on the command line.
@@ -27,6 +31,12 @@ pub struct MarketArgs {
     /// Clock of the time of receipt, in other formats than captures [default: recv]
     #[arg(long, value_name = "CLOCK", value_enum)]
     pub time: Option<TimeName>,
+    /// Begin at this time of receipt: a date, a time (2024-08-08T23:55:00Z) or Unix ns; what came before only builds the book
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub from: Option<i64>,
+    /// End before this time of receipt
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub to: Option<i64>,
     /// File with the opening book, where a format keeps that apart
     #[arg(long, value_name = "FILE")]
     pub initial_snapshot: Option<PathBuf>,
@@ -35,6 +45,15 @@ pub struct MarketArgs {
 fn parse_format(text: &str) -> Result<Format, String> {
     let names = || Format::ALL.map(Format::name).join(", ");
     Format::named(text).ok_or_else(|| format!("there are {}", names()))
+}
+
+/// Reads a date, a time with its offset, or Unix nanoseconds, as Unix nanoseconds.
+fn parse_time(text: &str) -> Result<i64, String> {
+    let number = || text.parse::<i64>().ok().filter(|ns| ns.unsigned_abs() > 1_000_000_000_000_000);
+    let time = || text.parse::<Timestamp>().ok();
+    let date = || text.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok().map(|day| day.timestamp());
+    let ns = number().or_else(|| i64::try_from(time().or_else(date)?.as_nanosecond()).ok());
+    ns.ok_or_else(|| "a time is a date, a time such as 2024-08-08T23:55:00Z, or Unix nanoseconds".into())
 }
 
 impl MarketArgs {
@@ -49,6 +68,10 @@ impl MarketArgs {
             Some(TimeName::Event) => TimeChoice::Event,
             _ => TimeChoice::Recv,
         };
+        settings.window = Window { from_ns: self.from.unwrap_or(i64::MIN), to_ns: self.to.unwrap_or(i64::MAX) };
+        if settings.window.from_ns >= settings.window.to_ns {
+            return Err(Failure::input("--to: it is not after --from"));
+        }
         settings.reader.initial_snapshot.clone_from(&self.initial_snapshot);
         if self.format == Some(Format::Capture) && (self.time.is_some() || self.initial_snapshot.is_some()) {
             return Err(Failure::input("--time and --initial-snapshot are for other formats than captures"));

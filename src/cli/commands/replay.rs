@@ -92,6 +92,10 @@ pub fn run(args: &ReplayArgs, printer: &mut Printer) -> Result<(), Failure> {
     settings.session.accounts = args.execution.accounts(&settings.session, settings.fee_plan())?;
     let (hot_threads, rule) = (if settings.session.fused { 1 } else { 2 }, args.trading.scale_rule());
     let source = args.source.settings(args.product.as_deref(), rule)?;
+    if args.source.from.is_some() && args.speed != Speed::Max {
+        let what = "--from: a paced replay waits for what is before; convert that part first and replay it";
+        return Err(Failure::input(what));
+    }
     let source = MarketSettings { speed: args.speed, hot_threads, ..source };
     let replay = Market::open(&args.capture, &source).map_err(Failure::input)?.waiting(settings.session.wait);
     let reads_ahead = replay.reads_ahead();

@@ -24,13 +24,13 @@ use crate::base::failure::Failure;
 use crate::base::output::{IfTaken, OutputError};
 use crate::base::places::check_apart;
 use crate::capture::CaptureError;
-use crate::capture::frames::{FrameWriter, Header, MadeFrom};
+use crate::capture::frames::{FrameWriter, Header, MadeFrom, Totals};
 use crate::cli::arguments::{MarketArgs, parse_product};
 use crate::cli::interrupt::Interrupt;
 use crate::cli::printer::Printer;
 use crate::engine::status::Status;
 use crate::feed::intake::ScaleRule;
-use crate::market::event::{Event, FrameHead};
+use crate::market::event::{Event, FrameHead, FrameKind, PRINT_EVENTS};
 use crate::market::publish::{EngineGone, Publish};
 use crate::market::units::parse_step;
 use crate::report::text::counted;
@@ -141,14 +141,23 @@ impl Publish for Sink {
 struct Interruptible<'a> {
     sink: Sink,
     interrupt: &'a Interrupt,
-    frames: u64,
+    taken: u64,
+    written: Totals,
 }
 
 impl Publish for Interruptible<'_> {
     fn publish(&mut self, head: &FrameHead, events: &[Event]) -> Result<(), EngineGone> {
-        self.frames += 1;
-        if self.frames.is_multiple_of(1_024) && self.interrupt.is_set() {
+        self.taken += 1;
+        if self.taken.is_multiple_of(1_024) && self.interrupt.is_set() {
             return Err(EngineGone);
+        }
+        match head.kind {
+            FrameKind::Snapshot | FrameKind::Update => {
+                self.written.frames += 1;
+                self.written.levels += events.len() as u64;
+            }
+            FrameKind::Prints => self.written.prints += (events.len() / PRINT_EVENTS) as u64,
+            FrameKind::Connected | FrameKind::Invalid(_) => {}
         }
         self.sink.publish(head, events)
     }
@@ -169,14 +178,14 @@ pub fn run(args: &ConvertArgs, printer: &mut Printer) -> Result<(), Failure> {
     let product = market.product().to_owned();
     let header = header(&args.market, format, &product)?;
     let sink = Sink::create(args, &product, &header)?;
-    let mut sink = Interruptible { sink, interrupt: &interrupt, frames: 0 };
+    let mut sink = Interruptible { sink, interrupt: &interrupt, taken: 0, written: Totals::default() };
     let outcome = market.run(&mut sink, &Status::default());
     if interrupt.is_set() {
         return Err(Failure::running(format!("stopped; {} was not written", args.output.display())));
     }
+    let written = sink.written;
     sink.sink.finish().map_err(Failure::running)?;
-    let counts = &outcome.counts;
-    let [frames, levels, prints] = [(counts.frames, "frame"), (counts.levels, "level"), (counts.prints, "print")]
+    let [frames, levels, prints] = [(written.frames, "frame"), (written.levels, "level"), (written.prints, "print")]
         .map(|(count, one)| counted(count, one));
     printer.print(format_args!("wrote {}: {product}, {frames}, {levels}, {prints}\n", args.output.display()));
     match outcome.error {
