@@ -33,6 +33,7 @@
 
 pub mod market;
 pub mod message;
+pub mod reencode;
 
 #[cfg(feature = "cli")]
 mod server;

@@ -1,9 +1,12 @@
 //! Frames of a capture in memory, and what came between them.
 
-use crate::capture::{CaptureError, CaptureReader, Item};
+use crate::capture::replay::ReplayError;
+use crate::capture::{CaptureError, Item};
+use crate::exchange::reencode::MarketLines;
 use crate::feed::coinbase::level2::{BookPart, Channel, Parser};
 use crate::market::event::FrameKind;
 use crate::market::units::Scale;
+use crate::sources::market::MarketSettings;
 use std::path::{Path, PathBuf};
 
 /// The most bytes of frames that are held in memory.
@@ -30,6 +33,9 @@ pub enum FramesError {
     /// The file.
     #[error(transparent)]
     Capture(#[from] CaptureError),
+    /// It cannot be opened.
+    #[error(transparent)]
+    Open(#[from] ReplayError),
     /// No updates that follow a snapshot.
     #[error("{path} holds no snapshot of {product} with updates behind it")]
     NoUpdates {
@@ -41,12 +47,20 @@ pub enum FramesError {
 }
 
 impl Frames {
-    /// Reads a capture's frames of `product` from its first snapshot to the second or the end, at most [`BYTES_MAX`].
+    /// Reads a market's frames of `product` from its first snapshot to the second or the end, at most [`BYTES_MAX`].
     ///
     /// # Errors
     /// See [`FramesError`].
     pub fn read(path: &Path, product: &str) -> Result<Self, FramesError> {
-        let mut reader = CaptureReader::open(path)?;
+        Self::read_market(path, product, &MarketSettings::default())
+    }
+
+    /// The same of any format.
+    ///
+    /// # Errors
+    /// See [`FramesError`].
+    pub fn read_market(path: &Path, product: &str, settings: &MarketSettings) -> Result<Self, FramesError> {
+        let mut reader = MarketLines::open(path, &settings.of_product(product))?;
         let mut parser = Parser::new(product);
         let mut levels = Vec::new();
         let mut frames =

@@ -46,7 +46,7 @@ pub struct ExchangeArgs {
     /// Write the authority's certificate to this file, for clients to trust
     #[arg(long, value_name = "FILE", requires = "tls")]
     pub ca_out: Option<PathBuf>,
-    /// `synthetic`, or a capture to play
+    /// `synthetic`, or a market of any format to play: a capture's messages as they are, others as the venue would send them
     #[arg(long, value_name = "SOURCE", default_value = "synthetic")]
     pub source: PathBuf,
     /// Product to serve; repeatable [default: BTC-USD, or all in the capture]

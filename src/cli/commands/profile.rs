@@ -11,13 +11,12 @@
 //! ```
 
 use super::{never_live, published};
-use crate::base::clock::{Clock, Speed, wall_ns};
+use crate::base::clock::{Clock, wall_ns};
 use crate::base::cores::Pins;
 use crate::base::failure::Failure;
 use crate::base::output::{IfTaken, write_file};
 use crate::base::places::check_apart;
-use crate::capture::replay::Replay;
-use crate::cli::arguments::{ThreadArgs, TradingArgs, parse_duration, parse_product};
+use crate::cli::arguments::{MarketArgs, ThreadArgs, TradingArgs, parse_duration, parse_product};
 use crate::cli::display::warn;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::printer::Printer;
@@ -31,6 +30,7 @@ use crate::report::terminal::{Grouped, Run, StageLines};
 use crate::run::files::{ReportFiles, RunFiles, files_of, taken_by};
 use crate::run::session::{self, SessionReport, SessionSettings};
 use crate::run::settings::TradingSettings;
+use crate::sources::market::Market;
 use clap::Args;
 use serde_json::{Value, json};
 use std::fmt;
@@ -46,6 +46,9 @@ pub struct ProfileArgs {
     /// Product to present [default: the first in the capture]
     #[arg(long, value_name = "NAME", value_parser = parse_product)]
     pub product: Option<String>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub source: MarketArgs,
     /// Frames a second, one run each: 1k,10k,100k,1M
     #[arg(long, value_name = "RATES", value_delimiter = ',', default_value = "1k,10k,100k,1M", value_parser = parse_rate)]
     pub rates: Vec<u64>,
@@ -249,8 +252,9 @@ impl<'a> Profile<'a> {
     fn prepare(args: &'a ProfileArgs) -> Result<Self, Failure> {
         let settings = args.trading.settings(&args.threads)?;
         let rule = args.trading.scale_rule();
-        let replay = Replay::open(&args.capture, args.product.as_deref(), rule, Speed::Max).map_err(Failure::input)?;
-        let frames = Arc::new(Frames::read(&args.capture, replay.product()).map_err(Failure::input)?);
+        let source = args.source.settings(args.product.as_deref(), rule)?;
+        let market = Market::open(&args.capture, &source).map_err(Failure::input)?;
+        let frames = Arc::new(Frames::read_market(&args.capture, market.product(), &source).map_err(Failure::input)?);
         let stem = args.name.clone().unwrap_or_else(|| args.free_stem());
         check_apart(args.places(&stem), [&args.trading.model, &args.capture]).map_err(Failure::input)?;
         let claim = RunFiles::named(&args.out, &stem, IfTaken::refuse_unless(args.force)).map_err(Failure::input)?;

@@ -4,12 +4,15 @@ use super::config::{ExchangeError, Pace};
 use super::depth::Depth;
 use super::frame::{About, MarketFrame};
 use super::product::Product;
-use crate::capture::{CaptureError, CaptureReader, Control, Item};
+use crate::capture::replay::ReplayError;
+use crate::capture::{CaptureError, Control, Item};
 use crate::exchange::market::LevelUpdate;
 use crate::exchange::message::{L2Kind, TRADES};
+use crate::exchange::reencode::MarketLines;
 use crate::feed::coinbase::sequence::Sequence;
 use crate::market::event::{Fault, FaultCounts};
 use crate::market::units::{DECIMALS_MAX, NumberError, Scale, Side, parse_count};
+use crate::sources::market::MarketSettings;
 use serde::Deserialize;
 use sonic_rs::LazyValue;
 use std::borrow::Cow;
@@ -24,7 +27,8 @@ const LOOP_PAUSE_NS: f64 = 100e6;
 /// A capture that is being played.
 pub(super) struct Playback {
     path: PathBuf,
-    reader: CaptureReader,
+    reader: MarketLines,
+    settings: MarketSettings,
     looping: bool,
     pace: Pace,
     /// Serve only the products known at the start.
@@ -100,12 +104,14 @@ impl Playback {
             return Err(ExchangeError::NotAFile { path: path.into() });
         }
         let only_known = !products.is_empty();
+        let settings = MarketSettings::default();
         if !only_known {
-            find_products(path, products)?;
+            find_products(path, &settings, products)?;
         }
         Ok(Self {
             path: path.into(),
-            reader: CaptureReader::open(path)?.read_ahead()?,
+            reader: open(path, &settings)?,
+            settings,
             looping,
             pace,
             only_known,
@@ -129,7 +135,7 @@ impl Playback {
                 if !self.looping || self.round_frames == 0 {
                     return Ok(None);
                 }
-                self.reader = CaptureReader::open(&self.path)?.read_ahead()?;
+                self.reader = MarketLines::open(&self.path, &self.settings).map_err(from_replay)?;
                 self.round_frames = 0;
                 self.round_start = None;
                 self.sequence = Sequence::default();
@@ -211,8 +217,24 @@ impl Playback {
     }
 }
 
-fn find_products(path: &Path, products: &mut Vec<Product>) -> Result<(), ExchangeError> {
-    let mut reader = CaptureReader::open(path)?;
+fn open(path: &Path, settings: &MarketSettings) -> Result<MarketLines, ExchangeError> {
+    MarketLines::open(path, settings).map_err(|error| from_replay(error).into())
+}
+
+/// What cannot be opened, as what a capture says.
+fn from_replay(error: ReplayError) -> CaptureError {
+    match error {
+        ReplayError::Capture(error) => error,
+        other => CaptureError::Foreign(Box::new(other)),
+    }
+}
+
+fn find_products(path: &Path, settings: &MarketSettings, products: &mut Vec<Product>) -> Result<(), ExchangeError> {
+    let mut reader = open(path, settings)?;
+    if let Some(product) = reader.product() {
+        find_or_add(products, product);
+        return Ok(());
+    }
     while reader.lines() < PEEK_LINES {
         let Some(line) = reader.next_line()? else { break };
         let Item::Frame(text) = line.item else { continue };
