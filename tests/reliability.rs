@@ -1,6 +1,7 @@
 //! RELIABILITY.md names tests and bounds: the tests must exist and the bounds have the values given.
 
 use papertrader::base::one_line::QUOTE_CHARS_MAX;
+use papertrader::capture::frames::{HEADER_BYTES_MAX, PAYLOAD_BYTES_MAX};
 use papertrader::capture::{LINE_BYTES_MAX, ZSTD_WINDOW_LOG_MAX};
 use papertrader::cli::config::{CONFIG_BYTES_MAX, CONFIG_DEPTH_MAX};
 use papertrader::execution::depletion::LEVELS_MAX;
@@ -88,6 +89,8 @@ fn every_bound_has_the_value_given() {
         ("LEVELS_ROOM", LEVELS_ROOM as u64),
         ("PRINTS_ROOM", PRINTS_ROOM as u64),
         ("LATENCY_MAX_NS", LATENCY_MAX_NS as u64 / 1_000_000_000),
+        ("HEADER_BYTES_MAX", HEADER_BYTES_MAX as u64),
+        ("PAYLOAD_BYTES_MAX", PAYLOAD_BYTES_MAX as u64),
         ("LINE_BYTES_MAX", LINE_BYTES_MAX as u64),
         ("ZSTD_WINDOW_LOG_MAX", u64::from(ZSTD_WINDOW_LOG_MAX)),
         ("MODEL_BYTES_MAX", MODEL_BYTES_MAX),
