@@ -5,6 +5,7 @@
 """
 
 import base64
+import gzip
 import hashlib
 import json
 import pathlib
@@ -265,10 +266,61 @@ def noise(name):
         yield b"".join(blocks)
 
 
+def rows(count):
+    """Tardis' incremental_book_L2."""
+    lines = ["exchange,symbol,timestamp,local_timestamp,is_snapshot,side,price,amount"]
+    for n in range(count):
+        at = 1_585_699_200_000_000 + n // 3 * 1_000
+        side, snapshot = ("bid", "ask")[n % 2], "true" if n < 6 or n % 50 < 3 else "false"
+        lines.append(f"x,P,{at - n % 4},{at},{snapshot},{side},{100 + n % 7 - 20 * (n % 2)}.{n % 10},{n % 5}e-1")
+    return "\n".join(lines).encode() + b"\n"
+
+
+def varint(number):
+    out = bytearray()
+    while number >= 128:
+        out.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*out, number])
+
+
+def zigzag(number):
+    return varint(number << 1 ^ number >> 63)
+
+
+def frames(count):
+    """A file of frames in one block, as it is."""
+    header = json.dumps({"product": "P", "faults": ["sequence gap"]}).encode()
+    payload = b""
+    for n in range(count):
+        kind = 0 if n == 0 else 2 if n % 5 == 3 else 4 if n % 11 == 10 else 1
+        payload += bytes([kind | 8] + ([0] if kind == 4 else [])) + zigzag(1_000 * n) + zigzag(-7)
+        if kind == 2:
+            payload += varint(1) + varint(2 * n + n % 2) + zigzag(100 + n % 3) + zigzag(0) + varint(1 + n)
+        else:
+            levels = 0 if kind == 4 else n % 4
+            payload += varint(levels) + b"".join(varint(2 * n + at % 2) + zigzag(50 + at - n % 9) for at in range(levels))
+    crc = lambda content: struct.pack("<I", zlib.crc32(content))
+    block = struct.pack("<4sIII", b"BLCK", count, len(payload), len(payload)) + crc(payload)
+    block += struct.pack("<BBBBqqI", 0, 1, 2, 1, 5_000, 1_000 * count, 0)
+    at = 16 + len(header) + 4
+    index = struct.pack("<4sIQqqIIQ4Q", b"INDX", 1, at, 5_000, 1_000 * count, count, 1, 0, count, 1, 0, 0)
+    opening = struct.pack("<8sII", b"PTFRAMES", 1, len(header)) + header + crc(header)
+    ending = index + crc(index) + struct.pack("<Q8s", at + len(block) + 4 + len(payload), b"PTFRMEND")
+    return opening + block + crc(block) + payload + ending
+
+
+def sources():
+    """The format's number, how it is read, and a file."""
+    for how in range(4):
+        for content in (frames(3), frames(60), rows(40), rows(400), gzip.compress(rows(100), mtime=0)):
+            yield from (bytes([which, how]) + content for which in range(3))
+
+
 def main():
     shutil.rmtree(ROOT, ignore_errors=True)
     corpora = {"level2": level2(), "decimal": decimal(), "capture": capture(), "model": model(), "exchange": exchange(),
-               "report": report(),
+               "report": report(), "sources": sources(),
                "book": noise("book"), "session": noise("session")}
     for target, seeds in corpora.items():
         folder = ROOT / target
