@@ -109,6 +109,31 @@ pub struct ReplayOutcome {
     pub stopped: bool,
     /// How long frames had to wait for the file to be read and decompressed.
     pub waited_for_file: Duration,
+    /// Files that were read.
+    pub files: u64,
+    /// The longest time between the last frame of one and the first of the next, nanoseconds.
+    pub longest_hole_ns: i64,
+}
+
+impl ReplayOutcome {
+    /// Nothing has been read.
+    pub fn nothing(product: &str, scale: Scale) -> Self {
+        Self {
+            product: product.into(),
+            alias: None,
+            counts: IntakeCounts::default(),
+            notes: Vec::new(),
+            other_products: Vec::new(),
+            scale,
+            lines: 0,
+            cut: None,
+            error: None,
+            stopped: false,
+            waited_for_file: Duration::ZERO,
+            files: 0,
+            longest_hole_ns: 0,
+        }
+    }
 }
 
 /// What a replay at full speed is waiting for: the slowest of the threads through which frames pass.
@@ -348,6 +373,8 @@ impl Feed for Replay {
             error,
             stopped,
             waited_for_file: reader.waited(),
+            files: 1,
+            longest_hole_ns: 0,
         }
     }
 }

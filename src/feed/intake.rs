@@ -143,6 +143,53 @@ pub struct IntakeCounts {
     pub faults: FaultCounts,
 }
 
+impl IntakeCounts {
+    /// Counts those of another recording too.
+    pub fn add(&mut self, other: &Self) {
+        let Self {
+            messages,
+            frames,
+            span_ns,
+            snapshots,
+            levels,
+            prints,
+            prints_lost,
+            prints_repeated,
+            prints_unread,
+            prints_refused,
+            other_product_frames,
+            heartbeats,
+            subscriptions,
+            other_messages,
+            refinements,
+            faults,
+        } = other;
+        for (count, more) in [
+            (&mut self.messages, messages),
+            (&mut self.frames, frames),
+            (&mut self.snapshots, snapshots),
+            (&mut self.levels, levels),
+            (&mut self.prints, prints),
+            (&mut self.prints_lost, prints_lost),
+            (&mut self.prints_repeated, prints_repeated),
+            (&mut self.prints_unread, prints_unread),
+            (&mut self.prints_refused, prints_refused),
+            (&mut self.other_product_frames, other_product_frames),
+            (&mut self.heartbeats, heartbeats),
+            (&mut self.subscriptions, subscriptions),
+            (&mut self.other_messages, other_messages),
+            (&mut self.refinements, refinements),
+        ] {
+            *count += more;
+        }
+        self.span_ns = match (self.span_ns, *span_ns) {
+            (Some((first, last)), Some((from, to))) => Some((first.min(from), last.max(to))),
+            (one, other) => one.or(other),
+        };
+        self.faults.add(faults);
+    }
+}
+
 /// The feed's state from message to message.
 #[derive(Debug)]
 pub struct Intake {

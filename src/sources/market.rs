@@ -26,13 +26,14 @@ use super::{FrameReader, RawFrame, ReadError, ReaderCounts, ReaderSettings};
 use crate::base::clock::{Clock, Pacer, Speed};
 use crate::capture::frames::FastReplay;
 use crate::capture::replay::{Replay, ReplayError, ReplayOutcome, check_file};
-use crate::capture::{CaptureError, Progress};
+use crate::capture::{CaptureError, CaptureReader, Progress};
 use crate::engine::status::Status;
 use crate::feed::intake::{Arrival, ScaleRule};
 use crate::handoff::Wait;
+use crate::market::event::{FrameHead, FrameKind, UNMEASURED, UNSTAMPED};
 use crate::market::publish::Publish;
 use crate::run::session::Feed;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -83,8 +84,12 @@ impl MarketSettings {
 
 /// A market that is open.
 pub struct Market {
+    path: PathBuf,
     kind: Kind,
     window: Window,
+    /// Files that follow, and how they are opened.
+    more: Vec<PathBuf>,
+    settings: MarketSettings,
 }
 
 enum Kind {
@@ -153,7 +158,36 @@ impl Market {
             }
             Some(format) => Kind::Foreign(Box::new(FrameReplay::open(format, path, settings)?)),
         };
-        Ok(Self { kind, window: settings.window })
+        Ok(Self { path: path.into(), kind, window: settings.window, more: Vec::new(), settings: settings.clone() })
+    }
+
+    /// Opens files of one market, in the order of their first times of receipt.
+    ///
+    /// # Errors
+    /// One cannot be read, or does not hold the product of the first.
+    pub fn open_all(paths: &[PathBuf], settings: &MarketSettings) -> Result<Self, ReplayError> {
+        let [path] = paths else {
+            let timed = paths.iter().map(|path| Ok((Self::open(path, settings)?.begins_ns()?, path)));
+            let mut timed = timed.collect::<Result<Vec<_>, ReplayError>>()?;
+            timed.sort_by_key(|&(first_ns, _)| first_ns);
+            let mut paths = timed.into_iter().map(|(_, path)| path.clone());
+            let Some(first) = paths.next() else {
+                return Err(foreign(ReadError::file(Path::new(""), "no file is named")).into());
+            };
+            let first = Self::open(&first, settings)?;
+            let settings = MarketSettings { window: Window::default(), ..settings.of_product(first.product()) };
+            return Ok(Self { more: paths.collect(), settings, ..first });
+        };
+        Self::open(path, settings)
+    }
+
+    /// The time of receipt of the first line or frame.
+    fn begins_ns(&self) -> Result<i64, ReplayError> {
+        if let Some(first_ns) = self.first_ts_recv_ns() {
+            return Ok(first_ns);
+        }
+        let mut reader = CaptureReader::open(&self.path)?;
+        Ok(reader.next_line()?.map_or(0, |line| line.ts_recv_ns))
     }
 
     /// The same, but spinning until a paced frame is due where `wait` says so.
@@ -210,26 +244,106 @@ impl Market {
     }
 }
 
-impl Market {
-    fn run_all(kind: Kind, engine: &mut impl Publish, status: &Status) -> ReplayOutcome {
-        match kind {
-            Kind::Capture(replay) => replay.run(engine, status),
-            Kind::Fast(replay) => replay.run(engine, status),
-            Kind::Foreign(frames) => frames.run(engine, status),
+impl Kind {
+    fn run(self, engine: &mut impl Publish, status: &Status) -> ReplayOutcome {
+        match self {
+            Self::Capture(replay) => replay.run(engine, status),
+            Self::Fast(replay) => replay.run(engine, status),
+            Self::Foreign(frames) => frames.run(engine, status),
         }
     }
+}
+
+impl Market {
+    fn run_all(self, engine: &mut impl Publish, status: &Status) -> ReplayOutcome {
+        let Self { mut path, kind, more, settings, .. } = self;
+        let mut all = kind.run(engine, status);
+        for next in more {
+            if all.stopped || all.error.is_some() {
+                break;
+            }
+            match Self::run_next(&path, &all, &next, &settings, engine, status) {
+                Ok(outcome) => add(&mut all, outcome),
+                Err(error) => all.error = Some(error),
+            }
+            path = next;
+        }
+        all
+    }
+
+    /// Goes on with a file behind another: as after a reconnection, the book waits for its snapshot.
+    fn run_next(
+        before: &Path,
+        all: &ReplayOutcome,
+        path: &Path,
+        settings: &MarketSettings,
+        engine: &mut impl Publish,
+        status: &Status,
+    ) -> Result<ReplayOutcome, CaptureError> {
+        let opened = Self::open(path, settings).and_then(|market| Ok((market.begins_ns()?, market)));
+        let (first_ns, market) = opened.map_err(|error| match error {
+            ReplayError::Capture(error) => error,
+            other => CaptureError::Foreign(Box::new(other)),
+        })?;
+        let last_ns = all.counts.span_ns.map_or(i64::MIN, |(_, last_ns)| last_ns);
+        if first_ns <= last_ns {
+            let what = format_args!(
+                "begins {} ns before {} ends: give files that do not overlap, or --from and --to",
+                last_ns - first_ns,
+                before.display()
+            );
+            return Err(foreign(ReadError::file(path, what)));
+        }
+        let connected = FrameHead {
+            kind: FrameKind::Connected,
+            levels: 0,
+            scale: all.scale,
+            sequence_num: 0,
+            ts_recv_ns: first_ns,
+            ts_event_ns: 0,
+            arrived: UNSTAMPED,
+            received: UNMEASURED,
+            decoded: UNSTAMPED,
+            published: UNSTAMPED,
+        };
+        if engine.publish(&connected, &[]).is_err() {
+            return Ok(ReplayOutcome { stopped: true, ..ReplayOutcome::nothing(&all.product, all.scale) });
+        }
+        Ok(market.kind.run(engine, status))
+    }
+}
+
+/// What a further file came to.
+fn add(all: &mut ReplayOutcome, more: ReplayOutcome) {
+    let last_ns = all.counts.span_ns.map(|(_, last_ns)| last_ns);
+    if let (Some(last_ns), Some((first_ns, _))) = (last_ns, more.counts.span_ns) {
+        all.longest_hole_ns = all.longest_hole_ns.max(first_ns.saturating_sub(last_ns));
+    }
+    all.files += 1;
+    all.counts.add(&more.counts);
+    all.notes.extend(more.notes);
+    for name in more.other_products {
+        if !all.other_products.contains(&name) {
+            all.other_products.push(name);
+        }
+    }
+    all.scale = more.scale;
+    all.lines += more.lines;
+    all.cut = all.cut.take().or(more.cut);
+    all.error = more.error;
+    all.stopped = more.stopped;
+    all.waited_for_file += more.waited_for_file;
 }
 
 impl Feed for Market {
     type Outcome = ReplayOutcome;
 
     fn run(self, engine: &mut impl Publish, status: &Status) -> ReplayOutcome {
-        let Self { kind, window } = self;
-        if window.is_all() {
-            return Self::run_all(kind, engine, status);
+        if self.window.is_all() {
+            return self.run_all(engine, status);
         }
-        let mut part = Windowed::new(engine, window);
-        let outcome = Self::run_all(kind, &mut part, status);
+        let mut part = Windowed::new(engine, self.window);
+        let outcome = self.run_all(&mut part, status);
         // The window's end is nobody's stop.
         ReplayOutcome { stopped: outcome.stopped && !part.has_ended(), ..outcome }
     }
@@ -298,6 +412,8 @@ impl Feed for FrameReplay {
             error,
             stopped,
             waited_for_file: Duration::ZERO,
+            files: 1,
+            longest_hole_ns: 0,
         }
     }
 }

@@ -24,6 +24,7 @@
 pub mod bytes;
 pub mod detect;
 pub mod differences;
+pub mod files;
 pub mod market;
 pub mod merge;
 pub mod number;

@@ -215,3 +215,46 @@ fn whatever_reads_a_market_reads_rows() {
     let inspected = String::from_utf8(inspected.stdout).unwrap();
     assert_eq!(reported(&inspected, "frames"), "3,000", "{}", String::from_utf8_lossy(&output.stderr));
 }
+
+#[test]
+fn several_files_are_one_market() {
+    let folder = tempfile::tempdir().unwrap();
+    let market = synthetic(&folder, "3000");
+    let parts = folder.path().join("parts");
+    fs::create_dir(&parts).unwrap();
+    let middle = "2024-08-09T00:00:07Z";
+    // Their names are in another order than their times.
+    let (first, second) = (parts.join("b.frames"), parts.join("a.csv"));
+    convert(&market, &first, &["--to", middle]);
+    convert(&market, &second, &["--from", middle]);
+    fs::remove_file(parts.join("a_trades.csv")).unwrap();
+    let alone = [&first, &second].map(|part| replay(&folder, part, &[]).0);
+    let both = [alone[0].clone(), alone[1].clone()].concat();
+    assert!(alone.iter().all(|part| part.len() > 500));
+    assert!(replay(&folder, &parts, &[]).0 == both);
+    assert!(replay(&folder, &parts.join("?.*"), &["--fused"]).0 == both);
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/imbalance.json");
+    let mut command = papertrader();
+    command.arg("replay").args([&second, &first]).arg("--model").arg(&model).args([
+        "--no-report",
+        "--name",
+        "two",
+        "--out",
+    ]);
+    let report = succeed(command.arg(folder.path()));
+    assert!(report.contains("replay of 2 files from ") && reported(&report, "connections") == "1", "{report}");
+    assert!(reported(&report, "files").starts_with("2, at most 0.0"), "{report}");
+    // Files that overlap are no one market.
+    let third = parts.join("c.frames");
+    convert(&market, &third, &["--from", "2024-08-09T00:00:06Z"]);
+    let mut command = papertrader();
+    command.arg("replay").args([&first, &third]).arg("--model").arg(&model).args([
+        "--no-report",
+        "--name",
+        "three",
+        "--out",
+    ]);
+    let (code, error) = crate::common::fail(command.arg(folder.path()));
+    let says = format!(" ns before {} ends: give files that do not overlap, or --from and --to", first.display());
+    assert!(code == 2 && error.contains(&format!("{}: begins ", third.display())) && error.ends_with(&says), "{error}");
+}

@@ -161,6 +161,8 @@ impl Feed for FastReplay {
             error,
             stopped,
             waited_for_file: waited,
+            files: 1,
+            longest_hole_ns: 0,
         }
     }
 }

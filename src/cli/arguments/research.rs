@@ -10,6 +10,7 @@ use crate::market::units::parse_step;
 use crate::report::research::{page, terminal};
 use crate::research::report::Report;
 use crate::research::source::Source;
+use crate::sources::files::expand;
 use crate::statistics::bootstrap::BootstrapSettings;
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -40,7 +41,7 @@ impl SourceArgs {
     pub fn open(&self, captures: &[PathBuf]) -> Result<Source, Failure> {
         let rule = ScaleRule { price_decimals: self.tick_size, size_decimals: self.lot_size };
         let settings = self.market.settings(self.product.as_deref(), rule)?;
-        Ok(Source::open_with(captures, &settings)?)
+        Ok(Source::open_with(&expand(captures).map_err(Failure::input)?, &settings)?)
     }
 }
 

@@ -35,6 +35,7 @@ use crate::report::text::{amount, counted};
 use crate::research::source::sha256;
 use crate::research::source_error::NoPrints;
 use crate::run::session;
+use crate::sources::files::expand;
 use crate::sources::market::{Market, MarketSettings};
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -44,8 +45,9 @@ use std::time::Instant;
 /// Arguments of `papertrader replay`.
 #[derive(Clone, Debug, Args)]
 pub struct ReplayArgs {
-    /// Recorded market, plain, .gz or .zst: a line `<receive time in Unix ns> <frame>` per frame
-    pub capture: PathBuf,
+    /// Recorded market, of any format; several files, folders and patterns are one market in the order of time
+    #[arg(required = true, value_name = "CAPTURE")]
+    pub captures: Vec<PathBuf>,
     /// Product to trade [default: the first in the capture]
     #[arg(long, value_name = "NAME", value_parser = parse_product)]
     pub product: Option<String>,
@@ -82,6 +84,15 @@ pub fn parse_speed(text: &str) -> Result<Speed, String> {
         .ok_or_else(|| "a speed is max or a multiple such as 1x, 10x, 0.5x".into())
 }
 
+/// What a report calls them.
+fn named(captures: &[PathBuf]) -> String {
+    match captures {
+        [one] => one.display().to_string(),
+        [first, .., last] => format!("{} files from {} to {}", captures.len(), first.display(), last.display()),
+        [] => String::new(),
+    }
+}
+
 /// Replays, reports, and fails if something was wrong with the capture or the disk on the way.
 ///
 /// # Errors
@@ -97,12 +108,14 @@ pub fn run(args: &ReplayArgs, printer: &mut Printer) -> Result<(), Failure> {
         return Err(Failure::input(what));
     }
     let source = MarketSettings { speed: args.speed, hot_threads, ..source };
-    let replay = Market::open(&args.capture, &source).map_err(Failure::input)?.waiting(settings.session.wait);
+    let captures = expand(&args.captures).map_err(Failure::input)?;
+    let name = named(&captures);
+    let replay = Market::open_all(&captures, &source).map_err(Failure::input)?.waiting(settings.session.wait);
     let reads_ahead = replay.reads_ahead();
     if let Some(accounts) = settings.session.accounts.as_mut().filter(|_| args.execution.has_makers()) {
         let source = MarketSettings { speed: Speed::Max, ..source.of_product(replay.product()) };
-        let market = Market::open(&args.capture, &source).map_err(Failure::input)?;
-        match tape_check::reading(market, &args.capture) {
+        let market = Market::open_all(&captures, &source).map_err(Failure::input)?;
+        match tape_check::reading(market, Path::new(&name)) {
             // Who says whose side it is knows better.
             Ok(_) | Err(TapeError::NoSide { .. }) if args.execution.prints_side.is_some() => {}
             reading => accounts.rules.takers_side = reading.map_err(Failure::input)? == Reading::TakersSide,
@@ -110,7 +123,7 @@ pub fn run(args: &ReplayArgs, printer: &mut Printer) -> Result<(), Failure> {
     }
     let tiers = args.trading.fees.file();
     let inputs =
-        [&args.trading.model, &args.capture].into_iter().chain(&args.execution.order_latency_file).chain(&tiers);
+        [&args.trading.model].into_iter().chain(&captures).chain(&args.execution.order_latency_file).chain(&tiers);
     let inputs: Vec<&Path> = inputs.map(PathBuf::as_path).collect();
     let mut files = args.results.files(replay.product(), &inputs)?;
     args.execution.name_logs(&settings.session, &mut files);
@@ -139,11 +152,15 @@ pub fn run(args: &ReplayArgs, printer: &mut Printer) -> Result<(), Failure> {
         source.push(("feed waited", format!("{file:.0} % of the time for the file, {engine:.0} % for the engine")));
     }
     let outcome = &session.feed;
+    if outcome.files > 1 {
+        let hole_s = outcome.longest_hole_ns as f64 / 1e9;
+        source.push(("files", format!("{}, at most {hole_s:.3} s between them", outcome.files)));
+    }
     let model = &settings.session.model;
     let span_ns: Vec<_> = outcome.counts.span_ns.into_iter().collect();
-    let hash = || sha256(&args.capture).into_iter().collect();
+    let hash = || captures.iter().filter_map(|capture| sha256(capture).ok()).collect();
     let run = Run {
-        title: format!("replay of {}", args.capture.display()),
+        title: format!("replay of {name}"),
         in_sample: in_sample("the model", &model.trained_on, &outcome.product, &span_ns, hash),
         product: &session.feed.product,
         alias: session.feed.alias.as_deref(),
@@ -172,7 +189,7 @@ pub fn run(args: &ReplayArgs, printer: &mut Printer) -> Result<(), Failure> {
         warn(cut);
     }
     if let Some(feature) = without_tape(&model.features, &outcome.counts) {
-        warn(NoPrints { feature, captures: vec![args.capture.clone()] }.warning());
+        warn(NoPrints { feature, captures: captures.clone() }.warning());
     }
     overrun(session.engine.trader().counts.tape_overruns).into_iter().for_each(warn);
     if let Err(error) = session.written {

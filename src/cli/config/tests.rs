@@ -59,7 +59,7 @@ fn the_command_line_wins() {
     let arguments = arguments.map(|word| if word == "c.toml" { named.clone().into() } else { OsString::from(word) });
     let expanded = expand(&Cli::command(), arguments).unwrap();
     let What::Replay(args) = Cli::try_parse_from(&expanded.arguments).unwrap().command else { panic!("a replay") };
-    assert_eq!((args.trading.threshold, args.trading.lag, args.capture), (Some(0.7), Some(9), "x".into()));
+    assert_eq!((args.trading.threshold, args.trading.lag, args.captures), (Some(0.7), Some(9), vec!["x".into()]));
 }
 
 #[test]
