@@ -16,11 +16,13 @@
 
 use super::ReadError;
 use crate::capture::{LINE_BYTES_MAX, Progress, ZSTD_WINDOW_LOG_MAX};
+use crossbeam_channel::{Receiver, Sender, bounded};
 use flate2::read::MultiGzDecoder;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
 
 const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
 const ZSTD_MAGIC: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
@@ -46,11 +48,100 @@ impl Read for Bytes {
     }
 }
 
-/// Opens a file, plain, gzip or zstd.
+/// Opens a file, plain, gzip or zstd; what is compressed is decompressed by a thread of its own.
 ///
 /// # Errors
 /// The system says why.
 pub fn open(path: &Path) -> Result<Bytes, ReadError> {
+    let Opened { inner, progress, is_plain } = open_here(path)?;
+    if is_plain {
+        return Ok(Bytes { inner, progress });
+    }
+    let ahead = Ahead::begin(inner).map_err(|error| ReadError::file(path, format_args!("cannot be read: {error}")))?;
+    Ok(Bytes { inner: Box::new(ahead), progress })
+}
+
+/// The beginning of a file's content.
+///
+/// # Errors
+/// The system says why.
+pub fn head(path: &Path, bytes: usize) -> Result<Vec<u8>, ReadError> {
+    let mut head = Vec::new();
+    match open_here(path)?.inner.take(bytes as u64).read_to_end(&mut head) {
+        // Of a file that is cut, what there is tells its format too.
+        Err(error) if head.is_empty() && error.kind() != io::ErrorKind::UnexpectedEof => {
+            Err(ReadError::file(path, format_args!("cannot be read: {error}")))
+        }
+        _ => Ok(head),
+    }
+}
+
+/// Blocks in flight between the thread that decompresses and the one that takes.
+const BLOCKS_AHEAD: usize = 4;
+
+/// A reader on a thread of its own.
+struct Ahead {
+    filled: Receiver<io::Result<Vec<u8>>>,
+    empty: Sender<Vec<u8>>,
+    block: Vec<u8>,
+    /// Bytes of the block that have been taken.
+    taken: usize,
+}
+
+impl Ahead {
+    fn begin(mut inner: Box<dyn Read + Send>) -> io::Result<Self> {
+        let (filled_in, filled) = bounded::<io::Result<Vec<u8>>>(BLOCKS_AHEAD);
+        let (empty, empty_out) = bounded::<Vec<u8>>(BLOCKS_AHEAD + 1);
+        for _ in 0..BLOCKS_AHEAD {
+            empty.send(Vec::new()).expect("the channel holds all blocks");
+        }
+        // It ends with the file, or when nobody takes its blocks any more.
+        thread::Builder::new().name("source-reader".into()).spawn(move || {
+            while let Ok(mut block) = empty_out.recv() {
+                block.clear();
+                let read = inner.by_ref().take(READ_BYTES as u64).read_to_end(&mut block);
+                let is_last = !matches!(read, Ok(1..));
+                // What was read before an error comes before it.
+                let error = read.err();
+                if !block.is_empty() && filled_in.send(Ok(block)).is_err() {
+                    break;
+                }
+                if let Some(error) = error {
+                    let _ = filled_in.send(Err(error));
+                }
+                if is_last {
+                    break;
+                }
+            }
+        })?;
+        Ok(Self { filled, empty, block: Vec::new(), taken: 0 })
+    }
+}
+
+impl Read for Ahead {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.taken == self.block.len() {
+            // A closed channel means that everything has been sent.
+            let Ok(block) = self.filled.recv() else { return Ok(0) };
+            let used = std::mem::replace(&mut self.block, block?);
+            let _ = self.empty.try_send(used);
+            self.taken = 0;
+        }
+        let bytes = (self.block.len() - self.taken).min(buffer.len());
+        buffer[..bytes].copy_from_slice(&self.block[self.taken..self.taken + bytes]);
+        self.taken += bytes;
+        Ok(bytes)
+    }
+}
+
+/// A file, open on this thread.
+struct Opened {
+    inner: Box<dyn Read + Send>,
+    progress: Arc<Progress>,
+    is_plain: bool,
+}
+
+fn open_here(path: &Path) -> Result<Opened, ReadError> {
     let wrong = |error: io::Error| ReadError::file(path, format_args!("cannot be read: {error}"));
     let file = File::open(path).map_err(wrong)?;
     let metadata = file.metadata().map_err(wrong)?;
@@ -70,6 +161,7 @@ pub fn open(path: &Path) -> Result<Bytes, ReadError> {
         }
     }
     let whole = io::Cursor::new(magic[..have].to_vec()).chain(counted);
+    let is_plain = !magic[..have].starts_with(GZIP_MAGIC) && !magic[..have].starts_with(ZSTD_MAGIC);
     let inner: Box<dyn Read + Send> = if magic[..have].starts_with(GZIP_MAGIC) {
         Box::new(MultiGzDecoder::new(BufReader::with_capacity(READ_BYTES, whole)))
     } else if magic[..have].starts_with(ZSTD_MAGIC) {
@@ -79,7 +171,7 @@ pub fn open(path: &Path) -> Result<Bytes, ReadError> {
     } else {
         Box::new(whole)
     };
-    Ok(Bytes { inner, progress })
+    Ok(Opened { inner, progress, is_plain })
 }
 
 /// Lines of bounded length, without their breaks.

@@ -12,10 +12,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use super::bytes::open;
+use super::bytes::head;
 use super::{ReadError, tardis};
 use crate::capture::frames::MAGIC;
-use std::io::{self, Read};
 use std::path::Path;
 
 /// Bytes of a file's content that are looked at.
@@ -51,24 +50,12 @@ impl Format {
     }
 }
 
-/// The beginning of a file's content, decompressed.
-pub fn head(path: &Path) -> Result<Vec<u8>, ReadError> {
-    let mut head = Vec::new();
-    match open(path)?.take(HEAD_BYTES as u64).read_to_end(&mut head) {
-        // Of a file that is cut, what there is tells its format too.
-        Err(error) if head.is_empty() && error.kind() != io::ErrorKind::UnexpectedEof => {
-            Err(ReadError::file(path, format_args!("cannot be read: {error}")))
-        }
-        _ => Ok(head),
-    }
-}
-
 /// The format of a file; `None` where it is none that is known.
 ///
 /// # Errors
 /// It cannot be read.
 pub fn detect(path: &Path) -> Result<Option<Format>, ReadError> {
-    let head = head(path)?;
+    let head = head(path, HEAD_BYTES)?;
     let digits = head.iter().take_while(|byte| byte.is_ascii_digit()).count();
     if head.starts_with(MAGIC) {
         return Ok(Some(Format::Frames));
