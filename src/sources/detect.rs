@@ -13,7 +13,7 @@
 //! ```
 
 use super::bytes::head;
-use super::{ReadError, tardis};
+use super::{ReadError, databento, lobster, tardis};
 use crate::capture::frames::MAGIC;
 use std::path::Path;
 
@@ -29,11 +29,15 @@ pub enum Format {
     Frames,
     /// Tardis' `incremental_book_L2`, with `trades` beside it.
     TardisBook,
+    /// Databento's DBN and CSV, of the schemas `mbo` and `mbp-10`.
+    Databento,
+    /// LOBSTER's messages and books.
+    Lobster,
 }
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Capture, Self::Frames, Self::TardisBook];
+    pub const ALL: [Self; 5] = [Self::Capture, Self::Frames, Self::TardisBook, Self::Databento, Self::Lobster];
 
     /// Its name on the command line.
     pub fn name(self) -> &'static str {
@@ -41,6 +45,8 @@ impl Format {
             Self::Capture => "capture",
             Self::Frames => "frames",
             Self::TardisBook => "tardis",
+            Self::Databento => "databento",
+            Self::Lobster => "lobster",
         }
     }
 
@@ -62,6 +68,12 @@ pub fn detect(path: &Path) -> Result<Option<Format>, ReadError> {
     }
     if tardis::is_book(&head) {
         return Ok(Some(Format::TardisBook));
+    }
+    if databento::is_binary(&head) || databento::is_text(&head) {
+        return Ok(Some(Format::Databento));
+    }
+    if lobster::is_named(path) {
+        return Ok(Some(Format::Lobster));
     }
     // What is not known is left to the reader of captures, which says what is wrong with it.
     Ok((digits > 0 && head.get(digits) == Some(&b' ')).then_some(Format::Capture))

@@ -17,7 +17,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use super::databento::DatabentoReader;
 use super::detect::{Format, detect};
+use super::lobster::LobsterReader;
 use super::merge::Merged;
 use super::scaler::Scaler;
 use super::tardis::{IncrementalReader, TradesReader, trades_beside};
@@ -124,6 +126,16 @@ fn reader_of(
 ) -> Result<(Box<dyn FrameReader>, Arc<Progress>), ReadError> {
     match format {
         Format::Capture | Format::Frames => Err(ReadError::file(path, "is of this program's own formats")),
+        Format::Databento => {
+            let reader = DatabentoReader::open(path, settings)?;
+            let progress = reader.progress();
+            Ok((Box::new(reader), progress))
+        }
+        Format::Lobster => {
+            let reader = LobsterReader::open(path, settings)?;
+            let progress = reader.progress();
+            Ok((Box::new(reader), progress))
+        }
         Format::TardisBook => {
             let book = IncrementalReader::open(path, settings)?;
             let progress = book.progress();

@@ -22,9 +22,11 @@
 //! ```
 
 pub mod bytes;
+pub mod databento;
 pub mod detect;
 pub mod differences;
 pub mod files;
+pub mod lobster;
 pub mod market;
 pub mod merge;
 pub mod number;

@@ -1,0 +1,328 @@
+//! DBN: metadata, then records of the length that their first byte tells. Both schemas are the same in versions 1 to 3.
+//!
+//! The metadata is read by the crate `dbn`. Records are cut here: its decoder takes a file that ends within a record for a whole one,
+//! and assumes lengths that keep records aligned.
+//!
+//! ```no_run
+//! use papertrader::sources::ReaderSettings;
+//! use papertrader::sources::databento::binary::BinaryRecords;
+//! use papertrader::sources::databento::record::Record;
+//!
+//! let path = std::path::Path::new("glbx-mdp3-20240508.mbo.dbn.zst");
+//! let mut records = BinaryRecords::open(path, &ReaderSettings::default())?;
+//! let mut record = Record::default();
+//! while records.next(&mut record)? {
+//!     println!("{} {} {}", record.ts_recv_ns, char::from(record.action), record.order_id);
+//! }
+//! # Ok::<(), papertrader::sources::ReadError>(())
+//! ```
+
+use super::choice::Choice;
+use super::record::{LEVELS, Pair, Record, Schema, time_ns};
+use crate::base::one_line::{QUOTE_CHARS_MAX, quote};
+use crate::capture::Progress;
+use crate::sources::bytes::{Bytes, open};
+use crate::sources::{ReadError, ReaderCounts, ReaderSettings};
+use dbn::decode::dbn::MetadataDecoder;
+use dbn::{Metadata, SType};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What a file begins with.
+pub const MAGIC: &[u8] = b"DBN";
+/// The newest version that is read.
+const VERSION_MAX: u8 = 3;
+/// Some 400,000 symbols; more are refused before memory is taken for them.
+const METADATA_BYTES_MAX: usize = 64 << 20;
+const READ_BYTES: usize = 256 << 10;
+/// Length, type, publisher, instrument and time.
+const HEADER_BYTES: usize = 16;
+const MBO_BYTES: usize = 56;
+const PAIR_BYTES: usize = 32;
+const MBP10_BYTES: usize = 48 + LEVELS * PAIR_BYTES;
+const RECORD_BYTES_MAX: usize = u8::MAX as usize * 4;
+/// Symbols that an error lists.
+const SYMBOLS_SHOWN: usize = 8;
+
+/// Records of the instrument, one after the other.
+pub struct BinaryRecords {
+    path: PathBuf,
+    bytes: BufReader<Bytes>,
+    progress: Arc<Progress>,
+    schema: Option<Schema>,
+    /// Symbols by instrument id.
+    symbols: BTreeMap<u32, String>,
+    choice: Choice,
+    /// Records read.
+    read: u64,
+}
+
+/// Whether a file's content begins as DBN does.
+///
+/// # Errors
+/// It cannot be read.
+pub fn is(path: &Path) -> Result<bool, ReadError> {
+    let mut head = Vec::new();
+    // What is cut so early is told by whoever reads it.
+    let _ = open(path)?.take(MAGIC.len() as u64).read_to_end(&mut head);
+    Ok(head == MAGIC)
+}
+
+/// Why a book cannot be made of a schema; `None` of those of which it can.
+fn refusal(schema: dbn::Schema) -> Option<&'static str> {
+    use dbn::Schema::{
+        Bbo1M, Bbo1S, Cbbo1M, Cbbo1S, Cmbp1, Definition, Imbalance, Mbo, Mbp1, Mbp10, Ohlcv1D, Ohlcv1H, Ohlcv1M,
+        Ohlcv1S, OhlcvEod, Statistics, Status, Tbbo, Tcbbo, Trades,
+    };
+    match schema {
+        Mbo | Mbp10 => None,
+        Mbp1 | Tbbo | Cmbp1 | Tcbbo | Bbo1S | Bbo1M | Cbbo1S | Cbbo1M => {
+            Some("one level a side, where models need more")
+        }
+        Trades => Some("trades without a book"),
+        Ohlcv1S | Ohlcv1M | Ohlcv1H | Ohlcv1D | OhlcvEod => Some("bars without a book"),
+        Definition | Statistics | Status | Imbalance => Some("no book"),
+    }
+}
+
+/// Symbols by id, and ids by symbol.
+fn symbols(metadata: &Metadata) -> (BTreeMap<u32, String>, BTreeMap<String, BTreeSet<u32>>) {
+    let (mut by_id, mut by_symbol) = (BTreeMap::new(), BTreeMap::<_, BTreeSet<u32>>::new());
+    for mapping in &metadata.mappings {
+        for interval in &mapping.intervals {
+            let (symbol, id) = if metadata.stype_out == SType::InstrumentId {
+                (&mapping.raw_symbol, &interval.symbol)
+            } else {
+                (&interval.symbol, &mapping.raw_symbol)
+            };
+            if let Ok(id) = id.parse() {
+                by_id.insert(id, symbol.clone());
+                by_symbol.entry(symbol.clone()).or_default().insert(id);
+            }
+        }
+    }
+    (by_id, by_symbol)
+}
+
+fn listed(all: impl Iterator<Item = String>) -> String {
+    let mut all = all.peekable();
+    let mut list = all.by_ref().take(SYMBOLS_SHOWN).collect::<Vec<_>>().join(", ");
+    if all.peek().is_some() {
+        list.push_str(", …");
+    }
+    quote(&list, QUOTE_CHARS_MAX)
+}
+
+impl BinaryRecords {
+    /// Opens a file and reads its metadata.
+    ///
+    /// # Errors
+    /// It cannot be read, is of a newer version or another schema, or does not hold the product.
+    pub fn open(path: &Path, settings: &ReaderSettings) -> Result<Self, ReadError> {
+        let bytes = open(path)?;
+        let progress = bytes.progress();
+        let mut bytes = BufReader::with_capacity(READ_BYTES, bytes);
+        let metadata = metadata(path, &mut bytes)?;
+        let wrong = |what: String| Err(ReadError::file(path, what));
+        if let Some((schema, why)) = metadata.schema.and_then(|schema| Some((schema, refusal(schema)?))) {
+            return wrong(format!("has schema {schema}: {why}; ask Databento for mbo or mbp-10"));
+        }
+        let (symbols, ids) = symbols(&metadata);
+        let wanted = settings.product.as_deref();
+        let id = match wanted.and_then(|wanted| Some((wanted, ids.get(wanted)?))) {
+            None => wanted.map(str::to_owned),
+            Some((_, ids)) if ids.len() == 1 => ids.first().map(u32::to_string),
+            Some((wanted, ids)) => {
+                let ids = listed(ids.iter().map(u32::to_string));
+                return wrong(format!("{wanted} is several instruments: {ids}; choose one by its id"));
+            }
+        };
+        // A file from a live session names its instruments further on.
+        if let (Some(id), false) = (&id, symbols.is_empty())
+            && !id.parse().is_ok_and(|id: u32| symbols.contains_key(&id))
+        {
+            let (id, has) = (quote(id, QUOTE_CHARS_MAX), listed(ids.into_keys()));
+            return wrong(format!("holds no {id}; it has {has}"));
+        }
+        let schema = metadata.schema.map(|schema| match schema {
+            dbn::Schema::Mbo => Schema::Mbo,
+            _ => Schema::Mbp10,
+        });
+        let choice = Choice::new(id.as_deref());
+        Ok(Self { path: path.into(), bytes, progress, schema, symbols, choice, read: 0 })
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// How far the file has been read.
+    pub fn progress(&self) -> Arc<Progress> {
+        Arc::clone(&self.progress)
+    }
+
+    /// The schema; before the first record `None` of a file that may hold several.
+    pub fn schema(&self) -> Option<Schema> {
+        self.schema
+    }
+
+    /// The product, by its symbol where the metadata has one.
+    pub fn product(&self) -> &str {
+        self.choice.product()
+    }
+
+    /// What was counted.
+    pub fn counts(&self) -> ReaderCounts {
+        ReaderCounts { rows: self.read, other_products: self.choice.others(), ..ReaderCounts::default() }
+    }
+
+    /// The error of the record given last.
+    pub fn wrong(&self, what: impl std::fmt::Display) -> ReadError {
+        ReadError::record(&self.path, self.read.saturating_sub(1), what)
+    }
+
+    /// Gives the next record of the instrument; false at the end.
+    ///
+    /// # Errors
+    /// The file ends within a record, or a record is not what the format says.
+    pub fn next(&mut self, record: &mut Record) -> Result<bool, ReadError> {
+        let mut buffer = [0; RECORD_BYTES_MAX];
+        loop {
+            let Some(bytes) = self.cut(&mut buffer)? else {
+                return self.choice.missing().map_or(Ok(false), |what| Err(ReadError::file(&self.path, what)));
+            };
+            let schema = match bytes[1] {
+                dbn::rtype::MBO => Schema::Mbo,
+                dbn::rtype::MBP_10 => Schema::Mbp10,
+                // Definitions, states and the server's words may stand between.
+                _ => continue,
+            };
+            if self.schema.is_some_and(|ours| ours != schema) {
+                continue;
+            }
+            let needs = if schema == Schema::Mbo { MBO_BYTES } else { MBP10_BYTES };
+            if bytes.len() < needs {
+                let length = bytes.len();
+                return Err(self.wrong(format_args!("has {length} bytes where {needs} are due")));
+            }
+            let instrument_id = u32_at(bytes, 4);
+            let symbol = self.symbols.get(&instrument_id).map_or(&b""[..], String::as_bytes);
+            if !self.choice.takes(instrument_id, u16_at(bytes, 2), symbol).map_err(|what| self.wrong(what))? {
+                continue;
+            }
+            self.schema = Some(schema);
+            read_record(bytes, schema, record).map_err(|what| self.wrong(what))?;
+            return Ok(true);
+        }
+    }
+
+    /// Cuts the next record off the file.
+    fn cut<'a>(&mut self, buffer: &'a mut [u8; RECORD_BYTES_MAX]) -> Result<Option<&'a [u8]>, ReadError> {
+        let (path, at) = (&self.path, self.read);
+        let wrong = |error: io::Error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => {
+                ReadError::record(path, at, "the file ends within this record; what came before was used")
+            }
+            _ => ReadError::record(path, at, format_args!("cannot be read: {error}")),
+        };
+        let first = loop {
+            match self.bytes.fill_buf() {
+                Ok(ready) => break ready.first().copied(),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(wrong(error)),
+            }
+        };
+        let Some(words) = first else { return Ok(None) };
+        let length = usize::from(words) * 4;
+        if length < HEADER_BYTES {
+            let what = format_args!("tells a length of {length} bytes, shorter than a header; is the file damaged?");
+            return Err(ReadError::record(path, at, what));
+        }
+        let bytes = &mut buffer[..length];
+        self.bytes.read_exact(bytes).map_err(wrong)?;
+        self.read += 1;
+        Ok(Some(bytes))
+    }
+}
+
+fn metadata(path: &Path, bytes: &mut BufReader<Bytes>) -> Result<Metadata, ReadError> {
+    let wrong = |what: String| ReadError::file(path, what);
+    let cut = |error: io::Error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => wrong("ends within its metadata".into()),
+        _ => wrong(format!("cannot be read: {error}")),
+    };
+    let mut all = vec![0; 8];
+    bytes.read_exact(&mut all).map_err(cut)?;
+    if !all.starts_with(MAGIC) {
+        return Err(wrong("does not begin with DBN".into()));
+    }
+    let version = all[3];
+    if !(1..=VERSION_MAX).contains(&version) {
+        return Err(wrong(format!(
+            "is DBN version {version}; versions 1 to {VERSION_MAX} can be read: download it again as version {VERSION_MAX}"
+        )));
+    }
+    let length = u32_at(&all, 4) as usize;
+    if length > METADATA_BYTES_MAX {
+        return Err(wrong(format!("has {length} bytes of metadata, of at most {METADATA_BYTES_MAX}; is it damaged?")));
+    }
+    all.resize(8 + length, 0);
+    bytes.read_exact(&mut all[8..]).map_err(cut)?;
+    MetadataDecoder::new(&all[..]).decode().map_err(|error| {
+        let error = quote(&error.to_string(), QUOTE_CHARS_MAX);
+        wrong(format!("has metadata that cannot be read: {error}"))
+    })
+}
+
+fn u16_at(bytes: &[u8], at: usize) -> u16 {
+    u16::from_le_bytes([bytes[at], bytes[at + 1]])
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    u64::from(u32_at(bytes, at)) | u64::from(u32_at(bytes, at + 4)) << 32
+}
+
+fn i64_at(bytes: &[u8], at: usize) -> i64 {
+    u64_at(bytes, at).cast_signed()
+}
+
+/// Reads a record that is long enough; at the offsets of `dbn::MboMsg` and `dbn::Mbp10Msg`.
+fn read_record(bytes: &[u8], schema: Schema, record: &mut Record) -> Result<(), String> {
+    let is_mbo = schema == Schema::Mbo;
+    // `mbo` has the order's id before the price, and its channel after the flags.
+    let (price, action, flags) = if is_mbo { (24, 38, 36) } else { (16, 28, 30) };
+    let ts_recv = if is_mbo { 40 } else { 32 };
+    *record = Record {
+        schema,
+        publisher_id: u16_at(bytes, 2),
+        instrument_id: u32_at(bytes, 4),
+        ts_event_ns: time_ns(u64_at(bytes, 8), "ts_event")?,
+        ts_recv_ns: time_ns(u64_at(bytes, ts_recv), "ts_recv")?,
+        order_id: if is_mbo { u64_at(bytes, 16) } else { 0 },
+        price: i64_at(bytes, price),
+        size: u32_at(bytes, price + 8),
+        flags: bytes[flags],
+        action: bytes[action],
+        side: bytes[action + 1],
+        ..Record::default()
+    };
+    if !is_mbo {
+        for (at, pair) in record.levels.iter_mut().enumerate() {
+            let at = 48 + at * PAIR_BYTES;
+            *pair = Pair {
+                bid_price: i64_at(bytes, at),
+                ask_price: i64_at(bytes, at + 8),
+                bid_size: u32_at(bytes, at + 16),
+                ask_size: u32_at(bytes, at + 20),
+            };
+        }
+    }
+    Ok(())
+}
