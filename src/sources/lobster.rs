@@ -174,6 +174,8 @@ fn message(line: &[u8], midnight_ns: i64) -> Result<Message, String> {
     let side = match cells[5] {
         b"1" => Side::Bid,
         b"-1" => Side::Ask,
+        // Crosses and halts have none that matters.
+        _ if kind >= 6 => Side::Bid,
         other => return Err(format!("direction '{}' is neither 1 nor -1", shown(other))),
     };
     let size = Number::from_text(cells[3]).map_err(|what| format!("size '{}' {what}", shown(cells[3])))?;

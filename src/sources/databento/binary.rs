@@ -3,18 +3,32 @@
 //! The metadata is read by the crate `dbn`. Records are cut here: its decoder takes a file that ends within a record for a whole one,
 //! and assumes lengths that keep records aligned.
 //!
-//! ```no_run
+//! ```
+//! use dbn::encode::EncodeRecord;
 //! use papertrader::sources::ReaderSettings;
 //! use papertrader::sources::databento::binary::BinaryRecords;
 //! use papertrader::sources::databento::record::Record;
 //!
-//! let path = std::path::Path::new("glbx-mdp3-20240508.mbo.dbn.zst");
-//! let mut records = BinaryRecords::open(path, &ReaderSettings::default())?;
+//! let metadata = dbn::Metadata::builder()
+//!     .dataset("GLBX.MDP3")
+//!     .schema(Some(dbn::Schema::Mbo))
+//!     .start(0)
+//!     .stype_in(None)
+//!     .stype_out(dbn::SType::InstrumentId)
+//!     .build();
+//! let mut file = Vec::new();
+//! dbn::encode::dbn::Encoder::new(&mut file, &metadata)?
+//!     .encode_record(&dbn::MboMsg { order_id: 7, price: 5_214_250_000_000, size: 3, ..Default::default() })?;
+//!
+//! let folder = tempfile::tempdir()?;
+//! let path = folder.path().join("market.dbn");
+//! std::fs::write(&path, file)?;
+//! let mut records = BinaryRecords::open(&path, &ReaderSettings::default())?;
 //! let mut record = Record::default();
-//! while records.next(&mut record)? {
-//!     println!("{} {} {}", record.ts_recv_ns, char::from(record.action), record.order_id);
-//! }
-//! # Ok::<(), papertrader::sources::ReadError>(())
+//! assert!(records.next(&mut record)?);
+//! assert_eq!((record.order_id, record.price, record.size), (7, 5_214_250_000_000, 3));
+//! assert!(!records.next(&mut record)?);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 use super::choice::Choice;
@@ -98,7 +112,7 @@ fn symbols(metadata: &Metadata) -> (BTreeMap<u32, String>, BTreeMap<String, BTre
                 (&interval.symbol, &mapping.raw_symbol)
             };
             if let Ok(id) = id.parse() {
-                by_id.insert(id, symbol.clone());
+                by_id.entry(id).or_insert_with(|| symbol.clone());
                 by_symbol.entry(symbol.clone()).or_default().insert(id);
             }
         }
@@ -129,7 +143,7 @@ impl BinaryRecords {
         if let Some((schema, why)) = metadata.schema.and_then(|schema| Some((schema, refusal(schema)?))) {
             return wrong(format!("has schema {schema}: {why}; ask Databento for mbo or mbp-10"));
         }
-        let (symbols, ids) = symbols(&metadata);
+        let (mut symbols, ids) = symbols(&metadata);
         let wanted = settings.product.as_deref();
         let id = match wanted.and_then(|wanted| Some((wanted, ids.get(wanted)?))) {
             None => wanted.map(str::to_owned),
@@ -145,6 +159,10 @@ impl BinaryRecords {
         {
             let (id, has) = (quote(id, QUOTE_CHARS_MAX), listed(ids.into_keys()));
             return wrong(format!("holds no {id}; it has {has}"));
+        }
+        // An instrument may have several symbols; it goes by the one asked for.
+        if let Some((wanted, &id)) = wanted.and_then(|wanted| Some((wanted, ids.get(wanted)?.first()?))) {
+            symbols.insert(id, wanted.to_owned());
         }
         let schema = metadata.schema.map(|schema| match schema {
             dbn::Schema::Mbo => Schema::Mbo,

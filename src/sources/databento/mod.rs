@@ -125,6 +125,9 @@ impl Clock {
     /// The time of a record that counts as its receipt.
     fn stamp(&mut self, record: &Record) -> Result<i64, String> {
         let ts_recv_ns = match self.choice {
+            TimeChoice::Event if record.ts_event_ns == 0 && self.last_ns == 0 => {
+                return Err("ts_event is undefined, so that nothing can be replayed by the venue's time".into());
+            }
             // The venue's times may go back in the order of receipt; orders of a snapshot carry the time when they were made.
             TimeChoice::Event => record.ts_event_ns.max(self.last_ns),
             TimeChoice::Recv if record.ts_recv_ns == 0 => {

@@ -279,9 +279,9 @@ fn one_of_several_instruments_is_read() {
         mbo(8, 2, 3, 'A', 6_000_000_000, 128),
         mbo(9, 1, 4, 'A', 6_000_000_000, 128),
     ];
-    let file = binary(MBO, &[("ESH4", &[7]), ("ESM4", &[8]), ("ES.c.0", &[8, 9])], &records);
+    let file = binary(MBO, &[("ESH4", &[7]), ("ESM4", &[8]), ("ES.c.0", &[8, 9]), ("ES.v.1", &[8])], &records);
     for (settings, product, frames, others) in
-        [(ReaderSettings::default(), "ESH4", 1, 4), (of("ESM4"), "ES.c.0", 2, 3), (of("8"), "ES.c.0", 2, 3)]
+        [(ReaderSettings::default(), "ESH4", 1, 4), (of("ESM4"), "ESM4", 2, 3), (of("8"), "ESM4", 2, 3)]
     {
         let all = read_bytes(&file, &settings);
         assert_eq!((all.error, all.product.as_str(), all.frames.len()), (None, product, frames));
@@ -289,7 +289,7 @@ fn one_of_several_instruments_is_read() {
     }
     for (product, error) in [
         ("ES.c.0", "FILE: ES.c.0 is several instruments: 8, 9; choose one by its id"),
-        ("NQH4", "FILE: holds no NQH4; it has ES.c.0, ESH4, ESM4"),
+        ("NQH4", "FILE: holds no NQH4; it has ES.c.0, ES.v.1, ESH4, ESM4"),
     ] {
         assert_eq!(read_bytes(&file, &of(product)).error.as_deref(), Some(error));
     }

@@ -67,6 +67,13 @@ fn faults_of_binary_files_are_named() {
     early[40..48].copy_from_slice(&u64::MAX.to_le_bytes());
     let none = "FILE, record 1: ts_recv is undefined; replay by the venue's time: --time event";
     assert_eq!(of_record(early.clone()), none);
+    let event = ReaderSettings { time: TimeChoice::Event, ..ReaderSettings::default() };
+    let mut first = mbo(7, 1, 0, 'R', UNDEFINED_PRICE, 128);
+    first[8..16].copy_from_slice(&u64::MAX.to_le_bytes());
+    assert_eq!(
+        read_bytes(&binary(MBO, &[], &[first]), &event).error.as_deref(),
+        Some("FILE, record 0: ts_event is undefined, so that nothing can be replayed by the venue's time")
+    );
     early[40..48].copy_from_slice(&(T0 / 1_000).to_le_bytes());
     let unit = "ts_recv 1752735909000000 is in microseconds; Databento's files have nanoseconds: multiply it by 1000";
     assert_eq!(of_record(early), format!("FILE, record 1: {unit}"));
