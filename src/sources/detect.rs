@@ -13,7 +13,7 @@
 //! ```
 
 use super::bytes::head;
-use super::{ReadError, databento, lobster, tardis};
+use super::{ReadError, databento, lobster, tardis, zipped};
 use crate::capture::frames::MAGIC;
 use std::path::Path;
 
@@ -33,11 +33,14 @@ pub enum Format {
     Databento,
     /// LOBSTER's messages and books.
     Lobster,
+    /// hftbacktest's events, an npz.
+    Hftbacktest,
 }
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Capture, Self::Frames, Self::TardisBook, Self::Databento, Self::Lobster];
+    pub const ALL: [Self; 6] =
+        [Self::Capture, Self::Frames, Self::TardisBook, Self::Databento, Self::Lobster, Self::Hftbacktest];
 
     /// Its name on the command line.
     pub fn name(self) -> &'static str {
@@ -47,6 +50,7 @@ impl Format {
             Self::TardisBook => "tardis",
             Self::Databento => "databento",
             Self::Lobster => "lobster",
+            Self::Hftbacktest => "hftbacktest",
         }
     }
 
@@ -74,6 +78,14 @@ pub fn detect(path: &Path) -> Result<Option<Format>, ReadError> {
     }
     if lobster::is_named(path) {
         return Ok(Some(Format::Lobster));
+    }
+    if head.starts_with(zipped::MAGIC) {
+        // Of a file that is cut, the reader that its name asks for says so.
+        let is_npz = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("npz"));
+        let members = zipped::names(path).unwrap_or_default();
+        if is_npz || members.iter().any(|name| name.ends_with(".npy")) {
+            return Ok(Some(Format::Hftbacktest));
+        }
     }
     // What is not known is left to the reader of captures, which says what is wrong with it.
     Ok((digits > 0 && head.get(digits) == Some(&b' ')).then_some(Format::Capture))

@@ -19,6 +19,7 @@
 
 use super::databento::DatabentoReader;
 use super::detect::{Format, detect};
+use super::hftbacktest::reader::NpzReader;
 use super::lobster::LobsterReader;
 use super::merge::Merged;
 use super::scaler::Scaler;
@@ -143,6 +144,11 @@ fn reader_of(
                 Some(trades) => (Box::new(Merged::new(book, TradesReader::open(&trades, settings)?)), progress),
                 None => (Box::new(book), progress),
             })
+        }
+        Format::Hftbacktest => {
+            let reader = NpzReader::open(path, settings)?;
+            let progress = reader.progress();
+            Ok((Box::new(reader), progress))
         }
     }
 }

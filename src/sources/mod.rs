@@ -26,6 +26,7 @@ pub mod databento;
 pub mod detect;
 pub mod differences;
 pub mod files;
+pub mod hftbacktest;
 pub mod lobster;
 pub mod market;
 pub mod merge;
@@ -33,6 +34,7 @@ pub mod number;
 pub mod scaler;
 pub mod tardis;
 pub mod window;
+pub mod zipped;
 
 use crate::market::event::Fault;
 use crate::market::units::Side;
