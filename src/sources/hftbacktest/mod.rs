@@ -1,6 +1,6 @@
 //! hftbacktest's recordings: an npz of its events (hftbacktest 2; `data.npy` in a zip).
 //!
-//! [`reader`] replays them as hftbacktest's local side sees them.
+//! [`reader`] replays them as hftbacktest's local side sees them, [`writer`] makes them.
 //!
 //! ```
 //! use papertrader::sources::hftbacktest::event::{Bits, EVENT_BYTES, HftEvent};
@@ -13,6 +13,7 @@
 pub mod event;
 pub mod npy;
 pub mod reader;
+pub mod writer;
 
 #[cfg(test)]
 mod tests;

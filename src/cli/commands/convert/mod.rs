@@ -18,6 +18,7 @@
 //! ```
 
 mod capture;
+mod hftbacktest;
 mod tardis;
 
 use crate::base::failure::Failure;
@@ -40,6 +41,7 @@ use crate::sources::detect::{Format, detect};
 use crate::sources::market::Market;
 use capture::CaptureSink;
 use clap::Args;
+use hftbacktest::NpzSink;
 use std::path::{Path, PathBuf};
 use tardis::TardisSink;
 
@@ -49,7 +51,7 @@ pub struct ConvertArgs {
     /// Market of any format
     pub market: PathBuf,
     /// File to write: .frames (blocks that replay without parsing), .l2, .l2.gz or .l2.zst (a capture: the venue's messages),
-    /// .csv or .csv.gz (as Tardis' incremental_book_L2)
+    /// .csv or .csv.gz (as Tardis' incremental_book_L2), .npz (as hftbacktest's events)
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
     /// Product [default: the first in the market]
@@ -86,6 +88,7 @@ enum Sink {
     Frames(Box<FrameWriter>),
     Capture(Box<CaptureSink>),
     Tardis(Box<TardisSink>),
+    Hftbacktest(Box<NpzSink>),
 }
 
 impl Sink {
@@ -95,6 +98,13 @@ impl Sink {
         let name = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(name);
         let if_taken = if args.force { IfTaken::Replace } else { IfTaken::Refuse };
         match name.rsplit('.').next() {
+            Some("npz") if name.len() < args.output.file_name().map_or(0, |name| name.len()) => {
+                let what = "an npz is compressed by itself: leave .gz or .zst out";
+                Err(Failure::input(format!("{}: {what}", args.output.display())))
+            }
+            Some("npz") => {
+                Ok(Self::Hftbacktest(Box::new(NpzSink::create(&args.output, args.force).map_err(Failure::input)?)))
+            }
             Some("frames")
                 if name.len() < args.output.as_os_str().len() && args.output.extension() != Some("frames".as_ref()) =>
             {
@@ -112,17 +122,19 @@ impl Sink {
                 TardisSink::create(&args.output, product, args.force).map_err(Failure::input)?,
             ))),
             _ => {
-                let what = "is of no kind that can be written: give a name that ends in .frames, .l2, .l2.gz, .l2.zst, .csv or .csv.gz";
+                let what = "is of no kind that can be written: give a name that ends in .frames, .l2, .l2.gz, .l2.zst, .csv, .csv.gz or .npz";
                 Err(Failure::input(format!("{} {what}", args.output.display())))
             }
         }
     }
 
-    fn finish(self) -> Result<(), SinkError> {
+    /// Gives what the user should know of the file.
+    fn finish(self) -> Result<Option<String>, SinkError> {
         match self {
-            Self::Frames(writer) => writer.finish().map(|_| ()).map_err(Into::into),
-            Self::Capture(sink) => sink.finish().map_err(Into::into),
-            Self::Tardis(sink) => sink.finish().map_err(Into::into),
+            Self::Frames(writer) => writer.finish().map(|_| None).map_err(Into::into),
+            Self::Capture(sink) => sink.finish().map(|()| None).map_err(Into::into),
+            Self::Tardis(sink) => sink.finish().map(|()| None).map_err(Into::into),
+            Self::Hftbacktest(sink) => sink.finish().map_err(Into::into),
         }
     }
 }
@@ -133,6 +145,7 @@ impl Publish for Sink {
             Self::Frames(writer) => writer.publish(head, events),
             Self::Capture(sink) => sink.publish(head, events),
             Self::Tardis(sink) => sink.publish(head, events),
+            Self::Hftbacktest(sink) => sink.publish(head, events),
         }
     }
 }
@@ -184,10 +197,13 @@ pub fn run(args: &ConvertArgs, printer: &mut Printer) -> Result<(), Failure> {
         return Err(Failure::running(format!("stopped; {} was not written", args.output.display())));
     }
     let written = sink.written;
-    sink.sink.finish().map_err(Failure::running)?;
+    let note = sink.sink.finish().map_err(Failure::running)?;
     let [frames, levels, prints] = [(written.frames, "frame"), (written.levels, "level"), (written.prints, "print")]
         .map(|(count, one)| counted(count, one));
     printer.print(format_args!("wrote {}: {product}, {frames}, {levels}, {prints}\n", args.output.display()));
+    if let Some(note) = note {
+        printer.print(format_args!("{note}"));
+    }
     match outcome.error {
         Some(error) => Err(Failure::running(error)),
         None => Ok(()),

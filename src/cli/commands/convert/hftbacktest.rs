@@ -1,0 +1,67 @@
+//! Frames as hftbacktest's events.
+
+use crate::base::output::OutputError;
+use crate::market::event::{Event, FrameHead, FrameKind, PRINT_EVENTS, Print};
+use crate::market::publish::{EngineGone, Publish};
+use crate::report::text::counted;
+use crate::sources::hftbacktest::writer::{NpzWriter, Times, Trade, float};
+use std::path::Path;
+
+/// Writes events.
+pub(super) struct NpzSink {
+    writer: NpzWriter,
+    error: Option<OutputError>,
+}
+
+impl NpzSink {
+    pub fn create(path: &Path, force: bool) -> Result<Self, OutputError> {
+        Ok(Self { writer: NpzWriter::create(path, force)?, error: None })
+    }
+
+    /// Gives what the user should know.
+    pub fn finish(self) -> Result<Option<String>, OutputError> {
+        if let Some(error) = self.error {
+            return Err(error);
+        }
+        let written = self.writer.finish()?;
+        let most = written.moved_ns_max as f64 / 1e9;
+        let note = || {
+            let rows = counted(written.moved, "row");
+            format!(
+                "the venue's time of {rows} was out of order or after its receipt, and was moved by at most {most} s\n"
+            )
+        };
+        Ok((written.moved > 0).then(note))
+    }
+
+    fn push(&mut self, head: &FrameHead, events: &[Event]) -> Result<(), OutputError> {
+        let times = Times { ts_recv_ns: head.ts_recv_ns, ts_event_ns: head.ts_event_ns };
+        let price = |ticks| float(ticks, head.scale.price_decimals);
+        let size = |lots| float(lots, head.scale.size_decimals);
+        let levels = events.iter().map(|level| (level.side(), price(level.price_ticks()), size(level.size_lots())));
+        match head.kind {
+            FrameKind::Snapshot => self.writer.snapshot(times, levels),
+            FrameKind::Update => self.writer.update(times, levels),
+            FrameKind::Prints => {
+                let trade = |&print| {
+                    let Print { aggressor, price_ticks, size_lots, ts_event_ns, .. } = Print::decode(print);
+                    Trade { aggressor, px: price(price_ticks), qty: size(size_lots), ts_event_ns }
+                };
+                self.writer.trades(times, events.as_chunks::<PRINT_EVENTS>().0.iter().map(trade))
+            }
+            FrameKind::Connected | FrameKind::Invalid(_) => Ok(()),
+        }
+    }
+}
+
+impl Publish for NpzSink {
+    fn publish(&mut self, head: &FrameHead, events: &[Event]) -> Result<(), EngineGone> {
+        if self.error.is_some() {
+            return Err(EngineGone);
+        }
+        self.push(head, events).map_err(|error| {
+            self.error = Some(error);
+            EngineGone
+        })
+    }
+}
