@@ -13,7 +13,7 @@
 //! ```
 
 use super::bytes::head;
-use super::{ReadError, databento, lobster, tardis, zipped};
+use super::{ReadError, databento, lobster, table, tardis, zipped};
 use crate::capture::frames::MAGIC;
 use std::path::Path;
 
@@ -35,12 +35,21 @@ pub enum Format {
     Lobster,
     /// hftbacktest's events, an npz.
     Hftbacktest,
+    /// A table of successive books, see [`table`].
+    Table,
 }
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Capture, Self::Frames, Self::TardisBook, Self::Databento, Self::Lobster, Self::Hftbacktest];
+    pub const ALL: [Self; 7] = [
+        Self::Capture,
+        Self::Frames,
+        Self::TardisBook,
+        Self::Databento,
+        Self::Lobster,
+        Self::Hftbacktest,
+        Self::Table,
+    ];
 
     /// Its name on the command line.
     pub fn name(self) -> &'static str {
@@ -51,6 +60,7 @@ impl Format {
             Self::Databento => "databento",
             Self::Lobster => "lobster",
             Self::Hftbacktest => "hftbacktest",
+            Self::Table => "table",
         }
     }
 
@@ -87,6 +97,9 @@ pub fn detect(path: &Path) -> Result<Option<Format>, ReadError> {
             return Ok(Some(Format::Hftbacktest));
         }
     }
+    if digits > 0 && head.get(digits) == Some(&b' ') {
+        return Ok(Some(Format::Capture));
+    }
     // What is not known is left to the reader of captures, which says what is wrong with it.
-    Ok((digits > 0 && head.get(digits) == Some(&b' ')).then_some(Format::Capture))
+    Ok(table::is_table(&head).then_some(Format::Table))
 }

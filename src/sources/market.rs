@@ -23,6 +23,7 @@ use super::hftbacktest::reader::NpzReader;
 use super::lobster::LobsterReader;
 use super::merge::Merged;
 use super::scaler::Scaler;
+use super::table::TableReader;
 use super::tardis::{IncrementalReader, TradesReader, trades_beside};
 use super::window::{Window, Windowed};
 use super::{FrameReader, RawFrame, ReadError, ReaderCounts, ReaderSettings};
@@ -149,6 +150,11 @@ fn reader_of(
             let reader = NpzReader::open(path, settings)?;
             let progress = reader.progress();
             Ok((Box::new(reader), progress))
+        }
+        Format::Table => {
+            let table = TableReader::open(path, settings)?;
+            let progress = table.progress();
+            Ok((Box::new(table), progress))
         }
     }
 }

@@ -32,6 +32,7 @@ pub mod market;
 pub mod merge;
 pub mod number;
 pub mod scaler;
+pub mod table;
 pub mod tardis;
 pub mod window;
 pub mod zipped;
@@ -132,6 +133,10 @@ pub struct ReaderSettings {
     pub price_decimals: Option<u8>,
     /// Decimals of the lot that the user gave.
     pub size_decimals: Option<u8>,
+    /// How a table names its columns of levels, see [`table::layout::Pattern`]; else its header tells.
+    pub pattern: Option<String>,
+    /// A table's column of the time of receipt; else told by its name.
+    pub time_column: Option<String>,
 }
 
 /// What a reader counted that a user should know of; all 0 of a file without oddities.

@@ -5,6 +5,7 @@ use crate::feed::intake::ScaleRule;
 use crate::sources::TimeChoice;
 use crate::sources::detect::Format;
 use crate::sources::market::MarketSettings;
+use crate::sources::table::layout::Pattern;
 use crate::sources::window::Window;
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
@@ -40,6 +41,16 @@ pub struct MarketArgs {
     /// File with the opening book, where a format keeps that apart
     #[arg(long, value_name = "FILE")]
     pub initial_snapshot: Option<PathBuf>,
+    /// How a table names its columns of levels, such as {side}_{field}_{level} [default: told by its header]
+    #[arg(long, value_name = "PATTERN", value_parser = parse_pattern)]
+    pub table_pattern: Option<String>,
+    /// A table's column of the time of receipt [default: told by its name]
+    #[arg(long, value_name = "NAME")]
+    pub time_column: Option<String>,
+}
+
+fn parse_pattern(text: &str) -> Result<String, String> {
+    Pattern::new(text).map(|_| text.into())
 }
 
 fn parse_format(text: &str) -> Result<Format, String> {
@@ -73,6 +84,11 @@ impl MarketArgs {
             return Err(Failure::input("--to: it is not after --from"));
         }
         settings.reader.initial_snapshot.clone_from(&self.initial_snapshot);
+        settings.reader.pattern.clone_from(&self.table_pattern);
+        settings.reader.time_column.clone_from(&self.time_column);
+        if self.table_pattern.is_some() && self.format.is_none() {
+            settings.format = Some(Format::Table);
+        }
         if self.format == Some(Format::Capture) && (self.time.is_some() || self.initial_snapshot.is_some()) {
             return Err(Failure::input("--time and --initial-snapshot are for other formats than captures"));
         }

@@ -1,0 +1,298 @@
+//! Tables of successive books: a row is a whole book of some levels.
+//!
+//! The header tells the layout: Tardis' `book_snapshot_*`, Databento's names, Crypto Lake's, home-made ones counted from 0 or 1,
+//! lists in columns `bids` and `asks`, or a pattern that the user gives. The first row becomes a snapshot, each later one the
+//! difference from the row before. Rows of one time of receipt are one frame, of which the last row is the book. A row without
+//! any level is a book that is lost until the next.
+//!
+//! ```
+//! use papertrader::sources::table::TableReader;
+//! use papertrader::sources::{FrameReader, RawFrame, RawKind, ReaderSettings};
+//!
+//! let folder = tempfile::tempdir()?;
+//! let path = folder.path().join("books.csv");
+//! std::fs::write(&path, "time,bid_price_1,bid_size_1,ask_price_1,ask_size_1\n\
+//!     1598918403.81,11657.07,10.896,11657.08,1.714\n\
+//!     1598918403.89,11657.07,10.896,11657.08,1.476\n")?;
+//! let mut reader = TableReader::open(&path, &ReaderSettings::default())?;
+//! let mut frame = RawFrame::default();
+//! assert!(reader.next(&mut frame)?);
+//! assert_eq!((frame.kind, frame.levels.len()), (RawKind::Snapshot, 2));
+//! assert!(reader.next(&mut frame)?);
+//! assert_eq!((frame.kind, frame.levels.len()), (RawKind::Update, 1));
+//! assert_eq!((frame.ts_recv_ns, frame.levels[0].size.to_string().as_str()), (1_598_918_403_890_000_000, "1.476"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub mod cells;
+pub mod csv_rows;
+pub mod layout;
+pub mod refuse;
+pub mod rows;
+#[cfg(test)]
+mod tests;
+
+use super::differences::Differences;
+use super::{FrameReader, RawFrame, RawKind, RawLevel, ReadError, ReaderCounts, ReaderSettings, TimeChoice};
+use crate::capture::Progress;
+use crate::market::event::Fault;
+use crate::market::units::Side;
+use cells::{Cell, Unit, level, list, time_ns};
+use csv_rows::CsvRows;
+use layout::{Layout, Levels, TABLE_LEVELS_MAX, layout_of};
+use rows::Rows;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Opens the rows of a file.
+///
+/// # Errors
+/// It cannot be read or has no header.
+pub fn open_rows(path: &Path) -> Result<Box<dyn Rows>, ReadError> {
+    Ok(Box::new(CsvRows::open(path)?))
+}
+
+/// Whether the beginning of a file is that of a table of books, or of one that is known and refused.
+pub fn is_table(head: &[u8]) -> bool {
+    let end = memchr::memchr(b'\n', head).unwrap_or(head.len());
+    refuse::is_fi_2010(&head[..end])
+        || csv_rows::header(&head[..end]).is_some_and(|(columns, _)| {
+            refuse::refusal(&columns).is_some() || !matches!(layout_of(&columns, None, None), Ok(None))
+        })
+}
+
+/// The times of rows, in the order of one of them.
+pub(super) struct Times {
+    recv: usize,
+    event: Option<usize>,
+    choice: TimeChoice,
+    units: [Option<Unit>; 2],
+    last_ns: i64,
+}
+
+impl Times {
+    pub(super) fn new(recv: usize, event: Option<usize>, choice: TimeChoice) -> Self {
+        Self { recv, event, choice, units: [None; 2], last_ns: i64::MIN }
+    }
+
+    /// The row's time of receipt and the venue's, 0 where there is none.
+    pub(super) fn of(&mut self, rows: &dyn Rows) -> Result<(i64, i64), String> {
+        let event_ns = match self.event {
+            None => 0,
+            Some(column) => match rows.cell(column) {
+                Cell::Absent | Cell::Text(b"") if self.choice == TimeChoice::Recv => 0,
+                cell => time_ns(cell, &mut self.units[1])?,
+            },
+        };
+        let recv_ns = time_ns(rows.cell(self.recv), &mut self.units[0])?;
+        let ns = match (self.choice, self.event) {
+            // The venue's times may go back by a little in the order of receipt.
+            (TimeChoice::Event, Some(_)) => event_ns.max(self.last_ns),
+            _ if recv_ns < self.last_ns => {
+                let column = &rows.columns()[self.recv];
+                return Err(format!(
+                    "{column} goes back to '{}' from {} ns; sort the rows by it",
+                    rows.cell(self.recv),
+                    self.last_ns
+                ));
+            }
+            _ => recv_ns,
+        };
+        self.last_ns = ns;
+        Ok((ns, if event_ns == recv_ns { 0 } else { event_ns }))
+    }
+}
+
+/// Reads a table of books.
+pub struct TableReader {
+    rows: Box<dyn Rows>,
+    layout: Layout,
+    settings: ReaderSettings,
+    times: Times,
+    product: String,
+    counts: ReaderCounts,
+    differences: Differences,
+    /// Whether a book has been told and not been lost.
+    is_live: bool,
+    /// The row ahead.
+    next: Option<Book>,
+    spare: Vec<RawLevel>,
+}
+
+/// A row's book.
+struct Book {
+    ts_recv_ns: i64,
+    ts_event_ns: i64,
+    levels: Vec<RawLevel>,
+}
+
+impl TableReader {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// It cannot be read, is known to hold no book, or its columns are not those of one.
+    pub fn open(path: &Path, settings: &ReaderSettings) -> Result<Self, ReadError> {
+        let rows = open_rows(path)?;
+        let columns = rows.columns();
+        if columns.first().is_some_and(|line| columns.len() == 1 && refuse::is_fi_2010(line.as_bytes())) {
+            return Err(ReadError::file(path, refuse::FI_2010));
+        }
+        if let Some(why) = refuse::refusal(columns).filter(|_| settings.pattern.is_none()) {
+            return Err(ReadError::file(path, why));
+        }
+        let layout = layout_of(columns, settings.pattern.as_deref(), settings.time_column.as_deref());
+        let layout = layout.map_err(|what| ReadError::row(path, 1, what))?.ok_or_else(|| {
+            let what = "names no columns of levels that are known; say how they are named by --table-pattern, \
+                        such as '{side}_{field}_{level}'";
+            ReadError::row(path, 1, what)
+        })?;
+        let times = Times::new(layout.recv, layout.event, settings.time);
+        Ok(Self {
+            rows,
+            layout,
+            settings: settings.clone(),
+            times,
+            product: settings.product.clone().unwrap_or_default(),
+            counts: ReaderCounts::default(),
+            differences: Differences::default(),
+            is_live: false,
+            next: None,
+            spare: Vec::new(),
+        })
+    }
+
+    /// How far the file has been read.
+    pub fn progress(&self) -> Arc<Progress> {
+        self.rows.progress()
+    }
+
+    /// The next row of the product.
+    fn row(&mut self) -> Result<Option<Book>, ReadError> {
+        while self.rows.next()? {
+            self.counts.rows += 1;
+            if !is_ours(&*self.rows, self.layout.product, &mut self.product) {
+                self.counts.other_products += 1;
+                continue;
+            }
+            let mut levels = std::mem::take(&mut self.spare);
+            levels.clear();
+            let read = self.times.of(&*self.rows).and_then(|times| {
+                self.levels(&mut levels)?;
+                check_order(&levels)?;
+                Ok(times)
+            });
+            match read {
+                Ok((ts_recv_ns, ts_event_ns)) => return Ok(Some(Book { ts_recv_ns, ts_event_ns, levels })),
+                Err(what) => return Err(self.rows.wrong(&what)),
+            }
+        }
+        Ok(None)
+    }
+
+    fn levels(&mut self, levels: &mut Vec<RawLevel>) -> Result<(), String> {
+        let Self { rows, layout, settings, counts, .. } = self;
+        match &layout.levels {
+            Levels::Columns(columns) => {
+                for &(side, price, size) in columns {
+                    levels.extend(
+                        level(side, rows.cell(price), rows.cell(size), settings, counts).map_err(|what| {
+                            format!("{} and {}: {what}", rows.columns()[price], rows.columns()[size])
+                        })?,
+                    );
+                }
+            }
+            Levels::Lists(columns) => {
+                for &(side, column) in columns {
+                    match rows.cell(column) {
+                        Cell::Absent => {}
+                        Cell::Text(text) => list(side, text, settings, counts, levels)?,
+                        other => return Err(format!("'{other}' is not a list of levels")),
+                    }
+                }
+            }
+        }
+        debug_assert!(levels.len() <= 2 * TABLE_LEVELS_MAX);
+        Ok(())
+    }
+}
+
+/// Whether the row is of the product, which is that of the first row where none is asked for.
+pub(super) fn is_ours(rows: &dyn Rows, column: Option<usize>, product: &mut String) -> bool {
+    let Some(Cell::Text(symbol)) = column.map(|column| rows.cell(column)) else { return true };
+    if product.is_empty() {
+        *product = String::from_utf8_lossy(symbol).into_owned();
+    }
+    symbol == product.as_bytes()
+}
+
+/// Each side's prices lead away from the best.
+fn check_order(levels: &[RawLevel]) -> Result<(), String> {
+    let decimals = levels.iter().map(|level| level.price.decimals()).max().unwrap_or(0);
+    for pair in levels.windows(2) {
+        let [before, level] = pair else { continue };
+        if before.side != level.side {
+            continue;
+        }
+        let (Some(near), Some(far)) = (before.price.at(decimals), level.price.at(decimals)) else {
+            return Err(format!("the price {} is too large beside {}", before.price, level.price));
+        };
+        let (is_ordered, side, due) = match level.side {
+            Side::Bid => (far < near, "bid", "fall"),
+            Side::Ask => (far > near, "ask", "rise"),
+        };
+        if !is_ordered {
+            let (near, far) = (before.price, level.price);
+            return Err(format!("{side} {far} stands behind {side} {near}: prices must {due} from level to level"));
+        }
+    }
+    Ok(())
+}
+
+impl FrameReader for TableReader {
+    fn next(&mut self, frame: &mut RawFrame) -> Result<bool, ReadError> {
+        loop {
+            let mut book = match self.next.take() {
+                Some(book) => book,
+                None => match self.row()? {
+                    Some(book) => book,
+                    None => return Ok(false),
+                },
+            };
+            while let Some(after) = self.row()? {
+                if after.ts_recv_ns != book.ts_recv_ns {
+                    self.next = Some(after);
+                    break;
+                }
+                self.spare = std::mem::replace(&mut book, after).levels;
+            }
+            frame.begin(RawKind::Update, book.ts_recv_ns, book.ts_event_ns);
+            if book.levels.is_empty() {
+                self.spare = book.levels;
+                if !std::mem::take(&mut self.is_live) {
+                    self.counts.before_snapshot += 1;
+                    continue;
+                }
+                self.differences.begin_again();
+                frame.kind = RawKind::Lost(Fault::RecordingGap);
+                return Ok(true);
+            }
+            std::mem::swap(&mut frame.levels, &mut book.levels);
+            self.spare = book.levels;
+            self.differences.apply(frame);
+            self.is_live = true;
+            return Ok(true);
+        }
+    }
+
+    fn product(&self) -> &str {
+        &self.product
+    }
+
+    fn counts(&self) -> ReaderCounts {
+        self.counts
+    }
+
+    fn has_event_times_only(&self) -> bool {
+        self.layout.is_venue_time_only || self.settings.time == TimeChoice::Event && self.layout.event.is_some()
+    }
+}

@@ -1,0 +1,42 @@
+//! Rows of a table, whatever its encoding.
+//!
+//! ```
+//! use papertrader::sources::ReadError;
+//! use papertrader::sources::table::rows::Rows;
+//!
+//! /// How many rows there are.
+//! fn count(rows: &mut dyn Rows) -> Result<u64, ReadError> {
+//!     let mut count = 0;
+//!     while rows.next()? {
+//!         count += 1;
+//!     }
+//!     Ok(count)
+//! }
+//! # let _ = count;
+//! ```
+
+use super::cells::Cell;
+use crate::capture::Progress;
+use crate::sources::ReadError;
+use std::sync::Arc;
+
+/// Rows of a table, whatever its encoding.
+pub trait Rows: Send {
+    /// The names of its columns.
+    fn columns(&self) -> &[String];
+
+    /// Goes to the next row; false at the end.
+    ///
+    /// # Errors
+    /// The data is cut or damaged.
+    fn next(&mut self) -> Result<bool, ReadError>;
+
+    /// A cell of the row.
+    fn cell(&self, column: usize) -> Cell<'_>;
+
+    /// The error of the row.
+    fn wrong(&self, what: &str) -> ReadError;
+
+    /// How far the file has been read.
+    fn progress(&self) -> Arc<Progress>;
+}
