@@ -27,11 +27,13 @@
 pub mod cells;
 pub mod csv_rows;
 pub mod layout;
+pub mod parquet_rows;
 pub mod refuse;
 pub mod rows;
 #[cfg(test)]
 mod tests;
 
+use super::bytes::open;
 use super::differences::Differences;
 use super::{FrameReader, RawFrame, RawKind, RawLevel, ReadError, ReaderCounts, ReaderSettings, TimeChoice};
 use crate::capture::Progress;
@@ -40,7 +42,9 @@ use crate::market::units::Side;
 use cells::{Cell, Unit, level, list, time_ns};
 use csv_rows::CsvRows;
 use layout::{Layout, Levels, TABLE_LEVELS_MAX, layout_of};
+use parquet_rows::{ParquetRows, is_parquet};
 use rows::Rows;
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -49,13 +53,17 @@ use std::sync::Arc;
 /// # Errors
 /// It cannot be read or has no header.
 pub fn open_rows(path: &Path) -> Result<Box<dyn Rows>, ReadError> {
-    Ok(Box::new(CsvRows::open(path)?))
+    let mut magic = Vec::new();
+    // What cannot be read the reader refuses.
+    let _ = open(path)?.take(4).read_to_end(&mut magic);
+    if is_parquet(&magic) { Ok(Box::new(ParquetRows::open(path)?)) } else { Ok(Box::new(CsvRows::open(path)?)) }
 }
 
 /// Whether the beginning of a file is that of a table of books, or of one that is known and refused.
 pub fn is_table(head: &[u8]) -> bool {
     let end = memchr::memchr(b'\n', head).unwrap_or(head.len());
-    refuse::is_fi_2010(&head[..end])
+    is_parquet(head)
+        || refuse::is_fi_2010(&head[..end])
         || csv_rows::header(&head[..end]).is_some_and(|(columns, _)| {
             refuse::refusal(&columns).is_some() || !matches!(layout_of(&columns, None, None), Ok(None))
         })
