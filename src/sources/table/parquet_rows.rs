@@ -14,8 +14,10 @@ use parquet::basic::{ConvertedType, LogicalType, Type};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{ByteArray, DataType};
 use parquet::errors::ParquetError;
+use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -138,6 +140,14 @@ impl ParquetRows {
                     "a column of a row group has more than {CHUNK_BYTES_MAX} bytes"
                 )));
             }
+            // The library takes for granted that these are good.
+            let is_good = |chunk: &ColumnChunkMetaData| {
+                let start = chunk.dictionary_page_offset().unwrap_or(chunk.data_page_offset());
+                start >= 0 && chunk.compressed_size() >= 0 && start.checked_add(chunk.compressed_size()).is_some()
+            };
+            if !group.metadata().columns().iter().all(is_good) {
+                return Err(ParquetError::General("a column's place in the file is negative".into()));
+            }
             self.readers = (0..group.num_columns()).map(|at| group.get_column_reader(at)).collect::<Result<_, _>>()?;
         }
     }
@@ -200,7 +210,10 @@ impl Rows for ParquetRows {
     fn next(&mut self) -> Result<bool, ReadError> {
         self.at += 1;
         if self.at >= self.rows_held {
-            match self.fill() {
+            // The library panics on some damaged pages; the reader is not used after an error.
+            let filled = catch_unwind(AssertUnwindSafe(|| self.fill()));
+            let broken = || Err(ParquetError::General("a page is not what its head says".into()));
+            match filled.unwrap_or_else(|_| broken()) {
                 Ok(true) => {}
                 Ok(false) => {
                     self.rows_held = 0;

@@ -208,3 +208,32 @@ proptest! {
         read(&path, &ReaderSettings::default());
     }
 }
+
+#[test]
+fn nautilus_files_are_refused_with_the_reason() {
+    for (name, due) in [
+        ("nautilus/64-bit-trades.parquet", "NautilusTrader's trades alone, no book"),
+        ("nautilus/128-bit-trades.parquet", "NautilusTrader's trades alone, no book"),
+        ("nautilus/64-bit-deltas.parquet", "NautilusTrader's deltas, which are not read"),
+    ] {
+        let Some(path) = sample(name) else { return };
+        let (_, _, error) = read(&path, &ReaderSettings::default());
+        assert!(error.as_deref().is_some_and(|error| error.contains(due)), "{error:?}");
+    }
+}
+
+#[test]
+fn damaged_parquet_does_not_panic() {
+    let Some(path) = sample("nautilus/64-bit-trades.parquet") else { return };
+    let whole = std::fs::read(path).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.parquet");
+    for at in 0..whole.len() {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x55;
+        std::fs::write(&path, &bytes).unwrap();
+        if let Ok(mut rows) = open_rows(&path) {
+            while let Ok(true) = rows.next() {}
+        }
+    }
+}
