@@ -41,15 +41,8 @@ pub enum Format {
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 7] = [
-        Self::Capture,
-        Self::Frames,
-        Self::TardisBook,
-        Self::Databento,
-        Self::Lobster,
-        Self::Hftbacktest,
-        Self::Table,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Capture, Self::Frames, Self::TardisBook, Self::Databento, Self::Lobster, Self::Hftbacktest, Self::Table];
 
     /// Its name on the command line.
     pub fn name(self) -> &'static str {
