@@ -36,6 +36,11 @@ pub struct Bytes {
 }
 
 impl Bytes {
+    /// Of a reader that was opened otherwise, such as an archive's member.
+    pub fn of(inner: impl Read + Send + 'static, progress: Arc<Progress>) -> Self {
+        Self { inner: Box::new(inner), progress }
+    }
+
     /// How far the file has been read.
     pub fn progress(&self) -> Arc<Progress> {
         Arc::clone(&self.progress)

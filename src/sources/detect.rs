@@ -13,7 +13,7 @@
 //! ```
 
 use super::bytes::head;
-use super::{ReadError, databento, lobster, table, tardis, zipped};
+use super::{ReadError, bybit, databento, lobster, table, tardis, zipped};
 use crate::capture::frames::MAGIC;
 use std::path::Path;
 
@@ -37,12 +37,22 @@ pub enum Format {
     Hftbacktest,
     /// A table of successive books, see [`table`].
     Table,
+    /// Bybit's downloadable books.
+    Bybit,
 }
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Capture, Self::Frames, Self::TardisBook, Self::Databento, Self::Lobster, Self::Hftbacktest, Self::Table];
+    pub const ALL: [Self; 8] = [
+        Self::Capture,
+        Self::Frames,
+        Self::TardisBook,
+        Self::Databento,
+        Self::Lobster,
+        Self::Hftbacktest,
+        Self::Table,
+        Self::Bybit,
+    ];
 
     /// Its name on the command line.
     pub fn name(self) -> &'static str {
@@ -54,6 +64,7 @@ impl Format {
             Self::Lobster => "lobster",
             Self::Hftbacktest => "hftbacktest",
             Self::Table => "table",
+            Self::Bybit => "bybit",
         }
     }
 
@@ -89,6 +100,13 @@ pub fn detect(path: &Path) -> Result<Option<Format>, ReadError> {
         if is_npz || members.iter().any(|name| name.ends_with(".npy")) {
             return Ok(Some(Format::Hftbacktest));
         }
+        let is_data = path.to_str().is_some_and(|path| path.ends_with(".data.zip"));
+        if is_data || members.iter().any(|name| name.ends_with(bybit::MEMBER_ENDING)) {
+            return Ok(Some(Format::Bybit));
+        }
+    }
+    if bybit::is_book(&head) {
+        return Ok(Some(Format::Bybit));
     }
     if digits > 0 && head.get(digits) == Some(&b' ') {
         return Ok(Some(Format::Capture));

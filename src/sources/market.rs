@@ -18,6 +18,7 @@
 //! ```
 
 use super::databento::DatabentoReader;
+use super::bybit::BybitReader;
 use super::detect::{Format, detect};
 use super::hftbacktest::reader::NpzReader;
 use super::lobster::LobsterReader;
@@ -155,6 +156,11 @@ fn reader_of(
             let table = TableReader::open(path, settings)?;
             let progress = table.progress();
             Ok((Box::new(table), progress))
+        }
+        Format::Bybit => {
+            let reader = BybitReader::open(path, settings)?;
+            let progress = reader.progress();
+            Ok((Box::new(reader), progress))
         }
     }
 }

@@ -21,6 +21,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod bybit;
 pub mod bytes;
 pub mod databento;
 pub mod detect;
@@ -28,6 +29,7 @@ pub mod differences;
 pub mod files;
 pub mod hftbacktest;
 pub mod lobster;
+pub mod json;
 pub mod market;
 pub mod merge;
 pub mod number;
