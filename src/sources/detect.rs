@@ -13,7 +13,7 @@
 //! ```
 
 use super::bytes::head;
-use super::{ReadError, bybit, databento, lobster, table, tardis, zipped};
+use super::{ReadError, bybit, databento, lobster, raw, table, tardis, zipped};
 use crate::capture::frames::MAGIC;
 use std::path::Path;
 
@@ -39,11 +39,13 @@ pub enum Format {
     Table,
     /// Bybit's downloadable books.
     Bybit,
+    /// Recordings of Binance's and Coinbase Exchange's own messages.
+    Raw,
 }
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Capture,
         Self::Frames,
         Self::TardisBook,
@@ -52,6 +54,7 @@ impl Format {
         Self::Hftbacktest,
         Self::Table,
         Self::Bybit,
+        Self::Raw,
     ];
 
     /// Its name on the command line.
@@ -65,6 +68,7 @@ impl Format {
             Self::Hftbacktest => "hftbacktest",
             Self::Table => "table",
             Self::Bybit => "bybit",
+            Self::Raw => "raw",
         }
     }
 
@@ -107,6 +111,9 @@ pub fn detect(path: &Path) -> Result<Option<Format>, ReadError> {
     }
     if bybit::is_book(&head) {
         return Ok(Some(Format::Bybit));
+    }
+    if raw::is_recording(&head) {
+        return Ok(Some(Format::Raw));
     }
     if digits > 0 && head.get(digits) == Some(&b' ') {
         return Ok(Some(Format::Capture));

@@ -23,6 +23,7 @@ use super::detect::{Format, detect};
 use super::hftbacktest::reader::NpzReader;
 use super::lobster::LobsterReader;
 use super::merge::Merged;
+use super::raw::RawReader;
 use super::scaler::Scaler;
 use super::table::TableReader;
 use super::tardis::{IncrementalReader, TradesReader, trades_beside};
@@ -159,6 +160,11 @@ fn reader_of(
         }
         Format::Bybit => {
             let reader = BybitReader::open(path, settings)?;
+            let progress = reader.progress();
+            Ok((Box::new(reader), progress))
+        }
+        Format::Raw => {
+            let reader = RawReader::open(path, settings)?;
             let progress = reader.progress();
             Ok((Box::new(reader), progress))
         }

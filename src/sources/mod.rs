@@ -33,6 +33,7 @@ pub mod json;
 pub mod market;
 pub mod merge;
 pub mod number;
+pub mod raw;
 pub mod scaler;
 pub mod table;
 pub mod tardis;

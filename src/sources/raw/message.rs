@@ -1,0 +1,117 @@
+//! Which venue's message a text is.
+
+use super::binance::BinanceMessage;
+use super::coinbase::CoinbaseMessage;
+use crate::sources::json::{self, shown};
+use serde::Deserialize;
+use sonic_rs::LazyValue;
+use std::borrow::Cow;
+
+/// A message.
+pub(super) enum Message<'a> {
+    /// Nothing of a book or tape.
+    Other,
+    Binance(BinanceMessage<'a>),
+    Coinbase(CoinbaseMessage<'a>),
+}
+
+/// What tells the messages apart.
+#[derive(Deserialize)]
+struct Peek<'a> {
+    #[serde(borrow)]
+    stream: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    data: Option<LazyValue<'a>>,
+    #[serde(borrow)]
+    e: Option<LazyValue<'a>>,
+    #[serde(rename = "type", borrow)]
+    kind: Option<LazyValue<'a>>,
+    #[serde(rename = "lastUpdateId", borrow)]
+    last_update_id: Option<LazyValue<'a>>,
+    #[serde(borrow)]
+    topic: Option<LazyValue<'a>>,
+    #[serde(borrow)]
+    channel: Option<LazyValue<'a>>,
+    /// Of an acknowledgement of Binance's.
+    #[serde(borrow)]
+    id: Option<LazyValue<'a>>,
+}
+
+const COINBASE_KINDS: [&str; 9] =
+    ["snapshot", "l2update", "match", "last_match", "ticker", "heartbeat", "subscriptions", "status", "error"];
+
+/// Whether a message, of a line that could be one of this program's own captures, is of another venue.
+pub(super) fn is_of_another_venue(text: &[u8]) -> bool {
+    // What is cut at the end of the bytes looked at has these keys before.
+    let starts = |prefix: &str| text.starts_with(prefix.as_bytes());
+    if starts("{\"papertrader\":") {
+        return false;
+    }
+    let is_kind = |kind: &&str| {
+        text.strip_prefix(b"{\"type\":\"")
+            .and_then(|rest| rest.strip_prefix(kind.as_bytes()))
+            .is_some_and(|rest| rest.starts_with(b"\""))
+    };
+    starts("{\"stream\":")
+        || starts("{\"lastUpdateId\":")
+        || starts("{\"e\":")
+        || starts("{\"result\":")
+        || starts("{\"channel\":\"l2Book\"")
+        || starts("{\"channel\":\"trades\",\"data\":[{\"coin\"")
+        || starts("{\"topic\":\"")
+        || COINBASE_KINDS.iter().filter(|kind| **kind != "error").any(is_kind)
+}
+
+/// Reads a message.
+pub(super) fn parse(text: &[u8]) -> Result<Message<'_>, String> {
+    let peek: Peek<'_> = json::parse(text)?;
+    let word = |value: &LazyValue<'_>| value.as_raw_str().trim_matches('"').to_owned();
+    let stream = peek.stream.as_deref().unwrap_or_default();
+    for (name, value) in [("topic", &peek.topic), ("channel", &peek.channel)] {
+        if let Some(value) = value {
+            return Err(not_read(&format!("{name} '{}'", shown(word(value).as_bytes()))));
+        }
+    }
+    if let Some(kind) = &peek.kind {
+        let kind = word(kind);
+        return match kind.as_str() {
+            "snapshot" | "l2update" | "match" => Ok(Message::Coinbase(json::parse(text)?)),
+            other if COINBASE_KINDS.contains(&other) => Ok(Message::Other),
+            other => Err(not_read(&format!("type '{}'", shown(other.as_bytes())))),
+        };
+    }
+    if let Some(data) = peek.data.as_ref().filter(|_| !stream.is_empty()) {
+        // Both borrow from the text.
+        let data = data.as_raw_cow();
+        let Cow::Borrowed(data) = data else { return Ok(Message::Other) };
+        let inner: Peek<'_> = json::parse(data.as_bytes())?;
+        return binance(data.as_bytes(), &inner, stream);
+    }
+    if peek.e.is_some() || peek.last_update_id.is_some() {
+        return binance(text, &peek, "");
+    }
+    match peek.id {
+        Some(_) => Ok(Message::Other),
+        None => Err(not_read(&shown(text))),
+    }
+}
+
+fn binance<'a>(text: &'a [u8], peek: &Peek<'_>, stream: &str) -> Result<Message<'a>, String> {
+    let event = peek.e.as_ref().map(|event| event.as_raw_str().trim_matches('"'));
+    Ok(match event {
+        Some("depthUpdate") => Message::Binance(BinanceMessage::Depth(json::parse(text)?)),
+        Some("trade") => Message::Binance(BinanceMessage::Trade(json::parse(text)?)),
+        Some("aggTrade") => Message::Binance(BinanceMessage::AggTrade(json::parse(text)?)),
+        // Streams such as `@depth20` send books of so many levels in a snapshot's shape.
+        None if peek.last_update_id.is_some() && (stream.is_empty() || stream.ends_with("@depthSnapshot")) => {
+            let symbol = stream.split_once('@').map(|(symbol, _)| symbol.to_uppercase());
+            Message::Binance(BinanceMessage::Snapshot(json::parse(text)?, symbol))
+        }
+        _ => Message::Other,
+    })
+}
+
+#[cold]
+fn not_read(what: &str) -> String {
+    format!("{what} is of no message that is read here: there are Binance's and Coinbase Exchange's")
+}
