@@ -164,7 +164,7 @@ fn shape(text: &str) -> Result<u64, String> {
     let (text, dtype) = (packed(text), packed(DTYPE));
     let shown = |text: &str| crate::base::one_line::quote(text, crate::base::one_line::QUOTE_CHARS_MAX);
     if text.contains("'descr':'<f8'") {
-        let what = "is of hftbacktest 1, rows of six floats: convert it with hftbacktest.data.utils.migration.convert";
+        let what = "is of hftbacktest 1, rows of six floats: convert it with hftbacktest.data.utils.migration2.convert";
         return Err(what.into());
     }
     if !text.contains(&format!("'descr':{dtype}")) {

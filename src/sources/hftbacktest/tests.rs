@@ -262,7 +262,7 @@ fn each_wrong_file_is_named() {
     }
     let Some(old) = data("samples/hftbacktest/old_layout_eod.npz") else { return };
     let found = all(&old, &ReaderSettings::default()).unwrap_err().to_string();
-    let error = "old_layout_eod.npz: is of hftbacktest 1, rows of six floats: convert it with hftbacktest.data.utils.migration.convert";
+    let error = "old_layout_eod.npz: is of hftbacktest 1, rows of six floats: convert it with hftbacktest.data.utils.migration2.convert";
     assert!(found.ends_with(error), "{found}");
 }
 
