@@ -17,8 +17,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use super::databento::DatabentoReader;
 use super::bybit::BybitReader;
+use super::databento::DatabentoReader;
 use super::detect::{Format, detect};
 use super::hftbacktest::reader::NpzReader;
 use super::lobster::LobsterReader;

@@ -298,7 +298,7 @@ fn refusals_are_one_line() {
     let long = "x".repeat(10_000);
     let missing = "the following required arguments were not provided: ";
     for (arguments, says) in [
-        (&["replay"][..], format!("{missing}--model <FILE>, <CAPTURE>; see papertrader replay --help")),
+        (&["replay"][..], format!("{missing}--model <FILE>, <CAPTURE>...; see papertrader replay --help")),
         (&["report"], format!("{missing}<RUN.csv>...; see papertrader report --help")),
         (&["exchange", "--ca-out", "x", "--tls=false"], format!("{missing}--tls")),
         (

@@ -33,8 +33,10 @@ fn what_is_no_capture_is_refused() {
         error,
         format!("error: cannot open capture {}: No such file or directory (os error 2)", missing.display())
     );
-    let error = refused(&setup, setup.folder());
-    assert!(error.starts_with(&format!("error: cannot open capture {}: ", setup.folder().display())), "{error}");
+    // A folder is its files.
+    let nothing = setup.folder().join("nothing");
+    std::fs::create_dir(&nothing).unwrap();
+    assert_eq!(refused(&setup, &nothing), format!("error: {}: holds no files", nothing.display()));
 
     let empty =
         "error: capture FILE is empty; record one with `papertrader record` or make one with `papertrader generate`";

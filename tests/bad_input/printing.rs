@@ -147,6 +147,14 @@ impl Given {
                 command.args(["--frames", "50", "--levels", "100", "--output"]).arg(out.join("market.l2"));
                 vec!["market.l2"]
             }
+            "convert" => {
+                command.arg(&capture).arg("--output").arg(out.join("market.frames"));
+                vec!["market.frames"]
+            }
+            "inspect" => {
+                command.arg(&capture);
+                vec![]
+            }
             "features" => {
                 command.arg(&capture).arg("--output").arg(out.join("rows.csv"));
                 vec!["rows.csv"]

@@ -42,7 +42,9 @@ pub fn refusal(columns: &[String]) -> Option<&'static str> {
         return Some("holds NautilusTrader's trades alone, no book; take its order_book_deltas");
     }
     if has("action") && has("order_id") && has("ts_init") {
-        return Some("holds NautilusTrader's deltas, which are not read: convert them to rows of whole books or of Tardis first");
+        return Some(
+            "holds NautilusTrader's deltas, which are not read: convert them to rows of whole books or of Tardis first",
+        );
     }
     let is_trades = has("price") && (has("amount") || has("size") || has("qty") || has("quantity"));
     let is_book = has("side_is_bid") || has("is_snapshot") || has("update_type") || has("action") || any("order_id");
