@@ -314,7 +314,7 @@ def sources():
     """The format's number, how it is read, and a file."""
     for how in range(4):
         for content in (frames(3), frames(60), rows(40), rows(400), gzip.compress(rows(100), mtime=0)):
-            yield from (bytes([which, how]) + content for which in range(3))
+            yield from (bytes([which, how]) + content for which in range(9))
 
 
 def main():
