@@ -314,7 +314,7 @@ fn refusals_are_one_line() {
             "invalid value 'maybe' for '--force[=<true|false>]' [possible values: true, false]; see".into(),
         ),
         (&["repaly"], "unrecognized subcommand 'repaly'; ".into()),
-        (&["replay", "a\nb", "c\n\nUsage: d"], "unexpected argument 'c Usage: d' found".into()),
+        (&["profile", "a\nb", "c\n\nUsage: d"], "unexpected argument 'c Usage: d' found".into()),
         (&["live", "--lag", &long], "invalid value 'xxxxxx".into()),
         (&["--frob"], "unexpected argument '--frob' found".into()),
         (&["replay", "--model"], "a value is required for '--model <FILE>' but none was supplied; see".into()),
