@@ -1,7 +1,7 @@
 //! RELIABILITY.md names tests and bounds: the tests must exist and the bounds have the values given.
 
 use papertrader::base::one_line::QUOTE_CHARS_MAX;
-use papertrader::capture::frames::{HEADER_BYTES_MAX, PAYLOAD_BYTES_MAX};
+use papertrader::capture::frames::{HEADER_BYTES_MAX, INDEX_ENTRIES_MAX, PAYLOAD_BYTES_MAX};
 use papertrader::capture::{LINE_BYTES_MAX, ZSTD_WINDOW_LOG_MAX};
 use papertrader::cli::config::{CONFIG_BYTES_MAX, CONFIG_DEPTH_MAX};
 use papertrader::execution::depletion::LEVELS_MAX;
@@ -91,6 +91,7 @@ fn every_bound_has_the_value_given() {
         ("LATENCY_MAX_NS", LATENCY_MAX_NS as u64 / 1_000_000_000),
         ("HEADER_BYTES_MAX", HEADER_BYTES_MAX as u64),
         ("PAYLOAD_BYTES_MAX", PAYLOAD_BYTES_MAX as u64),
+        ("INDEX_ENTRIES_MAX", INDEX_ENTRIES_MAX as u64),
         ("LINE_BYTES_MAX", LINE_BYTES_MAX as u64),
         ("ZSTD_WINDOW_LOG_MAX", u64::from(ZSTD_WINDOW_LOG_MAX)),
         ("MODEL_BYTES_MAX", MODEL_BYTES_MAX),

@@ -84,6 +84,16 @@ pub enum ReplayError {
     },
 }
 
+impl ReplayError {
+    /// As what reading says.
+    pub fn into_capture(self) -> CaptureError {
+        match self {
+            Self::Capture(error) => error,
+            other => CaptureError::Foreign(Box::new(other)),
+        }
+    }
+}
+
 /// What a replay has to say at the end.
 #[derive(Debug)]
 pub struct ReplayOutcome {
@@ -113,6 +123,8 @@ pub struct ReplayOutcome {
     pub files: u64,
     /// The longest time between the last frame of one and the first of the next, nanoseconds.
     pub longest_hole_ns: i64,
+    /// What a user should know of the files, such as what was rounded or left out.
+    pub remarks: Vec<String>,
 }
 
 impl ReplayOutcome {
@@ -132,6 +144,7 @@ impl ReplayOutcome {
             waited_for_file: Duration::ZERO,
             files: 0,
             longest_hole_ns: 0,
+            remarks: Vec::new(),
         }
     }
 }
@@ -375,6 +388,7 @@ impl Feed for Replay {
             waited_for_file: reader.waited(),
             files: 1,
             longest_hole_ns: 0,
+            remarks: Vec::new(),
         }
     }
 }

@@ -25,6 +25,7 @@ pub mod age;
 pub mod backoff;
 pub mod breaks;
 pub mod coinbase;
+mod counts;
 pub mod intake;
 pub mod live;
 pub mod prints;

@@ -70,6 +70,9 @@ pub struct CaptureFacts {
     pub breaks: Breaks,
     /// How the file was cut, if it was.
     pub cut: Option<String>,
+    /// What a user should know of it besides.
+    #[serde(skip)]
+    pub remarks: Vec<String>,
     /// Prints of the product that it holds.
     #[serde(skip)]
     pub prints: u64,
@@ -185,7 +188,8 @@ impl CaptureFacts {
     /// What the user should know about the file.
     pub fn warnings(&self) -> impl Iterator<Item = String> {
         let broken = self.broken().map(|broken| format!("{broken}; no label reaches across"));
-        broken.into_iter().chain(self.cut.clone())
+        let remarks = self.remarks.iter().map(|remark| format!("{}: {remark}", self.path.display()));
+        broken.into_iter().chain(self.cut.clone()).chain(remarks)
     }
 
     /// What made its book unreliable, with the file's name.
@@ -363,6 +367,7 @@ impl Source {
                 price_decimals,
                 breaks,
                 cut: outcome.cut.map(|cut| cut.to_string()),
+                remarks: outcome.remarks,
                 prints: outcome.counts.prints,
                 counts,
             };

@@ -110,11 +110,6 @@ impl BybitReader {
         };
         Ok(Self { lines: Lines::new(path, bytes), state })
     }
-
-    /// How far the file has been read.
-    pub fn progress(&self) -> Arc<Progress> {
-        self.lines.progress()
-    }
 }
 
 impl State {
@@ -187,6 +182,10 @@ impl FrameReader for BybitReader {
         }
     }
 
+    fn progress(&self) -> Arc<Progress> {
+        self.lines.progress()
+    }
+
     fn product(&self) -> &str {
         &self.state.product
     }
@@ -201,5 +200,4 @@ impl FrameReader for BybitReader {
 }
 
 #[cfg(test)]
-#[path = "bybit_tests.rs"]
 mod tests;

@@ -12,10 +12,17 @@
 //! assert_eq!(expand(&[folder.path().into()])?, [at("a.l2"), at("a.txt"), at("b.l2")]);
 //! assert_eq!(expand(&[at("*.l2")])?, [at("a.l2"), at("b.l2")]);
 //! assert_eq!(expand(&[at("b.l2"), at("nowhere")])?, [at("b.l2"), at("nowhere")]);
+//!
+//! // What is read beside another file is no market of its own.
+//! let header = "exchange,symbol,timestamp,local_timestamp,is_snapshot,side,price,amount\n";
+//! std::fs::write(at("more/x.csv"), header)?;
+//! std::fs::write(at("more/x_trades.csv"), "")?;
+//! assert_eq!(expand(&[at("more")])?, [at("more/x.csv")]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use super::ReadError;
+use super::bytes::head;
+use super::{ReadError, lobster, tardis};
 use std::path::{Path, PathBuf};
 
 /// Puts the files of a folder, by their names, in place of it, and those that match in place of a pattern with `*`, `?` or `[…]`,
@@ -46,7 +53,32 @@ fn in_folder(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), ReadError> {
         }
     }
     files[before..].sort();
+    drop_companions(files, before);
     if files.len() == before { Err(ReadError::file(folder, "holds no files")) } else { Ok(()) }
+}
+
+/// The file that is read beside another: Tardis' trades beside a book, the other one of LOBSTER's pair.
+pub fn companion(path: &Path) -> Option<PathBuf> {
+    let trades = tardis::trades_beside(path);
+    let is_book = || head(path, tardis::BOOK_HEADER.len()).is_ok_and(|head| tardis::is_book(&head));
+    trades.filter(|_| is_book()).or_else(|| lobster::partner(path))
+}
+
+/// Takes files out that are read beside one that stays.
+fn drop_companions(files: &mut Vec<PathBuf>, from: usize) {
+    let mut at = from;
+    while let Some(path) = files.get(at) {
+        let beside = companion(path);
+        let is_one = beside.and_then(|beside| files[from..].iter().position(|path| *path == beside));
+        match is_one.map(|one| from + one) {
+            Some(one) => {
+                files.remove(one);
+                // Those behind it have moved up.
+                at += usize::from(one > at);
+            }
+            None => at += 1,
+        }
+    }
 }
 
 fn matching(path: &Path, pattern: &str, files: &mut Vec<PathBuf>) -> Result<(), ReadError> {
@@ -58,5 +90,6 @@ fn matching(path: &Path, pattern: &str, files: &mut Vec<PathBuf>) -> Result<(), 
             files.push(path);
         }
     }
+    drop_companions(files, before);
     if files.len() == before { Err(ReadError::file(path, "matches no file")) } else { Ok(()) }
 }

@@ -80,6 +80,12 @@ pub fn is_named(path: &Path) -> bool {
     parts(path).is_some_and(|(stem, ..)| stem.split('_').count() >= 4)
 }
 
+/// The other file of a pair, if it is there.
+pub fn partner(path: &Path) -> Option<PathBuf> {
+    let Named { messages, books, .. } = Named::of(path).ok().filter(|_| is_named(path))?;
+    Some(if messages == path { books } else { messages })
+}
+
 impl Named {
     fn of(path: &Path) -> Result<Self, String> {
         const LIKE: &str = "a name like AMZN_2012-06-21_34200000_57600000_message_10.csv tells ticker, date and levels";
@@ -243,11 +249,6 @@ impl LobsterReader {
         })
     }
 
-    /// How far the messages have been read.
-    pub fn progress(&self) -> Arc<Progress> {
-        self.messages.progress()
-    }
-
     /// The next message; its book goes into the update.
     fn message(&mut self) -> Result<Option<Message>, ReadError> {
         let Self { messages, books, update, .. } = self;
@@ -335,6 +336,10 @@ impl FrameReader for LobsterReader {
                 return Ok(true);
             }
         }
+    }
+
+    fn progress(&self) -> Arc<Progress> {
+        self.messages.progress()
     }
 
     fn product(&self) -> &str {

@@ -17,31 +17,23 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use super::bybit::BybitReader;
-use super::databento::DatabentoReader;
 use super::detect::{Format, detect};
-use super::hftbacktest::reader::NpzReader;
-use super::lobster::LobsterReader;
-use super::merge::Merged;
-use super::raw::RawReader;
-use super::scaler::Scaler;
-use super::table::TableReader;
-use super::tardis::{IncrementalReader, TradesReader, trades_beside};
+use super::replay::FrameReplay;
 use super::window::{Window, Windowed};
-use super::{FrameReader, RawFrame, ReadError, ReaderCounts, ReaderSettings};
-use crate::base::clock::{Clock, Pacer, Speed};
+use super::{ReadError, ReaderSettings};
+use crate::base::clock::Speed;
 use crate::capture::frames::FastReplay;
 use crate::capture::replay::{Replay, ReplayError, ReplayOutcome, check_file};
 use crate::capture::{CaptureError, CaptureReader, Progress};
 use crate::engine::status::Status;
-use crate::feed::intake::{Arrival, ScaleRule};
+use crate::feed::intake::ScaleRule;
 use crate::handoff::Wait;
 use crate::market::event::{FrameHead, FrameKind, UNMEASURED, UNSTAMPED};
 use crate::market::publish::Publish;
+use crate::market::units::Scale;
 use crate::run::session::Feed;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 /// How a market is opened.
 #[derive(Clone, Debug)]
@@ -96,6 +88,7 @@ pub struct Market {
     /// Files that follow, and how they are opened.
     more: Vec<PathBuf>,
     settings: MarketSettings,
+    wait: Wait,
 }
 
 enum Kind {
@@ -105,70 +98,6 @@ enum Kind {
     Fast(Box<FastReplay>),
     /// Somebody else's.
     Foreign(Box<FrameReplay>),
-}
-
-/// Frames of a reader on their way to an engine.
-pub struct FrameReplay {
-    reader: Box<dyn FrameReader>,
-    /// The first frame, by which the product is known.
-    first: Option<RawFrame>,
-    rule: ScaleRule,
-    speed: Speed,
-    spins: bool,
-    progress: Arc<Progress>,
-}
-
-fn foreign(error: ReadError) -> CaptureError {
-    CaptureError::Foreign(Box::new(error))
-}
-
-/// Opens the reader of a format.
-fn reader_of(
-    format: Format,
-    path: &Path,
-    settings: &ReaderSettings,
-) -> Result<(Box<dyn FrameReader>, Arc<Progress>), ReadError> {
-    match format {
-        Format::Capture | Format::Frames => Err(ReadError::file(path, "is of this program's own formats")),
-        Format::Databento => {
-            let reader = DatabentoReader::open(path, settings)?;
-            let progress = reader.progress();
-            Ok((Box::new(reader), progress))
-        }
-        Format::Lobster => {
-            let reader = LobsterReader::open(path, settings)?;
-            let progress = reader.progress();
-            Ok((Box::new(reader), progress))
-        }
-        Format::TardisBook => {
-            let book = IncrementalReader::open(path, settings)?;
-            let progress = book.progress();
-            Ok(match trades_beside(path) {
-                Some(trades) => (Box::new(Merged::new(book, TradesReader::open(&trades, settings)?)), progress),
-                None => (Box::new(book), progress),
-            })
-        }
-        Format::Hftbacktest => {
-            let reader = NpzReader::open(path, settings)?;
-            let progress = reader.progress();
-            Ok((Box::new(reader), progress))
-        }
-        Format::Table => {
-            let table = TableReader::open(path, settings)?;
-            let progress = table.progress();
-            Ok((Box::new(table), progress))
-        }
-        Format::Bybit => {
-            let reader = BybitReader::open(path, settings)?;
-            let progress = reader.progress();
-            Ok((Box::new(reader), progress))
-        }
-        Format::Raw => {
-            let reader = RawReader::open(path, settings)?;
-            let progress = reader.progress();
-            Ok((Box::new(reader), progress))
-        }
-    }
 }
 
 impl Market {
@@ -192,9 +121,16 @@ impl Market {
             Some(Format::Frames) => {
                 Kind::Fast(Box::new(FastReplay::open(path, product, *speed, settings.window.from_ns)?))
             }
-            Some(format) => Kind::Foreign(Box::new(FrameReplay::open(format, path, settings)?)),
+            Some(format) => Kind::Foreign(Box::new(FrameReplay::open(format, path, reader, *rule, *speed)?)),
         };
-        Ok(Self { path: path.into(), kind, window: settings.window, more: Vec::new(), settings: settings.clone() })
+        Ok(Self {
+            path: path.into(),
+            kind,
+            window: settings.window,
+            more: Vec::new(),
+            settings: settings.clone(),
+            wait: Wait::Block,
+        })
     }
 
     /// Opens files of one market, in the order of their first times of receipt.
@@ -208,7 +144,7 @@ impl Market {
             timed.sort_by_key(|&(first_ns, _)| first_ns);
             let mut paths = timed.into_iter().map(|(_, path)| path.clone());
             let Some(first) = paths.next() else {
-                return Err(foreign(ReadError::file(Path::new(""), "no file is named")).into());
+                return Err(ReadError::file(Path::new(""), "no file is named").into());
             };
             let first = Self::open(&first, settings)?;
             let settings = MarketSettings { window: Window::default(), ..settings.of_product(first.product()) };
@@ -236,11 +172,11 @@ impl Market {
                 Kind::Fast(replay)
             }
             Kind::Foreign(mut frames) => {
-                frames.spins = wait == Wait::Spin;
+                frames.wait(wait);
                 Kind::Foreign(frames)
             }
         };
-        Self { kind, ..self }
+        Self { kind, wait, ..self }
     }
 
     /// The product.
@@ -248,7 +184,7 @@ impl Market {
         match &self.kind {
             Kind::Capture(replay) => replay.product(),
             Kind::Fast(replay) => replay.product(),
-            Kind::Foreign(frames) => frames.reader.product(),
+            Kind::Foreign(frames) => frames.product(),
         }
     }
 
@@ -275,7 +211,7 @@ impl Market {
         match &self.kind {
             Kind::Capture(replay) => replay.progress(),
             Kind::Fast(replay) => replay.progress(),
-            Kind::Foreign(frames) => Arc::clone(&frames.progress),
+            Kind::Foreign(frames) => frames.progress(),
         }
     }
 }
@@ -292,14 +228,14 @@ impl Kind {
 
 impl Market {
     fn run_all(self, engine: &mut impl Publish, status: &Status) -> ReplayOutcome {
-        let Self { mut path, kind, more, settings, .. } = self;
+        let Self { mut path, kind, more, settings, wait, .. } = self;
         let mut all = kind.run(engine, status);
         for next in more {
             if all.stopped || all.error.is_some() {
                 break;
             }
-            match Self::run_next(&path, &all, &next, &settings, engine, status) {
-                Ok(outcome) => add(&mut all, outcome),
+            match Self::open_next(&path, &all, &next, &settings) {
+                Ok((first_ns, market)) => add(&mut all, market.waiting(wait).run_behind(first_ns, engine, status)),
                 Err(error) => all.error = Some(error),
             }
             path = next;
@@ -307,20 +243,15 @@ impl Market {
         all
     }
 
-    /// Goes on with a file behind another: as after a reconnection, the book waits for its snapshot.
-    fn run_next(
+    /// Opens a file behind another, and says when it begins.
+    fn open_next(
         before: &Path,
         all: &ReplayOutcome,
         path: &Path,
         settings: &MarketSettings,
-        engine: &mut impl Publish,
-        status: &Status,
-    ) -> Result<ReplayOutcome, CaptureError> {
-        let opened = Self::open(path, settings).and_then(|market| Ok((market.begins_ns()?, market)));
-        let (first_ns, market) = opened.map_err(|error| match error {
-            ReplayError::Capture(error) => error,
-            other => CaptureError::Foreign(Box::new(other)),
-        })?;
+    ) -> Result<(i64, Self), CaptureError> {
+        let market = Self::open(path, settings).map_err(ReplayError::into_capture)?;
+        let first_ns = market.begins_ns().map_err(ReplayError::into_capture)?;
         let last_ns = all.counts.span_ns.map_or(i64::MIN, |(_, last_ns)| last_ns);
         if first_ns <= last_ns {
             let what = format_args!(
@@ -328,12 +259,17 @@ impl Market {
                 last_ns - first_ns,
                 before.display()
             );
-            return Err(foreign(ReadError::file(path, what)));
+            return Err(ReadError::file(path, what).into());
         }
+        Ok((first_ns, market))
+    }
+
+    /// Goes on behind another file: as after a reconnection, the book waits for its snapshot.
+    fn run_behind(self, first_ns: i64, engine: &mut impl Publish, status: &Status) -> ReplayOutcome {
         let connected = FrameHead {
             kind: FrameKind::Connected,
             levels: 0,
-            scale: all.scale,
+            scale: Scale::default(),
             sequence_num: 0,
             ts_recv_ns: first_ns,
             ts_event_ns: 0,
@@ -343,9 +279,9 @@ impl Market {
             published: UNSTAMPED,
         };
         if engine.publish(&connected, &[]).is_err() {
-            return Ok(ReplayOutcome { stopped: true, ..ReplayOutcome::nothing(&all.product, all.scale) });
+            return ReplayOutcome { stopped: true, ..ReplayOutcome::nothing(self.product(), Scale::default()) };
         }
-        Ok(market.kind.run(engine, status))
+        self.kind.run(engine, status)
     }
 }
 
@@ -355,7 +291,7 @@ fn add(all: &mut ReplayOutcome, more: ReplayOutcome) {
     if let (Some(last_ns), Some((first_ns, _))) = (last_ns, more.counts.span_ns) {
         all.longest_hole_ns = all.longest_hole_ns.max(first_ns.saturating_sub(last_ns));
     }
-    all.files += 1;
+    all.files += more.files;
     all.counts.add(&more.counts);
     all.notes.extend(more.notes);
     for name in more.other_products {
@@ -363,7 +299,14 @@ fn add(all: &mut ReplayOutcome, more: ReplayOutcome) {
             all.other_products.push(name);
         }
     }
-    all.scale = more.scale;
+    if more.files > 0 {
+        all.scale = more.scale;
+    }
+    for remark in more.remarks {
+        if !all.remarks.contains(&remark) {
+            all.remarks.push(remark);
+        }
+    }
     all.lines += more.lines;
     all.cut = all.cut.take().or(more.cut);
     all.error = more.error;
@@ -382,74 +325,5 @@ impl Feed for Market {
         let outcome = self.run_all(&mut part, status);
         // The window's end is nobody's stop.
         ReplayOutcome { stopped: outcome.stopped && !part.has_ended(), ..outcome }
-    }
-}
-
-impl FrameReplay {
-    fn open(format: Format, path: &Path, settings: &MarketSettings) -> Result<Self, ReplayError> {
-        let MarketSettings { reader, rule, speed, .. } = settings;
-        let (mut reader, progress) = reader_of(format, path, reader).map_err(foreign)?;
-        let mut first = RawFrame::default();
-        let first = reader.next(&mut first).map_err(foreign)?.then_some(first);
-        if first.is_none() {
-            return Err(foreign(ReadError::file(path, "holds no frame of a book")).into());
-        }
-        Ok(Self { reader, first, rule: *rule, speed: *speed, spins: false, progress })
-    }
-
-    /// The time of receipt of the first frame.
-    pub fn first_ts_recv_ns(&self) -> i64 {
-        self.first.as_ref().map_or(0, |frame| frame.ts_recv_ns)
-    }
-}
-
-impl Feed for FrameReplay {
-    type Outcome = ReplayOutcome;
-
-    fn run(self, engine: &mut impl Publish, status: &Status) -> ReplayOutcome {
-        let Self { mut reader, first, rule, speed, spins, .. } = self;
-        let clock = Clock::new();
-        let mut scaler = Scaler::new(rule, clock.clone());
-        let mut pacer = Pacer::new(speed, clock.clone(), spins);
-        let mut frame = first.unwrap_or_default();
-        let (mut stopped, mut error) = (false, None);
-        loop {
-            let due = pacer.wait_until_due(frame.ts_recv_ns, || status.stopping());
-            if status.stopping() {
-                stopped = true;
-                break;
-            }
-            let taken_up = clock.stamp();
-            let received = due.unwrap_or(taken_up);
-            let arrival = Arrival { ts_recv_ns: frame.ts_recv_ns, arrived: None, received, decoded: taken_up };
-            if scaler.take(&frame, &arrival, engine).is_err() {
-                stopped = true;
-                break;
-            }
-            match reader.next(&mut frame) {
-                Ok(true) => {}
-                Ok(false) => break,
-                Err(what) => {
-                    error = Some(foreign(what));
-                    break;
-                }
-            }
-        }
-        let ReaderCounts { rows, .. } = reader.counts();
-        ReplayOutcome {
-            product: reader.product().into(),
-            alias: None,
-            counts: scaler.counts().clone(),
-            notes: scaler.notes().to_vec(),
-            other_products: Vec::new(),
-            scale: scaler.scale(),
-            lines: rows,
-            cut: None,
-            error,
-            stopped,
-            waited_for_file: Duration::ZERO,
-            files: 1,
-            longest_hole_ns: 0,
-        }
     }
 }

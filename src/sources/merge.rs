@@ -22,6 +22,8 @@
 //! ```
 
 use super::{FrameReader, RawFrame, ReadError, ReaderCounts};
+use crate::capture::Progress;
+use std::sync::Arc;
 
 /// Frames of both by their times of receipt; of one time the trades first, as the book shows what they have done.
 pub struct Merged<B, T> {
@@ -64,6 +66,10 @@ impl<B: FrameReader, T: FrameReader> FrameReader for Merged<B, T> {
             pull(&mut self.book, &mut self.next_book)?;
         }
         Ok(true)
+    }
+
+    fn progress(&self) -> Arc<Progress> {
+        self.book.progress()
     }
 
     fn product(&self) -> &str {

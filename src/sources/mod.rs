@@ -34,17 +34,21 @@ pub mod market;
 pub mod merge;
 pub mod number;
 pub mod raw;
+pub mod replay;
 pub mod scaler;
 pub mod table;
 pub mod tardis;
 pub mod window;
 pub mod zipped;
 
+use crate::capture::replay::ReplayError;
+use crate::capture::{CaptureError, Progress};
 use crate::market::event::Fault;
 use crate::market::units::Side;
 use number::Number;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// What a frame does to the book.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -159,6 +163,22 @@ pub struct ReaderCounts {
     pub out_of_order: u64,
 }
 
+impl ReaderCounts {
+    /// What a user should know of, in words.
+    pub fn remarks(&self) -> Vec<String> {
+        let Self { before_snapshot, rounded, prints_without_side, out_of_order, .. } = *self;
+        let all = [
+            (before_snapshot, "before the first snapshot: nobody knows the book that they change"),
+            (rounded, "with prices or sizes that were rounded to a tick or lot"),
+            (prints_without_side, "of trades without the taker's side, left out"),
+            (out_of_order, "whose times go back"),
+        ];
+        let told = all.into_iter().filter(|&(count, _)| count > 0);
+        let rows = |count| if count == 1 { "row" } else { "rows" };
+        told.map(|(count, what)| format!("{count} {} {what}", rows(count))).collect()
+    }
+}
+
 /// Reads a market frame by frame.
 pub trait FrameReader: Send {
     /// Puts the next frame into `frame`; false at the end of the data.
@@ -166,6 +186,9 @@ pub trait FrameReader: Send {
     /// # Errors
     /// The data is not what the format says. What came before was good.
     fn next(&mut self, frame: &mut RawFrame) -> Result<bool, ReadError>;
+
+    /// How far the file has been read.
+    fn progress(&self) -> Arc<Progress>;
 
     /// The product, as the file names it; empty where it does not.
     fn product(&self) -> &str;
@@ -209,6 +232,18 @@ impl fmt::Display for Place {
             Self::Row(row) => write!(f, ", line {row}"),
             Self::Record(record) => write!(f, ", record {record}"),
         }
+    }
+}
+
+impl From<ReadError> for CaptureError {
+    fn from(error: ReadError) -> Self {
+        Self::Foreign(Box::new(error))
+    }
+}
+
+impl From<ReadError> for ReplayError {
+    fn from(error: ReadError) -> Self {
+        Self::Capture(error.into())
     }
 }
 

@@ -204,11 +204,6 @@ impl IncrementalReader {
         })
     }
 
-    /// How far the file has been read.
-    pub fn progress(&self) -> Arc<Progress> {
-        self.rows.lines.progress()
-    }
-
     /// The next row of the product from the first snapshot on.
     #[inline]
     fn row(&mut self) -> Result<Option<BookRow>, ReadError> {
@@ -305,6 +300,10 @@ impl FrameReader for IncrementalReader {
         }
         self.is_snapshot_last = first.is_snapshot;
         Ok(true)
+    }
+
+    fn progress(&self) -> Arc<Progress> {
+        self.rows.lines.progress()
     }
 
     fn product(&self) -> &str {
@@ -404,6 +403,10 @@ impl FrameReader for TradesReader {
             frame.prints.push(row.1);
         }
         Ok(true)
+    }
+
+    fn progress(&self) -> Arc<Progress> {
+        self.rows.lines.progress()
     }
 
     fn product(&self) -> &str {

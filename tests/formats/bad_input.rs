@@ -137,7 +137,7 @@ fn arguments_that_do_not_fit() {
         "{error}"
     );
     for (output, says) in [
-        ("x.frames.gz", "x.frames.gz: blocks of frames are compressed by themselves: leave .gz or .zst out"),
+        ("x.frames.gz", "x.frames.gz: such files are compressed by themselves: leave .gz or .zst out"),
         ("x.doc", "x.doc is of no kind that can be written: give a name that ends in .frames, "),
     ] {
         let output = folder.path().join(output);
@@ -156,4 +156,87 @@ fn arguments_that_do_not_fit() {
     let (code, error) = fail(papertrader().arg("convert").arg(&path).arg("-o").arg(&taken));
     assert_eq!((code, error), (2, format!("error: {} exists; give --force to replace it", taken.display())));
     assert_eq!((fs::read(&path).unwrap() == before, fs::read(&taken).unwrap()), (true, b"kept".to_vec()));
+}
+
+/// What a market is read from besides the file that is named: the opening book, trades beside a book, a folder's files.
+#[test]
+fn nothing_that_is_read_is_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let rows = format!("{HEADER}{}", row(1_585_699_200_245_000, "true,bid,10,1"));
+    let trades = HEADER.replace("is_snapshot", "id");
+    fs::write(at("m.csv"), &rows).unwrap();
+    fs::write(at("m_trades.csv"), &trades).unwrap();
+    fs::write(at("eod.npz"), "the opening book").unwrap();
+    let kept = [("m.csv", rows.as_str()), ("m_trades.csv", &trades), ("eod.npz", "the opening book")];
+    let refused = |command: &mut Command, name: &str| {
+        let (code, error) = fail(command);
+        let says = format!(
+            "error: {} would be written over, and this command reads it; choose another name",
+            at(name).display()
+        );
+        assert_eq!((code, error.lines().last().unwrap()), (2, says.as_str()), "{command:?}");
+        for (name, text) in kept {
+            assert_eq!(fs::read_to_string(at(name)).unwrap(), text, "{command:?}");
+        }
+    };
+    let market = at("m.csv");
+    let opening = [std::ffi::OsStr::new("--initial-snapshot"), at("eod.npz").as_os_str()].map(ToOwned::to_owned);
+    for name in ["m.csv", "m_trades.csv", "eod.npz"] {
+        refused(replay(&folder, &market).args(&opening).arg("--probabilities").arg(at(name)), name);
+        let mut features = papertrader();
+        refused(features.arg("features").arg(&market).args(&opening).args(["--force", "-o"]).arg(at(name)), name);
+        let mut convert = papertrader();
+        let output = at(&name.replace("npz", "l2"));
+        if name != "eod.npz" {
+            refused(convert.arg("convert").arg(&market).args(["--force", "-o"]).arg(output), name);
+        }
+    }
+    // A folder is its files.
+    let mut features = papertrader();
+    refused(features.arg("features").arg(folder.path()).args(["--force", "-o"]).arg(at("m.csv")), "m.csv");
+    // The trades that belong to an output are one too.
+    let mut convert = papertrader();
+    convert.arg("convert").arg(at("m_trades.csv")).args(["--format", "tardis", "--force", "-o"]);
+    refused(convert.arg(&market), "m_trades.csv");
+}
+
+/// Trades of another market beside new rows would be taken for theirs.
+#[test]
+fn rows_have_no_other_market_s_trades_beside_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    succeed(
+        papertrader().args(["generate", "--levels", "500", "--frames", "100", "--no-trades", "-o"]).arg(at("m.l2")),
+    );
+    fs::write(at("m_trades.csv"), "of another").unwrap();
+    let (code, error) = fail(papertrader().arg("convert").arg(at("m.l2")).arg("-o").arg(at("m.csv")));
+    assert_eq!(
+        (code, error),
+        (2, format!("error: {} exists; give --force to replace it", at("m_trades.csv").display()))
+    );
+    assert!(!at("m.csv").exists() && at("m_trades.csv").exists());
+    succeed(papertrader().arg("convert").arg(at("m.l2")).arg("--force").arg("-o").arg(at("m.csv")));
+    assert!(at("m.csv").exists() && !at("m_trades.csv").exists());
+}
+
+#[test]
+fn what_was_left_out_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("m.csv");
+    let at = 1_585_699_200_245_000_u64;
+    fs::write(
+        &path,
+        [HEADER, &row(at, "false,bid,9,1"), &row(at + 1, "true,bid,10,1"), &row(at + 1, "true,ask,11,1")].concat(),
+    )
+    .unwrap();
+    let remark = "1 row before the first snapshot: nobody knows the book that they change";
+    let said = format!("{}: {remark}", path.display());
+    for time in ["recv", "event"] {
+        let output = replay(&folder, &path).args(["--time", time]).output().unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success() && text.contains(&said), "{text}");
+        assert_eq!(text.contains("times of receipt are the venue's"), time == "event", "{text}");
+    }
+    assert!(succeed(papertrader().arg("inspect").arg(&path)).contains(remark));
 }

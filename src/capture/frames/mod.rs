@@ -99,6 +99,8 @@ const BLOCK_BYTES: usize = 256 << 10;
 pub const HEADER_BYTES_MAX: usize = 1 << 20;
 /// The largest payload of a block, decoded or as stored: room for a frame of the most levels.
 pub const PAYLOAD_BYTES_MAX: usize = 64 << 20;
+/// The most blocks that an index lists: more than a terabyte of them.
+pub const INDEX_ENTRIES_MAX: usize = 1 << 22;
 /// A block's first frame is a snapshot.
 const BEGINS_WITH_SNAPSHOT: u32 = 1;
 

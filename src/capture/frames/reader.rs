@@ -3,7 +3,7 @@
 use super::decode::{Batch, decode};
 use super::{
     BEGINS_WITH_SNAPSHOT, BLOCK_HEADER_BYTES, BLOCK_MAGIC, END_MAGIC, ENDING_BYTES, HEADER_BYTES_MAX, Header,
-    INDEX_ENTRY_BYTES, INDEX_MAGIC, MAGIC, PAYLOAD_BYTES_MAX, TOTALS_BYTES, VERSION,
+    INDEX_ENTRIES_MAX, INDEX_ENTRY_BYTES, INDEX_MAGIC, MAGIC, PAYLOAD_BYTES_MAX, TOTALS_BYTES, VERSION,
 };
 use crate::capture::{CaptureError, Progress};
 use crate::market::event::{Fault, FrameKind};
@@ -299,7 +299,11 @@ fn read_index(input: &mut BufReader<File>, length: u64, blocks_from: u64) -> io:
     if &ending[8..] != END_MAGIC || at < blocks_from || at >= ending_at {
         return Ok(None);
     }
-    let mut bytes = vec![0; (ending_at - at) as usize];
+    let bytes = ending_at - at;
+    if bytes > (INDEX_ENTRIES_MAX * INDEX_ENTRY_BYTES + TOTALS_BYTES + 12) as u64 {
+        return Ok(None);
+    }
+    let mut bytes = vec![0; bytes as usize];
     input.seek(SeekFrom::Start(at))?;
     input.read_exact(&mut bytes)?;
     let Some((content, crc)) = bytes.split_last_chunk::<4>() else { return Ok(None) };

@@ -150,19 +150,14 @@ impl Feed for FastReplay {
         }
         let Taken { counts, notes, scale, stopped, .. } = taken;
         ReplayOutcome {
-            product,
-            alias: None,
             lines: counts.messages,
             counts,
             notes,
-            other_products: Vec::new(),
-            scale,
-            cut: None,
             error,
             stopped,
             waited_for_file: waited,
             files: 1,
-            longest_hole_ns: 0,
+            ..ReplayOutcome::nothing(&product, scale)
         }
     }
 }

@@ -180,3 +180,31 @@ fn a_time_is_found_by_the_index() {
         assert_eq!(batch.frame(0).0.sequence_num, first, "{ts_ns}");
     }
 }
+
+/// A header or an index that lies about how much there is costs no memory.
+#[test]
+fn what_a_file_claims_is_bounded() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.frames");
+    write(&path, &[], true);
+    let opening = fs::metadata(&path).unwrap().len() as usize - (8 + TOTALS_BYTES + 4 + ENDING_BYTES);
+    let whole = fs::read(&path).unwrap()[..opening].to_vec();
+    let mut block = BLOCK_MAGIC.to_vec();
+    for number in [1, PAYLOAD_BYTES_MAX as u32 + 1, 8, 0] {
+        block.extend(number.to_le_bytes());
+    }
+    block.resize(BLOCK_HEADER_BYTES - 4, 0);
+    block.extend(crc32fast::hash(&block).to_le_bytes());
+    fs::write(&path, [&whole[..], &block, &[0; 8]].concat()).unwrap();
+    let (frames, damaged, is_cut) = read(&path);
+    assert_eq!((frames.len(), damaged, is_cut), (1, vec![opening as u64], true));
+    // A file of a hole, which takes no room on disk.
+    let claimed = (INDEX_ENTRIES_MAX as u64 + 1) * INDEX_ENTRY_BYTES as u64 + 1_000;
+    let file = fs::File::options().write(true).open(&path).unwrap();
+    file.set_len(opening as u64 + claimed).unwrap();
+    drop(file);
+    let mut ending = (opening as u64).to_le_bytes().to_vec();
+    ending.extend(END_MAGIC);
+    std::io::Write::write_all(&mut fs::File::options().append(true).open(&path).unwrap(), &ending).unwrap();
+    assert!(FrameFile::open(&path).unwrap().index().is_none());
+}

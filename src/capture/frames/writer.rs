@@ -88,7 +88,15 @@ impl FrameWriter {
         Ok(())
     }
 
-    fn push(&mut self, head: &FrameHead, events: &[Event]) -> io::Result<()> {
+    /// Appends a frame.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn push(&mut self, head: &FrameHead, events: &[Event]) -> Result<(), OutputError> {
+        self.append(head, events).map_err(|source| OutputError::Write { path: self.path.clone(), source })
+    }
+
+    fn append(&mut self, head: &FrameHead, events: &[Event]) -> io::Result<()> {
         if head.kind == FrameKind::Snapshot {
             self.end_block()?;
         }
@@ -143,8 +151,8 @@ impl Publish for FrameWriter {
         if self.error.is_some() {
             return Err(EngineGone);
         }
-        self.push(head, events).map_err(|source| {
-            self.error = Some(OutputError::Write { path: self.path.clone(), source });
+        self.push(head, events).map_err(|error| {
+            self.error = Some(error);
             EngineGone
         })
     }

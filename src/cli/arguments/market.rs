@@ -4,6 +4,7 @@ use crate::base::failure::Failure;
 use crate::feed::intake::ScaleRule;
 use crate::sources::TimeChoice;
 use crate::sources::detect::Format;
+use crate::sources::files::companion;
 use crate::sources::market::MarketSettings;
 use crate::sources::table::layout::Pattern;
 use crate::sources::window::Window;
@@ -68,6 +69,12 @@ fn parse_time(text: &str) -> Result<i64, String> {
 }
 
 impl MarketArgs {
+    /// All files that are read of these: they, those beside them, and the opening book.
+    pub fn inputs(&self, markets: &[PathBuf]) -> Vec<PathBuf> {
+        let beside = markets.iter().filter_map(|path| companion(path));
+        markets.iter().cloned().chain(beside).chain(self.initial_snapshot.clone()).collect()
+    }
+
     /// For a product.
     ///
     /// # Errors

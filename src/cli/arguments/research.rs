@@ -11,6 +11,7 @@ use crate::report::research::{page, terminal};
 use crate::research::report::Report;
 use crate::research::source::Source;
 use crate::sources::files::expand;
+use crate::sources::market::MarketSettings;
 use crate::statistics::bootstrap::BootstrapSettings;
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -34,14 +35,29 @@ pub struct SourceArgs {
 }
 
 impl SourceArgs {
+    /// How they are opened.
+    ///
+    /// # Errors
+    /// Options that do not go together.
+    pub fn settings(&self) -> Result<MarketSettings, Failure> {
+        let rule = ScaleRule { price_decimals: self.tick_size, size_decimals: self.lot_size };
+        self.market.settings(self.product.as_deref(), rule)
+    }
+
+    /// All files that are read of these captures.
+    ///
+    /// # Errors
+    /// A folder or a pattern holds none.
+    pub fn inputs(&self, captures: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+        Ok(self.market.inputs(&expand(captures).map_err(Failure::input)?))
+    }
+
     /// Opens the captures.
     ///
     /// # Errors
     /// One cannot be read, or they do not belong together.
     pub fn open(&self, captures: &[PathBuf]) -> Result<Source, Failure> {
-        let rule = ScaleRule { price_decimals: self.tick_size, size_decimals: self.lot_size };
-        let settings = self.market.settings(self.product.as_deref(), rule)?;
-        Ok(Source::open_with(&expand(captures).map_err(Failure::input)?, &settings)?)
+        Ok(Source::open_with(&expand(captures).map_err(Failure::input)?, &self.settings()?)?)
     }
 }
 

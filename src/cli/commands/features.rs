@@ -97,7 +97,8 @@ pub fn run(args: &FeaturesArgs, printer: &mut Printer) -> Result<(), Failure> {
         return Err(Failure::input("name the table to write with --output or --prints"));
     }
     let features = parse_features(&args.features).map_err(Failure::input)?;
-    check_apart(args.output.iter().chain(&args.prints), &args.captures).map_err(Failure::input)?;
+    check_apart(args.output.iter().chain(&args.prints), &args.source.inputs(&args.captures)?)
+        .map_err(Failure::input)?;
     let source = args.source.open(&args.captures)?;
     let names: Vec<String> = source.paths().iter().map(|path| path.display().to_string()).collect();
     let rows = args.output.as_deref().map(|output| RowWriter::create(output, args.force, &names, &features));

@@ -2,22 +2,24 @@
 //!
 //! ```
 //! use papertrader::cli::printer::Printer;
-//! use papertrader::cli::commands::inspect::{self, InspectArgs};
+//! use clap::Parser;
+//! use papertrader::cli::{Cli, Command, commands::inspect};
 //!
 //! # mod synthetic { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/synthetic.rs")); }
 //! let folder = tempfile::tempdir()?;
 //! let market = synthetic::capture(folder.path(), 100)?;
-//! let args = InspectArgs { market, product: None, source: Default::default() };
+//! let Command::Inspect(args) = Cli::try_parse_from(["papertrader".as_ref(), "inspect".as_ref(), market.as_os_str()])?.command else {
+//!     panic!("another command")
+//! };
 //! inspect::run(&args, &mut Printer::stdout()).expect("the capture is whole");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 use crate::base::failure::Failure;
 use crate::capture::frames::{FrameFile, Index, Totals};
-use crate::cli::arguments::{MarketArgs, parse_product};
+use crate::cli::arguments::SourceArgs;
 use crate::cli::printer::Printer;
 use crate::engine::status::Status;
-use crate::feed::intake::ScaleRule;
 use crate::market::book::Follower;
 use crate::market::event::{Event, FrameHead, FrameKind, PRINT_EVENTS};
 use crate::market::publish::{EngineGone, Publish};
@@ -35,12 +37,9 @@ use std::path::PathBuf;
 pub struct InspectArgs {
     /// Market of any format
     pub market: PathBuf,
-    /// Product [default: the first in the market]
-    #[arg(long, value_name = "NAME", value_parser = parse_product)]
-    pub product: Option<String>,
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub source: MarketArgs,
+    pub source: SourceArgs,
 }
 
 /// What frames show.
@@ -109,8 +108,8 @@ fn seconds(ns: i64) -> String {
 /// # Errors
 /// It cannot be read, or not to its end.
 pub fn run(args: &InspectArgs, printer: &mut Printer) -> Result<(), Failure> {
-    let settings = args.source.settings(args.product.as_deref(), ScaleRule::default())?;
-    let format = args.source.format.or_else(|| detect(&args.market).ok().flatten()).unwrap_or(Format::Capture);
+    let settings = args.source.settings()?;
+    let format = args.source.market.format.or_else(|| detect(&args.market).ok().flatten()).unwrap_or(Format::Capture);
     let mut line = |name: &str, value: String| printer.print(format_args!("{name:<24} {value}\n"));
     line("format", format.name().into());
     if format == Format::Frames {
@@ -152,10 +151,11 @@ pub fn run(args: &InspectArgs, printer: &mut Printer) -> Result<(), Failure> {
     }
     line("times that go back", count(look.back));
     line("venue's times", format!("{}, {} after their receipt", count(look.timed), count(look.ahead)));
-    match outcome.error {
-        Some(error) => Err(Failure::running(error)),
-        None => Ok(()),
+    outcome.remarks.into_iter().for_each(|remark| line("", remark));
+    if let Some(cut) = outcome.cut {
+        line("", cut.to_string());
     }
+    outcome.error.map_or(Ok(()), |error| Err(Failure::input(error)))
 }
 
 /// By the index alone, without reading the frames.

@@ -121,9 +121,8 @@ pub fn run(args: &ReplayArgs, printer: &mut Printer) -> Result<(), Failure> {
             reading => accounts.rules.takers_side = reading.map_err(Failure::input)? == Reading::TakersSide,
         }
     }
-    let tiers = args.trading.fees.file();
-    let inputs =
-        [&args.trading.model].into_iter().chain(&captures).chain(&args.execution.order_latency_file).chain(&tiers);
+    let (tiers, read) = (args.trading.fees.file(), args.source.inputs(&captures));
+    let inputs = [&args.trading.model].into_iter().chain(&read).chain(&args.execution.order_latency_file).chain(&tiers);
     let inputs: Vec<&Path> = inputs.map(PathBuf::as_path).collect();
     let mut files = args.results.files(replay.product(), &inputs)?;
     args.execution.name_logs(&settings.session, &mut files);
@@ -188,6 +187,7 @@ pub fn run(args: &ReplayArgs, printer: &mut Printer) -> Result<(), Failure> {
     if let Some(cut) = &session.feed.cut {
         warn(cut);
     }
+    session.feed.remarks.iter().for_each(|remark| warn(format_args!("{name}: {remark}")));
     if let Some(feature) = without_tape(&model.features, &outcome.counts) {
         warn(NoPrints { feature, captures: captures.clone() }.warning());
     }

@@ -143,7 +143,8 @@ fn outputs(args: &TrainArgs, features: &[Feature]) -> Result<FigureFiles, Failur
     let force = args.report.force;
     let files = FigureFiles::beside(&args.output.with_extension(""));
     let outputs = [&args.output, &files.json, &files.html].into_iter().chain(&args.txt);
-    check_apart(outputs, args.captures.iter().chain(&args.test)).map_err(Failure::input)?;
+    let inputs = [args.source.inputs(&args.captures)?, args.source.inputs(&args.test)?].concat();
+    check_apart(outputs, &inputs).map_err(Failure::input)?;
     if let Some(txt) = &args.txt {
         if features != SEED {
             return Err(Failure::input("--txt holds a model of the seed features only; leave out --features or --txt"));

@@ -135,7 +135,7 @@ impl Playback {
                 if !self.looping || self.round_frames == 0 {
                     return Ok(None);
                 }
-                self.reader = MarketLines::open(&self.path, &self.settings).map_err(from_replay)?;
+                self.reader = MarketLines::open(&self.path, &self.settings).map_err(ReplayError::into_capture)?;
                 self.round_frames = 0;
                 self.round_start = None;
                 self.sequence = Sequence::default();
@@ -218,15 +218,7 @@ impl Playback {
 }
 
 fn open(path: &Path, settings: &MarketSettings) -> Result<MarketLines, ExchangeError> {
-    MarketLines::open(path, settings).map_err(|error| from_replay(error).into())
-}
-
-/// What cannot be opened, as what a capture says.
-fn from_replay(error: ReplayError) -> CaptureError {
-    match error {
-        ReplayError::Capture(error) => error,
-        other => CaptureError::Foreign(Box::new(other)),
-    }
+    MarketLines::open(path, settings).map_err(|error| error.into_capture().into())
 }
 
 fn find_products(path: &Path, settings: &MarketSettings, products: &mut Vec<Product>) -> Result<(), ExchangeError> {

@@ -185,11 +185,6 @@ impl DatabentoReader {
         })
     }
 
-    /// How far the file has been read.
-    pub fn progress(&self) -> Arc<Progress> {
-        Arc::clone(&self.progress)
-    }
-
     /// Cancels and changes of orders of which the file does not tell, after the book had begun.
     pub fn unknown_orders(&self) -> u64 {
         match &self.book {
@@ -246,6 +241,10 @@ impl FrameReader for DatabentoReader {
                 self.end()?;
             }
         }
+    }
+
+    fn progress(&self) -> Arc<Progress> {
+        Arc::clone(&self.progress)
     }
 
     fn product(&self) -> &str {

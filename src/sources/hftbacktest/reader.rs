@@ -164,11 +164,6 @@ impl NpzReader {
         Ok(reader)
     }
 
-    /// How far the file has been read.
-    pub fn progress(&self) -> Arc<Progress> {
-        self.rows.progress()
-    }
-
     /// Reads the opening book.
     fn load(&mut self, path: &Path) -> Result<(), ReadError> {
         let mut rows = Rows::open(path)?;
@@ -382,6 +377,10 @@ impl FrameReader for NpzReader {
                 return Ok(true);
             }
         }
+    }
+
+    fn progress(&self) -> Arc<Progress> {
+        self.rows.progress()
     }
 
     fn product(&self) -> &str {

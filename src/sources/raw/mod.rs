@@ -74,11 +74,6 @@ impl RawReader {
     pub fn open(path: &Path, settings: &ReaderSettings) -> Result<Self, ReadError> {
         Ok(Self { lines: Lines::new(path, open(path)?), layout: None, state: State::new(settings) })
     }
-
-    /// How far the file has been read.
-    pub fn progress(&self) -> Arc<Progress> {
-        self.lines.progress()
-    }
 }
 
 impl FrameReader for RawReader {
@@ -101,6 +96,10 @@ impl FrameReader for RawReader {
                 return Err(self.lines.wrong(what));
             }
         }
+    }
+
+    fn progress(&self) -> Arc<Progress> {
+        self.lines.progress()
     }
 
     fn product(&self) -> &str {

@@ -169,11 +169,6 @@ impl TableReader {
         })
     }
 
-    /// How far the file has been read.
-    pub fn progress(&self) -> Arc<Progress> {
-        self.rows.progress()
-    }
-
     /// The next row of the product.
     fn row(&mut self) -> Result<Option<Book>, ReadError> {
         while self.rows.next()? {
@@ -290,6 +285,10 @@ impl FrameReader for TableReader {
             self.is_live = true;
             return Ok(true);
         }
+    }
+
+    fn progress(&self) -> Arc<Progress> {
+        self.rows.progress()
     }
 
     fn product(&self) -> &str {

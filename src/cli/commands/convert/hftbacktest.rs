@@ -2,7 +2,6 @@
 
 use crate::base::output::OutputError;
 use crate::market::event::{Event, FrameHead, FrameKind, PRINT_EVENTS, Print};
-use crate::market::publish::{EngineGone, Publish};
 use crate::report::text::counted;
 use crate::sources::hftbacktest::writer::{NpzWriter, Times, Trade, float};
 use std::path::Path;
@@ -10,19 +9,15 @@ use std::path::Path;
 /// Writes events.
 pub(super) struct NpzSink {
     writer: NpzWriter,
-    error: Option<OutputError>,
 }
 
 impl NpzSink {
     pub fn create(path: &Path, force: bool) -> Result<Self, OutputError> {
-        Ok(Self { writer: NpzWriter::create(path, force)?, error: None })
+        Ok(Self { writer: NpzWriter::create(path, force)? })
     }
 
     /// Gives what the user should know.
     pub fn finish(self) -> Result<Option<String>, OutputError> {
-        if let Some(error) = self.error {
-            return Err(error);
-        }
         let written = self.writer.finish()?;
         let most = written.moved_ns_max as f64 / 1e9;
         let note = || {
@@ -34,7 +29,7 @@ impl NpzSink {
         Ok((written.moved > 0).then(note))
     }
 
-    fn push(&mut self, head: &FrameHead, events: &[Event]) -> Result<(), OutputError> {
+    pub fn push(&mut self, head: &FrameHead, events: &[Event]) -> Result<(), OutputError> {
         let times = Times { ts_recv_ns: head.ts_recv_ns, ts_event_ns: head.ts_event_ns };
         let price = |ticks| float(ticks, head.scale.price_decimals);
         let size = |lots| float(lots, head.scale.size_decimals);
@@ -51,17 +46,5 @@ impl NpzSink {
             }
             FrameKind::Connected | FrameKind::Invalid(_) => Ok(()),
         }
-    }
-}
-
-impl Publish for NpzSink {
-    fn publish(&mut self, head: &FrameHead, events: &[Event]) -> Result<(), EngineGone> {
-        if self.error.is_some() {
-            return Err(EngineGone);
-        }
-        self.push(head, events).map_err(|error| {
-            self.error = Some(error);
-            EngineGone
-        })
     }
 }

@@ -26,19 +26,19 @@ use crate::base::output::{IfTaken, OutputError};
 use crate::base::places::check_apart;
 use crate::capture::CaptureError;
 use crate::capture::frames::{FrameWriter, Header, MadeFrom, Totals};
-use crate::cli::arguments::{MarketArgs, parse_product};
+use crate::cli::arguments::SourceArgs;
+use crate::cli::display::warn;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::printer::Printer;
 use crate::engine::status::Status;
-use crate::feed::intake::ScaleRule;
 use crate::market::event::{Event, FrameHead, FrameKind, PRINT_EVENTS};
 use crate::market::publish::{EngineGone, Publish};
-use crate::market::units::parse_step;
 use crate::report::text::counted;
 use crate::research::source::sha256;
 use crate::run::session::Feed;
 use crate::sources::detect::{Format, detect};
 use crate::sources::market::Market;
+use crate::sources::tardis::trades_path;
 use capture::CaptureSink;
 use clap::Args;
 use hftbacktest::NpzSink;
@@ -54,18 +54,9 @@ pub struct ConvertArgs {
     /// .csv or .csv.gz (as Tardis' incremental_book_L2), .npz (as hftbacktest's events)
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
-    /// Product [default: the first in the market]
-    #[arg(long, value_name = "NAME", value_parser = parse_product)]
-    pub product: Option<String>,
-    /// The price step, a power of ten such as 0.01 [default: what the market needs]
-    #[arg(long, value_name = "STEP", value_parser = parse_step)]
-    pub tick_size: Option<u8>,
-    /// The quantity step, a power of ten such as 0.00000001 [default: what the market needs]
-    #[arg(long, value_name = "STEP", value_parser = parse_step)]
-    pub lot_size: Option<u8>,
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub source: MarketArgs,
+    pub source: SourceArgs,
     /// Do not compress blocks of frames
     #[arg(long)]
     pub no_compression: bool,
@@ -91,41 +82,59 @@ enum Sink {
     Hftbacktest(Box<NpzSink>),
 }
 
+/// What an output's name says.
+#[derive(Clone, Copy)]
+enum Kind {
+    Frames,
+    Capture,
+    Tardis,
+    Hftbacktest,
+}
+
+impl Kind {
+    fn of(output: &Path) -> Result<Self, Failure> {
+        let name = output.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let plain = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(name);
+        let kind = match plain.rsplit('.').next() {
+            Some("frames") => Self::Frames,
+            Some("npz") => Self::Hftbacktest,
+            Some("l2" | "txt") => Self::Capture,
+            Some("csv") if !name.ends_with(".zst") => Self::Tardis,
+            _ => {
+                let endings = ".frames, .l2, .l2.gz, .l2.zst, .csv, .csv.gz or .npz";
+                let what = format!("is of no kind that can be written: give a name that ends in {endings}");
+                return Err(Failure::input(format!("{} {what}", output.display())));
+            }
+        };
+        if plain != name && matches!(kind, Self::Frames | Self::Hftbacktest) {
+            let what = "such files are compressed by themselves: leave .gz or .zst out";
+            return Err(Failure::input(format!("{}: {what}", output.display())));
+        }
+        Ok(kind)
+    }
+
+    /// What is written beside it.
+    fn beside(self, output: &Path) -> Option<PathBuf> {
+        matches!(self, Self::Tardis).then(|| trades_path(output))
+    }
+}
+
 impl Sink {
     /// As the name of the output says.
     fn create(args: &ConvertArgs, product: &str, header: &Header) -> Result<Self, Failure> {
-        let name = args.output.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let name = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(name);
-        let if_taken = if args.force { IfTaken::Replace } else { IfTaken::Refuse };
-        match name.rsplit('.').next() {
-            Some("npz") if name.len() < args.output.file_name().map_or(0, |name| name.len()) => {
-                let what = "an npz is compressed by itself: leave .gz or .zst out";
-                Err(Failure::input(format!("{}: {what}", args.output.display())))
+        let (output, force) = (&args.output, args.force);
+        let if_taken = IfTaken::refuse_unless(force);
+        Ok(match Kind::of(output)? {
+            Kind::Frames => {
+                let writer = FrameWriter::create(output, header, !args.no_compression, if_taken);
+                Self::Frames(Box::new(writer.map_err(Failure::input)?))
             }
-            Some("npz") => {
-                Ok(Self::Hftbacktest(Box::new(NpzSink::create(&args.output, args.force).map_err(Failure::input)?)))
+            Kind::Capture => {
+                Self::Capture(Box::new(CaptureSink::create(output, product, force).map_err(Failure::input)?))
             }
-            Some("frames")
-                if name.len() < args.output.as_os_str().len() && args.output.extension() != Some("frames".as_ref()) =>
-            {
-                let what = "blocks of frames are compressed by themselves: leave .gz or .zst out";
-                Err(Failure::input(format!("{}: {what}", args.output.display())))
-            }
-            Some("frames") => {
-                let writer = FrameWriter::create(&args.output, header, !args.no_compression, if_taken);
-                Ok(Self::Frames(Box::new(writer.map_err(Failure::input)?)))
-            }
-            Some("l2" | "txt") => Ok(Self::Capture(Box::new(
-                CaptureSink::create(&args.output, product, args.force).map_err(Failure::input)?,
-            ))),
-            Some("csv") => Ok(Self::Tardis(Box::new(
-                TardisSink::create(&args.output, product, args.force).map_err(Failure::input)?,
-            ))),
-            _ => {
-                let what = "is of no kind that can be written: give a name that ends in .frames, .l2, .l2.gz, .l2.zst, .csv, .csv.gz or .npz";
-                Err(Failure::input(format!("{} {what}", args.output.display())))
-            }
-        }
+            Kind::Tardis => Self::Tardis(Box::new(TardisSink::create(output, product, force).map_err(Failure::input)?)),
+            Kind::Hftbacktest => Self::Hftbacktest(Box::new(NpzSink::create(output, force).map_err(Failure::input)?)),
+        })
     }
 
     /// Gives what the user should know of the file.
@@ -139,29 +148,30 @@ impl Sink {
     }
 }
 
-impl Publish for Sink {
-    fn publish(&mut self, head: &FrameHead, events: &[Event]) -> Result<(), EngineGone> {
+impl Sink {
+    fn push(&mut self, head: &FrameHead, events: &[Event]) -> Result<(), SinkError> {
         match self {
-            Self::Frames(writer) => writer.publish(head, events),
-            Self::Capture(sink) => sink.publish(head, events),
-            Self::Tardis(sink) => sink.publish(head, events),
-            Self::Hftbacktest(sink) => sink.publish(head, events),
+            Self::Frames(writer) => writer.push(head, events).map_err(Into::into),
+            Self::Capture(sink) => sink.push(head, events).map_err(Into::into),
+            Self::Tardis(sink) => sink.push(head, events).map_err(Into::into),
+            Self::Hftbacktest(sink) => sink.push(head, events).map_err(Into::into),
         }
     }
 }
 
-/// A sink, as long as nobody asks for the end.
-struct Interruptible<'a> {
+/// A sink until it fails or somebody asks for the end.
+struct Writing<'a> {
     sink: Sink,
     interrupt: &'a Interrupt,
     taken: u64,
     written: Totals,
+    error: Option<SinkError>,
 }
 
-impl Publish for Interruptible<'_> {
+impl Publish for Writing<'_> {
     fn publish(&mut self, head: &FrameHead, events: &[Event]) -> Result<(), EngineGone> {
         self.taken += 1;
-        if self.taken.is_multiple_of(1_024) && self.interrupt.is_set() {
+        if self.error.is_some() || (self.taken.is_multiple_of(1_024) && self.interrupt.is_set()) {
             return Err(EngineGone);
         }
         match head.kind {
@@ -172,7 +182,10 @@ impl Publish for Interruptible<'_> {
             FrameKind::Prints => self.written.prints += (events.len() / PRINT_EVENTS) as u64,
             FrameKind::Connected | FrameKind::Invalid(_) => {}
         }
-        self.sink.publish(head, events)
+        self.sink.push(head, events).map_err(|error| {
+            self.error = Some(error);
+            EngineGone
+        })
     }
 }
 
@@ -181,33 +194,38 @@ impl Publish for Interruptible<'_> {
 /// # Errors
 /// Bad arguments, a market that cannot be read to its end, or a file that cannot be written.
 pub fn run(args: &ConvertArgs, printer: &mut Printer) -> Result<(), Failure> {
-    check_apart([&args.output], [&args.market].into_iter().chain(&args.source.initial_snapshot))
-        .map_err(Failure::input)?;
+    let inputs = args.source.inputs(std::slice::from_ref(&args.market))?;
+    let outputs = [args.output.clone()].into_iter().chain(Kind::of(&args.output)?.beside(&args.output));
+    check_apart(outputs, &inputs).map_err(Failure::input)?;
     let interrupt = Interrupt::watch()?;
-    let rule = ScaleRule { price_decimals: args.tick_size, size_decimals: args.lot_size };
-    let settings = args.source.settings(args.product.as_deref(), rule)?;
+    let settings = args.source.settings()?;
     let market = Market::open(&args.market, &settings).map_err(Failure::input)?;
-    let format = args.source.format.or_else(|| detect(&args.market).ok().flatten()).unwrap_or(Format::Capture);
+    let format = args.source.market.format.or_else(|| detect(&args.market).ok().flatten()).unwrap_or(Format::Capture);
     let product = market.product().to_owned();
     let header = header(&args.market, format, &product)?;
     let sink = Sink::create(args, &product, &header)?;
-    let mut sink = Interruptible { sink, interrupt: &interrupt, taken: 0, written: Totals::default() };
-    let outcome = market.run(&mut sink, &Status::default());
+    let mut writing = Writing { sink, interrupt: &interrupt, taken: 0, written: Totals::default(), error: None };
+    let outcome = market.run(&mut writing, &Status::default());
     if interrupt.is_set() {
         return Err(Failure::running(format!("stopped; {} was not written", args.output.display())));
     }
-    let written = sink.written;
-    let note = sink.sink.finish().map_err(Failure::running)?;
+    let Writing { sink, written, error, .. } = writing;
+    if let Some(error) = error {
+        return Err(Failure::running(error));
+    }
+    let note = sink.finish().map_err(Failure::running)?;
     let [frames, levels, prints] = [(written.frames, "frame"), (written.levels, "level"), (written.prints, "print")]
         .map(|(count, one)| counted(count, one));
     printer.print(format_args!("wrote {}: {product}, {frames}, {levels}, {prints}\n", args.output.display()));
     if let Some(note) = note {
         printer.print(format_args!("{note}"));
     }
-    match outcome.error {
-        Some(error) => Err(Failure::running(error)),
-        None => Ok(()),
+    outcome.remarks.iter().for_each(|remark| warn(format_args!("{}: {remark}", args.market.display())));
+    if let Some(cut) = outcome.cut {
+        warn(cut);
     }
+    // What came before it has been written.
+    outcome.error.map_or(Ok(()), |error| Err(Failure::input(error)))
 }
 
 fn header(path: &Path, format: Format, product: &str) -> Result<Header, Failure> {

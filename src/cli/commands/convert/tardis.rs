@@ -3,13 +3,13 @@
 //! Times are in microseconds there: frames of one microsecond would become one, so that a frame whose time does not rise gets the
 //! next microsecond.
 
-use crate::base::output::{Output, OutputError};
+use crate::base::output::{Output, OutputError, check_free};
 use crate::market::event::{Event, FrameHead, FrameKind, PRINT_EVENTS, Print};
-use crate::market::publish::{EngineGone, Publish};
 use crate::market::units::{Decimal, Side};
 use crate::sources::tardis::{BOOK_HEADER, TRADES_HEADER, trades_path};
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -55,11 +55,11 @@ pub(super) struct TardisSink {
     force: bool,
     last_us: i64,
     text: Vec<u8>,
-    error: Option<OutputError>,
 }
 
 impl TardisSink {
     pub fn create(path: &Path, product: &str, force: bool) -> Result<Self, OutputError> {
+        check_free(&trades_path(path), force)?;
         let mut book = Rows::create(path, force)?;
         let at = |source| OutputError::Write { path: path.into(), source };
         book.write(format!("{BOOK_HEADER}\n").as_bytes()).map_err(at)?;
@@ -71,24 +71,22 @@ impl TardisSink {
             force,
             last_us: i64::MIN,
             text: Vec::new(),
-            error: None,
         })
     }
 
     pub fn finish(self) -> Result<(), OutputError> {
-        if let Some(error) = self.error {
-            return Err(error);
-        }
-        if let Some((path, rows)) = self.trades {
-            rows.finish(&path)?;
+        match self.trades {
+            Some((path, rows)) => rows.finish(&path)?,
+            // Trades of another market would be taken for this one's. What is not there need not be removed.
+            None if self.force => drop(fs::remove_file(trades_path(&self.path))),
+            None => {}
         }
         self.book.finish(&self.path)
     }
 
-    fn push(&mut self, head: &FrameHead, events: &[Event]) -> Result<(), OutputError> {
-        let local_us =
-            (head.ts_recv_ns / 1_000).max(self.last_us.saturating_add(i64::from(head.kind != FrameKind::Prints)));
-        let local_us = if head.kind == FrameKind::Prints { local_us.max(self.last_us) } else { local_us };
+    pub fn push(&mut self, head: &FrameHead, events: &[Event]) -> Result<(), OutputError> {
+        let is_new = i64::from(head.kind != FrameKind::Prints);
+        let local_us = (head.ts_recv_ns / 1_000).max(self.last_us.saturating_add(is_new));
         self.last_us = local_us;
         let time_us = if head.ts_event_ns == 0 { local_us } else { head.ts_event_ns / 1_000 };
         let decimal = |count, decimals| Decimal { count, decimals };
@@ -134,17 +132,5 @@ impl TardisSink {
         }
         let Some((path, rows)) = &mut self.trades else { return Ok(()) };
         rows.write(&self.text).map_err(|source| OutputError::Write { path: path.clone(), source })
-    }
-}
-
-impl Publish for TardisSink {
-    fn publish(&mut self, head: &FrameHead, events: &[Event]) -> Result<(), EngineGone> {
-        if self.error.is_some() {
-            return Err(EngineGone);
-        }
-        self.push(head, events).map_err(|error| {
-            self.error = Some(error);
-            EngineGone
-        })
     }
 }

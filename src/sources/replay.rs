@@ -1,0 +1,167 @@
+//! Frames of another format on their way to an engine.
+//!
+//! ```
+//! use papertrader::engine::status::Status;
+//! use papertrader::research::source::Nobody;
+//! use papertrader::run::session::Feed;
+//! use papertrader::sources::detect::Format;
+//! use papertrader::base::clock::Speed;
+//! use papertrader::feed::intake::ScaleRule;
+//! use papertrader::sources::ReaderSettings;
+//! use papertrader::sources::replay::FrameReplay;
+//!
+//! let folder = tempfile::tempdir()?;
+//! let path = folder.path().join("market.csv");
+//! std::fs::write(&path, "exchange,symbol,timestamp,local_timestamp,is_snapshot,side,price,amount\n\
+//!     x,P,1585699200000000,1585699200000001,false,bid,9,1\nx,P,1585699200000000,1585699200000001,true,bid,10,1\n")?;
+//! let replay = FrameReplay::open(Format::TardisBook, &path, &ReaderSettings::default(), ScaleRule::default(), Speed::Max)?;
+//! let outcome = replay.run(&mut Nobody, &Status::default());
+//! assert_eq!(outcome.counts.frames, 1);
+//! assert_eq!(outcome.remarks, ["1 row before the first snapshot: nobody knows the book that they change"]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+use super::bybit::BybitReader;
+use super::databento::DatabentoReader;
+use super::detect::Format;
+use super::hftbacktest::reader::NpzReader;
+use super::lobster::LobsterReader;
+use super::merge::Merged;
+use super::raw::RawReader;
+use super::scaler::Scaler;
+use super::table::TableReader;
+use super::tardis::{IncrementalReader, TradesReader, trades_beside};
+use super::{FrameReader, RawFrame, ReadError, ReaderSettings};
+use crate::base::clock::{Clock, Pacer, Speed};
+use crate::capture::Progress;
+use crate::capture::replay::{ReplayError, ReplayOutcome};
+use crate::engine::status::Status;
+use crate::feed::intake::{Arrival, ScaleRule};
+use crate::handoff::Wait;
+use crate::market::publish::Publish;
+use crate::run::session::Feed;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Frames of a reader on their way to an engine.
+pub struct FrameReplay {
+    reader: Box<dyn FrameReader>,
+    /// The first frame, by which the product is known.
+    first: Option<RawFrame>,
+    rule: ScaleRule,
+    speed: Speed,
+    spins: bool,
+}
+
+/// Opens the reader of a format.
+fn reader_of(format: Format, path: &Path, settings: &ReaderSettings) -> Result<Box<dyn FrameReader>, ReadError> {
+    Ok(match format {
+        Format::Capture | Format::Frames => {
+            return Err(ReadError::file(path, "is of this program's own formats"));
+        }
+        Format::TardisBook => {
+            let book = IncrementalReader::open(path, settings)?;
+            match trades_beside(path) {
+                Some(trades) => Box::new(Merged::new(book, TradesReader::open(&trades, settings)?)),
+                None => Box::new(book),
+            }
+        }
+        Format::Databento => Box::new(DatabentoReader::open(path, settings)?),
+        Format::Lobster => Box::new(LobsterReader::open(path, settings)?),
+        Format::Hftbacktest => Box::new(NpzReader::open(path, settings)?),
+        Format::Table => Box::new(TableReader::open(path, settings)?),
+        Format::Bybit => Box::new(BybitReader::open(path, settings)?),
+        Format::Raw => Box::new(RawReader::open(path, settings)?),
+    })
+}
+
+impl FrameReplay {
+    /// Opens a file of a format that is not this program's own.
+    ///
+    /// # Errors
+    /// It cannot be read, or holds no frame of a book.
+    pub fn open(
+        format: Format,
+        path: &Path,
+        settings: &ReaderSettings,
+        rule: ScaleRule,
+        speed: Speed,
+    ) -> Result<Self, ReplayError> {
+        let mut reader = reader_of(format, path, settings).map_err(ReplayError::from)?;
+        let mut first = RawFrame::default();
+        let first = reader.next(&mut first).map_err(ReplayError::from)?.then_some(first);
+        if first.is_none() {
+            return Err(ReadError::file(path, "holds no frame of a book").into());
+        }
+        Ok(Self { reader, first, rule, speed, spins: false })
+    }
+
+    /// The product.
+    pub fn product(&self) -> &str {
+        self.reader.product()
+    }
+
+    /// How far the file has been read.
+    pub fn progress(&self) -> Arc<Progress> {
+        self.reader.progress()
+    }
+
+    /// Whether the wait for a paced frame's due time spins.
+    pub fn wait(&mut self, wait: Wait) {
+        self.spins = wait == Wait::Spin;
+    }
+
+    /// The time of receipt of the first frame.
+    pub fn first_ts_recv_ns(&self) -> i64 {
+        self.first.as_ref().map_or(0, |frame| frame.ts_recv_ns)
+    }
+}
+
+impl Feed for FrameReplay {
+    type Outcome = ReplayOutcome;
+
+    fn run(self, engine: &mut impl Publish, status: &Status) -> ReplayOutcome {
+        let Self { mut reader, first, rule, speed, spins, .. } = self;
+        let clock = Clock::new();
+        let mut scaler = Scaler::new(rule, clock.clone());
+        let mut pacer = Pacer::new(speed, clock.clone(), spins);
+        let mut frame = first.unwrap_or_default();
+        let (mut stopped, mut error) = (false, None);
+        loop {
+            let due = pacer.wait_until_due(frame.ts_recv_ns, || status.stopping());
+            if status.stopping() {
+                stopped = true;
+                break;
+            }
+            let taken_up = clock.stamp();
+            let received = due.unwrap_or(taken_up);
+            let arrival = Arrival { ts_recv_ns: frame.ts_recv_ns, arrived: None, received, decoded: taken_up };
+            if scaler.take(&frame, &arrival, engine).is_err() {
+                stopped = true;
+                break;
+            }
+            match reader.next(&mut frame) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(what) => {
+                    error = Some(what.into());
+                    break;
+                }
+            }
+        }
+        let mut remarks = reader.counts().remarks();
+        if reader.has_event_times_only() {
+            remarks.insert(0, "times of receipt are the venue's".into());
+        }
+        ReplayOutcome {
+            counts: scaler.counts().clone(),
+            notes: scaler.notes().to_vec(),
+            lines: reader.counts().rows,
+            remarks,
+            error,
+            stopped,
+            files: 1,
+            ..ReplayOutcome::nothing(reader.product(), scaler.scale())
+        }
+    }
+}
