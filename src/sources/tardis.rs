@@ -41,6 +41,8 @@ pub const TRADES_HEADER: &str = "exchange,symbol,timestamp,local_timestamp,id,si
 /// 1980 to 2100, microseconds.
 const TIMES_US: std::ops::Range<i64> = 315_532_800_000_000..4_102_444_800_000_000;
 
+const NOT_EIGHT: &str = "has not eight cells; is it cut?";
+
 /// A row's cells; every file here has eight.
 type Cells<'a> = [&'a [u8]; 8];
 
@@ -105,9 +107,8 @@ pub fn trades_beside(book: &Path) -> Option<PathBuf> {
     Some(trades_path(book)).filter(|path| path.is_file())
 }
 
-/// What both files share: lines, the product, the order of time.
+/// What both files share: the product, the order of time.
 struct Rows {
-    lines: Lines,
     product: String,
     time: TimeChoice,
     last_ns: i64,
@@ -121,7 +122,8 @@ struct Common {
 }
 
 impl Rows {
-    fn open(path: &Path, header: &str, settings: &ReaderSettings) -> Result<Self, ReadError> {
+    /// Opens the lines of a file behind its header.
+    fn open(path: &Path, header: &str, settings: &ReaderSettings) -> Result<(Lines, Self), ReadError> {
         let mut lines = Lines::new(path, open(path)?);
         match lines.next()? {
             // A day without data is an empty gzip.
@@ -133,7 +135,7 @@ impl Rows {
             }
         }
         let product = settings.product.clone().unwrap_or_default();
-        Ok(Self { lines, product, time: settings.time, last_ns: i64::MIN, counts: ReaderCounts::default() })
+        Ok((lines, Self { product, time: settings.time, last_ns: i64::MIN, counts: ReaderCounts::default() }))
     }
 
     /// Whether the row is of the product, which is that of the first row where none is asked for.
@@ -180,7 +182,9 @@ struct BookRow {
 
 /// Reads `incremental_book_L2`.
 pub struct IncrementalReader {
+    lines: Lines,
     rows: Rows,
+    prefix: Prefix,
     /// The first row of the next frame.
     next: Option<BookRow>,
     has_begun: bool,
@@ -195,8 +199,11 @@ impl IncrementalReader {
     /// # Errors
     /// It cannot be read, or its header is another.
     pub fn open(path: &Path, settings: &ReaderSettings) -> Result<Self, ReadError> {
+        let (lines, rows) = Rows::open(path, BOOK_HEADER, settings)?;
         Ok(Self {
-            rows: Rows::open(path, BOOK_HEADER, settings)?,
+            lines,
+            rows,
+            prefix: Prefix::default(),
             next: None,
             has_begun: false,
             last_snapshot: Vec::new(),
@@ -208,62 +215,86 @@ impl IncrementalReader {
     #[inline]
     fn row(&mut self) -> Result<Option<BookRow>, ReadError> {
         loop {
-            let Rows { lines, product, counts, time, last_ns } = &mut self.rows;
-            let number_before = lines.number();
-            let path_of = |lines: &Lines, what: String| Err(ReadError::row(lines.path(), number_before + 1, what));
-            let Some(line) = lines.next()? else { return Ok(None) };
-            counts.rows += 1;
-            let row = parse_row(line, product, counts, *time, last_ns, self.has_begun);
-            match row {
+            let Some(line) = self.lines.next()? else { return Ok(None) };
+            self.rows.counts.rows += 1;
+            match self.rows.book_row(line, &mut self.prefix, self.has_begun) {
                 Ok(None) => {}
                 Ok(Some(row)) => {
                     self.has_begun = true;
                     return Ok(Some(row));
                 }
-                Err(what) => return path_of(&self.rows.lines, what),
+                Err(what) => return Err(self.lines.wrong(what)),
             }
         }
     }
 }
 
-#[inline]
-fn parse_row(
-    line: &[u8],
-    product: &mut String,
-    counts: &mut ReaderCounts,
-    time: TimeChoice,
-    last_ns: &mut i64,
-    has_begun: bool,
-) -> Result<Option<BookRow>, String> {
-    let Some(cells) = cells(line) else { return Err("has not eight cells; is it cut?".into()) };
-    if product.is_empty() {
-        *product = String::from_utf8_lossy(cells[1]).into_owned();
+/// What rows of one frame have in common: everything up to the side.
+#[derive(Default)]
+struct Prefix {
+    /// Of the last row of the product, with the comma; empty before the first.
+    text: Vec<u8>,
+    ts_recv_ns: i64,
+    ts_event_ns: i64,
+    is_snapshot: bool,
+}
+
+impl Rows {
+    /// A row of the product from the first snapshot on.
+    #[inline]
+    fn book_row(&mut self, line: &[u8], prefix: &mut Prefix, has_begun: bool) -> Result<Option<BookRow>, String> {
+        let rest = match line.strip_prefix(&*prefix.text) {
+            Some(rest) if !prefix.text.is_empty() => rest,
+            _ => match self.begin_row(line, prefix, has_begun)? {
+                Some(rest) => rest,
+                None => return Ok(None),
+            },
+        };
+        let (side, rest) = match rest {
+            [b'b', b'i', b'd', b',', rest @ ..] => (Side::Bid, rest),
+            [b'a', b's', b'k', b',', rest @ ..] => (Side::Ask, rest),
+            other => {
+                let side = other.split(|&byte| byte == b',').next().unwrap_or_default();
+                return Err(format!("side '{}' is neither bid nor ask", shown(side)));
+            }
+        };
+        let comma = memchr::memchr(b',', rest).ok_or(NOT_EIGHT)?;
+        let price = number(&rest[..comma], "price")?;
+        if price.is_zero() {
+            return Err("price is 0".into());
+        }
+        let size = number(&rest[comma + 1..], "amount")?;
+        let Prefix { ts_recv_ns, ts_event_ns, is_snapshot, .. } = *prefix;
+        Ok(Some(BookRow { ts_recv_ns, ts_event_ns, is_snapshot, level: RawLevel { side, price, size } }))
     }
-    if cells[1] != product.as_bytes() {
-        counts.other_products += 1;
-        return Ok(None);
+
+    /// Reads what rows of a frame have in common. Gives the rest of the row, or nothing where it is none of ours.
+    fn begin_row<'a>(
+        &mut self,
+        line: &'a [u8],
+        prefix: &mut Prefix,
+        has_begun: bool,
+    ) -> Result<Option<&'a [u8]>, String> {
+        let cells = cells(line).ok_or(NOT_EIGHT)?;
+        if !self.is_ours(cells[1]) {
+            return Ok(None);
+        }
+        let is_snapshot = match cells[4] {
+            b"true" => true,
+            b"false" => false,
+            other => return Err(format!("is_snapshot '{}' is neither true nor false", shown(other))),
+        };
+        let Common { ts_recv_ns, ts_event_ns } = times(&cells, self.time, &mut self.last_ns)?;
+        if !has_begun && !is_snapshot {
+            self.counts.before_snapshot += 1;
+            return Ok(None);
+        }
+        let bytes = cells[..5].iter().map(|cell| cell.len() + 1).sum();
+        prefix.text.clear();
+        prefix.text.extend_from_slice(&line[..bytes]);
+        (prefix.ts_recv_ns, prefix.ts_event_ns, prefix.is_snapshot) = (ts_recv_ns, ts_event_ns, is_snapshot);
+        Ok(Some(&line[bytes..]))
     }
-    let is_snapshot = match cells[4] {
-        b"true" => true,
-        b"false" => false,
-        other => return Err(format!("is_snapshot '{}' is neither true nor false", shown(other))),
-    };
-    let Common { ts_recv_ns, ts_event_ns } = times(&cells, time, last_ns)?;
-    if !has_begun && !is_snapshot {
-        counts.before_snapshot += 1;
-        return Ok(None);
-    }
-    let side = match cells[5] {
-        b"bid" => Side::Bid,
-        b"ask" => Side::Ask,
-        other => return Err(format!("side '{}' is neither bid nor ask", shown(other))),
-    };
-    let price = number(cells[6], "price")?;
-    if price.is_zero() {
-        return Err("price is 0".into());
-    }
-    let size = number(cells[7], "amount")?;
-    Ok(Some(BookRow { ts_recv_ns, ts_event_ns, is_snapshot, level: RawLevel { side, price, size } }))
 }
 
 impl FrameReader for IncrementalReader {
@@ -274,7 +305,7 @@ impl FrameReader for IncrementalReader {
                 Some(row) => row,
                 None if !self.has_begun => {
                     let what = "holds no snapshot of the product: nothing can be made of its updates";
-                    return Err(ReadError::file(self.rows.lines.path(), what));
+                    return Err(ReadError::file(self.lines.path(), what));
                 }
                 None => return Ok(false),
             },
@@ -290,7 +321,7 @@ impl FrameReader for IncrementalReader {
             if frame.levels.len() == FRAME_LEVELS_MAX {
                 let what =
                     format_args!("the frame of {} µs has more than {FRAME_LEVELS_MAX} rows", row.ts_recv_ns / 1_000);
-                return Err(self.rows.lines.wrong(what));
+                return Err(self.lines.wrong(what));
             }
             frame.ts_event_ns = frame.ts_event_ns.max(row.ts_event_ns);
             frame.levels.push(row.level);
@@ -303,7 +334,7 @@ impl FrameReader for IncrementalReader {
     }
 
     fn progress(&self) -> Arc<Progress> {
-        self.rows.lines.progress()
+        self.lines.progress()
     }
 
     fn product(&self) -> &str {
@@ -335,6 +366,7 @@ impl IncrementalReader {
 
 /// Reads `trades`.
 pub struct TradesReader {
+    lines: Lines,
     rows: Rows,
     next: Option<(i64, RawPrint)>,
 }
@@ -345,35 +377,36 @@ impl TradesReader {
     /// # Errors
     /// It cannot be read, or its header is another.
     pub fn open(path: &Path, settings: &ReaderSettings) -> Result<Self, ReadError> {
-        Ok(Self { rows: Rows::open(path, TRADES_HEADER, settings)?, next: None })
+        let (lines, rows) = Rows::open(path, TRADES_HEADER, settings)?;
+        Ok(Self { lines, rows, next: None })
     }
 
     fn row(&mut self) -> Result<Option<(i64, RawPrint)>, ReadError> {
         loop {
-            let number = self.rows.lines.number() + 1;
-            let Some(line) = self.rows.lines.next()? else { return Ok(None) };
-            let line = line.to_vec();
+            let Some(line) = self.lines.next()? else { return Ok(None) };
             self.rows.counts.rows += 1;
-            match self.parse(&line) {
+            match self.rows.trade(line) {
                 Ok(None) => {}
                 Ok(Some(row)) => return Ok(Some(row)),
-                Err(what) => return Err(ReadError::row(self.rows.lines.path(), number, what)),
+                Err(what) => return Err(self.lines.wrong(what)),
             }
         }
     }
+}
 
-    fn parse(&mut self, line: &[u8]) -> Result<Option<(i64, RawPrint)>, String> {
-        let Some(cells) = cells(line) else { return Err("has not eight cells; is it cut?".into()) };
-        if !self.rows.is_ours(cells[1]) {
+impl Rows {
+    fn trade(&mut self, line: &[u8]) -> Result<Option<(i64, RawPrint)>, String> {
+        let cells = cells(line).ok_or(NOT_EIGHT)?;
+        if !self.is_ours(cells[1]) {
             return Ok(None);
         }
         let (price, size) = (number(cells[6], "price")?, number(cells[7], "amount")?);
-        let Common { ts_recv_ns, ts_event_ns } = times(&cells, self.rows.time, &mut self.rows.last_ns)?;
+        let Common { ts_recv_ns, ts_event_ns } = times(&cells, self.time, &mut self.last_ns)?;
         let aggressor = match cells[5] {
             b"buy" => Side::Bid,
             b"sell" => Side::Ask,
             b"unknown" | b"" => {
-                self.rows.counts.prints_without_side += 1;
+                self.counts.prints_without_side += 1;
                 return Ok(None);
             }
             other => return Err(format!("side '{}' is neither buy, sell nor unknown", shown(other))),
@@ -406,7 +439,7 @@ impl FrameReader for TradesReader {
     }
 
     fn progress(&self) -> Arc<Progress> {
-        self.rows.lines.progress()
+        self.lines.progress()
     }
 
     fn product(&self) -> &str {
