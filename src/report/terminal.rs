@@ -287,7 +287,7 @@ impl<'a> RunReport<'a> {
         }
         let Some(tape) = TapeCounters::of(self.engine.trader()) else { return Ok(()) };
         line(f, "book and prints", tape.order())?;
-        tape.doubt().map_or(Ok(()), |doubt| writeln!(f, "  {doubt}"))
+        tape.doubts().iter().try_for_each(|doubt| writeln!(f, "  {doubt}"))
     }
 
     fn latencies(&self, f: &mut Formatter<'_>) -> fmt::Result {

@@ -8,7 +8,7 @@
 //! use std::process::ExitCode;
 //!
 //! let error = Source::open(&["nowhere.zst".into()], None, ScaleRule::default()).unwrap_err();
-//! assert!(matches!(error, SourceError::Capture(_)));
+//! assert!(matches!(error, SourceError::Replay(_)));
 //! assert!(error.to_string().starts_with("cannot open capture nowhere.zst: "));
 //! assert_eq!(Failure::from(error).exit_code(), ExitCode::from(2));
 //! ```

@@ -9,7 +9,7 @@
 //! let mut lines = Lines::new(&path, open(&path)?);
 //! assert_eq!(lines.next()?, Some(&b"a,b"[..]));
 //! assert_eq!(lines.next()?, Some(&b"1,2"[..]));
-//! assert_eq!(lines.number(), 2);
+//! assert_eq!((lines.number(), lines.is_open()), (2, true));
 //! assert_eq!(lines.next()?, None);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -189,12 +189,14 @@ pub struct Lines {
     to: usize,
     number: u64,
     is_at_end: bool,
+    is_open: bool,
 }
 
 impl Lines {
     /// Of a file's bytes.
     pub fn new(path: &Path, bytes: Bytes) -> Self {
-        Self { path: path.into(), bytes, buffer: vec![0; READ_BYTES], from: 0, to: 0, number: 0, is_at_end: false }
+        let buffer = vec![0; READ_BYTES];
+        Self { path: path.into(), bytes, buffer, from: 0, to: 0, number: 0, is_at_end: false, is_open: false }
     }
 
     /// The file.
@@ -210,6 +212,11 @@ impl Lines {
     /// The number of the line given last, counted from 1; 0 before.
     pub fn number(&self) -> u64 {
         self.number
+    }
+
+    /// Whether the line given last has no break behind it: the file's end may be missing.
+    pub fn is_open(&self) -> bool {
+        self.is_open
     }
 
     /// The error of the line given last.
@@ -237,6 +244,7 @@ impl Lines {
             if self.is_at_end {
                 let line = &self.buffer[self.from..self.to];
                 self.from = self.to;
+                self.is_open |= !line.is_empty();
                 self.number += u64::from(!line.is_empty());
                 return Ok(Some(line.strip_suffix(b"\r").unwrap_or(line)).filter(|line| !line.is_empty()));
             }

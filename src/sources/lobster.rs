@@ -347,7 +347,8 @@ impl FrameReader for LobsterReader {
     }
 
     fn counts(&self) -> ReaderCounts {
-        self.counts
+        let open = u64::from(self.messages.is_open()) + u64::from(self.books.is_open());
+        ReaderCounts { open, ..self.counts }
     }
 
     fn has_event_times_only(&self) -> bool {

@@ -255,7 +255,7 @@ impl Market {
         let last_ns = all.counts.span_ns.map_or(i64::MIN, |(_, last_ns)| last_ns);
         if first_ns <= last_ns {
             let what = format_args!(
-                "begins {} ns before {} ends: give files that do not overlap, or --from and --to",
+                "begins {} ns before {} ends: give files that do not overlap",
                 last_ns - first_ns,
                 before.display()
             );
@@ -323,7 +323,11 @@ impl Feed for Market {
         }
         let mut part = Windowed::new(engine, self.window);
         let outcome = self.run_all(&mut part, status);
+        let mut remarks = outcome.remarks;
+        if outcome.error.is_none() && !part.has_begun() {
+            remarks.push("nothing is between --from and --to".into());
+        }
         // The window's end is nobody's stop.
-        ReplayOutcome { stopped: outcome.stopped && !part.has_ended(), ..outcome }
+        ReplayOutcome { stopped: outcome.stopped && !part.has_ended(), remarks, ..outcome }
     }
 }

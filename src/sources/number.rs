@@ -40,6 +40,8 @@ pub enum NotANumber {
 
 /// Digits beyond which a float's shortest text is arithmetic's dust.
 const DIGITS_KEPT: usize = 12;
+/// Digits that every float keeps; text of more that is not whole was a float before it was written.
+const DIGITS_OF_FLOATS: usize = 15;
 const POWERS_OF_TEN: [u64; DECIMALS_MAX as usize + 1] = {
     let mut powers = [1; DECIMALS_MAX as usize + 1];
     let mut at = 1;
@@ -95,6 +97,34 @@ impl Number {
             return Ok(number);
         }
         Self::from_any(text)
+    }
+
+    /// The same of text that a tool may have written from a float: of more than fifteen digits and not whole, it is read as
+    /// [`Number::from_f64`] reads that float.
+    ///
+    /// # Errors
+    /// As for both.
+    #[inline]
+    pub fn from_tool(text: &[u8], decimals: Option<u8>, rounded: &mut u64) -> Result<Self, NotANumber> {
+        let read = Self::from_text(text);
+        if text.len() <= DIGITS_OF_FLOATS {
+            return read;
+        }
+        let is_dust = match read {
+            Ok(number) => number.decimals > 0 && number.digits() > DIGITS_OF_FLOATS,
+            Err(error) => error == NotANumber::TooFine,
+        };
+        match std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()) {
+            Some(value) if is_dust => {
+                *rounded += 1;
+                Self::from_f64(value, decimals, &mut 0)
+            }
+            _ => read,
+        }
+    }
+
+    fn digits(self) -> usize {
+        self.count.checked_ilog10().map_or(1, |log| log as usize + 1)
     }
 
     #[inline]
@@ -175,11 +205,10 @@ impl Number {
         let mut buffer = ryu::Buffer::new();
         let text = buffer.format_finite(value.abs());
         let shortest = Self::from_text(text.as_bytes());
-        let digits = |number: &Self| number.count.checked_ilog10().map_or(1, |log| log as usize + 1);
         let coarse = |number: &Self| decimals.is_none_or(|given| number.decimals <= given);
         match shortest {
             // Whole numbers have no dust.
-            Ok(number) if coarse(&number) && (number.decimals == 0 || digits(&number) <= DIGITS_KEPT) => Ok(number),
+            Ok(number) if coarse(&number) && (number.decimals == 0 || number.digits() <= DIGITS_KEPT) => Ok(number),
             Err(error) if error != NotANumber::TooFine => Err(error),
             _ => {
                 let whole_digits = (value.log10().floor() as i32 + 1).max(0);
@@ -266,6 +295,25 @@ mod tests {
         ] {
             assert_eq!(Number::from_f64(given, None, &mut rounded), Err(error), "{given}");
         }
+    }
+
+    #[test]
+    fn text_that_a_tool_wrote() {
+        let mut rounded = 0;
+        for (given, decimals, read, dust) in [
+            ("0.30000000000000004", None, "0.3", 1),
+            ("61659.700000000004", Some(1), "61659.7", 1),
+            ("61830.1700000000000000", None, "61830.17", 0),
+            ("1234567.12345678", None, "1234567.12345678", 0),
+            ("9223372036854775807", None, "9223372036854775807", 0),
+            ("1.0000000000000000000001", None, "1", 1),
+        ] {
+            let before = rounded;
+            let number = Number::from_tool(given.as_bytes(), decimals, &mut rounded).unwrap();
+            assert_eq!((number.to_string().as_str(), rounded - before), (read, dust), "{given}");
+        }
+        let error = Number::from_tool(b"1.2.3456789012345678", None, &mut rounded);
+        assert_eq!((error, rounded), (Err(NumberError::NotDecimal.into()), 3));
     }
 
     proptest! {

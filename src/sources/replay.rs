@@ -30,7 +30,7 @@ use super::merge::Merged;
 use super::raw::RawReader;
 use super::scaler::Scaler;
 use super::table::TableReader;
-use super::tardis::{IncrementalReader, TradesReader, trades_beside};
+use super::tardis::{IncrementalReader, TradesReader, first_product, trades_beside};
 use super::{FrameReader, RawFrame, ReadError, ReaderSettings};
 use crate::base::clock::{Clock, Pacer, Speed};
 use crate::capture::Progress;
@@ -62,7 +62,12 @@ fn reader_of(format: Format, path: &Path, settings: &ReaderSettings) -> Result<B
         Format::TardisBook => {
             let book = IncrementalReader::open(path, settings)?;
             match trades_beside(path) {
-                Some(trades) => Box::new(Merged::new(book, TradesReader::open(&trades, settings)?)),
+                Some(trades) => {
+                    // A group's trades may begin with those of another product.
+                    let product = settings.product.clone().or(first_product(path)?);
+                    let trades = TradesReader::open(&trades, &ReaderSettings { product, ..settings.clone() })?;
+                    Box::new(Merged::new(book, trades))
+                }
                 None => Box::new(book),
             }
         }

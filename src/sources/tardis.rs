@@ -79,8 +79,9 @@ fn time_ns(cell: &[u8], column: &str) -> Result<i64, String> {
     }
 }
 
-fn number(cell: &[u8], column: &str) -> Result<Number, String> {
-    Number::from_text(cell).map_err(|error: NotANumber| format!("{column} '{}' {error}", shown(cell)))
+fn number(cell: &[u8], decimals: Option<u8>, rounded: &mut u64, column: &str) -> Result<Number, String> {
+    Number::from_tool(cell, decimals, rounded)
+        .map_err(|error: NotANumber| format!("{column} '{}' {error}", shown(cell)))
 }
 
 /// Whether the beginning of a file is the header of `incremental_book_L2`.
@@ -107,10 +108,23 @@ pub fn trades_beside(book: &Path) -> Option<PathBuf> {
     Some(trades_path(book)).filter(|path| path.is_file())
 }
 
+/// The product of a file's first row, which is the one that is read where none is asked for; `None` where no row is whole.
+///
+/// # Errors
+/// It cannot be read.
+pub fn first_product(path: &Path) -> Result<Option<String>, ReadError> {
+    let mut lines = Lines::new(path, open(path)?);
+    lines.next()?;
+    let cells = lines.next()?.and_then(cells);
+    Ok(cells.map(|cells| String::from_utf8_lossy(cells[1]).into_owned()))
+}
+
 /// What both files share: the product, the order of time.
 struct Rows {
     product: String,
     time: TimeChoice,
+    price_decimals: Option<u8>,
+    size_decimals: Option<u8>,
     last_ns: i64,
     counts: ReaderCounts,
 }
@@ -134,8 +148,10 @@ impl Rows {
                 return Err(ReadError::row(path, 1, format_args!("the header is '{line}' where '{header}' is due")));
             }
         }
+        let &ReaderSettings { time, price_decimals, size_decimals, .. } = settings;
         let product = settings.product.clone().unwrap_or_default();
-        Ok((lines, Self { product, time: settings.time, last_ns: i64::MIN, counts: ReaderCounts::default() }))
+        let counts = ReaderCounts::default();
+        Ok((lines, Self { product, time, price_decimals, size_decimals, last_ns: i64::MIN, counts }))
     }
 
     /// Whether the row is of the product, which is that of the first row where none is asked for.
@@ -259,11 +275,11 @@ impl Rows {
             }
         };
         let comma = memchr::memchr(b',', rest).ok_or(NOT_EIGHT)?;
-        let price = number(&rest[..comma], "price")?;
+        let price = number(&rest[..comma], self.price_decimals, &mut self.counts.rounded, "price")?;
         if price.is_zero() {
             return Err("price is 0".into());
         }
-        let size = number(&rest[comma + 1..], "amount")?;
+        let size = number(&rest[comma + 1..], self.size_decimals, &mut self.counts.rounded, "amount")?;
         let Prefix { ts_recv_ns, ts_event_ns, is_snapshot, .. } = *prefix;
         Ok(Some(BookRow { ts_recv_ns, ts_event_ns, is_snapshot, level: RawLevel { side, price, size } }))
     }
@@ -342,7 +358,7 @@ impl FrameReader for IncrementalReader {
     }
 
     fn counts(&self) -> ReaderCounts {
-        self.rows.counts
+        ReaderCounts { open: self.lines.is_open().into(), ..self.rows.counts }
     }
 
     fn has_event_times_only(&self) -> bool {
@@ -400,7 +416,8 @@ impl Rows {
         if !self.is_ours(cells[1]) {
             return Ok(None);
         }
-        let (price, size) = (number(cells[6], "price")?, number(cells[7], "amount")?);
+        let price = number(cells[6], self.price_decimals, &mut self.counts.rounded, "price")?;
+        let size = number(cells[7], self.size_decimals, &mut self.counts.rounded, "amount")?;
         let Common { ts_recv_ns, ts_event_ns } = times(&cells, self.time, &mut self.last_ns)?;
         let aggressor = match cells[5] {
             b"buy" => Side::Bid,
@@ -447,6 +464,6 @@ impl FrameReader for TradesReader {
     }
 
     fn counts(&self) -> ReaderCounts {
-        self.rows.counts
+        ReaderCounts { open: self.lines.is_open().into(), ..self.rows.counts }
     }
 }

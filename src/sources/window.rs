@@ -83,6 +83,11 @@ impl<'a, P: Publish> Windowed<'a, P> {
         Self { engine, window, follower, levels, has_begun: false, has_ended: false }
     }
 
+    /// Whether anything was in the window.
+    pub fn has_begun(&self) -> bool {
+        self.has_begun
+    }
+
     /// Whether the window's end has come: then nothing is taken any more.
     pub fn has_ended(&self) -> bool {
         self.has_ended

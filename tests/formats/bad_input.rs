@@ -220,6 +220,73 @@ fn rows_have_no_other_market_s_trades_beside_them() {
     assert!(at("m.csv").exists() && !at("m_trades.csv").exists());
 }
 
+/// Where the disk is full the old files stay, both of them.
+#[cfg(target_os = "linux")]
+#[test]
+fn rows_that_find_no_room_replace_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    for (market, more) in [("with.l2", &[][..]), ("without.l2", &["--no-trades"])] {
+        let mut generate = papertrader();
+        succeed(generate.args(["generate", "--levels", "500", "--frames", "300", "-o"]).arg(at(market)).args(more));
+        let old = [("m.csv", "old rows"), ("m_trades.csv", "old trades")];
+        old.iter().for_each(|(name, text)| fs::write(at(name), text).unwrap());
+        let mut limited = Command::new("sh");
+        limited.args(["-c", "trap '' XFSZ; ulimit -f 8; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_papertrader")]);
+        let (code, error) = fail(limited.arg("convert").arg(at(market)).arg("--force").arg("-o").arg(at("m.csv")));
+        assert_eq!(code, 1, "{error}");
+        assert!(error.contains("File too large"), "{error}");
+        for (name, text) in old {
+            assert_eq!(fs::read_to_string(at(name)).unwrap(), text, "{market}");
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3, "{market}");
+        fs::remove_file(at(market)).unwrap();
+    }
+}
+
+/// A market of which rows of other programs cannot say everything: lost, with a clock that goes back and a tape that is ahead.
+#[test]
+fn rows_do_not_make_a_lost_book_good() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    succeed(papertrader().args(["generate", "--levels", "500", "--frames", "400", "-o"]).arg(at("m.l2")));
+    let text = fs::read_to_string(at("m.l2")).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let gap: Vec<&str> = [&lines[..100], &lines[101..]].concat();
+    fs::write(at("gap.l2"), gap.join("\n") + "\n").unwrap();
+    let live = |market: &Path| {
+        let text = succeed(&mut replay(&folder, market));
+        let line = text.lines().find(|line| line.contains(" live")).expect("the report counts live frames");
+        line.split_whitespace().find_map(|word| word.replace(',', "").parse::<u64>().ok()).expect("a number")
+    };
+    let of_gap = live(&at("gap.l2"));
+    assert!(of_gap < 120, "{of_gap}");
+    for name in ["gap.csv", "gap.npz"] {
+        let output = papertrader().arg("convert").arg(at("gap.l2")).arg("-o").arg(at(name)).output().unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        let says = "the book was lost 1 time; rows cannot say so, ";
+        assert!(output.status.success() && error.contains(says), "{error}");
+        assert_eq!(live(&at(name)), of_gap, "{name}");
+    }
+}
+
+/// Trades beside a book begin with another product: a group's files.
+#[test]
+fn trades_are_of_the_book_s_product() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let us = 1_585_699_200_245_000_u64;
+    let book = [HEADER, &row(us, "true,bid,10,1"), &row(us, "true,ask,11,1"), &row(us + 9, "false,ask,11,2")].concat();
+    fs::write(at("m.csv"), book).unwrap();
+    let (first, second) = (us + 2, us + 5);
+    let trades = format!("x,Q,{first},{first},1,sell,3,1\nx,P,{second},{second},2,sell,10,1\n");
+    fs::write(at("m_trades.csv"), HEADER.replace("is_snapshot", "id") + &trades).unwrap();
+    let output = papertrader().arg("convert").arg(at("m.csv")).arg("-o").arg(at("m.l2")).output().unwrap();
+    let (said, error) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert!(said.contains(": P, 2 frames, 3 levels, 1 print\n"), "{said}");
+    assert!(error.contains("1 row of other products, left out"), "{error}");
+}
+
 #[test]
 fn what_was_left_out_is_said() {
     let folder = tempfile::tempdir().unwrap();
@@ -239,4 +306,17 @@ fn what_was_left_out_is_said() {
         assert_eq!(text.contains("times of receipt are the venue's"), time == "event", "{text}");
     }
     assert!(succeed(papertrader().arg("inspect").arg(&path)).contains(remark));
+    // A number that may be cut, and a part of which nothing is there.
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.trim_end()).unwrap();
+    let cut = "1 row at the end without a line break: numbers may be cut";
+    assert!(succeed(papertrader().arg("inspect").arg(&path)).contains(cut));
+    let mut convert = papertrader();
+    convert
+        .arg("convert")
+        .arg(&path)
+        .args(["--from", "2030-01-01T00:00:00Z", "-o"])
+        .arg(folder.path().join("m.frames"));
+    let error = String::from_utf8(convert.output().unwrap().stderr).unwrap();
+    assert!(error.contains("nothing is between --from and --to"), "{error}");
 }

@@ -255,6 +255,6 @@ fn several_files_are_one_market() {
         "--out",
     ]);
     let (code, error) = crate::common::fail(command.arg(folder.path()));
-    let says = format!(" ns before {} ends: give files that do not overlap, or --from and --to", first.display());
+    let says = format!(" ns before {} ends: give files that do not overlap", first.display());
     assert!(code == 2 && error.contains(&format!("{}: begins ", third.display())) && error.ends_with(&says), "{error}");
 }

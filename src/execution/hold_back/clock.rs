@@ -8,7 +8,7 @@ const AHEAD_MAX_NS: i64 = 10_000_000_000;
 /// How far the clock of the tape is ahead of that of the messages, as far as can be known: no trade is told before it happened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TapeClock {
-    /// Nanoseconds, never falling: the furthest that a print has been ahead of its own message.
+    /// Nanoseconds, never falling in a connection: the furthest that a print has been ahead of its own message.
     ahead_ns: i64,
 }
 

@@ -115,6 +115,14 @@ impl HoldBack {
             self.queue.push_frame(head);
         } else {
             self.in_hand = InHand::Passed;
+            match head.kind {
+                FrameKind::Snapshot => self.queue.begin_again(),
+                FrameKind::Connected => {
+                    self.queue.begin_again();
+                    self.clock = TapeClock::default();
+                }
+                FrameKind::Update | FrameKind::Prints | FrameKind::Invalid(_) => {}
+            }
             self.queue.pass(head);
             self.begin_frame(head, out);
         }
@@ -134,6 +142,7 @@ impl HoldBack {
             self.let_all_go(out);
         }
         let venue_ns = self.clock.venue_ns(&print, head);
+        self.counts.tape_ahead_ns = self.counts.tape_ahead_ns.max(self.clock.ahead_ns());
         self.counts.prints += 1;
         match self.queue.push_print(print, head, venue_ns) {
             Pushed::InTime => {}
@@ -255,8 +264,7 @@ impl HoldBack {
     /// Ends the run: all that is held is let go.
     pub fn finish(mut self, out: Out<'_>) -> (DeskReport, HoldBackCounts) {
         self.let_go(|_| true, out);
-        let counts = HoldBackCounts { tape_ahead_ns: self.clock.ahead_ns(), ..self.counts };
-        (self.desk.finish(self.follower.book(), out), counts)
+        (self.desk.finish(self.follower.book(), out), self.counts)
     }
 }
 

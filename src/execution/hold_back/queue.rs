@@ -70,10 +70,11 @@ pub struct Queue {
     levels: VecDeque<Event>,
     /// By the venue's time; of one time in the order of arrival.
     prints: VecDeque<HeldPrint>,
-    /// The venue's time up to which everything has come that is told in time, and that of the last update that was let go;
-    /// `i64::MIN` as long as no message of the book has a time.
+    /// The venue's time up to which everything has come that is told in time, and that of the last update that was let go.
     came_ns: i64,
     left_ns: i64,
+    /// Whether a message of the book had a time. Before one, `came_ns` counts prints.
+    has_time: bool,
 }
 
 impl Queue {
@@ -85,6 +86,7 @@ impl Queue {
             prints: VecDeque::with_capacity(PRINTS_ROOM),
             came_ns: i64::MIN,
             left_ns: i64::MIN,
+            has_time: false,
         }
     }
 
@@ -127,7 +129,7 @@ impl Queue {
     /// Takes a print for which there is room. `venue_ns` is `None` where it has no time that can be held against the book's: it
     /// comes between what came before it and what comes after.
     pub fn push_print(&mut self, print: Print, head: &FrameHead, venue_ns: Option<i64>) -> Pushed {
-        let venue_ns = venue_ns.filter(|_| self.came_ns != i64::MIN);
+        let venue_ns = venue_ns.filter(|_| self.has_time);
         let is_timed = venue_ns.is_some();
         // As long before its message as it happened before that was sent.
         let before_ns = venue_ns.filter(|_| head.ts_event_ns != 0).map_or(0, |ns| head.ts_event_ns.saturating_sub(ns));
@@ -151,6 +153,11 @@ impl Queue {
         if is_timed { Pushed::InTime } else { Pushed::Untimed }
     }
 
+    /// Forgets the venue's times, while nothing is held: one that was wrong is wrong no longer than to the next snapshot.
+    pub fn begin_again(&mut self) {
+        (self.came_ns, self.left_ns, self.has_time) = (i64::MIN, i64::MIN, false);
+    }
+
     /// A message that is not held passes by, while nothing is held: what happened before it comes too late from now on.
     pub fn pass(&mut self, head: &FrameHead) {
         self.came(head);
@@ -160,6 +167,7 @@ impl Queue {
     fn came(&mut self, head: &FrameHead) {
         if head.ts_event_ns != 0 {
             self.came_ns = self.came_ns.max(head.ts_event_ns);
+            self.has_time = true;
         }
     }
 
@@ -194,5 +202,69 @@ impl Queue {
     /// Takes the levels of an update out that has been let go.
     pub fn drop_levels(&mut self, frame: &HeldFrame) {
         self.levels.drain(..frame.levels);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::market::event::{FrameKind, UNMEASURED, UNSTAMPED};
+    use crate::market::units::Side;
+
+    fn head(kind: FrameKind, ts_recv_ns: i64, ts_event_ns: i64) -> FrameHead {
+        FrameHead {
+            kind,
+            levels: 0,
+            scale: Scale::default(),
+            sequence_num: ts_recv_ns as u64,
+            ts_recv_ns,
+            ts_event_ns,
+            arrived: UNSTAMPED,
+            received: UNMEASURED,
+            decoded: UNSTAMPED,
+            published: UNSTAMPED,
+        }
+    }
+
+    fn push(queue: &mut Queue, ts_recv_ns: i64, happened_ns: i64) -> Pushed {
+        let print = Print { aggressor: Side::Bid, price_ticks: 1, size_lots: 1, trade_id: 0, ts_event_ns: happened_ns };
+        queue.push_print(print, &head(FrameKind::Prints, ts_recv_ns, happened_ns), Some(happened_ns))
+    }
+
+    /// When everything came that is let go, in that order.
+    fn all(queue: &mut Queue) -> Vec<i64> {
+        let next = || match queue.next(|_| true)? {
+            Next::Frame(frame) => Some(frame.head.ts_recv_ns),
+            Next::Print(print) => Some(print.ts_recv_ns),
+        };
+        std::iter::from_fn(next).collect()
+    }
+
+    #[test]
+    fn beside_a_book_without_times_prints_stay_in_order_of_arrival() {
+        let mut queue = Queue::new();
+        queue.pass(&head(FrameKind::Snapshot, 1, 0));
+        for at in [2, 4, 6] {
+            queue.push_frame(&head(FrameKind::Update, at, 0));
+            assert_eq!(push(&mut queue, at + 1, 1_000 - at), Pushed::Untimed);
+        }
+        assert_eq!(all(&mut queue), [2, 3, 4, 5, 6, 7]);
+        // From the first time on they are in order of time.
+        queue.push_frame(&head(FrameKind::Update, 8, 2_000));
+        queue.push_frame(&head(FrameKind::Update, 9, 2_010));
+        assert_eq!(push(&mut queue, 10, 2_005), Pushed::InTime);
+        assert_eq!(all(&mut queue), [8, 10, 9]);
+    }
+
+    #[test]
+    fn a_wrong_time_is_forgotten_where_the_book_begins_again() {
+        let mut queue = Queue::new();
+        queue.pass(&head(FrameKind::Snapshot, 1, 100));
+        queue.push_frame(&head(FrameKind::Update, 2, 1_000_000));
+        assert_eq!(all(&mut queue), [2]);
+        assert_eq!(push(&mut queue, 3, 110), Pushed::Late);
+        queue.begin_again();
+        queue.pass(&head(FrameKind::Snapshot, 4, 120));
+        assert_eq!((push(&mut queue, 5, 119), push(&mut queue, 6, 121)), (Pushed::Late, Pushed::InTime));
     }
 }

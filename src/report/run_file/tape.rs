@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 /// Prints below which their sides say nothing.
 const SIDES_MIN: u64 = 50;
+/// The share of prints left out above which makers' fills are doubtful.
+const LATE_MAX: f64 = 0.1;
 
 /// Counts of the prints that makers were shown.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -60,23 +62,33 @@ impl TapeCounters {
         for (count, what) in odd.into_iter().filter(|&(count, _)| count > 0) {
             text += &format!(", {} {what}", Grouped(count));
         }
-        if self.prints_clock_ahead_ms > 0.0 {
+        if self.prints_clock_ahead_ms > 0.0 && self.prints_without_time < self.held_prints {
             text += &format!("; their clock is {:.0} ms ahead, corrected", self.prints_clock_ahead_ms);
         }
         text
     }
 
-    /// Why the makers' fills may be others, if anything says so.
-    pub fn doubt(&self) -> Option<String> {
+    /// Why the makers' fills may be others: a sentence for each reason.
+    pub fn doubts(&self) -> Vec<String> {
         let share = self.sides_agreeing as f64 / self.sides_compared as f64;
-        (self.sides_compared >= SIDES_MIN && share < SHARE_MIN).then(|| {
+        let sides = (self.sides_compared >= SIDES_MIN && share < SHARE_MIN).then(|| {
             format!(
                 "Of {} that met resting orders, the side of only {} fits the book: it may be the taker's (--prints-side), or they \
                  come too late (--hold-back). Makers' fills are doubtful.",
                 counted(self.sides_compared, "print"),
                 Grouped(self.sides_agreeing)
             )
-        })
+        });
+        let is_late = self.prints_too_late as f64 > LATE_MAX * self.held_prints as f64;
+        let late = is_late.then(|| {
+            format!(
+                "Of {} {} came too late and filled nobody: hold back longer (--hold-back), or the venue's times are wrong. \
+                 Makers' fills are doubtful.",
+                counted(self.held_prints, "print"),
+                Grouped(self.prints_too_late)
+            )
+        });
+        [sides, late].into_iter().flatten().collect()
     }
 }
 
@@ -87,7 +99,7 @@ mod tests {
     #[test]
     fn what_is_odd_about_a_tape_is_said() {
         let tape = TapeCounters { sides_compared: 1_000, sides_agreeing: 900, ..TapeCounters::default() };
-        assert_eq!((tape.order().as_str(), tape.doubt()), ("in order of arrival", None));
+        assert_eq!((tape.order().as_str(), tape.doubts()), ("in order of arrival", vec![]));
         let tape = TapeCounters {
             sides_agreeing: 899,
             held_back_ms: Some(500.0),
@@ -102,11 +114,15 @@ mod tests {
             "held back 500 ms, 1,200 prints, 3 too late and left out, 1 without a time, in order of arrival; their clock is 1260 ms \
              ahead, corrected"
         );
-        let doubt = tape.doubt().unwrap();
+        let [doubt] = &tape.doubts()[..] else { panic!("one doubt") };
         assert!(
             doubt.starts_with("Of 1,000 prints that met resting orders, the side of only 899 fits the book"),
             "{doubt}"
         );
-        assert_eq!(TapeCounters { sides_compared: 49, sides_agreeing: 0, ..tape }.doubt(), None);
+        let tape = TapeCounters { sides_compared: 49, sides_agreeing: 0, ..tape };
+        assert!(tape.doubts().is_empty());
+        assert!(TapeCounters { prints_too_late: 120, ..tape.clone() }.doubts().is_empty());
+        let [doubt] = &TapeCounters { prints_too_late: 121, ..tape }.doubts()[..] else { panic!("one doubt") };
+        assert!(doubt.starts_with("Of 1,200 prints 121 came too late and filled nobody: hold back longer"), "{doubt}");
     }
 }

@@ -251,7 +251,8 @@ impl TextRecords {
 
     /// What was counted.
     pub fn counts(&self) -> ReaderCounts {
-        ReaderCounts { other_products: self.choice.others(), ..self.counts }
+        let (other_products, open) = (self.choice.others(), self.lines.is_open().into());
+        ReaderCounts { other_products, open, ..self.counts }
     }
 
     /// The error of the row given last.

@@ -159,21 +159,17 @@ fn number(cell: Cell<'_>, decimals: Option<u8>, counts: &mut ReaderCounts) -> Re
         Cell::Float(value) => Number::from_f64(value, decimals, &mut counts.rounded),
         Cell::Text(text) => match text.trim_ascii() {
             b"" => return Ok(None),
-            text if text.first().is_some_and(|byte| !byte.is_ascii_digit()) || text.len() > DIGITS_OF_TEXT => {
+            text if text.first().is_some_and(|byte| !byte.is_ascii_digit()) || text.len() >= ABSENT_CHARS => {
                 let value = std::str::from_utf8(text).ok().and_then(|text| text.parse::<f64>().ok());
                 match value {
                     Some(value) if value.is_nan() || is_absent(value) => return Ok(None),
                     None if matches!(text.to_ascii_lowercase().as_slice(), b"null" | b"none" | b"<na>" | b"nat") => {
                         return Ok(None);
                     }
-                    // So many digits a float had before it was written.
-                    Some(value) if text.len() > DIGITS_OF_TEXT && text.contains(&b'.') => {
-                        Number::from_f64(value, decimals, &mut counts.rounded)
-                    }
-                    _ => Number::from_text(text),
+                    _ => Number::from_tool(text, decimals, &mut counts.rounded),
                 }
             }
-            text => Number::from_text(text),
+            text => Number::from_tool(text, decimals, &mut counts.rounded),
         },
     };
     match found {
@@ -183,8 +179,8 @@ fn number(cell: Cell<'_>, decimals: Option<u8>, counts: &mut ReaderCounts) -> Re
     }
 }
 
-/// Characters of text beyond which a float's digits are arithmetic's dust.
-const DIGITS_OF_TEXT: usize = 16;
+/// Characters of 2^63 billionths, rounded to a float.
+const ABSENT_CHARS: usize = 17;
 
 fn is_absent(value: f64) -> bool {
     // The greatest integer is not a float: 2^63 is what it becomes.

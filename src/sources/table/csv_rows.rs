@@ -134,4 +134,8 @@ impl Rows for CsvRows {
     fn progress(&self) -> Arc<Progress> {
         self.lines.progress()
     }
+
+    fn is_open(&self) -> bool {
+        self.lines.is_open()
+    }
 }

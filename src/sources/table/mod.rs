@@ -296,7 +296,7 @@ impl FrameReader for TableReader {
     }
 
     fn counts(&self) -> ReaderCounts {
-        self.counts
+        ReaderCounts { open: self.rows.is_open().into(), ..self.counts }
     }
 
     fn has_event_times_only(&self) -> bool {

@@ -39,4 +39,9 @@ pub trait Rows: Send {
 
     /// How far the file has been read.
     fn progress(&self) -> Arc<Progress>;
+
+    /// Whether the row is of text without a line break behind it.
+    fn is_open(&self) -> bool {
+        false
+    }
 }

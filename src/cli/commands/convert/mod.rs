@@ -19,6 +19,7 @@
 
 mod capture;
 mod hftbacktest;
+mod rows;
 mod tardis;
 
 use crate::base::failure::Failure;
@@ -42,6 +43,7 @@ use crate::sources::tardis::trades_path;
 use capture::CaptureSink;
 use clap::Args;
 use hftbacktest::NpzSink;
+use rows::ForRows;
 use std::path::{Path, PathBuf};
 use tardis::TardisSink;
 
@@ -113,6 +115,11 @@ impl Kind {
         Ok(kind)
     }
 
+    /// What stands between the market and rows of other programs.
+    fn for_rows(self) -> Option<ForRows> {
+        matches!(self, Self::Tardis | Self::Hftbacktest).then(ForRows::default)
+    }
+
     /// What is written beside it.
     fn beside(self, output: &Path) -> Option<PathBuf> {
         matches!(self, Self::Tardis).then(|| trades_path(output))
@@ -142,7 +149,7 @@ impl Sink {
         match self {
             Self::Frames(writer) => writer.finish().map(|_| None).map_err(Into::into),
             Self::Capture(sink) => sink.finish().map(|()| None).map_err(Into::into),
-            Self::Tardis(sink) => sink.finish().map(|()| None).map_err(Into::into),
+            Self::Tardis(sink) => sink.finish().map_err(Into::into),
             Self::Hftbacktest(sink) => sink.finish().map_err(Into::into),
         }
     }
@@ -162,6 +169,7 @@ impl Sink {
 /// A sink until it fails or somebody asks for the end.
 struct Writing<'a> {
     sink: Sink,
+    for_rows: Option<ForRows>,
     interrupt: &'a Interrupt,
     taken: u64,
     written: Totals,
@@ -174,6 +182,13 @@ impl Publish for Writing<'_> {
         if self.error.is_some() || (self.taken.is_multiple_of(1_024) && self.interrupt.is_set()) {
             return Err(EngineGone);
         }
+        let events = match &mut self.for_rows {
+            None => events,
+            Some(rows) => match rows.pass(head, events) {
+                Some(events) => events,
+                None => return Ok(()),
+            },
+        };
         match head.kind {
             FrameKind::Snapshot | FrameKind::Update => {
                 self.written.frames += 1;
@@ -204,12 +219,14 @@ pub fn run(args: &ConvertArgs, printer: &mut Printer) -> Result<(), Failure> {
     let product = market.product().to_owned();
     let header = header(&args.market, format, &product)?;
     let sink = Sink::create(args, &product, &header)?;
-    let mut writing = Writing { sink, interrupt: &interrupt, taken: 0, written: Totals::default(), error: None };
+    let for_rows = Kind::of(&args.output)?.for_rows();
+    let mut writing =
+        Writing { sink, for_rows, interrupt: &interrupt, taken: 0, written: Totals::default(), error: None };
     let outcome = market.run(&mut writing, &Status::default());
     if interrupt.is_set() {
         return Err(Failure::running(format!("stopped; {} was not written", args.output.display())));
     }
-    let Writing { sink, written, error, .. } = writing;
+    let Writing { sink, for_rows, written, error, .. } = writing;
     if let Some(error) = error {
         return Err(Failure::running(error));
     }
@@ -220,7 +237,8 @@ pub fn run(args: &ConvertArgs, printer: &mut Printer) -> Result<(), Failure> {
     if let Some(note) = note {
         printer.print(format_args!("{note}"));
     }
-    outcome.remarks.iter().for_each(|remark| warn(format_args!("{}: {remark}", args.market.display())));
+    let of_rows = for_rows.map(|rows| rows.remarks()).unwrap_or_default();
+    outcome.remarks.iter().chain(&of_rows).for_each(|remark| warn(format_args!("{}: {remark}", args.market.display())));
     if let Some(cut) = outcome.cut {
         warn(cut);
     }

@@ -35,13 +35,14 @@ impl Rows {
         }
     }
 
-    fn finish(self, path: &Path) -> Result<(), OutputError> {
-        match self {
-            Self::Plain(output) => output.finish(),
-            Self::Gzip(encoder) => {
-                encoder.finish().map_err(|source| OutputError::Write { path: path.into(), source })?.finish()
-            }
-        }
+    /// Writes it to its end. It is not in its place yet.
+    fn end(self, path: &Path) -> Result<Output, OutputError> {
+        let ended = match self {
+            Self::Plain(output) => Ok(output),
+            Self::Gzip(encoder) => encoder.finish(),
+        };
+        let whole = ended.and_then(|mut output| output.flush().map(|()| output));
+        whole.map_err(OutputError::at(path))
     }
 }
 
@@ -54,6 +55,8 @@ pub(super) struct TardisSink {
     trades: Option<(PathBuf, Rows)>,
     force: bool,
     last_us: i64,
+    /// Whether the message before was of prints.
+    were_prints: bool,
     text: Vec<u8>,
 }
 
@@ -70,24 +73,38 @@ impl TardisSink {
             trades: None,
             force,
             last_us: i64::MIN,
+            were_prints: false,
             text: Vec::new(),
         })
     }
 
-    pub fn finish(self) -> Result<(), OutputError> {
-        match self.trades {
-            Some((path, rows)) => rows.finish(&path)?,
-            // Trades of another market would be taken for this one's. What is not there need not be removed.
-            None if self.force => drop(fs::remove_file(trades_path(&self.path))),
-            None => {}
+    /// Gives what the user should know. Both files are whole before one takes its place.
+    pub fn finish(self) -> Result<Option<String>, OutputError> {
+        let book = self.book.end(&self.path)?;
+        let trades = self.trades.map(|(path, rows)| rows.end(&path)).transpose()?;
+        book.finish()?;
+        match trades {
+            Some(trades) => trades.finish().map(|()| None),
+            None if self.force => Self::remove_trades(&trades_path(&self.path)),
+            None => Ok(None),
         }
-        self.book.finish(&self.path)
+    }
+
+    /// Trades of another market would be taken for this one's.
+    fn remove_trades(path: &Path) -> Result<Option<String>, OutputError> {
+        match fs::remove_file(path) {
+            Ok(()) => Ok(Some(format!("removed {}: this market has no prints\n", path.display()))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(OutputError::at(path)(error)),
+        }
     }
 
     pub fn push(&mut self, head: &FrameHead, events: &[Event]) -> Result<(), OutputError> {
-        let is_new = i64::from(head.kind != FrameKind::Prints);
+        // Of one time the trades are read first: behind the book they need a time of their own.
+        let is_print = head.kind == FrameKind::Prints;
+        let is_new = i64::from(!(is_print && self.were_prints));
         let local_us = (head.ts_recv_ns / 1_000).max(self.last_us.saturating_add(is_new));
-        self.last_us = local_us;
+        (self.last_us, self.were_prints) = (local_us, is_print);
         let time_us = if head.ts_event_ns == 0 { local_us } else { head.ts_event_ns / 1_000 };
         let decimal = |count, decimals| Decimal { count, decimals };
         self.text.clear();
@@ -108,7 +125,6 @@ impl TardisSink {
                 self.book.write(&self.text).map_err(|source| OutputError::Write { path: self.path.clone(), source })
             }
             FrameKind::Prints => self.prints(head, events, local_us),
-            // Tardis' files know no disconnections: the next snapshot begins again.
             FrameKind::Connected | FrameKind::Invalid(_) => Ok(()),
         }
     }

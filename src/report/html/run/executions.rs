@@ -79,7 +79,7 @@ pub fn write(out: &mut String, material: &Material, document: &Document) -> fmt:
     }
     if let Some(tape) = material.run.as_ref().and_then(|run| run.counters.tape.as_ref()) {
         writeln!(out, "<p class=\"note\">Makers saw book and prints {}.</p>", tape.order())?;
-        if let Some(doubt) = tape.doubt() {
+        for doubt in tape.doubts() {
             writeln!(out, "<p class=\"remark\">{doubt}</p>")?;
         }
     }
