@@ -13,6 +13,7 @@ pub mod cores;
 pub mod failure;
 pub mod one_line;
 pub mod output;
+pub mod parquet_table;
 pub mod places;
 pub mod small_file;
 pub(crate) mod swar;

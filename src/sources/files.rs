@@ -22,7 +22,7 @@
 //! ```
 
 use super::bytes::head;
-use super::{ReadError, lobster, tardis};
+use super::{ReadError, lobster, table, tardis};
 use std::path::{Path, PathBuf};
 
 /// Puts the files of a folder, by their names, in place of it, and those that match in place of a pattern with `*`, `?` or `[…]`,
@@ -43,6 +43,15 @@ pub fn expand(paths: &[PathBuf]) -> Result<Vec<PathBuf>, ReadError> {
     Ok(files)
 }
 
+/// What a report calls them.
+pub fn named(files: &[PathBuf]) -> String {
+    match files {
+        [one] => one.display().to_string(),
+        [first, .., last] => format!("{} files from {} to {}", files.len(), first.display(), last.display()),
+        [] => String::new(),
+    }
+}
+
 fn in_folder(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), ReadError> {
     let wrong = |error: std::io::Error| ReadError::file(folder, format_args!("cannot be read: {error}"));
     let before = files.len();
@@ -60,7 +69,8 @@ fn in_folder(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), ReadError> {
 /// The file that is read beside another: Tardis' trades beside a book, the other one of LOBSTER's pair.
 pub fn companion(path: &Path) -> Option<PathBuf> {
     let trades = tardis::trades_beside(path);
-    let is_book = || head(path, tardis::BOOK_HEADER.len()).is_ok_and(|head| tardis::is_book(&head));
+    let is_tardis = || head(path, tardis::BOOK_HEADER.len()).is_ok_and(|head| tardis::is_book(&head));
+    let is_book = || is_tardis() || table::holds_changes(path).unwrap_or(false);
     trades.filter(|_| is_book()).or_else(|| lobster::partner(path))
 }
 

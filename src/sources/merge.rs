@@ -86,6 +86,7 @@ impl<B: FrameReader, T: FrameReader> FrameReader for Merged<B, T> {
             prints_without_side: book.prints_without_side + trades.prints_without_side,
             out_of_order: book.out_of_order + trades.out_of_order,
             open: book.open + trades.open,
+            unmarked: book.unmarked + trades.unmarked,
         }
     }
 

@@ -36,6 +36,7 @@ pub mod number;
 pub mod raw;
 pub mod replay;
 pub mod scaler;
+pub mod snapshots;
 pub mod table;
 pub mod tardis;
 pub mod window;
@@ -163,12 +164,16 @@ pub struct ReaderCounts {
     pub out_of_order: u64,
     /// Rows of text without a line break, 1 at the end of a file that may be cut there.
     pub open: u64,
+    /// Files of changes that mark no snapshot and begin as if their first rows were one.
+    pub unmarked: u64,
 }
 
 impl ReaderCounts {
     /// What a user should know of, in words.
     pub fn remarks(&self) -> Vec<String> {
         let Self { other_products, before_snapshot, rounded, prints_without_side, out_of_order, open, .. } = *self;
+        let unmarked = "no row marks a snapshot: the book begins with the rows of the first time, and is whole only if they are \
+             (else give --initial-snapshot)";
         let all = [
             (other_products, "of other products, left out"),
             (before_snapshot, "before the first snapshot: nobody knows the book that they change"),
@@ -179,7 +184,8 @@ impl ReaderCounts {
         ];
         let told = all.into_iter().filter(|&(count, _)| count > 0);
         let rows = |count| if count == 1 { "row" } else { "rows" };
-        told.map(|(count, what)| format!("{count} {} {what}", rows(count))).collect()
+        let told = told.map(|(count, what)| format!("{count} {} {what}", rows(count)));
+        told.chain((self.unmarked > 0).then(|| unmarked.into())).collect()
     }
 }
 

@@ -29,7 +29,7 @@ use super::lobster::LobsterReader;
 use super::merge::Merged;
 use super::raw::RawReader;
 use super::scaler::Scaler;
-use super::table::TableReader;
+use super::table::open_table;
 use super::tardis::{IncrementalReader, TradesReader, first_product, trades_beside};
 use super::{FrameReader, RawFrame, ReadError, ReaderSettings};
 use crate::base::clock::{Clock, Pacer, Speed};
@@ -74,7 +74,7 @@ fn reader_of(format: Format, path: &Path, settings: &ReaderSettings) -> Result<B
         Format::Databento => Box::new(DatabentoReader::open(path, settings)?),
         Format::Lobster => Box::new(LobsterReader::open(path, settings)?),
         Format::Hftbacktest => Box::new(NpzReader::open(path, settings)?),
-        Format::Table => Box::new(TableReader::open(path, settings)?),
+        Format::Table => open_table(path, settings)?,
         Format::Bybit => Box::new(BybitReader::open(path, settings)?),
         Format::Raw => Box::new(RawReader::open(path, settings)?),
     })

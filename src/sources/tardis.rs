@@ -23,6 +23,7 @@
 
 use super::bytes::{Lines, open};
 use super::number::{NotANumber, Number};
+use super::snapshots::Snapshots;
 use super::{
     FRAME_LEVELS_MAX, FrameReader, RawFrame, RawKind, RawLevel, RawPrint, ReadError, ReaderCounts, ReaderSettings,
     TimeChoice,
@@ -96,7 +97,7 @@ pub fn trades_path(book: &Path) -> PathBuf {
     if name.contains("_incremental_book_L2_") {
         return book.with_file_name(name.replace("_incremental_book_L2_", "_trades_"));
     }
-    let (name, ending) = [".csv.gz", ".csv"]
+    let (name, ending) = [".csv.gz", ".csv", ".parquet"]
         .into_iter()
         .find_map(|ending| Some((name.strip_suffix(ending)?, ending)))
         .unwrap_or((name, ""));
@@ -204,9 +205,7 @@ pub struct IncrementalReader {
     /// The first row of the next frame.
     next: Option<BookRow>,
     has_begun: bool,
-    /// Levels of the last snapshot while no update has come since, so that one of a single side leaves the other as it is.
-    last_snapshot: Vec<RawLevel>,
-    is_snapshot_last: bool,
+    snapshots: Snapshots,
 }
 
 impl IncrementalReader {
@@ -222,8 +221,7 @@ impl IncrementalReader {
             prefix: Prefix::default(),
             next: None,
             has_begun: false,
-            last_snapshot: Vec::new(),
-            is_snapshot_last: false,
+            snapshots: Snapshots::default(),
         })
     }
 
@@ -342,10 +340,7 @@ impl FrameReader for IncrementalReader {
             frame.ts_event_ns = frame.ts_event_ns.max(row.ts_event_ns);
             frame.levels.push(row.level);
         }
-        if first.is_snapshot {
-            self.complete(frame);
-        }
-        self.is_snapshot_last = first.is_snapshot;
+        self.snapshots.complete(frame);
         Ok(true)
     }
 
@@ -363,20 +358,6 @@ impl FrameReader for IncrementalReader {
 
     fn has_event_times_only(&self) -> bool {
         self.rows.time == TimeChoice::Event
-    }
-}
-
-impl IncrementalReader {
-    /// Gives a snapshot of one side the other side of the one before, if no update has come between.
-    fn complete(&mut self, frame: &mut RawFrame) {
-        frame.levels.retain(|level| !level.size.is_zero());
-        let has = |side: Side| frame.levels.iter().any(|level| level.side == side);
-        let (bids, asks) = (has(Side::Bid), has(Side::Ask));
-        if self.is_snapshot_last && bids != asks {
-            let other = if bids { Side::Ask } else { Side::Bid };
-            frame.levels.extend(self.last_snapshot.iter().filter(|level| level.side == other));
-        }
-        self.last_snapshot.clone_from(&frame.levels);
     }
 }
 
@@ -450,6 +431,8 @@ impl FrameReader for TradesReader {
                 self.next = Some(row);
                 break;
             }
+            // Rows have no time of a message: its prints are not ahead of it.
+            frame.ts_event_ns = frame.ts_event_ns.max(row.1.ts_event_ns);
             frame.prints.push(row.1);
         }
         Ok(true)

@@ -90,6 +90,70 @@ fn rows_of_tardis_are_the_same_market() {
 }
 
 #[test]
+fn parquet_is_the_same_market() {
+    let folder = tempfile::tempdir().unwrap();
+    let market = synthetic(&folder, "3000");
+    let makers = ["--execution", "maker", "--order-latency", "5ms"];
+    let expected = replay(&folder, &market, &makers);
+    let rows = folder.path().join("market.parquet");
+    convert(&market, &rows, &[]);
+    assert!(folder.path().join("market_trades.parquet").is_file());
+    // Times are nanoseconds there, and decimals are noted: nothing is rounded. When the message of a print was sent rows do not say,
+    // so makers may be filled at other times by some of them.
+    let found = replay(&folder, &rows, &makers);
+    assert!((&found.0, &found.1) == (&expected.0, &expected.1));
+    assert!(found.2.lines().count() > 500);
+    let inspected = succeed(papertrader().arg("inspect").arg(&rows));
+    assert_eq!((reported(&inspected, "format"), reported(&inspected, "frames")), ("table", "3,000"));
+    assert_eq!(reported(&inspected, "product"), "BTC-USD");
+    assert!(reported(&inspected, "prints") != "0");
+    assert!(!inspected.contains("rounded"), "{inspected}");
+    // A folder of it is one market: the trades are no market of their own.
+    let alone = tempfile::tempdir().unwrap();
+    for name in ["market.parquet", "market_trades.parquet"] {
+        fs::copy(folder.path().join(name), alone.path().join(name)).unwrap();
+    }
+    assert!(replay(&folder, alone.path(), &makers) == found);
+    // A market without prints takes those of the one before away.
+    let bare = folder.path().join("bare.csv");
+    fs::write(
+        &bare,
+        "exchange,symbol,timestamp,local_timestamp,is_snapshot,side,price,amount\n\
+         x,P,1585699200000000,1585699200000001,true,bid,10,1\n",
+    )
+    .unwrap();
+    let told = convert(&bare, &rows, &["--force"]);
+    assert!(told.contains(&format!("removed {}/market_trades.parquet", folder.path().display())), "{told}");
+    assert!(!folder.path().join("market_trades.parquet").exists());
+}
+
+#[test]
+fn several_files_are_converted_into_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let market = synthetic(&folder, "3000");
+    let expected = replay(&folder, &market, &[]);
+    let whole = folder.path().join("whole.frames");
+    convert(&market, &whole, &[]);
+    let inspected = succeed(papertrader().arg("inspect").arg(&market));
+    let from = reported(&inspected, "from").to_owned();
+    let middle = from.parse::<jiff::Timestamp>().unwrap() + jiff::SignedDuration::from_millis(5_000);
+    let (first, second) = (folder.path().join("a.frames"), folder.path().join("b.frames"));
+    convert(&market, &first, &["--to", &middle.to_string()]);
+    convert(&market, &second, &["--from", &middle.to_string()]);
+    let both = folder.path().join("both.frames");
+    let mut command = papertrader();
+    // In the order of time, whatever the order of names.
+    succeed(command.arg("convert").args([&second, &first]).arg("-o").arg(&both));
+    let inspected = succeed(papertrader().arg("inspect").arg(&both));
+    assert_eq!(inspected.matches("made from").count(), 2, "{inspected}");
+    let (probabilities, ..) = replay(&folder, &both, &[]);
+    let (parts, ..) = replay(&folder, &first, &[]);
+    // The second begins with a snapshot of its own, so its first frame is one more.
+    assert_eq!(probabilities[..parts.len()], parts[..]);
+    assert!(probabilities.len() >= expected.0.len() && probabilities.len() <= expected.0.len() + 1);
+}
+
+#[test]
 fn recorded_markets_keep_the_originals_trades_in_every_format() {
     let Some(data) = shared_data() else { return };
     let folder = tempfile::tempdir().unwrap();
@@ -99,7 +163,7 @@ fn recorded_markets_keep_the_originals_trades_in_every_format() {
         let pairs = |log: &str| -> Vec<String> {
             log.lines().skip(1).map(|row| row.split(',').take(2).collect::<Vec<_>>().join(",")).collect()
         };
-        for name in ["m.frames", "m.csv", "m.l2.zst"] {
+        for name in ["m.frames", "m.csv", "m.l2.zst", "m.npz", "m.parquet"] {
             let path = folder.path().join(name);
             convert(&market, &path, &["--force"]);
             let mut command = papertrader();

@@ -35,7 +35,7 @@ use crate::report::text::{amount, counted};
 use crate::research::source::sha256;
 use crate::research::source_error::NoPrints;
 use crate::run::session;
-use crate::sources::files::expand;
+use crate::sources::files::{expand, named};
 use crate::sources::market::{Market, MarketSettings};
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -82,15 +82,6 @@ pub fn parse_speed(text: &str) -> Result<Speed, String> {
         .filter(|times: &f64| *times > 0.0 && times.is_finite())
         .map(Speed::Times)
         .ok_or_else(|| "a speed is max or a multiple such as 1x, 10x, 0.5x".into())
-}
-
-/// What a report calls them.
-fn named(captures: &[PathBuf]) -> String {
-    match captures {
-        [one] => one.display().to_string(),
-        [first, .., last] => format!("{} files from {} to {}", captures.len(), first.display(), last.display()),
-        [] => String::new(),
-    }
 }
 
 /// Replays, reports, and fails if something was wrong with the capture or the disk on the way.

@@ -12,6 +12,7 @@
 
 pub mod event;
 pub mod npy;
+pub mod order;
 pub mod reader;
 pub mod writer;
 

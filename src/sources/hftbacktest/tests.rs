@@ -311,10 +311,12 @@ fn written_and_read(frames: &[RawFrame]) -> (Written, Vec<RawFrame>, Vec<HftEven
     (written, all(&path, &ReaderSettings::default()).unwrap().0, events)
 }
 
-/// Both orders that hftbacktest asks for.
+/// Both orders that hftbacktest asks for, and as many rows in each.
 fn check_orders(rows: &[HftEvent]) {
-    assert!(rows.iter().all(|row| row.exch_ts <= row.local_ts && row.ev & (Bits::EXCH | LOCAL) == Bits::EXCH | LOCAL));
-    assert!(rows.is_sorted_by_key(|row| row.exch_ts) && rows.is_sorted_by_key(|row| row.local_ts));
+    let of = |flag: u64| rows.iter().filter(move |row| row.ev & flag != 0);
+    assert!(rows.iter().all(|row| row.exch_ts <= row.local_ts && row.ev & (Bits::EXCH | LOCAL) != 0));
+    assert!(of(Bits::EXCH).is_sorted_by_key(|row| row.exch_ts) && of(LOCAL).is_sorted_by_key(|row| row.local_ts));
+    assert_eq!(of(Bits::EXCH).count(), of(LOCAL).count());
 }
 
 #[test]
@@ -322,8 +324,16 @@ fn the_perpetual_written_is_the_perpetual() {
     let Some(path) = data("samples/hftbacktest/cm_btcusd_perp_20240808.v2.npz") else { return };
     let (frames, _) = all(&path, &ReaderSettings::default()).unwrap();
     let (written, read, rows) = written_and_read(&frames);
-    // 300,301 local rows less 275 before the snapshot, whose two clears have become one.
-    assert_eq!((written.rows, rows.len()), (300_025, 300_025));
+    // 300,301 local rows less 275 before the snapshot, whose two clears have become one; 1,686 trades are told behind the depth
+    // that shows them.
+    let seen = rows.iter().filter(|row| row.is_local()).count();
+    assert_eq!((seen, written.rows, rows.len()), (300_025, 301_711, 301_711));
+    let prints = |frames: &[RawFrame]| -> Vec<i64> {
+        frames.iter().flat_map(|frame| &frame.prints).map(|print| print.ts_event_ns).collect()
+    };
+    // All that happened before it was seen keeps its time.
+    let late = prints(&frames).iter().zip(prints(&read)).filter(|&(one, other)| *one != other).count();
+    assert_eq!(late, 0);
     check_orders(&rows);
     assert_eq!(frames.len(), read.len());
     for (at, (one, other)) in frames.iter().zip(&read).enumerate() {

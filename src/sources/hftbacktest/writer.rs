@@ -1,9 +1,10 @@
 //! Writes hftbacktest's events by its rules: what the venue did and what the recorder saw, each in the order of its time.
 //!
-//! Every row is of both sides (EXCH and LOCAL), so both orders hold only if both times never go back and the venue's is not after
-//! the recorder's. A venue's time that breaks this is moved to the nearest one that does not, and counted. A frame whose time of receipt
-//! is not after the one before gets the next nanosecond: rows of one time would become one frame. A snapshot is one clear of both
-//! sides and then its levels. hftbacktest knows no lost books: the next snapshot begins again.
+//! A row that both see in the same place stands once, with both flags (EXCH and LOCAL); a trade that is told late stands twice, see
+//! [`super::order`]. The venue's times of the book may not go back, and none may be after the recorder's: one that breaks this is moved
+//! to the nearest one that does not, and counted. A frame whose time of receipt is not after the one before gets the next nanosecond:
+//! rows of one time would become one frame. A snapshot is one clear of both sides and then its levels. hftbacktest knows no lost
+//! books: the next snapshot begins again.
 //!
 //! The number of rows stands in front of them, so they wait in a compressed file without name until the end.
 //!
@@ -26,8 +27,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use super::event::{Bits, EVENT_BYTES, HftEvent};
+use super::event::{Bits, EVENT_BYTES, HftEvent, Kind};
 use super::npy::header;
+use super::order::TwoOrders;
 use crate::base::output::{Output, OutputError};
 use crate::market::units::Side;
 use std::fs::File;
@@ -65,7 +67,7 @@ pub struct Trade {
 /// What was written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Written {
-    /// Rows.
+    /// Rows, of which some may stand twice.
     pub rows: u64,
     /// Rows whose venue's time was moved.
     pub moved: u64,
@@ -78,8 +80,10 @@ pub struct NpzWriter {
     output: Output,
     spool: zstd::Encoder<'static, BufWriter<File>>,
     written: Written,
+    orders: TwoOrders,
     last_local_ns: i64,
-    last_exch_ns: i64,
+    /// The venue's time of the book.
+    last_book_ns: i64,
 }
 
 /// A decimal's nearest float.
@@ -107,7 +111,8 @@ impl NpzWriter {
         let spool = tempfile::tempfile_in(folder)
             .and_then(|file| zstd::Encoder::new(BufWriter::with_capacity(BUFFER_BYTES, file), SPOOL_LEVEL))
             .map_err(OutputError::at(path))?;
-        Ok(Self { output, spool, written: Written::default(), last_local_ns: i64::MIN, last_exch_ns: i64::MIN })
+        let (written, orders) = (Written::default(), TwoOrders::default());
+        Ok(Self { output, spool, written, orders, last_local_ns: i64::MIN, last_book_ns: i64::MIN })
     }
 
     /// The time of receipt of the next frame.
@@ -119,14 +124,21 @@ impl NpzWriter {
     fn row(&mut self, ev: u64, ts_event_ns: i64, px: f64, qty: f64) -> io::Result<()> {
         let local_ts = self.last_local_ns;
         let wanted = if ts_event_ns == 0 { local_ts } else { ts_event_ns };
-        let exch_ts = wanted.max(self.last_exch_ns).min(local_ts);
-        self.last_exch_ns = exch_ts;
-        self.written.rows += 1;
+        let is_trade = Kind::of(ev) == Kind::Trade;
+        let earliest = if is_trade { i64::MIN } else { self.last_book_ns };
+        let exch_ts = self.orders.push(HftEvent { ev, exch_ts: wanted.max(earliest).min(local_ts), local_ts, px, qty });
+        if !is_trade {
+            self.last_book_ns = exch_ts;
+        }
         if ts_event_ns != 0 && exch_ts != wanted {
             self.written.moved += 1;
             self.written.moved_ns_max = self.written.moved_ns_max.max(exch_ts.abs_diff(wanted));
         }
-        self.spool.write_all(&HftEvent { ev: ev | Bits::EXCH | Bits::LOCAL, exch_ts, local_ts, px, qty }.encode())
+        let Self { orders, spool, written, .. } = self;
+        orders.drain(|row| {
+            written.rows += 1;
+            spool.write_all(&row.encode())
+        })
     }
 
     /// Writes a book that replaces the one before.
@@ -181,8 +193,16 @@ impl NpzWriter {
     /// # Errors
     /// The disk is full, or something has come to its place meanwhile.
     pub fn finish(self) -> Result<Written, OutputError> {
-        let Self { output, spool, written, .. } = self;
+        let Self { output, mut spool, mut written, orders, .. } = self;
         let error = OutputError::at(output.path());
+        let mut rest = Ok(());
+        orders.finish(|row| {
+            written.rows += 1;
+            if rest.is_ok() {
+                rest = spool.write_all(&row.encode());
+            }
+        });
+        rest.map_err(&error)?;
         let packed = || -> io::Result<Output> {
             let mut file = spool.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?;
             file.rewind()?;

@@ -149,8 +149,11 @@ fn of_text(text: &[u8]) -> Option<(Unit, i64)> {
     iso_ns(text).map(|ns| (Unit::Iso, ns))
 }
 
-/// A price or size; `None` where there is none.
-fn number(cell: Cell<'_>, decimals: Option<u8>, counts: &mut ReaderCounts) -> Result<Option<Number>, String> {
+/// A price or size, 0 included; `None` where there is none.
+///
+/// # Errors
+/// It is no number that a book can hold.
+pub fn number(cell: Cell<'_>, decimals: Option<u8>, counts: &mut ReaderCounts) -> Result<Option<Number>, String> {
     let found = match cell {
         Cell::Absent => return Ok(None),
         Cell::Int(value) if ABSENT_INTS.contains(&value) => return Ok(None),
@@ -174,7 +177,7 @@ fn number(cell: Cell<'_>, decimals: Option<u8>, counts: &mut ReaderCounts) -> Re
     };
     match found {
         Ok(number) if number.at(0).is_some_and(|value| value == 9_999_999_999) => Ok(None),
-        Ok(number) => Ok(Some(number).filter(|number| !number.is_zero())),
+        Ok(number) => Ok(Some(number)),
         Err(error) => Err(format!("'{cell}' {error}")),
     }
 }
@@ -199,9 +202,22 @@ pub fn level(
     counts: &mut ReaderCounts,
 ) -> Result<Option<RawLevel>, String> {
     let price = number(price, settings.price_decimals, counts).map_err(|what| format!("the price {what}"))?;
-    let Some(price) = price else { return Ok(None) };
+    let Some(price) = price.filter(|price| !price.is_zero()) else { return Ok(None) };
     let size = number(size, settings.size_decimals, counts).map_err(|what| format!("the size {what}"))?;
-    Ok(size.map(|size| RawLevel { side, price, size }))
+    Ok(size.filter(|size| !size.is_zero()).map(|size| RawLevel { side, price, size }))
+}
+
+/// Whether a cell is true; `None` where it is neither true nor false.
+pub fn truth(cell: Cell<'_>) -> Option<bool> {
+    match cell {
+        Cell::Int(value) => (0..=1).contains(&value).then_some(value == 1),
+        Cell::Text(text) => match text.trim_ascii().to_ascii_lowercase().as_slice() {
+            b"true" | b"1" => Some(true),
+            b"false" | b"0" => Some(false),
+            _ => None,
+        },
+        Cell::Float(_) | Cell::Absent => None,
+    }
 }
 
 /// Levels of a list such as `[[6421.5, 10], ["6421", "7"]]`; what stands behind price and size of a level is left out.

@@ -188,7 +188,8 @@ pub struct Layout {
     pub levels: Levels,
 }
 
-fn find(columns: &[String], names: &[&str]) -> Option<usize> {
+/// The first column with one of these names, of lower-case names.
+pub(super) fn find(columns: &[String], names: &[&str]) -> Option<usize> {
     names.iter().find_map(|name| columns.iter().position(|column| column == name))
 }
 

@@ -25,6 +25,7 @@
 //! ```
 
 pub mod cells;
+pub mod changes;
 pub mod csv_rows;
 pub mod layout;
 pub mod parquet_rows;
@@ -32,14 +33,18 @@ pub mod refuse;
 pub mod rows;
 #[cfg(test)]
 mod tests;
+pub mod trades;
 
 use super::bytes::open;
 use super::differences::Differences;
+use super::merge::Merged;
+use super::tardis::trades_beside;
 use super::{FrameReader, RawFrame, RawKind, RawLevel, ReadError, ReaderCounts, ReaderSettings, TimeChoice};
 use crate::capture::Progress;
 use crate::market::event::Fault;
-use crate::market::units::Side;
+use crate::market::units::{DECIMALS_MAX, Side};
 use cells::{Cell, Unit, level, list, time_ns};
+use changes::{ChangesReader, NO_EVENT_TIME, PRICE_DECIMALS, SIZE_DECIMALS};
 use csv_rows::CsvRows;
 use layout::{Layout, Levels, TABLE_LEVELS_MAX, layout_of};
 use parquet_rows::{ParquetRows, is_parquet};
@@ -47,6 +52,7 @@ use rows::Rows;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
+use trades::TradeRowsReader;
 
 /// Opens the rows of a file.
 ///
@@ -59,13 +65,39 @@ pub fn open_rows(path: &Path) -> Result<Box<dyn Rows>, ReadError> {
     if is_parquet(&magic) { Ok(Box::new(ParquetRows::open(path)?)) } else { Ok(Box::new(CsvRows::open(path)?)) }
 }
 
+/// Opens a table of books or of changes, as its columns say; the latter with the trades beside it.
+///
+/// # Errors
+/// It cannot be read, or its columns are not those of one.
+pub fn open_table(path: &Path, settings: &ReaderSettings) -> Result<Box<dyn FrameReader>, ReadError> {
+    if settings.pattern.is_some() || !holds_changes(path)? {
+        return Ok(Box::new(TableReader::open(path, settings)?));
+    }
+    let book = ChangesReader::open(path, settings)?;
+    let Some(trades) = trades_beside(path) else { return Ok(Box::new(book)) };
+    // A file of several products may begin with those of another.
+    let product = settings.product.clone().map_or_else(|| changes::first_product(path), |product| Ok(Some(product)))?;
+    let trades = TradeRowsReader::open(&trades, &ReaderSettings { product, ..settings.clone() })?;
+    Ok(Box::new(Merged::new(book, trades)))
+}
+
+/// Whether a file is a table of changes.
+///
+/// # Errors
+/// It cannot be read or has no header.
+pub fn holds_changes(path: &Path) -> Result<bool, ReadError> {
+    Ok(changes::is_changes(open_rows(path)?.columns()))
+}
+
 /// Whether the beginning of a file is that of a table of books, or of one that is known and refused.
 pub fn is_table(head: &[u8]) -> bool {
     let end = memchr::memchr(b'\n', head).unwrap_or(head.len());
     is_parquet(head)
         || refuse::is_fi_2010(&head[..end])
         || csv_rows::header(&head[..end]).is_some_and(|(columns, _)| {
-            refuse::refusal(&columns).is_some() || !matches!(layout_of(&columns, None, None), Ok(None))
+            refuse::refusal(&columns).is_some()
+                || changes::is_changes(&columns)
+                || !matches!(layout_of(&columns, None, None), Ok(None))
         })
 }
 
@@ -76,11 +108,18 @@ pub(super) struct Times {
     choice: TimeChoice,
     units: [Option<Unit>; 2],
     last_ns: i64,
+    /// Whether both times are equal where the venue gave none.
+    is_equal_none: bool,
 }
 
 impl Times {
     pub(super) fn new(recv: usize, event: Option<usize>, choice: TimeChoice) -> Self {
-        Self { recv, event, choice, units: [None; 2], last_ns: i64::MIN }
+        Self { recv, event, choice, units: [None; 2], last_ns: i64::MIN, is_equal_none: true }
+    }
+
+    /// The same, but as the file notes.
+    fn noted(self, rows: &dyn Rows) -> Self {
+        Self { is_equal_none: rows.note(NO_EVENT_TIME).as_deref() != Some("null"), ..self }
     }
 
     /// The row's time of receipt and the venue's, 0 where there is none.
@@ -107,7 +146,7 @@ impl Times {
             _ => recv_ns,
         };
         self.last_ns = ns;
-        Ok((ns, if event_ns == recv_ns { 0 } else { event_ns }))
+        Ok((ns, if self.is_equal_none && event_ns == recv_ns { 0 } else { event_ns }))
     }
 }
 
@@ -217,6 +256,14 @@ impl TableReader {
         debug_assert!(levels.len() <= 2 * TABLE_LEVELS_MAX);
         Ok(())
     }
+}
+
+/// The settings, with the decimals that a file notes where the user gave none.
+fn with_noted_decimals(settings: &ReaderSettings, rows: &dyn Rows) -> ReaderSettings {
+    let noted = |name| rows.note(name)?.parse().ok().filter(|&decimals: &u8| decimals <= DECIMALS_MAX);
+    let [price, size] = [PRICE_DECIMALS, SIZE_DECIMALS].map(noted);
+    let (price_decimals, size_decimals) = (settings.price_decimals.or(price), settings.size_decimals.or(size));
+    ReaderSettings { price_decimals, size_decimals, ..settings.clone() }
 }
 
 /// Whether the row is of the product, which is that of the first row where none is asked for.

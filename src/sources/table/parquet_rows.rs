@@ -238,6 +238,11 @@ impl Rows for ParquetRows {
         }
     }
 
+    fn note(&self, name: &str) -> Option<String> {
+        let notes = self.file.metadata().file_metadata().key_value_metadata()?;
+        notes.iter().find(|note| note.key == name)?.value.clone()
+    }
+
     fn wrong(&self, what: &str) -> ReadError {
         ReadError::record(&self.path, self.number.saturating_sub(1), what)
     }

@@ -40,6 +40,11 @@ pub trait Rows: Send {
     /// How far the file has been read.
     fn progress(&self) -> Arc<Progress>;
 
+    /// What the file notes under a name.
+    fn note(&self, _name: &str) -> Option<String> {
+        None
+    }
+
     /// Whether the row is of text without a line break behind it.
     fn is_open(&self) -> bool {
         false

@@ -19,11 +19,13 @@
 
 mod capture;
 mod hftbacktest;
+mod parquet;
 mod rows;
 mod tardis;
 
 use crate::base::failure::Failure;
 use crate::base::output::{IfTaken, OutputError};
+use crate::base::parquet_table::TableError;
 use crate::base::places::check_apart;
 use crate::capture::CaptureError;
 use crate::capture::frames::{FrameWriter, Header, MadeFrom, Totals};
@@ -38,22 +40,26 @@ use crate::report::text::counted;
 use crate::research::source::sha256;
 use crate::run::session::Feed;
 use crate::sources::detect::{Format, detect};
+use crate::sources::files::{expand, named};
 use crate::sources::market::Market;
 use crate::sources::tardis::trades_path;
 use capture::CaptureSink;
 use clap::Args;
 use hftbacktest::NpzSink;
+use parquet::ParquetSink;
 use rows::ForRows;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 use tardis::TardisSink;
 
 /// Arguments of `papertrader convert`.
 #[derive(Clone, Debug, Args)]
 pub struct ConvertArgs {
-    /// Market of any format
-    pub market: PathBuf,
+    /// Market of any format; several files, folders and patterns are one market in the order of time
+    #[arg(required = true, value_name = "MARKET")]
+    pub markets: Vec<PathBuf>,
     /// File to write: .frames (blocks that replay without parsing), .l2, .l2.gz or .l2.zst (a capture: the venue's messages),
-    /// .csv or .csv.gz (as Tardis' incremental_book_L2), .npz (as hftbacktest's events)
+    /// .csv or .csv.gz (as Tardis' incremental_book_L2), .parquet (the same columns), .npz (as hftbacktest's events)
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
     #[command(flatten)]
@@ -74,6 +80,8 @@ enum SinkError {
     Output(#[from] OutputError),
     #[error(transparent)]
     Capture(#[from] CaptureError),
+    #[error(transparent)]
+    Table(#[from] TableError),
 }
 
 /// Where frames go.
@@ -81,6 +89,7 @@ enum Sink {
     Frames(Box<FrameWriter>),
     Capture(Box<CaptureSink>),
     Tardis(Box<TardisSink>),
+    Parquet(Box<ParquetSink>),
     Hftbacktest(Box<NpzSink>),
 }
 
@@ -90,6 +99,7 @@ enum Kind {
     Frames,
     Capture,
     Tardis,
+    Parquet,
     Hftbacktest,
 }
 
@@ -100,15 +110,16 @@ impl Kind {
         let kind = match plain.rsplit('.').next() {
             Some("frames") => Self::Frames,
             Some("npz") => Self::Hftbacktest,
+            Some("parquet") => Self::Parquet,
             Some("l2" | "txt") => Self::Capture,
             Some("csv") if !name.ends_with(".zst") => Self::Tardis,
             _ => {
-                let endings = ".frames, .l2, .l2.gz, .l2.zst, .csv, .csv.gz or .npz";
+                let endings = ".frames, .l2, .l2.gz, .l2.zst, .csv, .csv.gz, .parquet or .npz";
                 let what = format!("is of no kind that can be written: give a name that ends in {endings}");
                 return Err(Failure::input(format!("{} {what}", output.display())));
             }
         };
-        if plain != name && matches!(kind, Self::Frames | Self::Hftbacktest) {
+        if plain != name && matches!(kind, Self::Frames | Self::Hftbacktest | Self::Parquet) {
             let what = "such files are compressed by themselves: leave .gz or .zst out";
             return Err(Failure::input(format!("{}: {what}", output.display())));
         }
@@ -117,12 +128,12 @@ impl Kind {
 
     /// What stands between the market and rows of other programs.
     fn for_rows(self) -> Option<ForRows> {
-        matches!(self, Self::Tardis | Self::Hftbacktest).then(ForRows::default)
+        matches!(self, Self::Tardis | Self::Parquet | Self::Hftbacktest).then(ForRows::default)
     }
 
     /// What is written beside it.
     fn beside(self, output: &Path) -> Option<PathBuf> {
-        matches!(self, Self::Tardis).then(|| trades_path(output))
+        matches!(self, Self::Tardis | Self::Parquet).then(|| trades_path(output))
     }
 }
 
@@ -140,6 +151,9 @@ impl Sink {
                 Self::Capture(Box::new(CaptureSink::create(output, product, force).map_err(Failure::input)?))
             }
             Kind::Tardis => Self::Tardis(Box::new(TardisSink::create(output, product, force).map_err(Failure::input)?)),
+            Kind::Parquet => {
+                Self::Parquet(Box::new(ParquetSink::create(output, product, force).map_err(Failure::input)?))
+            }
             Kind::Hftbacktest => Self::Hftbacktest(Box::new(NpzSink::create(output, force).map_err(Failure::input)?)),
         })
     }
@@ -150,6 +164,7 @@ impl Sink {
             Self::Frames(writer) => writer.finish().map(|_| None).map_err(Into::into),
             Self::Capture(sink) => sink.finish().map(|()| None).map_err(Into::into),
             Self::Tardis(sink) => sink.finish().map_err(Into::into),
+            Self::Parquet(sink) => sink.finish().map_err(Into::into),
             Self::Hftbacktest(sink) => sink.finish().map_err(Into::into),
         }
     }
@@ -161,8 +176,18 @@ impl Sink {
             Self::Frames(writer) => writer.push(head, events).map_err(Into::into),
             Self::Capture(sink) => sink.push(head, events).map_err(Into::into),
             Self::Tardis(sink) => sink.push(head, events).map_err(Into::into),
+            Self::Parquet(sink) => sink.push(head, events).map_err(Into::into),
             Self::Hftbacktest(sink) => sink.push(head, events).map_err(Into::into),
         }
+    }
+}
+
+/// Trades of another market would be taken for this one's. Gives what the user should know.
+fn remove_trades(path: &Path) -> Result<Option<String>, OutputError> {
+    match fs::remove_file(path) {
+        Ok(()) => Ok(Some(format!("removed {}: this market has no prints\n", path.display()))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(OutputError::at(path)(error)),
     }
 }
 
@@ -209,15 +234,15 @@ impl Publish for Writing<'_> {
 /// # Errors
 /// Bad arguments, a market that cannot be read to its end, or a file that cannot be written.
 pub fn run(args: &ConvertArgs, printer: &mut Printer) -> Result<(), Failure> {
-    let inputs = args.source.inputs(std::slice::from_ref(&args.market))?;
+    let markets = expand(&args.markets).map_err(Failure::input)?;
+    let inputs = args.source.inputs(&markets)?;
     let outputs = [args.output.clone()].into_iter().chain(Kind::of(&args.output)?.beside(&args.output));
     check_apart(outputs, &inputs).map_err(Failure::input)?;
     let interrupt = Interrupt::watch()?;
     let settings = args.source.settings()?;
-    let market = Market::open(&args.market, &settings).map_err(Failure::input)?;
-    let format = args.source.market.format.or_else(|| detect(&args.market).ok().flatten()).unwrap_or(Format::Capture);
+    let market = Market::open_all(&markets, &settings).map_err(Failure::input)?;
     let product = market.product().to_owned();
-    let header = header(&args.market, format, &product)?;
+    let header = header(&markets, args.source.market.format, &product)?;
     let sink = Sink::create(args, &product, &header)?;
     let for_rows = Kind::of(&args.output)?.for_rows();
     let mut writing =
@@ -237,8 +262,9 @@ pub fn run(args: &ConvertArgs, printer: &mut Printer) -> Result<(), Failure> {
     if let Some(note) = note {
         printer.print(format_args!("{note}"));
     }
+    let name = named(&markets);
     let of_rows = for_rows.map(|rows| rows.remarks()).unwrap_or_default();
-    outcome.remarks.iter().chain(&of_rows).for_each(|remark| warn(format_args!("{}: {remark}", args.market.display())));
+    outcome.remarks.iter().chain(&of_rows).for_each(|remark| warn(format_args!("{name}: {remark}")));
     if let Some(cut) = outcome.cut {
         warn(cut);
     }
@@ -246,8 +272,11 @@ pub fn run(args: &ConvertArgs, printer: &mut Printer) -> Result<(), Failure> {
     outcome.error.map_or(Ok(()), |error| Err(Failure::input(error)))
 }
 
-fn header(path: &Path, format: Format, product: &str) -> Result<Header, Failure> {
-    let made_from =
-        MadeFrom { path: path.into(), sha256: sha256(path).map_err(Failure::input)?, format: format.name().into() };
-    Ok(Header { made_from: vec![made_from], ..Header::of(product) })
+fn header(paths: &[PathBuf], format: Option<Format>, product: &str) -> Result<Header, Failure> {
+    let made_from = |path: &PathBuf| {
+        let format = format.or_else(|| detect(path).ok().flatten()).unwrap_or(Format::Capture);
+        let sha256 = sha256(path).map_err(Failure::input)?;
+        Ok(MadeFrom { path: path.clone(), sha256, format: format.name().into() })
+    };
+    Ok(Header { made_from: paths.iter().map(made_from).collect::<Result<_, Failure>>()?, ..Header::of(product) })
 }

@@ -9,7 +9,6 @@ use crate::market::units::{Decimal, Side};
 use crate::sources::tardis::{BOOK_HEADER, TRADES_HEADER, trades_path};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -85,17 +84,8 @@ impl TardisSink {
         book.finish()?;
         match trades {
             Some(trades) => trades.finish().map(|()| None),
-            None if self.force => Self::remove_trades(&trades_path(&self.path)),
+            None if self.force => super::remove_trades(&trades_path(&self.path)),
             None => Ok(None),
-        }
-    }
-
-    /// Trades of another market would be taken for this one's.
-    fn remove_trades(path: &Path) -> Result<Option<String>, OutputError> {
-        match fs::remove_file(path) {
-            Ok(()) => Ok(Some(format!("removed {}: this market has no prints\n", path.display()))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(OutputError::at(path)(error)),
         }
     }
 

@@ -1,0 +1,138 @@
+//! Frames as Parquet: a row a level, under the names that Tardis' rows have, and the prints in a file beside it.
+//!
+//! Times are nanoseconds of UTC, the venue's absent where it gave none; prices and sizes are doubles. The file's metadata notes how many
+//! decimals they have (`price_decimals`, `size_decimals`) and what an absent time means, so that all of it reads back exactly.
+
+use crate::base::output::check_free;
+use crate::base::parquet_table::{Cell, Kind, ParquetTable, TableError};
+use crate::market::event::{Event, FrameHead, FrameKind, PRINT_EVENTS, Print};
+use crate::market::units::{Scale, Side};
+use crate::sources::hftbacktest::writer::float;
+use crate::sources::table::changes::{NO_EVENT_TIME, PRICE_DECIMALS, SIZE_DECIMALS};
+use crate::sources::tardis::trades_path;
+use parquet::data_type::ByteArray;
+use std::path::{Path, PathBuf};
+
+const BOOK_COLUMNS: [(&str, Kind); 7] = [
+    ("symbol", Kind::Text),
+    ("timestamp", Kind::TimeNs),
+    ("local_timestamp", Kind::TimeNs),
+    ("is_snapshot", Kind::Truth),
+    ("side", Kind::Text),
+    ("price", Kind::Double),
+    ("amount", Kind::Double),
+];
+const TRADE_COLUMNS: [(&str, Kind); 7] = [
+    ("symbol", Kind::Text),
+    ("timestamp", Kind::TimeNs),
+    ("local_timestamp", Kind::TimeNs),
+    ("id", Kind::Whole),
+    ("side", Kind::Text),
+    ("price", Kind::Double),
+    ("amount", Kind::Double),
+];
+
+/// Writes rows.
+pub(super) struct ParquetSink {
+    path: PathBuf,
+    product: ByteArray,
+    /// Bids and asks, buys and sells.
+    sides: [ByteArray; 4],
+    book: ParquetTable,
+    /// Made with the first print.
+    trades: Option<ParquetTable>,
+    force: bool,
+    /// The finest so far.
+    scale: Scale,
+    last_ns: i64,
+    /// Whether the message before was of prints.
+    were_prints: bool,
+}
+
+impl ParquetSink {
+    pub fn create(path: &Path, product: &str, force: bool) -> Result<Self, TableError> {
+        check_free(&trades_path(path), force)?;
+        Ok(Self {
+            path: path.into(),
+            product: ByteArray::from(product),
+            sides: ["bid", "ask", "buy", "sell"].map(ByteArray::from),
+            book: ParquetTable::create(path, force, "level", &BOOK_COLUMNS)?,
+            trades: None,
+            force,
+            scale: Scale::default(),
+            last_ns: i64::MIN,
+            were_prints: false,
+        })
+    }
+
+    /// Gives what the user should know. Both files are whole before one takes its place.
+    pub fn finish(self) -> Result<Option<String>, TableError> {
+        let Self { path, book, trades, force, scale, .. } = self;
+        let whole = |mut table: ParquetTable| {
+            table.note(PRICE_DECIMALS, &scale.price_decimals.to_string());
+            table.note(SIZE_DECIMALS, &scale.size_decimals.to_string());
+            table.note(NO_EVENT_TIME, "null");
+            table.end().map(|(output, _)| output)
+        };
+        let trades = trades.map(whole).transpose()?;
+        let book = whole(book)?;
+        book.finish()?;
+        match trades {
+            Some(trades) => trades.finish()?,
+            None if force => return Ok(super::remove_trades(&trades_path(&path))?),
+            None => {}
+        }
+        Ok(None)
+    }
+
+    pub fn push(&mut self, head: &FrameHead, events: &[Event]) -> Result<(), TableError> {
+        // Of one time the trades are read first: behind the book they need a time of their own.
+        let is_print = head.kind == FrameKind::Prints;
+        let is_new = i64::from(!(is_print && self.were_prints));
+        let local_ns = head.ts_recv_ns.max(self.last_ns.saturating_add(is_new));
+        (self.last_ns, self.were_prints) = (local_ns, is_print);
+        let Scale { price_decimals, size_decimals } = head.scale;
+        self.scale.price_decimals = self.scale.price_decimals.max(price_decimals);
+        self.scale.size_decimals = self.scale.size_decimals.max(size_decimals);
+        let time = |event_ns| if event_ns == 0 { Cell::Absent } else { Cell::TimeNs(event_ns) };
+        match head.kind {
+            FrameKind::Snapshot | FrameKind::Update => {
+                let is_snapshot = head.kind == FrameKind::Snapshot;
+                for level in events {
+                    self.book.push(&[
+                        Cell::Text(&self.product),
+                        time(head.ts_event_ns),
+                        Cell::TimeNs(local_ns),
+                        Cell::Truth(is_snapshot),
+                        Cell::Text(&self.sides[usize::from(level.side() == Side::Ask)]),
+                        Cell::Double(float(level.price_ticks(), price_decimals)),
+                        Cell::Double(float(level.size_lots(), size_decimals)),
+                    ])?;
+                }
+                Ok(())
+            }
+            FrameKind::Prints => {
+                if self.trades.is_none() {
+                    let path = trades_path(&self.path);
+                    self.trades = Some(ParquetTable::create(&path, self.force, "trade", &TRADE_COLUMNS)?);
+                }
+                let Some(trades) = &mut self.trades else { return Ok(()) };
+                for &print in events.as_chunks::<PRINT_EVENTS>().0 {
+                    let Print { aggressor, price_ticks, size_lots, trade_id, ts_event_ns } = Print::decode(print);
+                    trades.push(&[
+                        Cell::Text(&self.product),
+                        time(ts_event_ns),
+                        Cell::TimeNs(local_ns),
+                        // Parquet's whole numbers have a sign; venues count far below it.
+                        Cell::Whole(i64::try_from(trade_id).unwrap_or(0)),
+                        Cell::Text(&self.sides[2 + usize::from(aggressor == Side::Ask)]),
+                        Cell::Double(float(price_ticks, price_decimals)),
+                        Cell::Double(float(size_lots, size_decimals)),
+                    ])?;
+                }
+                Ok(())
+            }
+            FrameKind::Connected | FrameKind::Invalid(_) => Ok(()),
+        }
+    }
+}
