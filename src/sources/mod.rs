@@ -33,11 +33,13 @@ pub mod lobster;
 pub mod market;
 pub mod merge;
 pub mod number;
+pub mod okx;
 pub mod raw;
 pub mod replay;
 pub mod scaler;
 pub mod table;
 pub mod tardis;
+pub mod tarred;
 pub mod window;
 pub mod zipped;
 

@@ -27,6 +27,7 @@ use super::detect::Format;
 use super::hftbacktest::reader::NpzReader;
 use super::lobster::LobsterReader;
 use super::merge::Merged;
+use super::okx::OkxReader;
 use super::raw::RawReader;
 use super::scaler::Scaler;
 use super::table::TableReader;
@@ -76,6 +77,7 @@ fn reader_of(format: Format, path: &Path, settings: &ReaderSettings) -> Result<B
         Format::Hftbacktest => Box::new(NpzReader::open(path, settings)?),
         Format::Table => Box::new(TableReader::open(path, settings)?),
         Format::Bybit => Box::new(BybitReader::open(path, settings)?),
+        Format::Okx => Box::new(OkxReader::open(path, settings)?),
         Format::Raw => Box::new(RawReader::open(path, settings)?),
     })
 }
