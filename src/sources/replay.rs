@@ -157,6 +157,11 @@ impl Feed for FrameReplay {
             }
         }
         let mut remarks = reader.counts().remarks();
+        let unread = scaler.counts().prints_unread;
+        if unread > 0 {
+            let trades = if unread == 1 { "trade" } else { "trades" };
+            remarks.push(format!("{unread} {trades} of price or size 0, or of more than a book can hold, left out"));
+        }
         if reader.has_event_times_only() {
             remarks.insert(0, "times of receipt are the venue's".into());
         }
