@@ -163,6 +163,8 @@ pub struct ReaderCounts {
     pub prints_without_side: u64,
     /// Rows whose time is before the row's before.
     pub out_of_order: u64,
+    /// Rows of whole books in whose place stands a later row of the same time.
+    pub replaced: u64,
     /// Rows of text without a line break, 1 at the end of a file that may be cut there.
     pub open: u64,
 }
@@ -170,13 +172,23 @@ pub struct ReaderCounts {
 impl ReaderCounts {
     /// What a user should know of, in words.
     pub fn remarks(&self) -> Vec<String> {
-        let Self { other_products, before_snapshot, rounded, prints_without_side, out_of_order, open, .. } = *self;
+        let &Self {
+            rows: _,
+            other_products,
+            before_snapshot,
+            rounded,
+            prints_without_side,
+            out_of_order,
+            replaced,
+            open,
+        } = self;
         let all = [
             (other_products, "of other products, left out"),
             (before_snapshot, "before the first snapshot: nobody knows the book that they change"),
             (rounded, "with prices or sizes that were rounded to a tick or lot"),
             (prints_without_side, "of trades without the taker's side, left out"),
             (out_of_order, "whose times go back"),
+            (replaced, "replaced by a later row of the same time"),
             (open, "at the end without a line break: numbers may be cut"),
         ];
         let told = all.into_iter().filter(|&(count, _)| count > 0);
