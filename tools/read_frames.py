@@ -36,7 +36,7 @@ def opening(file):
     magic, version, length = struct.unpack("<8sII", file.read(16))
     if magic != b"PTFRAMES":
         fail("this is no file of frames")
-    if version != 1:
+    if version not in (1, 2):
         fail(f"version {version} is not known")
     text = file.read(length)
     checked(text, *struct.unpack("<I", file.read(4)), "the header")
@@ -44,7 +44,9 @@ def opening(file):
 
 
 def index(file):
-    """Entries of all blocks, and the totals: frames, snapshots, levels, prints."""
+    """Entries of all blocks, and the totals: frames, snapshots, levels, prints; of version 2 also faults, times that go back,
+    venue's times, those after receipt, those more than a day after it, longest pause, least and greatest time of receipt,
+    price decimals, size decimals."""
     file.seek(-16, 2)
     end = file.tell()
     at, magic = struct.unpack("<Q8s", file.read(16))
@@ -57,7 +59,30 @@ def index(file):
     if magic != b"INDX":
         fail("the index is none")
     entries = [ENTRY.unpack_from(content, 8 + 40 * number) for number in range(count)]
-    return entries, struct.unpack_from("<4Q", content, 8 + 40 * count)
+    totals = content[8 + 40 * count:]
+    return entries, struct.unpack("<4Q" if len(totals) == 32 else "<9Q3q2Q", totals)
+
+
+class Counted:
+    """What the totals say, by the frames."""
+
+    def __init__(self):
+        self.counts, self.pause, self.before, self.span, self.scale = [0] * 9, 0, None, (0, 0), (0, 0)
+
+    def take(self, kind, scale, ns, event_ns, rows):
+        is_book = kind in ("snapshot", "update")
+        lead = 0 if event_ns is None else event_ns - ns
+        what = (is_book, kind == "snapshot", len(rows) * is_book, len(rows) * (kind == "prints"), kind == "invalid",
+                self.before is not None and ns < self.before, event_ns is not None, lead > 0, lead > 86_400 * 10**9)
+        self.counts = [count + more for count, more in zip(self.counts, what)]
+        self.pause = max(self.pause, ns - (ns if self.before is None else self.before))
+        self.span = (ns, ns) if self.before is None else (min(self.span[0], ns), max(self.span[1], ns))
+        self.before = ns
+        if is_book:
+            self.scale = scale
+
+    def totals(self):
+        return (*self.counts, self.pause, *self.span, *self.scale)
 
 
 class Payload:
@@ -148,22 +173,17 @@ def main():
         if arguments.start is not None:
             before = [offset for offset, first_ns, _, _, flags, _ in entries if flags & 1 and first_ns <= arguments.start]
             at = max(before, default=at)
-        counted, last_us = [0, 0, 0, 0], None
+        counted, last_us = Counted(), None
         write = sys.stdout.write
         columns = "id,side" if arguments.prints else "is_snapshot,side"
         write(f"exchange,symbol,timestamp,local_timestamp,{columns},price,amount\n")
         for kind, _, (price, size), _, ns, event_ns, rows in blocks(file, at):
+            counted.take(kind, (price, size), ns, event_ns, rows)
             is_print = kind == "prints"
             us = ns // 1000
             if last_us is not None:
                 us = max(us, last_us if is_print else last_us + 1)
             last_us = us
-            if is_print:
-                counted[3] += len(rows)
-            elif kind in ("snapshot", "update"):
-                counted[0] += 1
-                counted[1] += kind == "snapshot"
-                counted[2] += len(rows)
             if is_print != arguments.prints:
                 continue
             event_us = us if event_ns is None else event_ns // 1000
@@ -178,8 +198,9 @@ def main():
                     snapshot = "true" if kind == "snapshot" else "false"
                     write(f",{header['product']},{event_us},{us},{snapshot},{'ask' if ask else 'bid'},"
                           f"{decimal(ticks, price)},{decimal(lots, size)}\n")
-        if arguments.start is None and tuple(counted) != totals:
-            fail(f"the frames come to {counted}, the index says {list(totals)}")
+        found = counted.totals()[:len(totals)]
+        if arguments.start is None and found != totals:
+            fail(f"the frames come to {found}, the index says {totals}")
 
 
 main()

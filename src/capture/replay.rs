@@ -61,7 +61,7 @@ pub enum ReplayError {
     #[error(transparent)]
     Capture(#[from] CaptureError),
     /// A pipe or a device, of which a second reading would not give the same.
-    #[error("{path} is no file; a replay reads its capture twice, so save it to one first")]
+    #[error("{path} is no file; a market is read twice, so save it to one first")]
     NotAFile {
         /// Its name.
         path: PathBuf,

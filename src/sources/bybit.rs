@@ -20,9 +20,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use super::bytes::{Bytes, Lines, open};
+use super::bytes::Lines;
 use super::json::{Pair, ms_to_ns, parse, push_levels, shown};
-use super::zipped::{self, Member};
+use super::zipped;
 use super::{FrameReader, RawFrame, RawKind, ReadError, ReaderCounts, ReaderSettings};
 use crate::capture::Progress;
 use crate::market::event::Fault;
@@ -31,9 +31,6 @@ use serde::Deserialize;
 use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
-
-/// How the files' members end.
-pub const MEMBER_ENDING: &str = ".data";
 
 #[derive(Deserialize)]
 struct Message<'a> {
@@ -92,16 +89,7 @@ impl BybitReader {
     /// # Errors
     /// It cannot be read, or is an archive without such a member.
     pub fn open(path: &Path, settings: &ReaderSettings) -> Result<Self, ReadError> {
-        let mut magic = Vec::new();
-        std::io::Read::read_to_end(&mut std::io::Read::take(open(path)?, 4), &mut magic)
-            .map_err(|error| ReadError::file(path, format_args!("cannot be read: {error}")))?;
-        let bytes = if magic == zipped::MAGIC {
-            let member = Member::open(path, |name| name.ends_with(MEMBER_ENDING), "a member NAME.data of Bybit's")?;
-            let progress = member.progress();
-            Bytes::of(member, progress)
-        } else {
-            open(path)?
-        };
+        let bytes = zipped::open_data(path, "a member NAME.data of Bybit's")?;
         let state = State {
             product: settings.product.clone().unwrap_or_default(),
             continuity: Continuity::NotBegun,

@@ -1,4 +1,4 @@
-//! A file's bytes, plain or decompressed, and lines of them of bounded length.
+//! A file's bytes, plain or decompressed, out of a tar archive where they are in one, and lines of them of bounded length.
 //!
 //! ```
 //! use papertrader::sources::bytes::{Lines, open};
@@ -14,7 +14,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use super::ReadError;
+use super::{ReadError, tarred};
 use crate::capture::{LINE_BYTES_MAX, Progress, ZSTD_WINDOW_LOG_MAX};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use flate2::read::MultiGzDecoder;
@@ -53,17 +53,34 @@ impl Read for Bytes {
     }
 }
 
-/// Opens a file, plain, gzip or zstd; what is compressed is decompressed by a thread of its own.
+/// Opens a file, plain, gzip or zstd; what is compressed is decompressed by a thread of its own. Of a tar archive the content is
+/// that of its members, one after the other.
 ///
 /// # Errors
 /// The system says why.
 pub fn open(path: &Path) -> Result<Bytes, ReadError> {
-    let Opened { inner, progress, is_plain } = open_here(path)?;
-    if is_plain {
-        return Ok(Bytes { inner, progress });
-    }
-    let ahead = Ahead::begin(inner).map_err(|error| ReadError::file(path, format_args!("cannot be read: {error}")))?;
+    let Opened { inner, progress, kind } = open_here(path)?;
+    let ahead = match kind {
+        Kind::Plain => return Ok(Bytes { inner, progress }),
+        Kind::Compressed => Ahead::begin(|blocks| {
+            blocks.send(inner);
+        }),
+        Kind::Tar => Ahead::begin(|blocks| {
+            if let Err(error) = tarred::members(inner, &mut |member| blocks.send(member)) {
+                blocks.fail(error);
+            }
+        }),
+    };
+    let ahead = ahead.map_err(|error| ReadError::file(path, format_args!("cannot be read: {error}")))?;
     Ok(Bytes { inner: Box::new(ahead), progress })
+}
+
+/// Whether a file is a tar archive, compressed or not.
+///
+/// # Errors
+/// The system says why.
+pub fn is_tar(path: &Path) -> Result<bool, ReadError> {
+    Ok(open_here(path)?.kind == Kind::Tar)
 }
 
 /// The beginning of a file's content.
@@ -72,11 +89,13 @@ pub fn open(path: &Path) -> Result<Bytes, ReadError> {
 /// The system says why.
 pub fn head(path: &Path, bytes: usize) -> Result<Vec<u8>, ReadError> {
     let mut head = Vec::new();
-    match open_here(path)?.inner.take(bytes as u64).read_to_end(&mut head) {
+    let Opened { inner, kind, .. } = open_here(path)?;
+    match inner.take(bytes as u64).read_to_end(&mut head) {
         // Of a file that is cut, what there is tells its format too.
         Err(error) if head.is_empty() && error.kind() != io::ErrorKind::UnexpectedEof => {
             Err(ReadError::file(path, format_args!("cannot be read: {error}")))
         }
+        _ if kind == Kind::Tar => Ok(tarred::beginning(&head)),
         _ => Ok(head),
     }
 }
@@ -93,32 +112,55 @@ struct Ahead {
     taken: usize,
 }
 
+/// That thread's end of it.
+struct Blocks {
+    filled: Sender<io::Result<Vec<u8>>>,
+    empty: Receiver<Vec<u8>>,
+    /// One that turned out to stay empty.
+    spare: Option<Vec<u8>>,
+}
+
+impl Blocks {
+    /// Sends all of a reader. False if that failed, or if nobody takes blocks any more.
+    fn send(&mut self, mut from: impl Read) -> bool {
+        while let Some(mut block) = self.spare.take().or_else(|| self.empty.recv().ok()) {
+            block.clear();
+            let read = from.by_ref().take(READ_BYTES as u64).read_to_end(&mut block);
+            let is_last = !matches!(read, Ok(1..));
+            // What was read before an error comes before it.
+            let error = read.err();
+            if block.is_empty() {
+                self.spare = Some(block);
+            } else if self.filled.send(Ok(block)).is_err() {
+                return false;
+            }
+            if let Some(error) = error {
+                self.fail(error);
+                return false;
+            }
+            if is_last {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn fail(&self, error: io::Error) {
+        // Where nobody takes any more, nobody asks.
+        let _ = self.filled.send(Err(error));
+    }
+}
+
 impl Ahead {
-    fn begin(mut inner: Box<dyn Read + Send>) -> io::Result<Self> {
+    fn begin(work: impl FnOnce(&mut Blocks) + Send + 'static) -> io::Result<Self> {
         let (filled_in, filled) = bounded::<io::Result<Vec<u8>>>(BLOCKS_AHEAD);
         let (empty, empty_out) = bounded::<Vec<u8>>(BLOCKS_AHEAD + 1);
         for _ in 0..BLOCKS_AHEAD {
             empty.send(Vec::new()).expect("the channel holds all blocks");
         }
+        let mut blocks = Blocks { filled: filled_in, empty: empty_out, spare: None };
         // It ends with the file, or when nobody takes its blocks any more.
-        thread::Builder::new().name("source-reader".into()).spawn(move || {
-            while let Ok(mut block) = empty_out.recv() {
-                block.clear();
-                let read = inner.by_ref().take(READ_BYTES as u64).read_to_end(&mut block);
-                let is_last = !matches!(read, Ok(1..));
-                // What was read before an error comes before it.
-                let error = read.err();
-                if !block.is_empty() && filled_in.send(Ok(block)).is_err() {
-                    break;
-                }
-                if let Some(error) = error {
-                    let _ = filled_in.send(Err(error));
-                }
-                if is_last {
-                    break;
-                }
-            }
-        })?;
+        thread::Builder::new().name("source-reader".into()).spawn(move || work(&mut blocks))?;
         Ok(Self { filled, empty, block: Vec::new(), taken: 0 })
     }
 }
@@ -143,7 +185,32 @@ impl Read for Ahead {
 struct Opened {
     inner: Box<dyn Read + Send>,
     progress: Arc<Progress>,
-    is_plain: bool,
+    kind: Kind,
+}
+
+/// What has to be done with a file's bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Plain,
+    Compressed,
+    /// Compressed or not.
+    Tar,
+}
+
+/// The first bytes of a reader, fewer where it ends or fails, and how it failed.
+fn begin(inner: &mut impl Read) -> (Vec<u8>, Option<io::Error>) {
+    let mut begun = Vec::new();
+    let error = inner.take(tarred::HEAD_BYTES as u64).read_to_end(&mut begun).err();
+    (begun, error)
+}
+
+/// A reader that fails.
+struct Failed(Option<io::Error>);
+
+impl Read for Failed {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        self.0.take().map_or(Ok(0), Err)
+    }
 }
 
 fn open_here(path: &Path) -> Result<Opened, ReadError> {
@@ -155,28 +222,26 @@ fn open_here(path: &Path) -> Result<Opened, ReadError> {
     }
     let progress = Arc::new(Progress::of(metadata.len()));
     let mut counted = Progress::counting(&progress, file);
-    let mut magic = [0; 4];
-    let mut have = 0;
-    while have < magic.len() {
-        match counted.read(&mut magic[have..]) {
-            Ok(0) => break,
-            Ok(read) => have += read,
-            Err(again) if again.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(wrong(error)),
-        }
+    let (begun, error) = begin(&mut counted);
+    if let Some(error) = error {
+        return Err(wrong(error));
     }
-    let whole = io::Cursor::new(magic[..have].to_vec()).chain(counted);
-    let is_plain = !magic[..have].starts_with(GZIP_MAGIC) && !magic[..have].starts_with(ZSTD_MAGIC);
-    let inner: Box<dyn Read + Send> = if magic[..have].starts_with(GZIP_MAGIC) {
+    let (is_gzip, is_zstd) = (begun.starts_with(GZIP_MAGIC), begun.starts_with(ZSTD_MAGIC));
+    let kind = if tarred::is_archive(&begun) { Kind::Tar } else { Kind::Plain };
+    let whole = io::Cursor::new(begun).chain(counted);
+    let mut inner: Box<dyn Read + Send> = if is_gzip {
         Box::new(MultiGzDecoder::new(BufReader::with_capacity(READ_BYTES, whole)))
-    } else if magic[..have].starts_with(ZSTD_MAGIC) {
+    } else if is_zstd {
         let mut decoder = zstd::stream::read::Decoder::new(whole).map_err(wrong)?;
         decoder.window_log_max(ZSTD_WINDOW_LOG_MAX).map_err(wrong)?;
         Box::new(decoder)
     } else {
-        Box::new(whole)
+        return Ok(Opened { inner: Box::new(whole), progress, kind });
     };
-    Ok(Opened { inner, progress, is_plain })
+    let (begun, error) = begin(&mut inner);
+    let kind = if tarred::is_archive(&begun) { Kind::Tar } else { Kind::Compressed };
+    let rest = if error.is_some() { Box::new(Failed(error)) } else { inner };
+    Ok(Opened { inner: Box::new(io::Cursor::new(begun).chain(rest)), progress, kind })
 }
 
 /// Lines of bounded length, without their breaks.

@@ -12,8 +12,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use super::bytes::head;
-use super::{ReadError, bybit, databento, lobster, raw, table, tardis, zipped};
+use super::bytes::{head, is_tar};
+use super::{ReadError, bybit, databento, lobster, okx, raw, table, tardis, zipped};
 use crate::capture::frames::MAGIC;
 use std::path::Path;
 
@@ -39,13 +39,15 @@ pub enum Format {
     Table,
     /// Bybit's downloadable books.
     Bybit,
+    /// OKX's downloadable books.
+    Okx,
     /// Recordings of Binance's and Coinbase Exchange's own messages.
     Raw,
 }
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Capture,
         Self::Frames,
         Self::TardisBook,
@@ -55,6 +57,7 @@ impl Format {
         Self::Table,
         Self::Bybit,
         Self::Raw,
+        Self::Okx,
     ];
 
     /// Its name on the command line.
@@ -68,6 +71,7 @@ impl Format {
             Self::Hftbacktest => "hftbacktest",
             Self::Table => "table",
             Self::Bybit => "bybit",
+            Self::Okx => "okx",
             Self::Raw => "raw",
         }
     }
@@ -105,19 +109,30 @@ pub fn detect(path: &Path) -> Result<Option<Format>, ReadError> {
             return Ok(Some(Format::Hftbacktest));
         }
         let is_data = path.to_str().is_some_and(|path| path.ends_with(".data.zip"));
-        if is_data || members.iter().any(|name| name.ends_with(bybit::MEMBER_ENDING)) {
+        if members.iter().any(|name| name.ends_with(zipped::DATA_ENDING) && okx::is_named(name)) {
+            return Ok(Some(Format::Okx));
+        }
+        if is_data || members.iter().any(|name| name.ends_with(zipped::DATA_ENDING)) {
             return Ok(Some(Format::Bybit));
         }
     }
     if bybit::is_book(&head) {
         return Ok(Some(Format::Bybit));
     }
+    if okx::is_book(&head) {
+        return Ok(Some(Format::Okx));
+    }
     if raw::is_recording(&head) {
         return Ok(Some(Format::Raw));
     }
-    if digits > 0 && head.get(digits) == Some(&b' ') {
-        return Ok(Some(Format::Capture));
+    let is_capture = digits > 0 && head.get(digits) == Some(&b' ');
+    if !is_capture && table::is_table(&head) {
+        return Ok(Some(Format::Table));
     }
-    // What is not known is left to the reader of captures, which says what is wrong with it.
-    Ok(table::is_table(&head).then_some(Format::Table))
+    // An archive of what is not known is left to the reader of archives, which says what is wrong with its lines.
+    if is_tar(path)? {
+        return Ok(Some(Format::Okx));
+    }
+    // Another file that is not known is left to the reader of captures in the same way.
+    Ok(is_capture.then_some(Format::Capture))
 }

@@ -33,12 +33,14 @@ pub mod lobster;
 pub mod market;
 pub mod merge;
 pub mod number;
+pub mod okx;
 pub mod raw;
 pub mod replay;
 pub mod scaler;
 pub mod snapshots;
 pub mod table;
 pub mod tardis;
+pub mod tarred;
 pub mod window;
 pub mod zipped;
 
@@ -162,6 +164,8 @@ pub struct ReaderCounts {
     pub prints_without_side: u64,
     /// Rows whose time is before the row's before.
     pub out_of_order: u64,
+    /// Rows of whole books in whose place stands a later row of the same time.
+    pub replaced: u64,
     /// Rows of text without a line break, 1 at the end of a file that may be cut there.
     pub open: u64,
     /// Files of changes that mark no snapshot and begin as if their first rows were one.
@@ -171,8 +175,18 @@ pub struct ReaderCounts {
 impl ReaderCounts {
     /// What a user should know of, in words.
     pub fn remarks(&self) -> Vec<String> {
-        let Self { other_products, before_snapshot, rounded, prints_without_side, out_of_order, open, .. } = *self;
-        let unmarked = "no row marks a snapshot: the book begins with the rows of the first time, and is whole only if they are \
+        let &Self {
+            rows: _,
+            other_products,
+            before_snapshot,
+            rounded,
+            prints_without_side,
+            out_of_order,
+            replaced,
+            open,
+            unmarked,
+        } = self;
+        let no_mark = "no row marks a snapshot: the book begins with the rows of the first time, and is whole only if they are \
              (else give --initial-snapshot)";
         let all = [
             (other_products, "of other products, left out"),
@@ -180,12 +194,13 @@ impl ReaderCounts {
             (rounded, "with prices or sizes that were rounded to a tick or lot"),
             (prints_without_side, "of trades without the taker's side, left out"),
             (out_of_order, "whose times go back"),
+            (replaced, "replaced by a later row of the same time"),
             (open, "at the end without a line break: numbers may be cut"),
         ];
         let told = all.into_iter().filter(|&(count, _)| count > 0);
         let rows = |count| if count == 1 { "row" } else { "rows" };
         let told = told.map(|(count, what)| format!("{count} {} {what}", rows(count)));
-        told.chain((self.unmarked > 0).then(|| unmarked.into())).collect()
+        told.chain((unmarked > 0).then(|| no_mark.into())).collect()
     }
 }
 

@@ -27,6 +27,7 @@ use super::detect::Format;
 use super::hftbacktest::reader::NpzReader;
 use super::lobster::LobsterReader;
 use super::merge::Merged;
+use super::okx::OkxReader;
 use super::raw::RawReader;
 use super::scaler::Scaler;
 use super::table::open_table;
@@ -76,6 +77,7 @@ fn reader_of(format: Format, path: &Path, settings: &ReaderSettings) -> Result<B
         Format::Hftbacktest => Box::new(NpzReader::open(path, settings)?),
         Format::Table => open_table(path, settings)?,
         Format::Bybit => Box::new(BybitReader::open(path, settings)?),
+        Format::Okx => Box::new(OkxReader::open(path, settings)?),
         Format::Raw => Box::new(RawReader::open(path, settings)?),
     })
 }
@@ -155,6 +157,11 @@ impl Feed for FrameReplay {
             }
         }
         let mut remarks = reader.counts().remarks();
+        let unread = scaler.counts().prints_unread;
+        if unread > 0 {
+            let trades = if unread == 1 { "trade" } else { "trades" };
+            remarks.push(format!("{unread} {trades} of price or size 0, or of more than a book can hold, left out"));
+        }
         if reader.has_event_times_only() {
             remarks.insert(0, "times of receipt are the venue's".into());
         }

@@ -19,6 +19,7 @@
 //! ```
 
 use super::ReadError;
+use super::bytes::{Bytes, open};
 use crate::capture::Progress;
 use flate2::read::DeflateDecoder;
 use std::fs::File;
@@ -34,6 +35,25 @@ const MEMBERS_MAX: usize = 1_000;
 /// How many bytes one compressed byte may become. Recordings of markets reach about 10.
 const RATIO_MAX: u64 = 200;
 const READ_BYTES: usize = 256 << 10;
+
+/// How members of venues' downloads end.
+pub const DATA_ENDING: &str = ".data";
+
+/// A file's content, or that of its only member `NAME.data` where it is a zip archive; `due` says in an error what that is.
+///
+/// # Errors
+/// It cannot be read, or is an archive without such a member.
+pub fn open_data(path: &Path, due: &str) -> Result<Bytes, ReadError> {
+    let mut magic = Vec::new();
+    let read = open(path)?.take(MAGIC.len() as u64).read_to_end(&mut magic);
+    // What its compression has to say is said with the line.
+    if read.is_err() || magic != MAGIC {
+        return open(path);
+    }
+    let member = Member::open(path, |name| name.ends_with(DATA_ENDING), due)?;
+    let progress = member.progress();
+    Ok(Bytes::of(member, progress))
+}
 
 /// A member that is being read. At its end its length and checksum are compared with the archive's.
 pub struct Member {

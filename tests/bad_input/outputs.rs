@@ -264,7 +264,7 @@ fn a_pipe_is_written_to_while_somebody_reads() {
     fs::rename(&taken, pipe).unwrap();
     let why = "an exchange reads its capture twice, so save it to one first";
     refused(&["exchange", "--listen", "127.0.0.1:0", "--source", pipe], &format!("{pipe} is no file; {why}"));
-    let why = "a replay reads its capture twice, so save it to one first";
+    let why = "a market is read twice, so save it to one first";
     refused(&["features", pipe, "-o", "t.csv"], &format!("{pipe} is no file; {why}"));
 
     // Open at both ends, as a reader that has come.

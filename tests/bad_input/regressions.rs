@@ -94,7 +94,7 @@ fn a_capture_from_a_pipe_lost_its_beginning() {
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(
         (output.status.code(), stderr.as_str()),
-        (Some(2), "error: /dev/stdin is no file; a replay reads its capture twice, so save it to one first\n")
+        (Some(2), "error: /dev/stdin is no file; a market is read twice, so save it to one first\n")
     );
     // A file is one under any name.
     let output = command.stdin(File::open(setup.capture()).unwrap()).output().unwrap();

@@ -117,10 +117,10 @@ fn frames_that_are_damaged_or_cut() {
     assert_eq!((code, error.lines().last()), (2, Some(says.as_str())));
     assert!(fs::read_to_string(folder.path().join("out/run.csv")).unwrap().lines().count() > 100);
     let mut newer = bytes;
-    newer[8] = 2;
+    newer[8] = 3;
     fs::write(&path, &newer).unwrap();
     let (code, error) = fail(&mut replay(&folder, &path));
-    let says = format!("error: {}: is of version 2; this program reads 1: use a newer one", path.display());
+    let says = format!("error: {}: is of version 3; this program reads 1 to 2: use a newer one", path.display());
     assert_eq!((code, error), (2, says));
 }
 

@@ -5,4 +5,6 @@
 mod common;
 
 mod bad_input;
+mod bad_rows;
+mod inspect;
 mod same;

@@ -6,7 +6,7 @@
 //!
 //! | part | content |
 //! | --- | --- |
-//! | opening | `PTFRAMES`, u32 version (1), u32 length of the header, the header, u32 CRC-32 of the header |
+//! | opening | `PTFRAMES`, u32 version (2), u32 length of the header, the header, u32 CRC-32 of the header |
 //! | header | JSON: `product`, `venue`, `program`, `made_from` (`path`, `sha256`, `format`), `faults` (names by their number) |
 //! | blocks | one after the other, each [`BLOCK_HEADER_BYTES`] bytes of header and its payload |
 //! | index | `INDX`, u32 number of blocks, an entry of 40 bytes for each, totals, u32 CRC-32 of all of it |
@@ -16,7 +16,10 @@
 //! codec (0 as it is, 1 zstd), u8 price decimals and u8 size decimals at its beginning, u8 flags (1: its first frame is a
 //! snapshot), i64 time of receipt of the first frame and i64 greatest one in Unix ns, u32 zero, u32 CRC-32 of these 44 bytes. An index entry: u64
 //! offset of the block, i64 first and i64 greatest time, u32 frames, u32 flags, u64 levels. Totals: u64 frames of the book, u64
-//! snapshots, u64 levels, u64 prints.
+//! snapshots, u64 levels, u64 prints; then what was found in all frames, see [`Findings`]: u64 faults, u64 times that go back, u64
+//! venue's times, u64 those after receipt, u64 those more than a day after it, i64 longest pause, i64 least and i64 greatest time of
+//! receipt, u64 price decimals and u64 size decimals of the last frame of the book. Files of version 1 lack what was found and are
+//! else the same.
 //!
 //! A frame of a payload:
 //!
@@ -65,6 +68,7 @@
 
 mod decode;
 mod encode;
+mod findings;
 mod reader;
 mod replay;
 #[cfg(test)]
@@ -72,6 +76,7 @@ mod tests;
 mod writer;
 
 pub use decode::Batch;
+pub use findings::{FAR_NS, Finder, Findings};
 pub use reader::{FrameFile, Index, IndexEntry, Totals};
 pub use replay::FastReplay;
 pub use writer::FrameWriter;
@@ -87,11 +92,14 @@ const END_MAGIC: &[u8; 8] = b"PTFRMEND";
 const BLOCK_MAGIC: &[u8; 4] = b"BLCK";
 const INDEX_MAGIC: &[u8; 4] = b"INDX";
 /// The version that is written.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
+/// The oldest version that is read.
+pub const VERSION_MIN: u32 = 1;
 /// Bytes of a block's header.
 pub const BLOCK_HEADER_BYTES: usize = 48;
 const INDEX_ENTRY_BYTES: usize = 40;
 const TOTALS_BYTES: usize = 32;
+const FINDINGS_BYTES: usize = 80;
 const ENDING_BYTES: usize = 16;
 /// A block ends with the frame by which its payload reaches so many bytes, or before a snapshot.
 const BLOCK_BYTES: usize = 256 << 10;

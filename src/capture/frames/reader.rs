@@ -1,9 +1,11 @@
 //! Opens a file of blocks and reads it block by block.
 
 use super::decode::{Batch, decode};
+use super::findings::Findings;
 use super::{
-    BEGINS_WITH_SNAPSHOT, BLOCK_HEADER_BYTES, BLOCK_MAGIC, END_MAGIC, ENDING_BYTES, HEADER_BYTES_MAX, Header,
-    INDEX_ENTRIES_MAX, INDEX_ENTRY_BYTES, INDEX_MAGIC, MAGIC, PAYLOAD_BYTES_MAX, TOTALS_BYTES, VERSION,
+    BEGINS_WITH_SNAPSHOT, BLOCK_HEADER_BYTES, BLOCK_MAGIC, END_MAGIC, ENDING_BYTES, FINDINGS_BYTES, HEADER_BYTES_MAX,
+    Header, INDEX_ENTRIES_MAX, INDEX_ENTRY_BYTES, INDEX_MAGIC, MAGIC, PAYLOAD_BYTES_MAX, TOTALS_BYTES, VERSION,
+    VERSION_MIN,
 };
 use crate::capture::{CaptureError, Progress};
 use crate::market::event::{Fault, FrameKind};
@@ -50,6 +52,8 @@ pub struct Index {
     pub entries: Vec<IndexEntry>,
     /// Over all of them.
     pub totals: Totals,
+    /// What was found in all frames; `None` of a file of version 1.
+    pub findings: Option<Findings>,
 }
 
 /// A file of frames, open at its first block.
@@ -112,9 +116,10 @@ impl FrameFile {
             return Err(foreign(path, "is no file of frames"));
         }
         match u32_at(&opening, 8) {
-            VERSION => {}
+            VERSION_MIN..=VERSION => {}
             version => {
-                let what = format!("is of version {version}; this program reads {VERSION}: use a newer one");
+                let what =
+                    format!("is of version {version}; this program reads {VERSION_MIN} to {VERSION}: use a newer one");
                 return Err(foreign(path, what));
             }
         }
@@ -300,7 +305,7 @@ fn read_index(input: &mut BufReader<File>, length: u64, blocks_from: u64) -> io:
         return Ok(None);
     }
     let bytes = ending_at - at;
-    if bytes > (INDEX_ENTRIES_MAX * INDEX_ENTRY_BYTES + TOTALS_BYTES + 12) as u64 {
+    if bytes > (INDEX_ENTRIES_MAX * INDEX_ENTRY_BYTES + TOTALS_BYTES + FINDINGS_BYTES + 12) as u64 {
         return Ok(None);
     }
     let mut bytes = vec![0; bytes as usize];
@@ -310,10 +315,14 @@ fn read_index(input: &mut BufReader<File>, length: u64, blocks_from: u64) -> io:
     let is_good = content.starts_with(INDEX_MAGIC) && crc32fast::hash(content) == u32::from_le_bytes(*crc);
     let Some(entries) = content.get(8..).filter(|_| is_good) else { return Ok(None) };
     let count = u32_at(content, 4) as usize;
-    if entries.len() != count.saturating_mul(INDEX_ENTRY_BYTES).saturating_add(TOTALS_BYTES) {
-        return Ok(None);
-    }
-    let (entries, totals) = entries.split_at(count * INDEX_ENTRY_BYTES);
+    let blocks = count.saturating_mul(INDEX_ENTRY_BYTES);
+    let has_findings = match entries.len().checked_sub(blocks) {
+        Some(TOTALS_BYTES) => false,
+        Some(left) if left == TOTALS_BYTES + FINDINGS_BYTES => true,
+        _ => return Ok(None),
+    };
+    let (entries, totals) = entries.split_at(blocks);
+    let (totals, findings) = totals.split_at(TOTALS_BYTES);
     let entry = |bytes: &[u8]| IndexEntry {
         offset: u64_at(bytes, 0),
         first_ns: u64_at(bytes, 8) as i64,
@@ -328,5 +337,24 @@ fn read_index(input: &mut BufReader<File>, length: u64, blocks_from: u64) -> io:
         levels: u64_at(totals, 16),
         prints: u64_at(totals, 24),
     };
-    Ok(Some(Index { entries: entries.chunks_exact(INDEX_ENTRY_BYTES).map(entry).collect(), totals }))
+    let entries = entries.chunks_exact(INDEX_ENTRY_BYTES).map(entry).collect();
+    Ok(Some(Index { entries, totals, findings: has_findings.then(|| read_findings(findings)) }))
+}
+
+/// Of [`FINDINGS_BYTES`] bytes.
+fn read_findings(bytes: &[u8]) -> Findings {
+    let ns = |at| u64_at(bytes, at) as i64;
+    // What no scale has is none that was written.
+    let decimals = |at| u8::try_from(u64_at(bytes, at)).unwrap_or(u8::MAX).min(DECIMALS_MAX);
+    Findings {
+        faults: u64_at(bytes, 0),
+        back: u64_at(bytes, 8),
+        timed: u64_at(bytes, 16),
+        ahead: u64_at(bytes, 24),
+        far_ahead: u64_at(bytes, 32),
+        longest_pause_ns: ns(40),
+        first_ns: ns(48),
+        last_ns: ns(56),
+        scale: Scale { price_decimals: decimals(64), size_decimals: decimals(72) },
+    }
 }

@@ -80,6 +80,43 @@ fn read(path: &Path) -> (Vec<Frame>, Vec<u64>, bool) {
     (frames, file.damaged().to_vec(), file.is_cut())
 }
 
+/// What is found in frames, each number by itself.
+fn looked_at(frames: &[Frame]) -> Findings {
+    let heads = || frames.iter().map(|(head, _)| head);
+    let times = || heads().map(|head| i128::from(head.ts_recv_ns));
+    let pauses = || times().zip(times().skip(1)).map(|(before, after)| after - before);
+    let leads = || {
+        heads()
+            .filter(|head| head.ts_event_ns != 0)
+            .map(|head| i128::from(head.ts_event_ns) - i128::from(head.ts_recv_ns))
+    };
+    let clamped = |ns: i128| i64::try_from(ns).unwrap_or(i64::MAX);
+    let last_of_book = heads().filter(|head| head.kind.is_book_frame()).next_back();
+    Findings {
+        faults: heads().filter(|head| matches!(head.kind, FrameKind::Invalid(_))).count() as u64,
+        back: pauses().filter(|&pause| pause < 0).count() as u64,
+        timed: leads().count() as u64,
+        ahead: leads().filter(|&lead| lead > 0).count() as u64,
+        far_ahead: leads().filter(|&lead| lead > 24 * 3_600 * 1_000_000_000).count() as u64,
+        longest_pause_ns: clamped(pauses().max().unwrap_or(0).max(0)),
+        first_ns: clamped(times().min().unwrap()),
+        last_ns: clamped(times().max().unwrap()),
+        scale: last_of_book.map(|head| head.scale).unwrap_or_default(),
+    }
+}
+
+/// The same file as version 1 has it.
+fn as_version_1(file: &[u8]) -> Vec<u8> {
+    let mut bytes = file.to_vec();
+    bytes[8] = 1;
+    let ending_at = bytes.len() - ENDING_BYTES;
+    let index_at = u64::from_le_bytes(bytes[ending_at..][..8].try_into().unwrap()) as usize;
+    let index = bytes[index_at..ending_at - 4 - FINDINGS_BYTES].to_vec();
+    let ending = bytes[ending_at..].to_vec();
+    bytes.truncate(index_at);
+    [bytes, index.clone(), crc32fast::hash(&index).to_le_bytes().to_vec(), ending].concat()
+}
+
 proptest! {
     #[test]
     fn frames_are_read_as_they_were_written(frames in frames(), compress in any::<bool>()) {
@@ -94,7 +131,21 @@ proptest! {
         let file = FrameFile::open(&path).unwrap();
         let index = file.index().unwrap();
         prop_assert_eq!(index.totals, totals);
+        prop_assert_eq!(index.findings, Some(looked_at(&frames)));
         prop_assert_eq!(index.entries.iter().map(|entry| u64::from(entry.frames)).sum::<u64>(), frames.len() as u64);
+    }
+
+    #[test]
+    fn files_of_version_1_are_read(frames in frames()) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.frames");
+        let totals = write(&path, &frames, true);
+        fs::write(&path, as_version_1(&fs::read(&path).unwrap())).unwrap();
+        let (found, damaged, is_cut) = read(&path);
+        prop_assert!(damaged.is_empty() && !is_cut && found == frames);
+        let file = FrameFile::open(&path).unwrap();
+        let index = file.index().unwrap();
+        prop_assert_eq!((index.totals, index.findings), (totals, None));
     }
 
     /// Whatever happens to a file, its readers end, and what they give was written, damage aside.
@@ -141,7 +192,7 @@ fn what_is_no_such_file_is_refused_by_reason() {
     assert_eq!(error(b""), "is cut within its header; convert it again");
     assert_eq!(error(&good[..30]), "is cut within its header; convert it again");
     assert_eq!(error(&with(0, b'X')), "is no file of frames");
-    assert_eq!(error(&with(8, 2)), "is of version 2; this program reads 1: use a newer one");
+    assert_eq!(error(&with(8, 3)), "is of version 3; this program reads 1 to 2: use a newer one");
     assert_eq!(error(&with(20, b'!')), "its header is damaged: the checksum is another");
     assert_eq!(
         error(&with(15, 1)),
@@ -187,7 +238,7 @@ fn what_a_file_claims_is_bounded() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.frames");
     write(&path, &[], true);
-    let opening = fs::metadata(&path).unwrap().len() as usize - (8 + TOTALS_BYTES + 4 + ENDING_BYTES);
+    let opening = fs::metadata(&path).unwrap().len() as usize - (8 + TOTALS_BYTES + FINDINGS_BYTES + 4 + ENDING_BYTES);
     let whole = fs::read(&path).unwrap()[..opening].to_vec();
     let mut block = BLOCK_MAGIC.to_vec();
     for number in [1, PAYLOAD_BYTES_MAX as u32 + 1, 8, 0] {

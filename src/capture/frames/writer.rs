@@ -1,6 +1,7 @@
 //! Writes frames as a file of blocks.
 
 use super::encode::Encoder;
+use super::findings::{Finder, Findings};
 use super::reader::{Index, IndexEntry, Totals};
 use super::{
     BLOCK_BYTES, BLOCK_HEADER_BYTES, BLOCK_MAGIC, END_MAGIC, Header, INDEX_MAGIC, MAGIC, PAYLOAD_BYTES_MAX, VERSION,
@@ -22,6 +23,7 @@ pub struct FrameWriter {
     encoder: Encoder,
     compressor: Option<zstd::bulk::Compressor<'static>>,
     index: Index,
+    finder: Finder,
     /// Why nothing is taken any more.
     error: Option<OutputError>,
 }
@@ -46,7 +48,8 @@ impl FrameWriter {
         output.write_all(&opening).map_err(at)?;
         let compressor = compress.then(|| zstd::bulk::Compressor::new(ZSTD_LEVEL)).transpose().map_err(at)?;
         let (path, offset) = (path.into(), opening.len() as u64);
-        Ok(Self { path, output, offset, encoder: Encoder::new(), compressor, index: Index::default(), error: None })
+        let (encoder, index, finder) = (Encoder::new(), Index::default(), Finder::default());
+        Ok(Self { path, output, offset, encoder, compressor, index, finder, error: None })
     }
 
     fn end_block(&mut self) -> io::Result<()> {
@@ -101,6 +104,7 @@ impl FrameWriter {
             self.end_block()?;
         }
         self.encoder.push(head, events);
+        self.finder.take(head);
         let Totals { frames, snapshots, levels, prints } = &mut self.index.totals;
         match head.kind {
             FrameKind::Prints => *prints += (events.len() / PRINT_EVENTS) as u64,
@@ -136,6 +140,17 @@ impl FrameWriter {
         let Totals { frames, snapshots, levels, prints } = self.index.totals;
         for total in [frames, snapshots, levels, prints] {
             index.extend(total.to_le_bytes());
+        }
+        let Findings { faults, back, timed, ahead, far_ahead, longest_pause_ns, first_ns, last_ns, scale } =
+            self.finder.findings();
+        for count in [faults, back, timed, ahead, far_ahead] {
+            index.extend(count.to_le_bytes());
+        }
+        for ns in [longest_pause_ns, first_ns, last_ns] {
+            index.extend(ns.to_le_bytes());
+        }
+        for decimals in [scale.price_decimals, scale.size_decimals] {
+            index.extend(u64::from(decimals).to_le_bytes());
         }
         index.extend(crc32fast::hash(&index).to_le_bytes());
         index.extend(self.offset.to_le_bytes());

@@ -16,7 +16,8 @@
 //! ```
 
 use crate::base::failure::Failure;
-use crate::capture::frames::{FrameFile, Index, Totals};
+use crate::capture::frames::{FAR_NS, Finder, Findings, FrameFile, Index, Totals};
+use crate::capture::replay::check_file;
 use crate::cli::arguments::SourceArgs;
 use crate::cli::printer::Printer;
 use crate::engine::status::Status;
@@ -24,10 +25,10 @@ use crate::market::book::Follower;
 use crate::market::event::{Event, FrameHead, FrameKind, PRINT_EVENTS};
 use crate::market::publish::{EngineGone, Publish};
 use crate::market::units::Decimal;
-use crate::report::text::Grouped;
+use crate::report::text::{Grouped, counted};
 use crate::run::session::Feed;
 use crate::sources::detect::{Format, detect};
-use crate::sources::market::Market;
+use crate::sources::market::{Market, MarketSettings};
 use clap::Args;
 use jiff::Timestamp;
 use std::path::PathBuf;
@@ -37,6 +38,9 @@ use std::path::PathBuf;
 pub struct InspectArgs {
     /// Market of any format
     pub market: PathBuf,
+    /// Read all frames of a file that has an index of them, as without one
+    #[arg(long)]
+    pub full: bool,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub source: SourceArgs,
@@ -46,47 +50,26 @@ pub struct InspectArgs {
 #[derive(Default)]
 struct Look {
     follower: Follower,
-    first_ns: Option<i64>,
-    last_ns: i64,
-    frames: u64,
-    snapshots: u64,
-    levels: u64,
-    prints: u64,
-    faults: u64,
+    finder: Finder,
+    totals: Totals,
     crossed: u64,
-    /// Messages whose times of receipt are before those of the messages before.
-    back: u64,
-    /// Messages with a venue's time, and those of them whose is after the time of receipt.
-    timed: u64,
-    ahead: u64,
-    longest_pause_ns: i64,
 }
 
 impl Publish for Look {
     fn publish(&mut self, head: &FrameHead, events: &[Event]) -> Result<(), EngineGone> {
-        if self.first_ns.is_some() {
-            self.back += u64::from(head.ts_recv_ns < self.last_ns);
-            self.longest_pause_ns = self.longest_pause_ns.max(head.ts_recv_ns.saturating_sub(self.last_ns));
-        }
-        self.first_ns.get_or_insert(head.ts_recv_ns);
-        self.last_ns = head.ts_recv_ns;
-        if head.ts_event_ns != 0 {
-            self.timed += 1;
-            self.ahead += u64::from(head.ts_event_ns > head.ts_recv_ns);
-        }
+        self.finder.take(head);
         self.follower.count(head);
         // A book that does not fit is invalid, and counted as not live.
         let _ = self.follower.begin(head);
         match head.kind {
-            FrameKind::Prints => self.prints += (events.len() / PRINT_EVENTS) as u64,
+            FrameKind::Prints => self.totals.prints += (events.len() / PRINT_EVENTS) as u64,
             FrameKind::Snapshot | FrameKind::Update => {
-                self.frames += 1;
-                self.snapshots += u64::from(head.kind == FrameKind::Snapshot);
-                self.levels += events.len() as u64;
+                self.totals.frames += 1;
+                self.totals.snapshots += u64::from(head.kind == FrameKind::Snapshot);
+                self.totals.levels += events.len() as u64;
                 self.follower.levels(events);
             }
-            FrameKind::Invalid(_) => self.faults += 1,
-            FrameKind::Connected => {}
+            FrameKind::Invalid(_) | FrameKind::Connected => {}
         }
         let _ = self.follower.end();
         let is_crossed = self.follower.is_live() && self.follower.book().is_crossed_or_locked();
@@ -108,6 +91,7 @@ fn seconds(ns: i64) -> String {
 /// # Errors
 /// It cannot be read, or not to its end.
 pub fn run(args: &InspectArgs, printer: &mut Printer) -> Result<(), Failure> {
+    check_file(&args.market).map_err(Failure::input)?;
     let settings = args.source.settings()?;
     let format = args.source.market.format.or_else(|| detect(&args.market).ok().flatten()).unwrap_or(Format::Capture);
     let mut line = |name: &str, value: String| printer.print(format_args!("{name:<24} {value}\n"));
@@ -120,7 +104,7 @@ pub fn run(args: &InspectArgs, printer: &mut Printer) -> Result<(), Failure> {
         for from in &header.made_from {
             line("made from", format!("{} ({}, SHA-256 {})", from.path.display(), from.format, from.sha256));
         }
-        if let Some(index) = file.index() {
+        if let Some(index) = file.index().filter(|_| !args.full && is_of_all(&settings, &header.product)) {
             by_index(index, &mut line);
             return Ok(());
         }
@@ -131,26 +115,13 @@ pub fn run(args: &InspectArgs, printer: &mut Printer) -> Result<(), Failure> {
     }
     let mut look = Look::default();
     let outcome = market.run(&mut look, &Status::default());
-    let scale = outcome.scale;
-    let step = |decimals| Decimal { count: 1, decimals }.to_string();
-    let first_ns = look.first_ns.unwrap_or_default();
-    let count = |count: u64| Grouped(count).to_string();
-    line("from", time(first_ns));
-    line("to", time(look.last_ns));
-    line("lasts", seconds(look.last_ns.saturating_sub(first_ns)));
-    line("longest pause", seconds(look.longest_pause_ns));
-    line("tick, lot", format!("{}, {}", step(scale.price_decimals), step(scale.size_decimals)));
-    line("frames", count(look.frames));
-    line("  snapshots", count(look.snapshots));
-    line("  levels", count(look.levels));
-    line("  crossed or locked", count(look.crossed));
-    line("prints", count(look.prints));
-    line("book lost", count(look.faults));
+    show(&look.totals, Ok(&look.finder.findings()), Some(look.crossed), &mut line);
     for note in outcome.notes.iter().take(5) {
         line("", format!("{}: {}", note.fault.name(), note.detail));
     }
-    line("times that go back", count(look.back));
-    line("venue's times", format!("{}, {} after their receipt", count(look.timed), count(look.ahead)));
+    // Readers of other formats say so themselves.
+    let unread = Some(outcome.counts.prints_unread).filter(|&unread| format == Format::Capture && unread > 0);
+    unread.into_iter().for_each(|unread| line("", format!("{} that cannot be read", counted(unread, "print"))));
     outcome.remarks.into_iter().for_each(|remark| line("", remark));
     if let Some(cut) = outcome.cut {
         line("", cut.to_string());
@@ -158,18 +129,58 @@ pub fn run(args: &InspectArgs, printer: &mut Printer) -> Result<(), Failure> {
     outcome.error.map_or(Ok(()), |error| Err(Failure::input(error)))
 }
 
+/// Whether a file is to be looked at as it is, which its index tells.
+fn is_of_all(settings: &MarketSettings, product: &str) -> bool {
+    settings.window.is_all() && settings.reader.product.as_deref().is_none_or(|asked| asked == product)
+}
+
+/// Stands where an index tells nothing.
+const NOT_IN_INDEX: &str = "not in the index; --full reads all frames";
+
 /// By the index alone, without reading the frames.
 fn by_index(index: &Index, line: &mut impl FnMut(&str, String)) {
-    let Totals { frames, snapshots, levels, prints } = index.totals;
-    let first_ns = index.entries.first().map_or(0, |entry| entry.first_ns);
+    // Within a block no time of an older file is known to be before its first.
+    let first_ns = index.entries.iter().map(|entry| entry.first_ns).min().unwrap_or_default();
     let last_ns = index.entries.iter().map(|entry| entry.last_ns).max().unwrap_or_default();
+    show(&index.totals, index.findings.as_ref().ok_or((first_ns, last_ns)), None, line);
+    line("blocks", Grouped(index.entries.len() as u64).to_string());
+}
+
+/// The numbers; without findings there are only the first time and the last.
+fn show(
+    totals: &Totals,
+    findings: Result<&Findings, (i64, i64)>,
+    crossed: Option<u64>,
+    line: &mut impl FnMut(&str, String),
+) {
+    let &Totals { frames, snapshots, levels, prints } = totals;
     let count = |count: u64| Grouped(count).to_string();
+    let step = |decimals| Decimal { count: 1, decimals }.to_string();
+    let of = |show: &dyn Fn(&Findings) -> String| findings.map_or_else(|_| NOT_IN_INDEX.into(), show);
+    let (first_ns, last_ns) = findings.map_or_else(|span| span, |found| (found.first_ns, found.last_ns));
     line("from", time(first_ns));
     line("to", time(last_ns));
     line("lasts", seconds(last_ns.saturating_sub(first_ns)));
+    line("longest pause", of(&|found| seconds(found.longest_pause_ns)));
+    line(
+        "tick, lot",
+        of(&|found| format!("{}, {}", step(found.scale.price_decimals), step(found.scale.size_decimals))),
+    );
     line("frames", count(frames));
     line("  snapshots", count(snapshots));
     line("  levels", count(levels));
+    line("  crossed or locked", crossed.map_or_else(|| NOT_IN_INDEX.into(), count));
     line("prints", count(prints));
-    line("blocks", count(index.entries.len() as u64));
+    line("times that go back", of(&|found| count(found.back)));
+    line("venue's times", of(&|found| format!("{}, {} after their receipt", count(found.timed), count(found.ahead))));
+    if let Ok(found) = findings {
+        if found.far_ahead > 0 {
+            let frames = counted(found.far_ahead, "frame");
+            line("", format!("{frames} whose venue's time is more than a day after the receipt: a time may be wrong"));
+        }
+        if found.longest_pause_ns > FAR_NS {
+            line("", "a frame comes more than a day after the one before: a time may be wrong".into());
+        }
+    }
+    line("book lost", of(&|found| count(found.faults)));
 }

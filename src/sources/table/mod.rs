@@ -313,6 +313,7 @@ impl FrameReader for TableReader {
                     self.next = Some(after);
                     break;
                 }
+                self.counts.replaced += 1;
                 self.spare = std::mem::replace(&mut book, after).levels;
             }
             frame.begin(RawKind::Update, book.ts_recv_ns, book.ts_event_ns);

@@ -113,11 +113,13 @@ const HEADER: &str =
 #[test]
 fn a_row_without_levels_loses_the_book_and_rows_of_one_time_are_one_frame() {
     let rows = "1598918401,,,,,,,,\n1598918402,9,1,8,1,10,1,11,1\n1598918402,9,2,8,1,10,1,11,1\n1598918403,,,,,,,,\n\
-                1598918404,9,1,8,1,10,1,11,1\n";
+                1598918404,9,1,8,1,10,1,11,1\n1598918404,9,1,8,1,10,1,11,1\n1598918404,9,1,8,1,10,1,11,1\n";
     let (frames, counts, error) = of_text(&format!("{HEADER}{rows}"), &ReaderSettings::default());
     let kinds: Vec<RawKind> = frames.iter().map(|frame| frame.kind).collect();
     assert_eq!(kinds, [RawKind::Snapshot, RawKind::Lost(Fault::RecordingGap), RawKind::Snapshot]);
     assert_eq!((shown(&frames[0])[0].as_str(), counts.before_snapshot, error), ("bid 9 2", 1, None));
+    assert_eq!(counts.replaced, 3);
+    assert_eq!(counts.remarks()[1], "3 rows replaced by a later row of the same time");
 }
 
 #[test]
