@@ -23,6 +23,7 @@
 
 pub mod bybit;
 pub mod bytes;
+pub mod columns;
 pub mod databento;
 pub mod detect;
 pub mod differences;
