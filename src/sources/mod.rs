@@ -33,6 +33,7 @@ pub mod json;
 pub mod lobster;
 pub mod market;
 pub mod merge;
+pub mod nautilus;
 pub mod number;
 pub mod raw;
 pub mod replay;
