@@ -41,6 +41,7 @@ mod tests;
 use super::ReadError;
 use super::table::cells::{Cell, Held};
 use super::table::layout::TABLE_LEVELS_MAX;
+use crate::base::guarded::guarded;
 use crate::capture::Progress;
 use pages::Pages;
 use parquet::basic::{Compression, ConvertedType, LogicalType, TimeUnit};
@@ -51,7 +52,6 @@ use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, ParquetMetaD
 use parquet::schema::types::ColumnDescriptor;
 use std::fs::File;
 use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -113,12 +113,12 @@ impl From<ParquetError> for Wrong {
 }
 
 /// Runs the decoder on bytes that nobody vouches for: some make it panic.
-fn guarded<T>(damaged: &str, work: impl FnOnce() -> Result<T, Wrong>) -> Result<T, String> {
-    match catch_unwind(AssertUnwindSafe(work)) {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(Wrong::Decoder(error))) => Err(format!("{damaged} {error}")),
-        Ok(Err(Wrong::Ours(what))) => Err(what),
-        Err(_) => Err(format!("{damaged} a page is not what its head says")),
+fn decode<T>(damaged: &str, work: impl FnOnce() -> Result<T, Wrong>) -> Result<T, String> {
+    match guarded(work) {
+        Some(Ok(value)) => Ok(value),
+        Some(Err(Wrong::Decoder(error))) => Err(format!("{damaged} {error}")),
+        Some(Err(Wrong::Ours(what))) => Err(what),
+        None => Err(format!("{damaged} a page is not what its head says")),
     }
 }
 
@@ -131,7 +131,7 @@ impl Columns {
         let file = File::open(path).map_err(|error| ReadError::file(path, format_args!("cannot be read: {error}")))?;
         let length = file.metadata().map_or(0, |metadata| metadata.len());
         let damaged = "is not a whole Parquet file, is it cut? The library says:";
-        let metadata = guarded(damaged, || Ok(ParquetMetaDataReader::new().parse_and_finish(&file)?));
+        let metadata = decode(damaged, || Ok(ParquetMetaDataReader::new().parse_and_finish(&file)?));
         let metadata = metadata.map_err(|what| ReadError::file(path, what))?;
         let schema = metadata.file_metadata().schema_descr();
         if schema.num_columns() > COLUMNS_MAX {
@@ -203,7 +203,7 @@ impl Columns {
         self.at += 1;
         if self.at >= self.rows_held {
             self.at = 0;
-            let filled = guarded("cannot be read, the file is damaged:", || self.fill());
+            let filled = decode("cannot be read, the file is damaged:", || self.fill());
             let filled = filled.map_err(|what| ReadError::record(&self.path, self.rows, what));
             // After an error there is no row, and nothing is read any more.
             if !matches!(filled, Ok(true)) {
