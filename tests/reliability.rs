@@ -18,6 +18,10 @@ use papertrader::feed::wire::{
 use papertrader::handoff::RING_EVENTS;
 use papertrader::market::book::ladder::FAR_LEVELS_MAX;
 use papertrader::report::executions::ROWS_MAX;
+use papertrader::sources::columns::pages::{DICTIONARY_VALUES_MAX, LIST_PAGE_VALUES_MAX};
+use papertrader::sources::columns::{CHUNK_BYTES_MAX, COLUMNS_MAX};
+use papertrader::sources::databento::orders::ORDERS_MAX;
+use papertrader::sources::table::layout::TABLE_LEVELS_MAX;
 use papertrader::strategy::features::TAPE_MESSAGES_MAX;
 use papertrader::strategy::model::MODEL_BYTES_MAX;
 use std::fs;
@@ -94,6 +98,12 @@ fn every_bound_has_the_value_given() {
         ("INDEX_ENTRIES_MAX", INDEX_ENTRIES_MAX as u64),
         ("LINE_BYTES_MAX", LINE_BYTES_MAX as u64),
         ("ZSTD_WINDOW_LOG_MAX", u64::from(ZSTD_WINDOW_LOG_MAX)),
+        ("COLUMNS_MAX", COLUMNS_MAX as u64),
+        ("CHUNK_BYTES_MAX", CHUNK_BYTES_MAX as u64),
+        ("DICTIONARY_VALUES_MAX", DICTIONARY_VALUES_MAX.into()),
+        ("LIST_PAGE_VALUES_MAX", LIST_PAGE_VALUES_MAX.into()),
+        ("TABLE_LEVELS_MAX", TABLE_LEVELS_MAX as u64),
+        ("ORDERS_MAX", ORDERS_MAX as u64),
         ("MODEL_BYTES_MAX", MODEL_BYTES_MAX),
         ("CONFIG_BYTES_MAX", CONFIG_BYTES_MAX),
         ("CONFIG_DEPTH_MAX", u64::from(CONFIG_DEPTH_MAX)),

@@ -13,7 +13,8 @@
 //! ```
 
 use super::bytes::{head, is_tar};
-use super::{ReadError, bybit, databento, lobster, okx, raw, table, tardis, zipped};
+use super::columns::{Columns, is_parquet};
+use super::{ReadError, bybit, databento, lobster, nautilus, okx, raw, table, tardis, zipped};
 use crate::capture::frames::MAGIC;
 use std::path::Path;
 
@@ -29,12 +30,14 @@ pub enum Format {
     Frames,
     /// Tardis' `incremental_book_L2`, with `trades` beside it.
     TardisBook,
-    /// Databento's DBN and CSV, of the schemas `mbo` and `mbp-10`.
+    /// Databento's DBN, CSV and Parquet, of the schemas `mbo` and `mbp-10`.
     Databento,
     /// LOBSTER's messages and books.
     Lobster,
     /// hftbacktest's events, an npz.
     Hftbacktest,
+    /// A NautilusTrader catalogue's deltas, Parquet.
+    Nautilus,
     /// A table of successive books, see [`table`].
     Table,
     /// Bybit's downloadable books.
@@ -47,13 +50,14 @@ pub enum Format {
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Capture,
         Self::Frames,
         Self::TardisBook,
         Self::Databento,
         Self::Lobster,
         Self::Hftbacktest,
+        Self::Nautilus,
         Self::Table,
         Self::Bybit,
         Self::Raw,
@@ -69,6 +73,7 @@ impl Format {
             Self::Databento => "databento",
             Self::Lobster => "lobster",
             Self::Hftbacktest => "hftbacktest",
+            Self::Nautilus => "nautilus",
             Self::Table => "table",
             Self::Bybit => "bybit",
             Self::Okx => "okx",
@@ -82,6 +87,15 @@ impl Format {
     }
 }
 
+/// The format of a Parquet file. What cannot be read the reader of tables refuses.
+fn of_parquet(path: &Path) -> Format {
+    match Columns::open(path) {
+        Ok(columns) if nautilus::are_deltas(columns.names()) => Format::Nautilus,
+        Ok(columns) if databento::are_names(columns.names()) => Format::Databento,
+        _ => Format::Table,
+    }
+}
+
 /// The format of a file; `None` where it is none that is known.
 ///
 /// # Errors
@@ -91,6 +105,9 @@ pub fn detect(path: &Path) -> Result<Option<Format>, ReadError> {
     let digits = head.iter().take_while(|byte| byte.is_ascii_digit()).count();
     if head.starts_with(MAGIC) {
         return Ok(Some(Format::Frames));
+    }
+    if is_parquet(&head) {
+        return Ok(Some(of_parquet(path)));
     }
     if tardis::is_book(&head) {
         return Ok(Some(Format::TardisBook));

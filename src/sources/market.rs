@@ -91,6 +91,12 @@ pub struct Market {
     wait: Wait,
 }
 
+/// The format that the user insists on, else that of the content.
+fn format_of(path: &Path, settings: &MarketSettings) -> Option<Format> {
+    // What cannot be read the reader of captures refuses in its own words.
+    settings.format.or_else(|| detect(path).unwrap_or(None))
+}
+
 enum Kind {
     /// One of this program's captures.
     Capture(Box<Replay>),
@@ -107,11 +113,7 @@ impl Market {
     /// It cannot be read, or does not hold the product.
     pub fn open(path: &Path, settings: &MarketSettings) -> Result<Self, ReplayError> {
         check_file(path)?;
-        let found = match settings.format {
-            Some(format) => Some(format),
-            // What cannot be read the reader of captures refuses in its own words.
-            None => detect(path).unwrap_or(None),
-        };
+        let found = format_of(path, settings);
         let MarketSettings { reader, rule, speed, hot_threads, .. } = settings;
         let product = reader.product.as_deref();
         let kind = match found {
@@ -123,22 +125,34 @@ impl Market {
             }
             Some(format) => Kind::Foreign(Box::new(FrameReplay::open(format, path, reader, *rule, *speed)?)),
         };
-        Ok(Self {
-            path: path.into(),
-            kind,
-            window: settings.window,
-            more: Vec::new(),
-            settings: settings.clone(),
-            wait: Wait::Block,
-        })
+        Ok(Self::of(path, kind, settings))
     }
 
-    /// Opens files of one market, in the order of their first times of receipt.
+    fn of(path: &Path, kind: Kind, settings: &MarketSettings) -> Self {
+        let (window, settings) = (settings.window, settings.clone());
+        Self { path: path.into(), kind, window, more: Vec::new(), settings, wait: Wait::Block }
+    }
+
+    /// Opens the parts of a catalogue.
+    fn open_catalogue(paths: &[PathBuf], settings: &MarketSettings) -> Result<Self, ReplayError> {
+        for path in paths {
+            check_file(path)?;
+        }
+        let MarketSettings { reader, rule, speed, .. } = settings;
+        let kind = Kind::Foreign(Box::new(FrameReplay::open_catalogue(paths, reader, *rule, *speed)?));
+        Ok(Self::of(paths.first().map_or(Path::new(""), PathBuf::as_path), kind, settings))
+    }
+
+    /// Opens files of one market, in the order of their first times of receipt. Each begins with its own snapshot, but for the parts
+    /// of a NautilusTrader catalogue, which are one stream.
     ///
     /// # Errors
     /// One cannot be read, or does not hold the product of the first.
     pub fn open_all(paths: &[PathBuf], settings: &MarketSettings) -> Result<Self, ReplayError> {
         let [path] = paths else {
+            if !paths.is_empty() && paths.iter().all(|path| format_of(path, settings) == Some(Format::Nautilus)) {
+                return Self::open_catalogue(paths, settings);
+            }
             let timed = paths.iter().map(|path| Ok((Self::open(path, settings)?.begins_ns()?, path)));
             let mut timed = timed.collect::<Result<Vec<_>, ReplayError>>()?;
             timed.sort_by_key(|&(first_ns, _)| first_ns);

@@ -23,6 +23,7 @@
 
 pub mod bybit;
 pub mod bytes;
+pub mod columns;
 pub mod databento;
 pub mod detect;
 pub mod differences;
@@ -32,6 +33,7 @@ pub mod json;
 pub mod lobster;
 pub mod market;
 pub mod merge;
+pub mod nautilus;
 pub mod number;
 pub mod okx;
 pub mod raw;

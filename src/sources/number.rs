@@ -123,6 +123,45 @@ impl Number {
         }
     }
 
+    /// A whole number of units of `10^-decimals`, as databases and catalogues hold them. It is rounded to the decimals that the user
+    /// or the file gives, and without them to twelve digits where it may have been made from a float; that is counted.
+    ///
+    /// # Errors
+    /// It is negative, or beyond what a book can hold.
+    pub fn from_units(
+        count: i128,
+        decimals: u8,
+        to: Option<u8>,
+        may_be_float: bool,
+        rounded: &mut u64,
+    ) -> Result<Self, NotANumber> {
+        let (mut count, mut decimals) = (count, decimals);
+        if count < 0 {
+            return Err(NumberError::Negative.into());
+        }
+        while decimals > 0 && count % 10 == 0 {
+            (count, decimals) = (count / 10, decimals - 1);
+        }
+        let digits = count.checked_ilog10().map_or(1, |log| log as usize + 1);
+        let coarse = usize::from(decimals).saturating_sub(digits.saturating_sub(DIGITS_KEPT)) as u8;
+        let kept = to.or_else(|| may_be_float.then_some(coarse)).filter(|&kept| kept < decimals);
+        if let Some(kept) = kept {
+            // Beyond such a power nothing is left of the number.
+            let power = 10_i128.checked_pow(u32::from(decimals - kept)).unwrap_or(i128::MAX);
+            count = count / power + i128::from(count % power >= power / 2);
+            decimals = kept;
+            *rounded += 1;
+            while decimals > 0 && count % 10 == 0 {
+                (count, decimals) = (count / 10, decimals - 1);
+            }
+        }
+        if decimals > DECIMALS_MAX {
+            return Err(NotANumber::TooFine);
+        }
+        let number = u64::try_from(count).ok().and_then(|count| Self::new(count, decimals));
+        number.ok_or_else(|| NumberError::TooLarge.into())
+    }
+
     fn digits(self) -> usize {
         self.count.checked_ilog10().map_or(1, |log| log as usize + 1)
     }
@@ -316,7 +355,46 @@ mod tests {
         assert_eq!((error, rounded), (Err(NumberError::NotDecimal.into()), 3));
     }
 
+    #[test]
+    fn units_of_catalogues() {
+        let mut rounded = 0;
+        for (count, decimals, to, may_be_float, read, dust) in [
+            (61_804_700_000_000, 9, None, true, "61804.7", 0),
+            (618_047_i128 * 10_i128.pow(15), 16, None, true, "61804.7", 0),
+            // As a float was multiplied.
+            ((61_804.7 * 1e16) as i128, 16, None, true, "61804.7", 1),
+            ((61_804.7 * 1e16) as i128, 16, Some(1), true, "61804.7", 1),
+            (1_234_567_890_123_456_789, 9, None, false, "1234567890.123456789", 0),
+            (1_255, 2, Some(1), false, "12.6", 1),
+            (999, 3, Some(0), false, "1", 1),
+            (0, 38, None, true, "0", 0),
+            (5 * 10_i128.pow(37), 38, None, false, "0.5", 0),
+            (1, 255, Some(3), false, "0", 1),
+            (i128::from(u64::MAX / 2), 0, None, true, "9223372036854775807", 0),
+        ] {
+            let before = rounded;
+            let number = Number::from_units(count, decimals, to, may_be_float, &mut rounded).unwrap();
+            assert_eq!((number.to_string().as_str(), rounded - before), (read, dust), "{count} {decimals}");
+        }
+        for (count, decimals, error) in [
+            (-1, 9, NumberError::Negative.into()),
+            (i128::MIN, 0, NumberError::Negative.into()),
+            (i128::MAX, 0, NumberError::TooLarge.into()),
+            (1, 19, NotANumber::TooFine),
+        ] {
+            assert_eq!(Number::from_units(count, decimals, None, false, &mut rounded), Err(error), "{count}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn units_read_as_text(count in 0..=COUNT_MAX, decimals in 0..=DECIMALS_MAX) {
+            let due = Number::new(count, decimals).unwrap();
+            let mut rounded = 0;
+            prop_assert_eq!(Number::from_units(count.into(), decimals, None, false, &mut rounded), Ok(due));
+            prop_assert_eq!(rounded, 0);
+        }
+
         #[test]
         fn text_reads_as_the_venues_parser_reads_it(count in 0..=COUNT_MAX, decimals in 0..=DECIMALS_MAX) {
             let shown = Decimal { count, decimals }.to_string();

@@ -27,6 +27,7 @@ use super::detect::Format;
 use super::hftbacktest::reader::NpzReader;
 use super::lobster::LobsterReader;
 use super::merge::Merged;
+use super::nautilus::NautilusReader;
 use super::okx::OkxReader;
 use super::raw::RawReader;
 use super::scaler::Scaler;
@@ -41,7 +42,7 @@ use crate::feed::intake::{Arrival, ScaleRule};
 use crate::handoff::Wait;
 use crate::market::publish::Publish;
 use crate::run::session::Feed;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Frames of a reader on their way to an engine.
@@ -75,6 +76,7 @@ fn reader_of(format: Format, path: &Path, settings: &ReaderSettings) -> Result<B
         Format::Databento => Box::new(DatabentoReader::open(path, settings)?),
         Format::Lobster => Box::new(LobsterReader::open(path, settings)?),
         Format::Hftbacktest => Box::new(NpzReader::open(path, settings)?),
+        Format::Nautilus => Box::new(NautilusReader::open(path, settings)?),
         Format::Table => open_table(path, settings)?,
         Format::Bybit => Box::new(BybitReader::open(path, settings)?),
         Format::Okx => Box::new(OkxReader::open(path, settings)?),
@@ -94,7 +96,25 @@ impl FrameReplay {
         rule: ScaleRule,
         speed: Speed,
     ) -> Result<Self, ReplayError> {
-        let mut reader = reader_of(format, path, settings).map_err(ReplayError::from)?;
+        let reader = reader_of(format, path, settings).map_err(ReplayError::from)?;
+        Self::of(reader, path, rule, speed)
+    }
+
+    /// Opens the parts of a catalogue, of which only the first need begin with a snapshot.
+    ///
+    /// # Errors
+    /// One cannot be read, or they hold no frame of a book.
+    pub fn open_catalogue(
+        paths: &[PathBuf],
+        settings: &ReaderSettings,
+        rule: ScaleRule,
+        speed: Speed,
+    ) -> Result<Self, ReplayError> {
+        let reader = Box::new(NautilusReader::open_all(paths, settings).map_err(ReplayError::from)?);
+        Self::of(reader, paths.first().map_or(Path::new(""), PathBuf::as_path), rule, speed)
+    }
+
+    fn of(mut reader: Box<dyn FrameReader>, path: &Path, rule: ScaleRule, speed: Speed) -> Result<Self, ReplayError> {
         let mut first = RawFrame::default();
         let first = reader.next(&mut first).map_err(ReplayError::from)?.then_some(first);
         if first.is_none() {

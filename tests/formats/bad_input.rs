@@ -1,6 +1,10 @@
 //! What cannot be read, by text and exit code.
 
-use crate::common::{fail, papertrader, succeed};
+use crate::common::{fail, papertrader, stderr, succeed};
+use parquet::data_type::{DoubleType, Int64Type};
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -122,6 +126,50 @@ fn frames_that_are_damaged_or_cut() {
     let (code, error) = fail(&mut replay(&folder, &path));
     let says = format!("error: {}: is of version 3; this program reads 1 to 2: use a newer one", path.display());
     assert_eq!((code, error), (2, says));
+}
+
+#[test]
+fn damaged_parquet_is_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("books.parquet");
+    let names = ["bid_price_1", "bid_size_1", "ask_price_1", "ask_size_1"];
+    let fields: String = names.map(|name| format!("required double {name}; ")).concat();
+    let schema = parse_message_type(&format!("message books {{ required int64 time; {fields} }}")).unwrap();
+    let properties = WriterProperties::builder().set_dictionary_enabled(false).build();
+    let file = fs::File::create(&path).unwrap();
+    let mut writer = SerializedFileWriter::new(file, schema.into(), properties.into()).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    let mut column = group.next_column().unwrap().unwrap();
+    column
+        .typed::<Int64Type>()
+        .write_batch(&[1_723_161_256_000_000_000, 1_723_161_257_000_000_000], None, None)
+        .unwrap();
+    column.close().unwrap();
+    for first in [99.0, 1.0, 100.0, 1.0] {
+        let mut column = group.next_column().unwrap().unwrap();
+        column.typed::<DoubleType>().write_batch(&[first, first + 1.0], None, None).unwrap();
+        column.close().unwrap();
+    }
+    group.close().unwrap();
+    writer.close().unwrap();
+    succeed(&mut replay(&folder, &path));
+    let bytes = fs::read(&path).unwrap();
+    let mut refused = 0;
+    // The head of the first page: one of its bytes asks for a dictionary that is not there, at which the library panics.
+    for at in 4..30 {
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 0x10;
+        fs::write(&path, &damaged).unwrap();
+        let output = replay(&folder, &path).output().unwrap();
+        let (error, code) = (stderr(&output), output.status.code());
+        assert!(!error.contains("panicked"), "{at}: {error}");
+        if code != Some(0) {
+            let says = format!("error: {}, record ", path.display());
+            assert!(code == Some(2) && error.starts_with(&says) && error.lines().count() == 1, "{at}: {error}");
+            refused += 1;
+        }
+    }
+    assert!(refused > 5, "{refused}");
 }
 
 #[test]

@@ -281,6 +281,33 @@ fn whatever_reads_a_market_reads_rows() {
 }
 
 #[test]
+fn a_catalogue_s_deltas_are_replayed() {
+    let Some(data) = shared_data() else { return };
+    let path = data.join("samples/nautilus/64-bit-deltas.parquet");
+    if !path.is_file() {
+        eprintln!("SKIPPED: {} is not here", path.display());
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/imbalance.json");
+    for more in [&[][..], &["--format", "nautilus"]] {
+        let mut command = papertrader();
+        command.arg("replay").arg(&path).arg("--model").arg(&model).args(["--no-report", "--force", "--name", "run"]);
+        let report = succeed(command.args(more).arg("--out").arg(folder.path()));
+        assert!(report.contains("1.166564490-60424-0.0.BETFAIR") && reported(&report, "frames") == "930", "{report}");
+    }
+    let market = folder.path().join("m.csv");
+    fs::write(&market, "ts_init\n").unwrap();
+    let mut command = papertrader();
+    command.arg("replay").arg(&market).args(["--format", "nautilus", "--no-report", "--model"]).arg(&model);
+    let (code, error) = crate::common::fail(command.arg("--out").arg(folder.path()));
+    assert!(
+        code == 2 && error.contains("m.csv: is not a whole Parquet file, is it cut? The library says: "),
+        "{error}"
+    );
+}
+
+#[test]
 fn several_files_are_one_market() {
     let folder = tempfile::tempdir().unwrap();
     let market = synthetic(&folder, "3000");

@@ -1,4 +1,4 @@
-//! Databento's files: DBN (`.dbn`, `.dbn.zst`, versions 1 to 3) and its CSV, of the schemas `mbo` and `mbp-10`.
+//! Databento's files: DBN (`.dbn`, `.dbn.zst`, versions 1 to 3), its CSV and its Parquet, of the schemas `mbo` and `mbp-10`.
 //!
 //! `mbo` tells of every order; its sizes are added up by price ([`orders`]). An event ends with a record that has the flag LAST. The
 //! book begins with a clear (action R) or a snapshot (flag SNAPSHOT): what comes before is skipped and counted, and a file without
@@ -41,6 +41,8 @@ pub mod text;
 #[cfg(test)]
 mod tests;
 
+use super::bytes::head;
+use super::columns::is_parquet;
 use super::{FrameReader, RawFrame, ReadError, ReaderCounts, ReaderSettings, TimeChoice};
 use crate::capture::Progress;
 use binary::BinaryRecords;
@@ -103,7 +105,7 @@ enum Book {
     Levels(Box<LevelBook>),
 }
 
-/// Reads DBN and Databento's CSV.
+/// Reads DBN, and Databento's CSV and Parquet.
 pub struct DatabentoReader {
     records: Records,
     record: Record,
@@ -158,6 +160,11 @@ pub fn is_text(head: &[u8]) -> bool {
     text::is_header(head.split(|&byte| byte == b'\n').next().unwrap_or_default())
 }
 
+/// Whether a Parquet file's columns are named as Databento names them.
+pub fn are_names(names: &[String]) -> bool {
+    text::are_names(&names.iter().map(String::as_bytes).collect::<Vec<_>>())
+}
+
 impl DatabentoReader {
     /// Opens a file of either encoding.
     ///
@@ -169,7 +176,9 @@ impl DatabentoReader {
             let (schema, progress) = (records.schema(), records.progress());
             (Records::Binary(Box::new(records)), schema, progress, true)
         } else {
-            let records = TextRecords::open(path, settings)?;
+            let is_parquet = head(path, 4).is_ok_and(|head| is_parquet(&head));
+            let open = if is_parquet { TextRecords::open_parquet } else { TextRecords::open };
+            let records = open(path, settings)?;
             let (schema, progress, has_receipts) = (records.schema(), records.progress(), records.has_receipts());
             (Records::Text(Box::new(records)), Some(schema), progress, has_receipts)
         };

@@ -72,8 +72,10 @@ enum Pending {
 }
 
 /// Orders, levels, and the event that has not ended.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct OrderBook {
+    /// The most orders that may be open.
+    most: usize,
     orders: HashMap<u64, Order>,
     levels: BTreeMap<(Side, i64), Level>,
     touched: Vec<(Side, i64)>,
@@ -89,7 +91,31 @@ pub struct OrderBook {
     unknown_orders: u64,
 }
 
+impl Default for OrderBook {
+    fn default() -> Self {
+        Self::holding(ORDERS_MAX)
+    }
+}
+
 impl OrderBook {
+    /// Of at most so many orders.
+    pub fn holding(most: usize) -> Self {
+        Self {
+            most,
+            orders: HashMap::new(),
+            levels: BTreeMap::new(),
+            touched: Vec::new(),
+            found: Vec::new(),
+            state: State::default(),
+            pending: Pending::default(),
+            pending_times: (0, 0),
+            was_snapshot: false,
+            has_last: false,
+            before_snapshot: 0,
+            unknown_orders: 0,
+        }
+    }
+
     /// Records that say nothing of a book, as it is unknown.
     pub fn before_snapshot(&self) -> u64 {
         self.before_snapshot
@@ -222,8 +248,8 @@ impl OrderBook {
         if record.size == 0 {
             return Ok(());
         }
-        if self.orders.len() == ORDERS_MAX {
-            return Err(format!("more than {ORDERS_MAX} orders are open"));
+        if self.orders.len() == self.most {
+            return Err(format!("more than {} orders are open", self.most));
         }
         self.orders.insert(record.order_id, Order { side, price: record.price, size: record.size });
         self.add((side, record.price), record.size.into())

@@ -1,4 +1,5 @@
 mod faults;
+mod parquet;
 mod properties;
 mod samples;
 

@@ -1,4 +1,4 @@
-//! Databento's CSV: columns by their names, in any order, others among them; raw integers, or decimals and RFC 3339.
+//! Databento's CSV and Parquet: columns by their names, in any order, others among them; raw integers, or decimals and times.
 //!
 //! ```
 //! use papertrader::sources::ReaderSettings;
@@ -21,7 +21,9 @@ use super::record::{LEVELS, PRICE_DECIMALS, Pair, Record, Schema, UNDEFINED_PRIC
 use crate::base::one_line::{QUOTE_CHARS_MAX, quote};
 use crate::capture::Progress;
 use crate::sources::bytes::{Lines, open};
+use crate::sources::columns::Columns as ParquetColumns;
 use crate::sources::number::Number;
+use crate::sources::table::cells::Cell;
 use crate::sources::{ReadError, ReaderCounts, ReaderSettings};
 use std::path::Path;
 use std::sync::Arc;
@@ -33,7 +35,6 @@ const COLUMNS_MAX: usize = 1_024;
 /// Where the columns stand; those of Databento that a file may lack are `None`.
 #[derive(Clone, Debug, Default)]
 struct Columns {
-    all: usize,
     ts_recv: Option<usize>,
     ts_event: usize,
     publisher_id: Option<usize>,
@@ -58,13 +59,106 @@ enum Prices {
     Pretty,
 }
 
+/// Where rows come from.
+enum Source {
+    Csv(Lines),
+    Parquet(Box<ParquetColumns>),
+}
+
+impl Source {
+    fn path(&self) -> &Path {
+        match self {
+            Self::Csv(lines) => lines.path(),
+            Self::Parquet(columns) => columns.path(),
+        }
+    }
+
+    /// The next row: its text, and in it its cells.
+    fn next(&mut self, cells: &mut Cells) -> Result<bool, ReadError> {
+        cells.places.clear();
+        cells.text.clear();
+        match self {
+            Self::Csv(lines) => {
+                let Some(line) = lines.next()? else { return Ok(false) };
+                cells.text.extend_from_slice(line);
+                cells.split().map_err(|what| lines.wrong(what))?;
+            }
+            Self::Parquet(columns) => {
+                if !columns.advance()? {
+                    return Ok(false);
+                }
+                for at in 0..columns.names().len() {
+                    cells.push(columns.cell(at));
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    fn wrong(&self, what: impl std::fmt::Display) -> ReadError {
+        match self {
+            Self::Csv(lines) => lines.wrong(what),
+            Self::Parquet(columns) => columns.wrong(what),
+        }
+    }
+}
+
+/// A row's cells.
+#[derive(Debug, Default)]
+struct Cells {
+    text: Vec<u8>,
+    /// Where each begins and ends.
+    places: Vec<(usize, usize)>,
+    /// How many there must be.
+    due: usize,
+}
+
+impl Cells {
+    fn get(&self, at: usize) -> &[u8] {
+        self.places.get(at).and_then(|&(from, to)| self.text.get(from..to)).unwrap_or_default()
+    }
+
+    /// Finds the cells of a line.
+    fn split(&mut self) -> Result<(), String> {
+        let mut from = 0;
+        for comma in memchr::memchr_iter(b',', &self.text).chain([self.text.len()]) {
+            if self.places.len() == self.due {
+                return Err(format!("has more than {} cells", self.due));
+            }
+            self.places.push((from, comma));
+            from = comma + 1;
+        }
+        if self.places.len() < self.due {
+            return Err(format!("has {} cells where {} are due; is it cut?", self.places.len(), self.due));
+        }
+        Ok(())
+    }
+
+    /// Adds a cell as the CSV would have it.
+    fn push(&mut self, cell: Cell<'_>) {
+        let from = self.text.len();
+        match cell {
+            Cell::Absent => {}
+            Cell::Text(text) => self.text.extend_from_slice(text),
+            Cell::Int(value) | Cell::Time(value) => {
+                self.text.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+            }
+            Cell::Float(value) if value.is_nan() => {}
+            Cell::Float(value) => self.text.extend_from_slice(ryu::Buffer::new().format(value).as_bytes()),
+            Cell::Decimal(..) | Cell::Fixed(..) | Cell::List(_) => {
+                self.text.extend_from_slice(cell.to_string().as_bytes());
+            }
+        }
+        self.places.push((from, self.text.len()));
+    }
+}
+
 /// Records of the instrument, one after the other.
 pub struct TextRecords {
-    lines: Lines,
+    source: Source,
     schema: Schema,
     columns: Columns,
-    /// Where the cells of the line begin and end.
-    cells: Vec<(usize, usize)>,
+    cells: Cells,
     prices: Option<Prices>,
     choice: Choice,
     counts: ReaderCounts,
@@ -78,7 +172,11 @@ fn names(header: &[u8]) -> Vec<&[u8]> {
 
 /// Whether a line is the header of a CSV as Databento writes it, of whatever schema.
 pub fn is_header(line: &[u8]) -> bool {
-    let names = names(line);
+    are_names(&names(line))
+}
+
+/// The same of columns' names.
+pub fn are_names(names: &[&[u8]]) -> bool {
     let has = |name: &str| names.contains(&name.as_bytes());
     has("ts_event") && (has("rtype") && has("publisher_id") || has("action") && has("flags"))
 }
@@ -88,12 +186,11 @@ fn shown(cell: &[u8]) -> String {
 }
 
 impl Columns {
-    fn of(header: &[u8]) -> Result<(Self, Schema), String> {
-        let names = names(header);
+    fn of(names: &[&[u8]]) -> Result<(Self, Schema), String> {
         let find = |name: &str| names.iter().position(|&column| column == name.as_bytes());
         let has = |name: &str| find(name).is_some();
-        if !is_header(header) {
-            let line = shown(header);
+        if !are_names(names) {
+            let line = shown(&names.join(&b','));
             return Err(format!("the header is '{line}', which is not that of Databento's mbo or mbp-10"));
         }
         let schema = if has("bid_px_09") {
@@ -111,7 +208,6 @@ impl Columns {
         };
         let need = |name: &str| find(name).ok_or_else(|| format!("lacks the column {name}"));
         let mut columns = Self {
-            all: names.len(),
             ts_recv: find("ts_recv"),
             ts_event: need("ts_event")?,
             publisher_id: find("publisher_id"),
@@ -135,6 +231,17 @@ impl Columns {
             }
         }
         Ok((columns, schema))
+    }
+
+    /// All of them.
+    fn all(&self) -> Vec<usize> {
+        let Self { ts_recv, ts_event, publisher_id, instrument_id, symbol, action, side, price, size, flags, .. } =
+            self;
+        let some = [ts_recv, publisher_id, instrument_id, symbol, &self.order_id];
+        let mut all = vec![*ts_event, *action, *side, *price, *size, *flags];
+        all.extend(some.into_iter().flatten());
+        all.extend(self.levels.iter().flatten());
+        all
     }
 }
 
@@ -208,6 +315,24 @@ fn size(cell: &[u8], column: &str) -> Result<u32, String> {
 }
 
 impl TextRecords {
+    /// Opens a Parquet file.
+    ///
+    /// # Errors
+    /// It cannot be read, lacks a column or is of another schema.
+    pub fn open_parquet(path: &Path, settings: &ReaderSettings) -> Result<Self, ReadError> {
+        let mut parquet = ParquetColumns::open(path)?;
+        let names: Vec<&[u8]> = parquet.names().iter().map(String::as_bytes).collect();
+        let (columns, schema) = Columns::of(&names).map_err(|what| ReadError::file(path, what))?;
+        parquet.choose(&columns.all());
+        Ok(Self::new(Source::Parquet(Box::new(parquet)), columns, schema, 0, settings))
+    }
+
+    fn new(source: Source, columns: Columns, schema: Schema, due: usize, settings: &ReaderSettings) -> Self {
+        let choice = Choice::new(settings.product.as_deref());
+        let cells = Cells { due, ..Cells::default() };
+        Self { source, schema, columns, cells, prices: None, choice, counts: ReaderCounts::default() }
+    }
+
     /// Opens a file and reads its header.
     ///
     /// # Errors
@@ -218,20 +343,22 @@ impl TextRecords {
             None => return Err(ReadError::file(path, "is empty")),
             Some(line) => line.to_vec(),
         };
-        let (columns, schema) = Columns::of(&header).map_err(|what| ReadError::row(path, 1, what))?;
-        let choice = Choice::new(settings.product.as_deref());
-        let (cells, prices, counts) = (Vec::new(), None, ReaderCounts::default());
-        Ok(Self { lines, schema, columns, cells, prices, choice, counts })
+        let names = names(&header);
+        let (columns, schema) = Columns::of(&names).map_err(|what| ReadError::row(path, 1, what))?;
+        Ok(Self::new(Source::Csv(lines), columns, schema, names.len(), settings))
     }
 
     /// The file.
     pub fn path(&self) -> &Path {
-        self.lines.path()
+        self.source.path()
     }
 
     /// How far the file has been read.
     pub fn progress(&self) -> Arc<Progress> {
-        self.lines.progress()
+        match &self.source {
+            Source::Csv(lines) => lines.progress(),
+            Source::Parquet(columns) => columns.progress(),
+        }
     }
 
     /// The schema, told by the header.
@@ -251,13 +378,13 @@ impl TextRecords {
 
     /// What was counted.
     pub fn counts(&self) -> ReaderCounts {
-        let (other_products, open) = (self.choice.others(), self.lines.is_open().into());
-        ReaderCounts { other_products, open, ..self.counts }
+        let is_open = matches!(&self.source, Source::Csv(lines) if lines.is_open());
+        ReaderCounts { other_products: self.choice.others(), open: is_open.into(), ..self.counts }
     }
 
     /// The error of the row given last.
     pub fn wrong(&self, what: impl std::fmt::Display) -> ReadError {
-        self.lines.wrong(what)
+        self.source.wrong(what)
     }
 
     /// Gives the next record of the instrument; false at the end.
@@ -266,61 +393,41 @@ impl TextRecords {
     /// The file is cut, or a row is not what the header says.
     pub fn next(&mut self, record: &mut Record) -> Result<bool, ReadError> {
         loop {
-            let Self { lines, columns, cells, choice, counts, prices, schema } = self;
-            let Some(line) = lines.next()? else {
-                return choice.missing().map_or(Ok(false), |what| Err(ReadError::file(self.lines.path(), what)));
-            };
+            let Self { source, columns, cells, choice, counts, prices, schema } = self;
+            if !source.next(cells)? {
+                return choice.missing().map_or(Ok(false), |what| Err(ReadError::file(source.path(), what)));
+            }
             counts.rows += 1;
-            let row = Row { line, cells, columns };
+            let row = Row { cells, columns };
             match row.read(*schema, choice, prices, &mut counts.rounded, record) {
                 Ok(true) => return Ok(true),
                 Ok(false) => {}
-                Err(what) => return Err(lines.wrong(what)),
+                Err(what) => return Err(source.wrong(what)),
             }
         }
     }
 }
 
-/// A line and where its cells are.
+/// A row and where its columns are.
 struct Row<'a> {
-    line: &'a [u8],
-    cells: &'a mut Vec<(usize, usize)>,
+    cells: &'a Cells,
     columns: &'a Columns,
 }
 
 impl Row<'_> {
     fn cell(&self, at: usize) -> &[u8] {
-        let (from, to) = self.cells[at];
-        &self.line[from..to]
-    }
-
-    /// Finds the cells.
-    fn split(&mut self) -> Result<(), String> {
-        self.cells.clear();
-        let mut from = 0;
-        for comma in memchr::memchr_iter(b',', self.line).chain([self.line.len()]) {
-            if self.cells.len() == self.columns.all {
-                return Err(format!("has more than {} cells", self.columns.all));
-            }
-            self.cells.push((from, comma));
-            from = comma + 1;
-        }
-        if self.cells.len() < self.columns.all {
-            return Err(format!("has {} cells where {} are due; is it cut?", self.cells.len(), self.columns.all));
-        }
-        Ok(())
+        self.cells.get(at)
     }
 
     /// Reads a row; false where it is of another instrument.
     fn read(
-        mut self,
+        self,
         schema: Schema,
         choice: &mut Choice,
         prices: &mut Option<Prices>,
         rounded: &mut u64,
         record: &mut Record,
     ) -> Result<bool, String> {
-        self.split()?;
         let columns = self.columns;
         let instrument_id = columns.instrument_id.map_or(Ok(0), |at| small(self.cell(at), "instrument_id"))?;
         let publisher_id = columns.publisher_id.map_or(Ok(0), |at| small(self.cell(at), "publisher_id"))?;

@@ -19,6 +19,7 @@ use crate::sources::{RawLevel, ReaderCounts, ReaderSettings};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
+use parquet::data_type::ByteArray;
 use std::fmt;
 
 /// A cell.
@@ -30,8 +31,53 @@ pub enum Cell<'a> {
     Float(f64),
     /// As a whole number.
     Int(i64),
+    /// As a whole number of units of `10^-decimals`.
+    Decimal(i128, u8),
+    /// The same in the fixed width of NautilusTrader, which may have been made from a float.
+    Fixed(i128, u8),
+    /// As a time, Unix nanoseconds.
+    Time(i64),
+    /// As a list of pairs, one value after the other.
+    List(&'a [Held]),
     /// Without a value.
     Absent,
+}
+
+/// A cell that is held by what has read it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Held {
+    /// As [`Cell::Text`].
+    Text(ByteArray),
+    /// As [`Cell::Float`].
+    Float(f64),
+    /// As [`Cell::Int`].
+    Int(i64),
+    /// As [`Cell::Decimal`].
+    Decimal(i128, u8),
+    /// As [`Cell::Fixed`].
+    Fixed(i128, u8),
+    /// As [`Cell::Time`].
+    Time(i64),
+    /// As [`Cell::List`].
+    List(Vec<Held>),
+    /// As [`Cell::Absent`].
+    Absent,
+}
+
+impl Held {
+    /// It, borrowed.
+    pub fn cell(&self) -> Cell<'_> {
+        match self {
+            Self::Text(text) => Cell::Text(text.data()),
+            Self::Float(value) => Cell::Float(*value),
+            Self::Int(value) => Cell::Int(*value),
+            Self::Decimal(count, decimals) => Cell::Decimal(*count, *decimals),
+            Self::Fixed(count, decimals) => Cell::Fixed(*count, *decimals),
+            Self::Time(ns) => Cell::Time(*ns),
+            Self::List(values) => Cell::List(values),
+            Self::Absent => Cell::Absent,
+        }
+    }
 }
 
 impl fmt::Display for Cell<'_> {
@@ -39,7 +85,14 @@ impl fmt::Display for Cell<'_> {
         match self {
             Self::Text(text) => f.write_str(&quote(&String::from_utf8_lossy(text), QUOTE_CHARS_MAX)),
             Self::Float(value) => value.fmt(f),
-            Self::Int(value) => value.fmt(f),
+            Self::Int(value) | Self::Time(value) => value.fmt(f),
+            Self::Decimal(count, 0) | Self::Fixed(count, 0) => count.fmt(f),
+            Self::Decimal(count, decimals) | Self::Fixed(count, decimals) => {
+                let digits = format!("{:0>width$}", count.unsigned_abs(), width = usize::from(*decimals) + 1);
+                let (whole, part) = digits.split_at(digits.len() - usize::from(*decimals));
+                write!(f, "{}{whole}.{part}", if *count < 0 { "-" } else { "" })
+            }
+            Self::List(values) => write!(f, "a list of {} values", values.len()),
             Self::Absent => Ok(()),
         }
     }
@@ -78,6 +131,12 @@ impl Unit {
 const TIMES_S: std::ops::Range<i64> = 315_532_800..4_102_444_800;
 /// Absent prices as integers: LOBSTER's, and Databento's undefined one.
 const ABSENT_INTS: [i64; 3] = [9_999_999_999, -9_999_999_999, i64::MAX];
+/// The same in units: Databento's and NautilusTrader's undefined prices.
+const ABSENT_UNITS: [i128; 2] = [i64::MAX as i128, i128::MAX];
+/// The least price in 1e-9 that is taken for one: 0.0001. What is less was hardly meant so.
+const NANOS_MIN: i64 = 100_000;
+/// Decimals of Databento's whole prices.
+const PRICE_DECIMALS: u8 = 9;
 
 fn iso_ns(text: &str) -> Option<i64> {
     let stamp = text.parse::<Timestamp>().ok();
@@ -112,7 +171,8 @@ pub fn time_ns(cell: Cell<'_>, unit: &mut Option<Unit>) -> Result<i64, String> {
         }
         Cell::Float(value) if value.is_finite() => of_text(buffer.format_finite(value).as_bytes()),
         Cell::Text(text) => of_text(text),
-        Cell::Float(_) | Cell::Absent => None,
+        Cell::Time(ns) => Some((Unit::Nanos, ns)).filter(|_| TIMES_S.contains(&(ns / 1_000_000_000))),
+        Cell::Decimal(..) | Cell::Fixed(..) | Cell::List(_) | Cell::Float(_) | Cell::Absent => None,
     };
     let Some((found, ns)) = read else {
         return Err(format!("the time '{cell}' is neither Unix time from 1980 to 2100 nor a date with a time of day"));
@@ -160,6 +220,10 @@ pub fn number(cell: Cell<'_>, decimals: Option<u8>, counts: &mut ReaderCounts) -
         Cell::Int(value) => Number::from_text(itoa::Buffer::new().format(value).as_bytes()),
         Cell::Float(value) if value.is_nan() || is_absent(value) => return Ok(None),
         Cell::Float(value) => Number::from_f64(value, decimals, &mut counts.rounded),
+        Cell::Decimal(count, _) | Cell::Fixed(count, _) if ABSENT_UNITS.contains(&count) => return Ok(None),
+        Cell::Decimal(count, of) => Number::from_units(count, of, decimals, false, &mut counts.rounded),
+        Cell::Fixed(count, of) => Number::from_units(count, of, decimals, true, &mut counts.rounded),
+        Cell::Time(_) | Cell::List(_) => return Err(format!("'{cell}' is not a number")),
         Cell::Text(text) => match text.trim_ascii() {
             b"" => return Ok(None),
             text if text.first().is_some_and(|byte| !byte.is_ascii_digit()) || text.len() >= ABSENT_CHARS => {
@@ -216,8 +280,63 @@ pub fn truth(cell: Cell<'_>) -> Option<bool> {
             b"false" | b"0" => Some(false),
             _ => None,
         },
-        Cell::Float(_) | Cell::Absent => None,
+        _ => None,
     }
+}
+
+/// A price in a column of Databento's name: a whole number counts 1e-9 there, and decimals are what they say. The first price tells
+/// how all of them are written.
+///
+/// # Errors
+/// It is written in the other way, or too small for a price in 1e-9.
+pub fn databento_price<'a>(cell: Cell<'a>, are_nanos: &mut Option<bool>) -> Result<Cell<'a>, String> {
+    let (value, is_nanos) = match cell {
+        Cell::Int(value) => (value, true),
+        Cell::Text(text) => match std::str::from_utf8(text.trim_ascii()).unwrap_or_default() {
+            text if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) => {
+                (text.parse().map_err(|_| format!("the price '{cell}' is too large"))?, true)
+            }
+            text if text.starts_with(|first: char| first.is_ascii_digit()) => (i64::MAX, false),
+            // An absent one, or no number.
+            _ => return Ok(cell),
+        },
+        _ => return Ok(cell),
+    };
+    if is_nanos && matches!(value, 0 | i64::MAX) {
+        return Ok(Cell::Absent);
+    }
+    if *are_nanos.get_or_insert(is_nanos) != is_nanos {
+        let before = if is_nanos { "decimals" } else { "whole numbers in 1e-9" };
+        return Err(format!("the price '{cell}' follows prices that are {before}: write all of them in one way"));
+    }
+    if is_nanos && (0..NANOS_MIN).contains(&value) {
+        return Err(format!(
+            "the price '{cell}' is a whole number, and columns of Databento's names hold 1e-9 then: write decimals, or name the \
+             columns otherwise"
+        ));
+    }
+    Ok(if is_nanos { Cell::Decimal(value.into(), PRICE_DECIMALS) } else { cell })
+}
+
+/// Levels of a list that is held: price and size, one after the other.
+///
+/// # Errors
+/// It has more than [`TABLE_LEVELS_MAX`] levels, or a number is none.
+pub fn pairs(
+    side: Side,
+    values: &[Held],
+    settings: &ReaderSettings,
+    counts: &mut ReaderCounts,
+    levels: &mut Vec<RawLevel>,
+) -> Result<(), String> {
+    if values.len() > 2 * TABLE_LEVELS_MAX {
+        return Err(format!("a list has more than {TABLE_LEVELS_MAX} levels"));
+    }
+    for pair in values.chunks_exact(2) {
+        let [price, size] = pair else { continue };
+        levels.extend(level(side, price.cell(), size.cell(), settings, counts)?);
+    }
+    Ok(())
 }
 
 /// Levels of a list such as `[[6421.5, 10], ["6421", "7"]]`; what stands behind price and size of a level is left out.

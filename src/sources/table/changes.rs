@@ -100,9 +100,10 @@ fn layout_of(columns: &[String], time_column: Option<&str>) -> Result<Layout, St
 pub fn first_product(path: &Path) -> Result<Option<String>, ReadError> {
     let mut rows = open_rows(path)?;
     let columns: Vec<String> = rows.columns().iter().map(|column| column.trim().to_lowercase()).collect();
-    let mut product = String::new();
+    let (column, mut product) = (product_column(&columns), String::new());
+    rows.choose(column.as_slice());
     if rows.next()? {
-        is_ours(&*rows, product_column(&columns), &mut product);
+        is_ours(&*rows, column, &mut product);
     }
     Ok(Some(product).filter(|product| !product.is_empty()))
 }
@@ -140,9 +141,16 @@ impl ChangesReader {
     /// # Errors
     /// It cannot be read, or its columns are not those of such a table.
     pub fn open(path: &Path, settings: &ReaderSettings) -> Result<Self, ReadError> {
-        let rows = open_rows(path)?;
+        let mut rows = open_rows(path)?;
         let layout = layout_of(rows.columns(), settings.time_column.as_deref());
         let layout = layout.map_err(|what| ReadError::file(path, what))?;
+        let Layout { recv, event, product, side, price, size, mark, .. } = layout;
+        rows.choose(
+            &[Some(recv), event, product, Some(side), Some(price), Some(size), mark]
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>(),
+        );
         let opening = settings.initial_snapshot.as_deref().map(|path| opening_book(path, settings)).transpose()?;
         let times = Times::new(layout.recv, layout.event, settings.time).noted(&*rows);
         Ok(Self {

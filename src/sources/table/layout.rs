@@ -186,6 +186,28 @@ pub struct Layout {
     pub product: Option<usize>,
     /// The levels.
     pub levels: Levels,
+    /// Whether prices stand in columns of Databento's names, where whole numbers count 1e-9.
+    pub is_databento: bool,
+}
+
+impl Layout {
+    /// All columns that hold something.
+    pub fn columns(&self) -> Vec<usize> {
+        let mut columns = vec![self.recv];
+        columns.extend(self.event);
+        columns.extend(self.product);
+        match &self.levels {
+            Levels::Columns(levels) => columns.extend(levels.iter().flat_map(|&(_, price, size)| [price, size])),
+            Levels::Lists(lists) => columns.extend(lists.map(|(_, column)| column)),
+        }
+        columns
+    }
+}
+
+/// Whether a lower-case name is one that Databento gives a column of prices, such as `bid_px_00`.
+fn is_databento_price(name: &str) -> bool {
+    let level = name.strip_prefix("bid_px_").or_else(|| name.strip_prefix("ask_px_"));
+    level.is_some_and(|level| level.len() == 2 && level.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// The first column with one of these names, of lower-case names.
@@ -310,5 +332,10 @@ pub fn layout_of(
     }
     let Some(levels) = levels else { return Ok(None) };
     let (recv, event, is_venue_time_only) = time_columns(&columns, time_column)?;
-    Ok(Some(Layout { recv, event, is_venue_time_only, product: product_column(&columns), levels }))
+    let is_databento = match &levels {
+        Levels::Columns(levels) => levels.iter().all(|&(_, price, _)| is_databento_price(&columns[price])),
+        Levels::Lists(_) => false,
+    };
+    let product = product_column(&columns);
+    Ok(Some(Layout { recv, event, is_venue_time_only, product, levels, is_databento }))
 }

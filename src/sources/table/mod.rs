@@ -2,7 +2,7 @@
 //!
 //! The header tells the layout: Tardis' `book_snapshot_*`, Databento's names, Crypto Lake's, home-made ones counted from 0 or 1,
 //! lists in columns `bids` and `asks`, or a pattern that the user gives. The first row becomes a snapshot, each later one the
-//! difference from the row before. Rows of one time of receipt are one frame, of which the last row is the book. A row without
+//! difference from the row before. Columns of Databento's names (`bid_px_00`) hold whole prices in 1e-9 or decimals. Rows of one time of receipt are one frame, of which the last row is the book. A row without
 //! any level is a book that is lost until the next.
 //!
 //! ```
@@ -36,6 +36,7 @@ mod tests;
 pub mod trades;
 
 use super::bytes::open;
+use super::columns::is_parquet;
 use super::differences::Differences;
 use super::merge::Merged;
 use super::tardis::trades_beside;
@@ -43,11 +44,11 @@ use super::{FrameReader, RawFrame, RawKind, RawLevel, ReadError, ReaderCounts, R
 use crate::capture::Progress;
 use crate::market::event::Fault;
 use crate::market::units::{DECIMALS_MAX, Side};
-use cells::{Cell, Unit, level, list, time_ns};
+use cells::{Cell, Unit, databento_price, level, list, pairs, time_ns};
 use changes::{ChangesReader, NO_EVENT_TIME, PRICE_DECIMALS, SIZE_DECIMALS};
 use csv_rows::CsvRows;
 use layout::{Layout, Levels, TABLE_LEVELS_MAX, layout_of};
-use parquet_rows::{ParquetRows, is_parquet};
+use parquet_rows::ParquetRows;
 use rows::Rows;
 use std::io::Read;
 use std::path::Path;
@@ -156,6 +157,8 @@ pub struct TableReader {
     layout: Layout,
     settings: ReaderSettings,
     times: Times,
+    /// Whether prices in columns of Databento's names are whole numbers in 1e-9, once one was read.
+    are_nanos: Option<bool>,
     product: String,
     counts: ReaderCounts,
     differences: Differences,
@@ -179,7 +182,7 @@ impl TableReader {
     /// # Errors
     /// It cannot be read, is known to hold no book, or its columns are not those of one.
     pub fn open(path: &Path, settings: &ReaderSettings) -> Result<Self, ReadError> {
-        let rows = open_rows(path)?;
+        let mut rows = open_rows(path)?;
         let columns = rows.columns();
         if columns.first().is_some_and(|line| columns.len() == 1 && refuse::is_fi_2010(line.as_bytes())) {
             return Err(ReadError::file(path, refuse::FI_2010));
@@ -193,12 +196,14 @@ impl TableReader {
                         such as '{side}_{field}_{level}'";
             ReadError::row(path, 1, what)
         })?;
+        rows.choose(&layout.columns());
         let times = Times::new(layout.recv, layout.event, settings.time);
         Ok(Self {
             rows,
             layout,
             settings: settings.clone(),
             times,
+            are_nanos: None,
             product: settings.product.clone().unwrap_or_default(),
             counts: ReaderCounts::default(),
             differences: Differences::default(),
@@ -232,12 +237,16 @@ impl TableReader {
     }
 
     fn levels(&mut self, levels: &mut Vec<RawLevel>) -> Result<(), String> {
-        let Self { rows, layout, settings, counts, .. } = self;
+        let Self { rows, layout, settings, counts, are_nanos, .. } = self;
         match &layout.levels {
             Levels::Columns(columns) => {
                 for &(side, price, size) in columns {
+                    let price_cell = rows.cell(price);
+                    let price_cell =
+                        if layout.is_databento { databento_price(price_cell, are_nanos) } else { Ok(price_cell) };
+                    let found = price_cell.and_then(|cell| level(side, cell, rows.cell(size), settings, counts));
                     levels.extend(
-                        level(side, rows.cell(price), rows.cell(size), settings, counts).map_err(|what| {
+                        found.map_err(|what| {
                             format!("{} and {}: {what}", rows.columns()[price], rows.columns()[size])
                         })?,
                     );
@@ -248,6 +257,7 @@ impl TableReader {
                     match rows.cell(column) {
                         Cell::Absent => {}
                         Cell::Text(text) => list(side, text, settings, counts, levels)?,
+                        Cell::List(values) => pairs(side, values, settings, counts, levels)?,
                         other => return Err(format!("'{other}' is not a list of levels")),
                     }
                 }

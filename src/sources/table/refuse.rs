@@ -42,8 +42,12 @@ pub fn refusal(columns: &[String]) -> Option<&'static str> {
         return Some("holds NautilusTrader's trades alone, no book; take its order_book_deltas");
     }
     if has("action") && has("order_id") && has("ts_init") {
+        return Some("holds NautilusTrader's deltas, no whole books; read it by --format nautilus");
+    }
+    if has("bid_price") && has("ask_price") && has("ts_init") {
         return Some(
-            "holds NautilusTrader's deltas, which are not read: convert them to rows of whole books or of Tardis first",
+            "holds NautilusTrader's quotes, level 1 alone: a book of one level has no depth to trade against; \
+             take its order_book_deltas",
         );
     }
     let is_trades = has("price") && (has("amount") || has("size") || has("qty") || has("quantity"));

@@ -25,13 +25,16 @@ pub trait Rows: Send {
     /// The names of its columns.
     fn columns(&self) -> &[String];
 
+    /// Only these columns are looked at from now on, before the first row: the others need not be decoded.
+    fn choose(&mut self, _columns: &[usize]) {}
+
     /// Goes to the next row; false at the end.
     ///
     /// # Errors
     /// The data is cut or damaged.
     fn next(&mut self) -> Result<bool, ReadError>;
 
-    /// A cell of the row.
+    /// A cell of the row; absent in a column that was not chosen.
     fn cell(&self, column: usize) -> Cell<'_>;
 
     /// The error of the row.

@@ -69,9 +69,16 @@ impl TradeRowsReader {
     /// # Errors
     /// It cannot be read, or its columns are not those of trades.
     pub fn open(path: &Path, settings: &ReaderSettings) -> Result<Self, ReadError> {
-        let rows = open_rows(path)?;
+        let mut rows = open_rows(path)?;
         let found = layout_of(rows.columns(), settings.time_column.as_deref());
         let (layout, recv, event) = found.map_err(|what| ReadError::file(path, what))?;
+        let Layout { product, side, price, size, id } = layout;
+        rows.choose(
+            &[Some(recv), event, product, Some(side), Some(price), Some(size), id]
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>(),
+        );
         let times = Times::new(recv, event, settings.time).noted(&*rows);
         Ok(Self {
             settings: with_noted_decimals(settings, &*rows),
