@@ -310,11 +310,42 @@ def frames(count):
     return opening + block + crc(block) + payload + ending
 
 
+# Parquet, as deflate in base 85: nothing in Python's own library writes it.
+PARQUET = [
+    # A catalogue's deltas, plain.
+    "c-jka3^EjD5Y-UX&=KVVGT21f7#LU>7#J9#m<foPffz#(1Cjz54U`KI4M0-"
+    "_22Z#{KnfUyOV%=B;p5hLYL+z$J;k&fNfwVrC}79I$MBB=0|YMs;sz+jH2qq19mlhm;^=fkR27&$FsBntV`yZBDnzGSp&F0EG%`uf@n9`UOv*_"
+    "W6<`o$Qe}`}OH3}w%+FI5gK$}jGgDGQ96nJ2Q3eUtf}+giR2UB^Sq0><0M&8i7p0^Y#b>6d%0M)-"
+    "rsX827lU+yrAvzAQ_E8GN<h*e0d}B3W?m+UFUBP)BiW<IAOm!bDg&D&%n71E88I(0FEtKN8BtK+fT9jb8Q5uXML}qa_#lcP4hE|#5-U=h!-"
+    "!oO*e7sReN1SoSRkt4o`kDxV8-"
+    "q?i0|Q!`^1dHKv=NA4cx<mT_r5M;0o8VA}JJ`!6wF~#sQ>67#K7p3lfV8OH)g9i;5M>Qj3a#VX0tdpl7IOAlW0sz<?Doa0AT=0A^1BYFd>!",
+    # Books as lists, gzip.
+    "c-jka3^EjD5p@vt@Db$@We{RukniST0E7R@JH%p-"
+    "e|)plLU~GB)1@;3QVi_|DIN+yDNzQXVgnr@At1^o%7&sTsqPR1gW7z_%`6~=ETRdbX+EMnXh!QEHxy)G;5dAsucv}R{>pwSl>&#&e^_r!V&8S|"
+    "g7d5rzC*Viw-`Wd(i08P5mmrqQ))s&!dylcABQ$3ZR2eB$<Lb9bQ!us^Dc-JXY&dMNrcT!K%1|CY;JVA&Q6)lOp<3jSW6O<a#DfXL|IfBBv?u^"
+    "b5j{inIu?}GE<60nMB!qY=A0FStM9;GK)(@nLu*vsX3{+sd**Xq(!+@5emQtB^GB>Zjcy<q>QAE8iR}|i=-"
+    "(7n}8(5rJ^ii9Aa&ZV%r$ia@069b%0^X0Mg3<3<@Toc_0m35DgJvAAwDWnTo;z8l@n1hEePbquK!`wS9~P3<LR!D8sg}sBL1#G)!zB(CKO%V)I"
+    "x<7#K7p3lfV8OH)g9i;5M>Qj3Z+^YawU4D<~33?yx27#MWGh+zXG1495X8vp>J1gxw",
+    # Databento's names, snappy, two row groups.
+    "c-obeL5tHs6vtmClQgYi$(Ft`fgFl#9}2Og%dRI6^(K<TQuZKPEM2X*ShO~^EPGfy6%jvxpTLud2N6#my?OEAQA9-"
+    "WONcX*%{FMOHY78dy#H_B{QrmST<WxtV~kq~+6YwuzYCwPA35KDoHmYUc041XgKi{so_uTo?lN-"
+    "&B<^7?L8fshgm0&I833TFI0ZT5V9QTFhIubHGNe$6%?wzwe;qdxIVr@u2>NQYvzgiwtD-"
+    "1i<+|F@HVl(X=nPWcZoRGAwN$Uo=C*p@{7+BjJOb^B6+E$j1@OCAHq6D`<$n<ZvP2F_s5EO>Eoe$U%d(Tg3a;flT3+sJ!Imr-UbZIvz2N{WQqT"
+    "auG)a5o!OiLL>3WzYt3Q|b_HXq@2fa9!XUNy-"
+    "p<Y)S%rE!TyLsJJb+y*@27qvaDCiP|$b)ULz2Kw^GGU9UIHIfMoQpDt%9)4COOco#Kr<b2jouhEGZs^<Na<r}>V~*Y&lr7KLRE6=#Ehm!;(%r*"
+    "y=RLlw@A%<-"
+    "4P>t#Oa;+CnbKG!X`&N=QV((!7y#|GpCn)g=jMBtwoQm6{2C{is;Z2o4#5rM8iZPsgE|jwpWNoQM>f2M6=R@XlABh(y@49))<@(M*Z=Fhl9!aa"
+    "ax}a#_9h3d-V%(v(=1)ZU~UwksjfL<agxX>la1Speq",
+]
+
+
 def sources():
     """The format's number, how it is read, and a file."""
     for how in range(4):
         for content in (frames(3), frames(60), rows(40), rows(400), gzip.compress(rows(100), mtime=0)):
-            yield from (bytes([which, how]) + content for which in range(9))
+            yield from (bytes([which, how]) + content for which in range(10))
+    for content in PARQUET:
+        yield from (bytes([which, 0]) + zlib.decompress(base64.b85decode(content)) for which in (3, 6, 7))
 
 
 def main():

@@ -1,7 +1,7 @@
 //! Pages of a column, which are believed only after what they say of themselves has been checked.
 //!
-//! The library reserves memory for as many values as a page says it holds, and decompresses gzip to whatever end. Both could fill the
-//! memory from a small file.
+//! The library reserves memory for as many values and bytes as a page says it holds, and decompresses gzip to whatever end. Both
+//! could fill the memory from a small file.
 //!
 //! ```
 //! use papertrader::sources::columns::pages::total_of_deltas;
@@ -32,11 +32,21 @@ pub const LIST_PAGE_VALUES_MAX: u32 = 1 << 24;
 pub struct Pages {
     inner: SerializedPageReader<File>,
     column: ColumnDescPtr,
-    /// Whether pages come as gzip.
-    is_gzip: bool,
+    /// How pages are compressed, if the library leaves that to us.
+    codec: Option<Codec>,
     /// Bytes that the column has when decompressed, as it says.
     bytes: u64,
 }
+
+/// What is decompressed here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Codec {
+    Gzip,
+    Snappy,
+}
+
+/// Bytes that a byte of Snappy can become at most: a copy of 64 takes three.
+const SNAPPY_RATIO_MAX: usize = 22;
 
 fn wrong(what: impl Into<String>) -> ParquetError {
     ParquetError::General(what.into())
@@ -48,20 +58,24 @@ impl Pages {
     /// # Errors
     /// The library cannot read its compression.
     pub fn open(file: &Arc<File>, chunk: &ColumnChunkMetaData, rows: usize) -> Result<Self> {
-        let is_gzip = matches!(chunk.compression(), Compression::GZIP(_));
-        let plain = Compression::UNCOMPRESSED;
-        let unzipped = if is_gzip { Some(chunk.clone().into_builder().set_compression(plain).build()?) } else { None };
+        let codec = match chunk.compression() {
+            Compression::GZIP(_) => Some(Codec::Gzip),
+            Compression::SNAPPY => Some(Codec::Snappy),
+            _ => None,
+        };
+        let plain = || chunk.clone().into_builder().set_compression(Compression::UNCOMPRESSED).build();
+        let as_it_is = codec.map(|_| plain()).transpose()?;
         // The older kinds of LZ4 are decompressed to whatever end.
         let properties = ReaderProperties::builder().set_backward_compatible_lz4(false).build();
         let (file, properties) = (Arc::clone(file), Arc::new(properties));
-        let of = unzipped.as_ref().unwrap_or(chunk);
+        let of = as_it_is.as_ref().unwrap_or(chunk);
         let inner = SerializedPageReader::new_with_properties(file, of, rows, None, properties)?;
         let bytes = u64::try_from(chunk.uncompressed_size()).unwrap_or(0);
-        Ok(Self { inner, column: chunk.column_descr_ptr(), is_gzip, bytes })
+        Ok(Self { inner, column: chunk.column_descr_ptr(), codec, bytes })
     }
 
-    /// Decompresses a page to at most the size of the whole column.
-    fn decompress(&self, page: &mut Page) -> Result<()> {
+    /// Decompresses a page, to at most the size of the whole column.
+    fn decompress(&self, codec: Codec, page: &mut Page) -> Result<()> {
         let (buffer, from) = match page {
             Page::DataPage { buf, .. } | Page::DictionaryPage { buf, .. } => (buf, 0),
             Page::DataPageV2 { is_compressed: false, .. } => return Ok(()),
@@ -70,15 +84,9 @@ impl Pages {
             }
         };
         let levels = buffer.get(..from).ok_or_else(|| wrong("a page's levels are longer than the page"))?;
-        let mut unzipped = levels.to_vec();
-        if buffer.len() > from {
-            let decoder = MultiGzDecoder::new(&buffer[from..]);
-            decoder.take(self.bytes + 1).read_to_end(&mut unzipped)?;
-        }
-        if unzipped.len() as u64 > self.bytes {
-            return Err(wrong("a page is longer than its column"));
-        }
-        *buffer = unzipped.into();
+        let mut plain = levels.to_vec();
+        unpack(codec, &buffer[from..], &mut plain, self.bytes)?;
+        *buffer = plain.into();
         Ok(())
     }
 
@@ -128,6 +136,27 @@ impl Pages {
         }
         Ok(())
     }
+}
+
+/// Decompresses behind what is there, to at most so many bytes in all.
+fn unpack(codec: Codec, packed: &[u8], plain: &mut Vec<u8>, most: u64) -> Result<()> {
+    let from = plain.len();
+    match codec {
+        _ if packed.is_empty() => {}
+        Codec::Gzip => {
+            MultiGzDecoder::new(packed).take(most + 1).read_to_end(plain)?;
+        }
+        Codec::Snappy => {
+            let length = snap::raw::decompress_len(packed).map_err(|error| wrong(error.to_string()))?;
+            if length > packed.len().saturating_mul(SNAPPY_RATIO_MAX) {
+                return Err(wrong(format!("a page of {length} bytes in {}", packed.len())));
+            }
+            plain.resize(from + length, 0);
+            let unpacked = snap::raw::Decoder::new().decompress(packed, &mut plain[from..]);
+            plain.truncate(from + unpacked.map_err(|error| wrong(error.to_string()))?);
+        }
+    }
+    if plain.len() as u64 > most { Err(wrong("a page is longer than its column")) } else { Ok(()) }
 }
 
 /// What stands behind the levels.
@@ -202,8 +231,8 @@ impl Iterator for Pages {
 impl PageReader for Pages {
     fn get_next_page(&mut self) -> Result<Option<Page>> {
         let Some(mut page) = self.inner.get_next_page()? else { return Ok(None) };
-        if self.is_gzip {
-            self.decompress(&mut page)?;
+        if let Some(codec) = self.codec {
+            self.decompress(codec, &mut page)?;
         }
         self.check(&page)?;
         Ok(Some(page))
@@ -226,6 +255,31 @@ impl PageReader for Pages {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn pages_become_no_longer_than_they_can() {
+        let zeros = vec![0; 100_000];
+        let snappy = snap::raw::Encoder::new().compress_vec(&zeros).unwrap();
+        let mut gzip = flate2::read::GzEncoder::new(&zeros[..], flate2::Compression::best());
+        let mut zipped = Vec::new();
+        gzip.read_to_end(&mut zipped).unwrap();
+        for (codec, packed) in [(Codec::Snappy, &snappy), (Codec::Gzip, &zipped)] {
+            let mut plain = vec![7];
+            unpack(codec, packed, &mut plain, 100_001).unwrap();
+            assert!(plain[0] == 7 && plain[1..] == zeros, "{codec:?}");
+            let mut plain = vec![7];
+            let error = unpack(codec, packed, &mut plain, 100_000).unwrap_err().to_string();
+            assert_eq!(error, "Parquet error: a page is longer than its column");
+            assert!(plain.len() <= 100_002);
+            // None has no bytes.
+            unpack(codec, b"", &mut plain, 100_002).unwrap();
+        }
+        // Five bytes say 2^32 - 1.
+        let mut plain = Vec::new();
+        let error =
+            unpack(Codec::Snappy, &[0xff, 0xff, 0xff, 0xff, 0x0f, 0], &mut plain, u64::MAX).unwrap_err().to_string();
+        assert_eq!((error.as_str(), plain.capacity()), ("Parquet error: a page of 4294967295 bytes in 6", 0));
+    }
 
     proptest! {
         #[test]

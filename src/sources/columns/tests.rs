@@ -5,7 +5,7 @@ use super::writing::{Given, list, write, write_as};
 use super::*;
 use crate::sources::table::cells::Held;
 use parquet::basic::{Encoding, GzipLevel, ZstdLevel};
-use parquet::column::page::Page;
+use parquet::column::page::{Page, PageReader};
 use parquet::file::metadata::ColumnChunkMetaDataBuilder;
 use parquet::file::properties::{WriterProperties, WriterVersion};
 use proptest::prelude::*;
@@ -288,6 +288,12 @@ fn pages_that_claim_more_than_they_hold_are_refused() {
     let due = "Parquet error: a page of 16777217 values of lists";
     assert_eq!(check(2, &data(LIST_PAGE_VALUES_MAX + 1, Encoding::PLAIN, b"")).unwrap(), due);
     assert_eq!(check(0, &data(u32::MAX, Encoding::PLAIN, b"")), None);
+    let mut snappy = columns.metadata.row_group(0).column(0).clone().into_builder();
+    snappy = snappy.set_compression(Compression::SNAPPY).set_total_uncompressed_size(CHUNK_BYTES_MAX);
+    let mut pages = Pages::open(&columns.file, &snappy.build().unwrap(), 1).unwrap();
+    // Of the plain page the first byte is taken for the length, 1, and the second for a literal of as much.
+    let error = pages.get_next_page().map(drop).unwrap_err().to_string();
+    assert!(error.contains("snappy"), "{error}");
     // A block of 128 in 4 parts, 300 values.
     let lengths = [0x80, 0x01, 0x04, 0xac, 0x02, 0x00];
     let length = Encoding::DELTA_LENGTH_BYTE_ARRAY;
@@ -309,10 +315,11 @@ proptest! {
         texts in prop::collection::vec("[a-c]{0,9}", 1..700),
         encoding in prop::sample::select(vec![Encoding::PLAIN, Encoding::DELTA_LENGTH_BYTE_ARRAY, Encoding::DELTA_BYTE_ARRAY]),
         version in prop::sample::select(vec![WriterVersion::PARQUET_1_0, WriterVersion::PARQUET_2_0]),
-        zip in any::<bool>(),
+        compression in prop::sample::select(vec![
+            Compression::GZIP(GzipLevel::default()), Compression::ZSTD(ZstdLevel::default()), Compression::SNAPPY,
+        ]),
     ) {
         let (_folder, path) = room();
-        let compression = if zip { Compression::GZIP(GzipLevel::default()) } else { Compression::ZSTD(ZstdLevel::default()) };
         let properties = WriterProperties::builder()
             .set_dictionary_enabled(false)
             .set_encoding(encoding)
@@ -377,6 +384,7 @@ fn damage_and_cuts_are_errors_or_none() {
     let (_folder, path) = room();
     for (compression, version) in [
         (Compression::UNCOMPRESSED, WriterVersion::PARQUET_1_0),
+        (Compression::SNAPPY, WriterVersion::PARQUET_2_0),
         (Compression::GZIP(GzipLevel::default()), WriterVersion::PARQUET_2_0),
         (Compression::ZSTD(ZstdLevel::default()), WriterVersion::PARQUET_1_0),
         (Compression::LZ4_RAW, WriterVersion::PARQUET_2_0),
