@@ -91,7 +91,7 @@ fn looked_at(frames: &[Frame]) -> Findings {
             .map(|head| i128::from(head.ts_event_ns) - i128::from(head.ts_recv_ns))
     };
     let clamped = |ns: i128| i64::try_from(ns).unwrap_or(i64::MAX);
-    let last_of_book = heads().filter(|head| head.kind.is_book_frame()).next_back();
+    let last_of_book = heads().rfind(|head| head.kind.is_book_frame());
     Findings {
         faults: heads().filter(|head| matches!(head.kind, FrameKind::Invalid(_))).count() as u64,
         back: pauses().filter(|&pause| pause < 0).count() as u64,
