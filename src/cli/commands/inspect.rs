@@ -28,6 +28,7 @@ use crate::market::units::Decimal;
 use crate::report::text::{Grouped, counted};
 use crate::run::session::Feed;
 use crate::sources::detect::{Format, detect};
+use crate::sources::files::{expand, named};
 use crate::sources::market::{Market, MarketSettings};
 use clap::Args;
 use jiff::Timestamp;
@@ -36,8 +37,9 @@ use std::path::PathBuf;
 /// Arguments of `papertrader inspect`.
 #[derive(Clone, Debug, Args)]
 pub struct InspectArgs {
-    /// Market of any format
-    pub market: PathBuf,
+    /// Market of any format; several files, folders and patterns are one market in the order of time
+    #[arg(required = true, value_name = "MARKET")]
+    pub markets: Vec<PathBuf>,
     /// Read all frames of a file that has an index of them, as without one
     #[arg(long)]
     pub full: bool,
@@ -91,13 +93,18 @@ fn seconds(ns: i64) -> String {
 /// # Errors
 /// It cannot be read, or not to its end.
 pub fn run(args: &InspectArgs, printer: &mut Printer) -> Result<(), Failure> {
-    check_file(&args.market).map_err(Failure::input)?;
+    let markets = expand(&args.markets).map_err(Failure::input)?;
+    markets.iter().try_for_each(|market| check_file(market)).map_err(Failure::input)?;
     let settings = args.source.settings()?;
-    let format = args.source.market.format.or_else(|| detect(&args.market).ok().flatten()).unwrap_or(Format::Capture);
+    let found = markets.first().and_then(|first| detect(first).ok().flatten());
+    let format = args.source.market.format.or(found).unwrap_or(Format::Capture);
     let mut line = |name: &str, value: String| printer.print(format_args!("{name:<24} {value}\n"));
+    if markets.len() > 1 {
+        line("files", named(&markets));
+    }
     line("format", format.name().into());
-    if format == Format::Frames {
-        let file = FrameFile::open(&args.market).map_err(Failure::input)?;
+    if let (Format::Frames, [market]) = (format, &markets[..]) {
+        let file = FrameFile::open(market).map_err(Failure::input)?;
         let header = file.header();
         line("product", header.product.clone());
         line("written by", header.program.clone());
@@ -109,8 +116,8 @@ pub fn run(args: &InspectArgs, printer: &mut Printer) -> Result<(), Failure> {
             return Ok(());
         }
     }
-    let market = Market::open(&args.market, &settings).map_err(Failure::input)?;
-    if format != Format::Frames {
+    let market = Market::open_all(&markets, &settings).map_err(Failure::input)?;
+    if format != Format::Frames || markets.len() > 1 {
         line("product", market.product().into());
     }
     let mut look = Look::default();
