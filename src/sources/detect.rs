@@ -14,7 +14,7 @@
 
 use super::bytes::{head, is_tar};
 use super::columns::{Columns, is_parquet};
-use super::{ReadError, bybit, databento, lobster, nautilus, okx, raw, table, tardis, zipped};
+use super::{ReadError, binance_history, bybit, databento, lobster, nautilus, okx, raw, table, tardis, zipped};
 use crate::capture::frames::MAGIC;
 use std::path::Path;
 
@@ -44,13 +44,15 @@ pub enum Format {
     Bybit,
     /// OKX's downloadable books.
     Okx,
+    /// Binance's downloadable books of futures.
+    BinanceHistory,
     /// Recordings of Binance's and Coinbase Exchange's own messages.
     Raw,
 }
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Capture,
         Self::Frames,
         Self::TardisBook,
@@ -62,6 +64,7 @@ impl Format {
         Self::Bybit,
         Self::Raw,
         Self::Okx,
+        Self::BinanceHistory,
     ];
 
     /// Its name on the command line.
@@ -77,6 +80,7 @@ impl Format {
             Self::Table => "table",
             Self::Bybit => "bybit",
             Self::Okx => "okx",
+            Self::BinanceHistory => "binance-history",
             Self::Raw => "raw",
         }
     }
@@ -132,6 +136,9 @@ pub fn detect(path: &Path) -> Result<Option<Format>, ReadError> {
         if is_data || members.iter().any(|name| name.ends_with(zipped::DATA_ENDING)) {
             return Ok(Some(Format::Bybit));
         }
+    }
+    if binance_history::is_head(&head) {
+        return Ok(Some(Format::BinanceHistory));
     }
     if bybit::is_book(&head) {
         return Ok(Some(Format::Bybit));

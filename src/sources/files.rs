@@ -22,7 +22,7 @@
 //! ```
 
 use super::bytes::head;
-use super::{ReadError, lobster, table, tardis};
+use super::{ReadError, binance_history, lobster, table, tardis};
 use std::path::{Path, PathBuf};
 
 /// Puts the files of a folder, by their names, in place of it, and those that match in place of a pattern with `*`, `?` or `[…]`,
@@ -71,7 +71,7 @@ pub fn companion(path: &Path) -> Option<PathBuf> {
     let trades = tardis::trades_beside(path);
     let is_tardis = || head(path, tardis::BOOK_HEADER.len()).is_ok_and(|head| tardis::is_book(&head));
     let is_book = || is_tardis() || table::holds_changes(path).unwrap_or(false);
-    trades.filter(|_| is_book()).or_else(|| lobster::partner(path))
+    trades.filter(|_| is_book()).or_else(|| lobster::partner(path)).or_else(|| binance_history::partner(path))
 }
 
 /// Takes files out that are read beside one that stays.

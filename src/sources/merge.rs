@@ -87,6 +87,7 @@ impl<B: FrameReader, T: FrameReader> FrameReader for Merged<B, T> {
             out_of_order: book.out_of_order + trades.out_of_order,
             replaced: book.replaced + trades.replaced,
             open: book.open + trades.open,
+            unchecked: book.unchecked + trades.unchecked,
             unmarked: book.unmarked + trades.unmarked,
         }
     }

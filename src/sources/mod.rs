@@ -21,6 +21,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod binance_history;
 pub mod bybit;
 pub mod bytes;
 pub mod columns;
@@ -170,6 +171,8 @@ pub struct ReaderCounts {
     pub replaced: u64,
     /// Rows of text without a line break, 1 at the end of a file that may be cut there.
     pub open: u64,
+    /// Messages that do not say which was before them, in formats that do.
+    pub unchecked: u64,
     /// Files of changes that mark no snapshot and begin as if their first rows were one.
     pub unmarked: u64,
 }
@@ -186,6 +189,7 @@ impl ReaderCounts {
             out_of_order,
             replaced,
             open,
+            unchecked,
             unmarked,
         } = self;
         let no_mark = "no row marks a snapshot: the book begins with the rows of the first time, and is whole only if they are \
@@ -202,7 +206,10 @@ impl ReaderCounts {
         let told = all.into_iter().filter(|&(count, _)| count > 0);
         let rows = |count| if count == 1 { "row" } else { "rows" };
         let told = told.map(|(count, what)| format!("{count} {} {what}", rows(count)));
-        told.chain((unmarked > 0).then(|| no_mark.into())).collect()
+        let messages = if unchecked == 1 { "message" } else { "messages" };
+        let no_number =
+            || format!("{unchecked} {messages} without pu: nobody can tell whether one is missing before them");
+        told.chain((unchecked > 0).then(no_number)).chain((unmarked > 0).then(|| no_mark.into())).collect()
     }
 }
 

@@ -21,6 +21,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use super::binance_history::BinanceHistoryReader;
 use super::bybit::BybitReader;
 use super::databento::DatabentoReader;
 use super::detect::Format;
@@ -79,6 +80,7 @@ fn reader_of(format: Format, path: &Path, settings: &ReaderSettings) -> Result<B
         Format::Nautilus => Box::new(NautilusReader::open(path, settings)?),
         Format::Table => open_table(path, settings)?,
         Format::Bybit => Box::new(BybitReader::open(path, settings)?),
+        Format::BinanceHistory => Box::new(BinanceHistoryReader::open(path, settings)?),
         Format::Okx => Box::new(OkxReader::open(path, settings)?),
         Format::Raw => Box::new(RawReader::open(path, settings)?),
     })
