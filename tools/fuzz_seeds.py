@@ -343,7 +343,13 @@ def sources():
     """The format's number, how it is read, and a file."""
     for how in range(4):
         for content in (frames(3), frames(60), rows(40), rows(400), gzip.compress(rows(100), mtime=0)):
-            yield from (bytes([which, how]) + content for which in range(10))
+            yield from (bytes([which, how]) + content for which in range(12))
+    header = "symbol,timestamp,first_update_id,last_update_id,side,update_type,price,qty,pu"
+    history = (f"{header}\nP,1667347199100,20,20,b,snap,10,1,-1\nP,1667347199200,21,22,a,set,11,2,20\n"
+               "P,1667347199300,25,26,b,set,9,0,24\nP,1667347199400,30,30,a,snap,12,5,-1\n")
+    okx = "".join('{"instId":"P","action":"%s","ts":"%d","asks":[["11","%d","1"]],"bids":[["10","1","1"]]}\n'
+                  % (action, 1_723_161_256_000 + at, at) for at, action in enumerate(["update", "snapshot", "update"]))
+    yield from (bytes([which, how]) + content.encode() for which, content in ((11, history), (10, okx)) for how in range(4))
     for content in PARQUET:
         yield from (bytes([which, 0]) + zlib.decompress(base64.b85decode(content)) for which in (3, 6, 7))
 
