@@ -190,6 +190,14 @@ def self_test(run, numbers, expected):
     return tried
 
 
+def read_rows(table):
+    """Exported features, times as nanoseconds."""
+    if table.suffix != ".parquet":
+        return pd.read_csv(table)
+    rows = pd.read_parquet(table)
+    return rows.assign(ts_recv_ns=rows.ts_recv_ns.astype("int64"))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN.csv")
@@ -212,9 +220,8 @@ def main():
         if path.with_suffix(".hlog").exists():
             expected["stages"] = stages(path.with_suffix(".hlog"), run["timing"]["stages"])
         if arguments.rows:
-            read = lambda table: pd.read_parquet(table) if table.suffix == ".parquet" else pd.read_csv(table)
             probabilities = pd.read_csv(arguments.probabilities, sep=" ", header=None, index_col=0)[1]
-            expected["observed"] = observed(run, read(arguments.rows), read(arguments.book), probabilities)
+            expected["observed"] = observed(run, read_rows(arguments.rows), read_rows(arguments.book), probabilities)
         numbers = Numbers(path.with_suffix(".html").read_text()).found
         found = check_document(run, expected) + check_page(numbers, [run])
         lines += [f"{path.stem}: {line}" for line in found]

@@ -12,6 +12,7 @@ pub mod clock;
 pub mod cores;
 pub mod failure;
 pub mod guarded;
+pub mod npz;
 pub mod one_line;
 pub mod output;
 pub mod parquet_table;

@@ -206,7 +206,8 @@ pub fn numbered(path: &Path, number: u32) -> PathBuf {
     if number == 1 { path.into() } else { path.with_file_name(format!("{stem}_{number}{ending}")) }
 }
 
-fn folder_of(path: &Path) -> &Path {
+/// Where a file lies; the working folder, where its path names none.
+pub(crate) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 

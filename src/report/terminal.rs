@@ -25,6 +25,7 @@ use crate::report::run_file::TapeCounters;
 use crate::report::summary::Summary;
 pub use crate::report::text::Grouped;
 use crate::report::text::{NO_ARRIVALS, Names, amount, basis_points, counted, plain, signed, things};
+use crate::run::equity::Returns;
 use crate::run::files::RunFiles;
 use crate::run::session::SessionReport;
 use crate::run::settings::TradingSettings;
@@ -70,6 +71,7 @@ pub struct RunReport<'a> {
     run: &'a Run<'a>,
     engine: &'a EngineReport,
     latency: Option<&'a StageTable>,
+    returns: Option<&'a Returns>,
     feed: &'a IntakeCounts,
     notes: &'a [FaultNote],
     ring_full_waits: u64,
@@ -90,6 +92,7 @@ impl<'a> RunReport<'a> {
             run,
             engine: &session.engine,
             latency: session.written.as_ref().ok().map(|written| &written.latency),
+            returns: session.written.as_ref().ok().and_then(|written| written.returns.as_ref()),
             feed,
             notes,
             ring_full_waits: session.ring_full_waits,
@@ -251,6 +254,11 @@ impl<'a> RunReport<'a> {
             let net = amount(turnover.net(gross, fee_bps));
             line(f, "net profit", format_args!("{net} after {} bp per side", plain(fee_bps)))?;
         }
+        if let Some(Returns { days, capital, is_given, .. }) = self.returns {
+            let (days, capital) = (counted(*days, "day"), amount(*capital));
+            let why = if *is_given { "as given" } else { "the most that was held, and the losses until then" };
+            line(f, "returns", format_args!("{days}, of a capital of {capital}: {why}"))?;
+        }
         let (cost, worth) = trader.open_cost_and_worth;
         let (cost, worth) = (amount(cost), worth.map(amount));
         match (trader.open_positions, worth) {
@@ -327,12 +335,13 @@ impl Display for RunReport<'_> {
             writeln!(f, "\nin short")?;
             self.doubts.iter().try_for_each(|sentence| writeln!(f, "  {sentence}"))?;
         }
-        let RunFiles { csv, hgrm, hlog, executions, parquet, report, probabilities, decisions, .. } = self.run.files;
+        let files = self.run.files;
+        let RunFiles { csv, hgrm, hlog, executions, parquet, report, probabilities, decisions, .. } = files;
         writeln!(f, "\nwrote")?;
         let report = report.as_ref().filter(|_| self.material.is_some());
         let (json, html) = report.map(|report| (&report.json, &report.html)).unzip();
         let paths = [Some(csv), Some(hgrm), Some(hlog), json, html, probabilities.as_ref(), decisions.as_ref()];
-        let logs = executions.iter().chain(parquet).flatten();
+        let logs = executions.iter().chain(parquet).flatten().chain(files.for_others());
         let written = paths.into_iter().flatten().chain(logs).filter(|path| has_content(path));
         written.into_iter().try_for_each(|path| writeln!(f, "  {}", path.display()))
     }

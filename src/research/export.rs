@@ -21,6 +21,7 @@
 
 use super::dataset::{LabelledRow, RowHead};
 use crate::base::output::{Output, OutputError};
+use crate::run::parquet_logs::nanoseconds;
 use crate::statistics::labels::Change;
 use crate::strategy::features::Feature;
 use parquet::basic::{Compression, Repetition, Type as PhysicalType};
@@ -83,7 +84,10 @@ struct Columns {
     sequence: Vec<i64>,
     venue_sequence_num: Vec<i64>,
     ts_recv_ns: Vec<i64>,
+    /// Of frames with a time of the venue only.
     ts_event_ns: Vec<i64>,
+    /// 1 for such a frame, else 0.
+    timed: Vec<i16>,
     price_decimals: Vec<i32>,
     mid_ticks: Vec<f64>,
     features: Vec<Vec<f64>>,
@@ -231,8 +235,13 @@ fn schema(features: &[String]) -> Result<Type, ParquetError> {
             .with_logical_type(Some(parquet::basic::LogicalType::String))
             .build()?,
     )];
-    for name in &LEADING[1..5] {
+    for name in &LEADING[1..3] {
         fields.push(column(name, PhysicalType::INT64, Repetition::REQUIRED)?);
+    }
+    // The venue does not always tell its time.
+    for (name, repetition) in LEADING[3..5].iter().zip([Repetition::REQUIRED, Repetition::OPTIONAL]) {
+        let time = Type::primitive_type_builder(name, PhysicalType::INT64).with_repetition(repetition);
+        fields.push(Arc::new(time.with_logical_type(Some(nanoseconds())).build()?));
     }
     fields.push(column(LEADING[5], PhysicalType::INT32, Repetition::REQUIRED)?);
     fields.push(column(LEADING[6], PhysicalType::DOUBLE, Repetition::REQUIRED)?);
@@ -252,7 +261,8 @@ impl Columns {
         self.sequence.push(head.sequence as i64);
         self.venue_sequence_num.push(head.venue_sequence_num as i64);
         self.ts_recv_ns.push(head.ts_recv_ns);
-        self.ts_event_ns.push(head.ts_event_ns);
+        self.timed.push(i16::from(head.ts_event_ns != 0));
+        self.ts_event_ns.extend((head.ts_event_ns != 0).then_some(head.ts_event_ns));
         self.price_decimals.push(i32::from(head.tick_decimals));
         self.mid_ticks.push(mid_ticks(head));
         for (column, &value) in self.features.iter_mut().zip(row.values) {
@@ -279,7 +289,7 @@ impl Columns {
         column!(Int64Type, self.sequence, None);
         column!(Int64Type, self.venue_sequence_num, None);
         column!(Int64Type, self.ts_recv_ns, None);
-        column!(Int64Type, self.ts_event_ns, None);
+        column!(Int64Type, self.ts_event_ns, Some(&self.timed));
         column!(Int32Type, self.price_decimals, None);
         column!(DoubleType, self.mid_ticks, None);
         for values in &mut self.features {
@@ -288,6 +298,7 @@ impl Columns {
         column!(DoubleType, self.mid_change_ticks, Some(&self.labelled));
         column!(Int32Type, self.label, Some(&self.labelled));
         self.labelled.clear();
+        self.timed.clear();
         group.close()?;
         Ok(())
     }

@@ -37,6 +37,7 @@ use crate::base::output::Output;
 use crate::market::event::{Event, FrameHead, FrameKind, PRINT_EVENTS, Print};
 use crate::market::publish::{EngineGone, Publish};
 use crate::market::units::Side;
+use crate::run::parquet_logs::nanoseconds;
 use parquet::basic::{Compression, LogicalType, Repetition, Type as PhysicalType};
 use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int64Type};
 use parquet::errors::ParquetError;
@@ -97,7 +98,10 @@ struct Columns {
     /// 1 where there is a sequence, else 0.
     sequenced: Vec<i16>,
     ts_recv_ns: Vec<i64>,
+    /// Of prints with a time of the venue only.
     ts_event_ns: Vec<i64>,
+    /// 1 for such a print, else 0.
+    timed: Vec<i16>,
     trade_id: Vec<i64>,
     price: Vec<f64>,
     size: Vec<f64>,
@@ -169,7 +173,8 @@ impl TapeWriter {
                 columns.sequenced.push(i16::from(row.sequence.is_some()));
                 columns.sequence.extend(row.sequence.map(|sequence| sequence as i64));
                 columns.ts_recv_ns.push(ts_recv_ns);
-                columns.ts_event_ns.push(ts_event_ns);
+                columns.timed.push(i16::from(ts_event_ns != 0));
+                columns.ts_event_ns.extend((ts_event_ns != 0).then_some(ts_event_ns));
                 // Parquet's unsigned numbers are a note on its signed ones; numbers of trades fit both.
                 columns.trade_id.push(trade_id as i64);
                 columns.price.push(price);
@@ -231,10 +236,14 @@ fn schema() -> Result<Type, ParquetError> {
     use PhysicalType::{BYTE_ARRAY, DOUBLE, INT64};
     let physical = [BYTE_ARRAY, INT64, INT64, INT64, INT64, DOUBLE, DOUBLE, BYTE_ARRAY];
     let fields = TAPE_COLUMNS.into_iter().zip(physical).map(|(name, physical)| {
-        let repetition = if name == "sequence" { Repetition::OPTIONAL } else { Repetition::REQUIRED };
-        let text = (physical == BYTE_ARRAY).then_some(LogicalType::String);
+        let may_lack = ["sequence", "ts_event_ns"].contains(&name);
+        let repetition = if may_lack { Repetition::OPTIONAL } else { Repetition::REQUIRED };
+        let logical = match physical {
+            BYTE_ARRAY => Some(LogicalType::String),
+            _ => name.ends_with("_ns").then(nanoseconds),
+        };
         let column = Type::primitive_type_builder(name, physical).with_repetition(repetition);
-        Ok(Arc::new(column.with_logical_type(text).build()?))
+        Ok(Arc::new(column.with_logical_type(logical).build()?))
     });
     Type::group_type_builder("print").with_fields(fields.collect::<Result<_, ParquetError>>()?).build()
 }
@@ -253,12 +262,13 @@ impl Columns {
         column!(ByteArrayType, self.capture, None);
         column!(Int64Type, self.sequence, Some(&self.sequenced));
         column!(Int64Type, self.ts_recv_ns, None);
-        column!(Int64Type, self.ts_event_ns, None);
+        column!(Int64Type, self.ts_event_ns, Some(&self.timed));
         column!(Int64Type, self.trade_id, None);
         column!(DoubleType, self.price, None);
         column!(DoubleType, self.size, None);
         column!(ByteArrayType, self.aggressor, None);
         self.sequenced.clear();
+        self.timed.clear();
         group.close()?;
         Ok(())
     }

@@ -32,6 +32,10 @@ pub struct RunFiles {
     pub executions: Option<[PathBuf; LOGS.len()]>,
     /// The same as Parquet, made when the run has ended, if asked for.
     pub parquet: Option<[PathBuf; LOGS.len()]>,
+    /// The closed trades as Parquet, made when the run has ended, if asked for.
+    pub trades_parquet: Option<PathBuf>,
+    /// What it was worth from time to time, if asked for.
+    pub equity: Option<EquityFiles>,
     /// What a report needs besides, and the page itself, unless there is to be no report.
     pub report: Option<ReportFiles>,
     /// The probability of every evaluation, if asked for.
@@ -59,6 +63,24 @@ impl Drop for Claim {
     }
 }
 
+/// What a run was worth from time to time, for other programs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EquityFiles {
+    /// hftbacktest's record, if asked for.
+    pub record: Option<PathBuf>,
+    /// Returns by the day, if asked for.
+    pub returns: Option<PathBuf>,
+    /// Fee per side, basis points.
+    pub fee_bps: f64,
+    /// What returns are of, quote currency; `None`: what the run needed.
+    pub capital: Option<f64>,
+}
+
+/// The ending of hftbacktest's record.
+pub const RECORD_ENDING: &str = "equity.npz";
+/// The ending of the returns, but for `.csv`, as in [`LOGS`].
+pub const RETURNS: &str = "returns";
+
 /// A run's report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReportFiles {
@@ -76,9 +98,9 @@ impl ReportFiles {
 }
 
 impl RunFiles {
-    /// Whether anything is written of every evaluation.
-    pub fn want_evaluations(&self) -> bool {
-        self.probabilities.is_some() || self.decisions.is_some()
+    /// Whether anything is written of every live frame.
+    pub fn want_frames(&self) -> bool {
+        self.probabilities.is_some() || self.decisions.is_some() || self.equity.is_some()
     }
 
     /// Names the files of a run of `product`, in `folder`, which is made if it is not there. Without a `stem` the name is the
@@ -110,6 +132,8 @@ impl RunFiles {
                 hlog: with("hlog"),
                 executions: None,
                 parquet: None,
+                trades_parquet: None,
+                equity: None,
                 report: None,
                 probabilities: None,
                 decisions: None,
@@ -168,7 +192,18 @@ impl RunFiles {
     fn own(&self) -> impl Iterator<Item = &Path> {
         let report = self.report.iter().flat_map(|report| [&report.json, &report.html]);
         let logs = self.executions.iter().chain(&self.parquet).flatten();
-        [&self.csv, &self.hgrm, &self.hlog].into_iter().chain(logs).chain(report).map(PathBuf::as_path)
+        [&self.csv, &self.hgrm, &self.hlog]
+            .into_iter()
+            .chain(logs)
+            .chain(report)
+            .chain(self.for_others())
+            .map(PathBuf::as_path)
+    }
+
+    /// What other programs read of closed trades.
+    pub fn for_others(&self) -> impl Iterator<Item = &PathBuf> {
+        let equity = self.equity.iter().flat_map(|equity| [&equity.record, &equity.returns]).flatten();
+        self.trades_parquet.iter().chain(equity)
     }
 
     /// Refuses to write over what the run reads, and to write two files to one place, whatever may be replaced. `others` are
@@ -183,14 +218,16 @@ impl RunFiles {
         check_apart(given.chain(spare), inputs)
     }
 
-    /// Removes the report of the run that is replaced, its percentiles and its logs of accounts: they say nothing of this one.
+    /// Removes the report of the run that is replaced, its percentiles, its logs of accounts and what was made for other programs:
+    /// they say nothing of this one.
     pub fn remove_replaced_report(&self) {
         if self.replace {
             let ReportFiles { json, html } = ReportFiles::beside(&self.csv);
             // Percentiles are written at the end: without them a run was killed. A pipe stays for its reader.
             let percentiles =
                 fs::symlink_metadata(&self.hgrm).is_ok_and(|file| file.is_file()).then(|| self.hgrm.clone());
-            for path in all_execution_logs(&self.csv).chain([json, html]).chain(percentiles) {
+            let for_others = all_for_others(&self.csv);
+            for path in all_execution_logs(&self.csv).chain([json, html]).chain(for_others).chain(percentiles) {
                 // What is not there need not be removed.
                 let _ = fs::remove_file(path);
             }
@@ -218,7 +255,13 @@ pub fn stem_now(product: &str) -> String {
 /// The files that a run with this trade log may write.
 pub fn files_of(csv: &Path) -> Vec<PathBuf> {
     let files = ["csv", "hgrm", "hlog", "json", "html"].map(|ending| csv.with_extension(ending));
-    files.into_iter().chain(all_execution_logs(csv)).collect()
+    files.into_iter().chain(all_execution_logs(csv)).chain(all_for_others(csv)).collect()
+}
+
+/// The files for other programs beside a trade log: its Parquet, hftbacktest's record, the returns.
+pub fn all_for_others(csv: &Path) -> [PathBuf; 3] {
+    let with = |ending: &str| csv.with_extension(ending);
+    [with("parquet"), with(RECORD_ENDING), with(&format!("{RETURNS}.csv"))]
 }
 
 /// The logs of accounts beside a trade log, in either format.

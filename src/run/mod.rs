@@ -13,6 +13,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod equity;
 pub mod execution_logs;
 pub mod files;
 pub mod latency_log;

@@ -1,4 +1,5 @@
-//! The logs of accounts as Parquet: made from the CSV ones when a run has ended, row group by row group.
+//! The trade log and those of accounts as Parquet: made from the CSV ones when a run has ended, row group by row group.
+//! Columns that end in `_ns` are time stamps in UTC.
 //!
 //! ```
 //! use papertrader::run::parquet_logs::write_parquet;
@@ -13,7 +14,7 @@
 //! ```
 
 use crate::base::output::{Output, OutputError};
-use parquet::basic::{Compression, LogicalType, Repetition, Type as PhysicalType};
+use parquet::basic::{Compression, LogicalType, Repetition, TimeUnit, Type as PhysicalType};
 use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int64Type};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
@@ -26,7 +27,7 @@ use std::sync::Arc;
 /// Rows that a row group gathers before it is written.
 const ROW_GROUP_ROWS: usize = 1 << 15;
 
-/// Columns of text; numbers of orders, frames and nanoseconds are whole, all others are doubles.
+/// Columns of text; counts, numbers of orders and frames are whole, times are time stamps, all others are doubles.
 const TEXTS: [&str; 7] = ["account", "purpose", "kind", "side", "outcome", "reason", "liquidity"];
 
 /// Why a log cannot be written as Parquet.
@@ -65,16 +66,24 @@ pub enum ParquetLogError {
 enum Column {
     Text(Vec<ByteArray>),
     Whole(Vec<i64>),
+    /// Unix nanoseconds.
+    Time(Vec<i64>),
     Double(Vec<f64>),
+}
+
+/// A column of Unix nanoseconds, UTC.
+pub fn nanoseconds() -> LogicalType {
+    LogicalType::timestamp(true, TimeUnit::NANOS)
 }
 
 impl Column {
     fn of(name: &str) -> Self {
-        let is_whole = name == "leg"
-            || name == "snapshots_while_held"
-            || ["_id", "_ns", "_num", "sequence"].iter().any(|ending| name.ends_with(ending));
+        let is_whole = ["leg", "snapshots_while_held", "updates_late"].contains(&name)
+            || ["_id", "_num", "sequence", "sequence_number"].iter().any(|ending| name.ends_with(ending));
         if TEXTS.contains(&name) {
             Self::Text(Vec::new())
+        } else if name.ends_with("_ns") {
+            Self::Time(Vec::new())
         } else if is_whole {
             Self::Whole(Vec::new())
         } else {
@@ -86,7 +95,7 @@ impl Column {
     fn push(&mut self, cell: &str) -> bool {
         match self {
             Self::Text(texts) => texts.push(ByteArray::from(cell)),
-            Self::Whole(numbers) => match cell.parse() {
+            Self::Whole(numbers) | Self::Time(numbers) => match cell.parse() {
                 Ok(number) => numbers.push(number),
                 Err(_) => return false,
             },
@@ -102,6 +111,7 @@ impl Column {
         let (physical, logical) = match self {
             Self::Text(_) => (PhysicalType::BYTE_ARRAY, Some(LogicalType::String)),
             Self::Whole(_) => (PhysicalType::INT64, None),
+            Self::Time(_) => (PhysicalType::INT64, Some(nanoseconds())),
             Self::Double(_) => (PhysicalType::DOUBLE, None),
         };
         let column = Type::primitive_type_builder(name, physical).with_repetition(Repetition::OPTIONAL);
@@ -155,7 +165,7 @@ fn write_group(
                 into.typed::<ByteArrayType>().write_batch(texts, Some(defined), None)?;
                 texts.clear();
             }
-            Column::Whole(numbers) => {
+            Column::Whole(numbers) | Column::Time(numbers) => {
                 into.typed::<Int64Type>().write_batch(numbers, Some(defined), None)?;
                 numbers.clear();
             }
@@ -177,6 +187,30 @@ mod tests {
     use parquet::file::reader::{FileReader, SerializedFileReader};
     use parquet::record::RowAccessor;
     use std::fs::{self, File};
+
+    #[test]
+    fn columns_are_of_their_kinds() {
+        use crate::run::trade_log::TradeLog;
+        let folder = tempfile::tempdir().unwrap();
+        let (csv, path) = (folder.path().join("a.csv"), folder.path().join("a.parquet"));
+        TradeLog::new(File::create(&csv).unwrap()).unwrap().flush().unwrap();
+        assert_eq!(write_parquet(&csv, &path, false).unwrap(), 0);
+        let file = SerializedFileReader::new(File::open(&path).unwrap()).unwrap();
+        let columns = file.metadata().file_metadata().schema_descr().columns().to_vec();
+        let (mut times, mut whole) = (Vec::new(), Vec::new());
+        for column in &columns {
+            match (column.physical_type(), column.logical_type_ref()) {
+                (PhysicalType::INT64, Some(kind)) if *kind == nanoseconds() => times.push(column.name()),
+                (PhysicalType::INT64, None) => whole.push(column.name()),
+                (PhysicalType::DOUBLE, None) => {}
+                other => panic!("{}: {other:?}", column.name()),
+            }
+        }
+        assert_eq!(times, ["buy_ts_recv_ns", "sell_ts_recv_ns"]);
+        let names =
+            ["buy_sequence_number", "sell_sequence_number", "buy_venue_sequence_num", "sell_venue_sequence_num"];
+        assert_eq!(whole, [&names[..], &["snapshots_while_held", "updates_late"]].concat());
+    }
 
     #[test]
     fn what_was_written_reads_back() {

@@ -189,7 +189,7 @@ fn engine_and_inputs(
     let (trades, trades_out) = RingBuffer::new(TRADE_RING);
     let model = &settings.model;
     let (observations, observations_out) =
-        (settings.observe || files.want_evaluations()).then(|| RingBuffer::new(OBSERVATION_RING)).unzip();
+        (settings.observe || files.want_frames()).then(|| RingBuffer::new(OBSERVATION_RING)).unzip();
     let (rows, rows_out) = settings.observe.then(|| row_ring(model.features.len())).unzip();
     let collector = settings
         .observe

@@ -34,6 +34,7 @@ use crate::engine::observation::Observation;
 use crate::engine::status::Status;
 use crate::execution::ledger::Trade;
 use crate::execution::records::Record;
+use crate::run::equity::{Equity, Returns};
 use crate::run::execution_logs::ExecutionLogs;
 use crate::run::files::RunFiles;
 use crate::run::observe::{Collector, Observed};
@@ -96,6 +97,8 @@ pub struct Written {
     pub latency: StageTable,
     /// What was gathered for the report.
     pub observed: Option<Observed>,
+    /// What is to be said of returns by the day, if they were asked for.
+    pub returns: Option<Returns>,
 }
 
 /// The open files of a run.
@@ -105,6 +108,7 @@ struct Outputs {
     executions: Option<(PathBuf, ExecutionLogs<BufWriter<File>>)>,
     probabilities: Option<(PathBuf, BufWriter<File>)>,
     decisions: Option<(PathBuf, BufWriter<File>)>,
+    equity: Option<Equity>,
 }
 
 impl Outputs {
@@ -123,7 +127,8 @@ impl Outputs {
                 Some((paths[0].clone(), logs))
             }
         };
-        Ok((Self { trades, executions, probabilities, decisions }, create(&files.hlog)?))
+        let equity = files.equity.as_ref().map(|equity| Equity::begin(equity, &files.csv)).transpose()?;
+        Ok((Self { trades, executions, probabilities, decisions, equity }, create(&files.hlog)?))
     }
 
     fn flush(&mut self, csv: &Path) -> Result<(), OutputError> {
@@ -282,6 +287,9 @@ impl Writer<'_, '_> {
         let now = (self.clock.stamp(), wall_ns());
         while let Ok(frame) = ring.pop() {
             self.faults.note(self.outputs.observation(&frame, self.clock, now));
+            if let Some(equity) = &mut self.outputs.equity {
+                self.faults.note(equity.see(&frame).map_err(OutputError::at(&self.files.csv)));
+            }
             if let Some(collector) = &mut self.inputs.collector {
                 collector.frame(&frame);
             }
@@ -339,21 +347,33 @@ fn run(
     let mut writer = Writer { files, inputs, outputs, intervals, clock, started, status, flushed, written, faults };
     writer.work();
 
-    let Writer { inputs, mut written, mut faults, .. } = writer;
+    let Writer { inputs, outputs, mut written, mut faults, .. } = writer;
     faults.note(hlog.flush().map_err(hlog_error));
     faults.note(check_kept(&files.csv));
     faults.note(write_hgrm(files, &written.latency));
     if faults.first.is_none() {
         faults.note(write_parquet_logs(files));
+        match write_equity(files, outputs.equity) {
+            Ok(returns) => written.returns = returns,
+            Err(error) => faults.note(Err(error)),
+        }
     }
     written.observed = inputs.collector.map(Collector::finish);
     faults.first.map_or(Ok(written), Err)
 }
 
-/// Writes the logs of accounts as Parquet, if they are to be.
+/// Writes what the run was worth, if it is to be. Gives what is to be said of returns, where they were asked for.
+fn write_equity(files: &RunFiles, gathered: Option<Equity>) -> Result<Option<Returns>, OutputError> {
+    let Some((equity, asked)) = gathered.zip(files.equity.as_ref()) else { return Ok(None) };
+    let returns = equity.finish(asked, &files.csv, files.replace)?;
+    Ok(returns.filter(|_| asked.returns.is_some()))
+}
+
+/// Writes the logs as Parquet that are to be.
 fn write_parquet_logs(files: &RunFiles) -> Result<(), OutputError> {
     let pairs = files.executions.iter().zip(&files.parquet).flat_map(|(csv, parquet)| csv.iter().zip(parquet));
-    for (csv, path) in pairs {
+    let trades = files.trades_parquet.iter().map(|parquet| (&files.csv, parquet));
+    for (csv, path) in trades.chain(pairs) {
         write_parquet(csv, path, files.replace).map_err(|error| match error {
             ParquetLogError::Output(error) => error,
             error => OutputError::at(path)(io::Error::other(error)),

@@ -261,6 +261,11 @@ fn a_pipe_is_written_to_while_somebody_reads() {
     assert_eq!((code, stderr), (2, why));
     let Replayed { code, stderr, .. } = setup.replay(&[&named[..], &["--no-report"]].concat());
     assert_eq!((code, stderr), (2, format!("error: {}", nobody.replace("/pipe;", "/piped.csv;"))));
+    for option in ["--parquet", "--equity-npz", "--returns"] {
+        let Replayed { code, stderr, .. } = setup.replay(&[&named[..], &["--no-report", option]].concat());
+        let why = format!("is no file, and {option} reads the trade log when the run has ended");
+        assert_eq!((code, stderr), (2, format!("error: {} {why}", taken.display())));
+    }
     fs::rename(&taken, pipe).unwrap();
     let why = "an exchange reads its capture twice, so save it to one first";
     refused(&["exchange", "--listen", "127.0.0.1:0", "--source", pipe], &format!("{pipe} is no file; {why}"));
@@ -295,4 +300,78 @@ fn a_configuration_file_is_an_input() {
     let Replayed { code, stderr, .. } = setup.replay(&["--force", "--probabilities", path, "--config", path]);
     assert_eq!((code, stderr), (2, format!("error: {reads}")));
     assert_eq!(fs::read_to_string(&config).unwrap(), text);
+}
+
+/// What a run writes for other programs, by its ending.
+const FOR_OTHERS: [(&str, &str); 3] =
+    [("parquet", "--parquet"), ("equity.npz", "--equity-npz"), ("returns.csv", "--returns")];
+
+#[test]
+fn files_for_other_programs_are_named_and_the_same_again() {
+    let setup = setup();
+    let options = FOR_OTHERS.map(|(_, option)| option);
+    let written = || {
+        let Replayed { code, report, stderr, .. } = setup.replay(&options);
+        assert_eq!(code, 0, "{stderr}");
+        let short = "the run is shorter than two days: a ratio of its returns means nothing";
+        assert!(stderr.contains(&format!("warning: {}: {short}", setup.result("returns.csv").display())), "{stderr}");
+        FOR_OTHERS.map(|(ending, _)| {
+            let path = setup.result(ending);
+            assert!(report.lines().any(|line| line == format!("  {}", path.display())), "{report}");
+            fs::read(path).unwrap()
+        })
+    };
+    let first = written();
+    assert_eq!(written(), first);
+    assert!(first[0].starts_with(b"PAR1") && first[1].starts_with(b"PK") && first[2].starts_with(b"date,return\n"));
+    // From a configuration file, and undone on the command line.
+    let config = setup.folder().join("papertrader.toml");
+    fs::write(&config, "parquet = true\nequity-npz = true\nreturns = true\ncapital = 500\n").unwrap();
+    let config = config.to_str().unwrap();
+    let Replayed { code, report, stderr, .. } = setup.replay(&["--config", config, "--parquet=false"]);
+    assert_eq!(code, 0, "{stderr}");
+    assert!(report.contains("1 day, of a capital of 500.000000: as given"), "{report}");
+    // Those of the run before say nothing of this one.
+    assert!(!setup.result("parquet").exists() && setup.result("equity.npz").exists());
+    assert_eq!(setup.replay(&[]).code, 0);
+    assert!(FOR_OTHERS.iter().all(|(ending, _)| !setup.result(ending).exists()));
+}
+
+#[test]
+fn files_for_other_programs_have_places_of_their_own() {
+    let setup = setup();
+    for (ending, option) in FOR_OTHERS {
+        let path = setup.result(ending);
+        // Whether or not it is asked for.
+        for options in [&[option][..], &[]] {
+            let place = ["--probabilities", path.to_str().unwrap()];
+            let Replayed { code, stderr, .. } = setup.replay(&[options, &place].concat());
+            let twice = "would be written twice by this command; choose another name for one of the two";
+            assert_eq!((code, stderr), (2, format!("error: {} {twice}", path.display())));
+        }
+        // A name is taken by any of them.
+        fs::create_dir_all(setup.out()).unwrap();
+        fs::write(&path, "kept").unwrap();
+        let Replayed { code, stderr, .. } = setup.replay(&["--force=false"]);
+        assert_eq!((code, stderr), (2, format!("error: {} exists; give --force to replace it", path.display())));
+        assert_eq!(fs::read(&path).unwrap(), b"kept");
+        fs::remove_file(&path).unwrap();
+        // A folder cannot be replaced.
+        fs::create_dir(&path).unwrap();
+        let Replayed { code, stderr, .. } = setup.replay(&[option]);
+        assert_eq!(
+            (code, stderr),
+            (2, format!("error: cannot write {}: Is a directory (os error 21)", path.display()))
+        );
+        fs::remove_dir_all(setup.out()).unwrap();
+    }
+    let Replayed { code, stderr, .. } = setup.replay(&["--name", "run.returns"]);
+    assert!(
+        code == 2 && stderr.contains("a name does not end in .returns: a run writes such logs of its own"),
+        "{stderr}"
+    );
+    let Replayed { code, stderr, .. } = setup.replay(&["--capital", "5"]);
+    assert!(code == 2 && stderr.contains("--returns"), "{stderr}");
+    let Replayed { code, stderr, .. } = setup.replay(&["--returns", "--capital", "0"]);
+    assert!(code == 2 && stderr.contains("an amount is a number above 0"), "{stderr}");
 }

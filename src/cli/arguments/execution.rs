@@ -71,9 +71,6 @@ pub struct ExecutionArgs {
     /// NAME.markouts.csv and NAME.legs.csv [default: original]
     #[arg(long, value_name = "LIST", value_enum, value_delimiter = ',')]
     pub execution: Vec<ExecutionName>,
-    /// Write these logs as Parquet too, when the run has ended
-    #[arg(long)]
-    pub parquet: bool,
     /// Time from a decision to the venue, such as 5ms or 250us [default: orders act in the deciding instant]
     #[arg(long, value_name = "TIME", value_parser = parse_latency, conflicts_with = "order_latency_file")]
     pub order_latency: Option<i64>,
@@ -184,11 +181,11 @@ fn parse_cap(text: &str) -> Result<f64, String> {
 }
 
 impl ExecutionArgs {
-    /// Names the logs of accounts among a run's files.
+    /// Names the logs of accounts among a run's files, as Parquet too where its trades are.
     pub fn name_logs(&self, session: &SessionSettings, files: &mut RunFiles) {
         let has_accounts = session.accounts.is_some();
         files.executions = has_accounts.then(|| execution_logs(&files.csv, "csv"));
-        files.parquet = (has_accounts && self.parquet).then(|| execution_logs(&files.csv, "parquet"));
+        files.parquet = (has_accounts && files.trades_parquet.is_some()).then(|| execution_logs(&files.csv, "parquet"));
     }
 
     fn asks_for(&self, name: ExecutionName) -> bool {
@@ -203,7 +200,6 @@ impl ExecutionArgs {
     /// Of the options that need an execution beside the original's, the first that is given.
     fn given(&self) -> Option<&'static str> {
         let options = [
-            ("--parquet", self.parquet),
             ("--order-latency", self.order_latency.is_some()),
             ("--order-latency-file", self.order_latency_file.is_some()),
             ("--hold-back", self.hold_back.is_some()),

@@ -3,13 +3,13 @@
 use super::fees::FeeArgs;
 use crate::base::cores::{self, Pins};
 use crate::base::failure::Failure;
-use crate::base::output::{IfTaken, is_pipe};
+use crate::base::output::{IfTaken, is_pipe, is_special};
 use crate::execution::rules::{LAG_MAX, OriginalRules};
 use crate::feed::intake::ScaleRule;
 use crate::handoff::Wait;
 use crate::market::units::parse_step;
 use crate::run::execution_logs::LOGS;
-use crate::run::files::{ReportFiles, RunFiles};
+use crate::run::files::{EquityFiles, RETURNS, ReportFiles, RunFiles, all_for_others};
 use crate::run::session::SessionSettings;
 use crate::run::settings::TradingSettings;
 use crate::statistics::logistic::logit_of;
@@ -84,6 +84,18 @@ pub struct ResultArgs {
     /// Write neither RUN.json nor the page RUN.html, and do not gather what they say; what gives pause about trades is still printed
     #[arg(long)]
     pub no_report: bool,
+    /// Write the trade log, and the logs of executions, as Parquet too, when the run has ended: NAME.parquet
+    #[arg(long)]
+    pub parquet: bool,
+    /// Write NAME.equity.npz: mid, position and balance every 10 s and at the end, as hftbacktest's recorder writes them
+    #[arg(long)]
+    pub equity_npz: bool,
+    /// Write NAME.returns.csv: date,return by the UTC day, after fees, for quantstats and pyfolio
+    #[arg(long)]
+    pub returns: bool,
+    /// What returns are of [default: the most that was held at a time, at cost, and the losses until then]
+    #[arg(long, value_name = "QUOTE", value_parser = parse_amount, requires = "returns")]
+    pub capital: Option<f64>,
     /// Write `sequence_num probability` of every evaluation to this file
     #[arg(long, value_name = "FILE")]
     pub probabilities: Option<PathBuf>,
@@ -109,7 +121,9 @@ pub fn parse_amount(text: &str) -> Result<f64, String> {
 /// Reads a file name without a folder.
 pub fn parse_name(text: &str) -> Result<String, String> {
     let plain = !text.is_empty() && !text.starts_with('.') && !text.contains(['/', '\\']) && is_printable(text);
-    if let Some(log) = LOGS.into_iter().find(|log| text.strip_suffix(log).is_some_and(|name| name.ends_with('.'))) {
+    if let Some(log) =
+        LOGS.into_iter().chain([RETURNS]).find(|log| text.strip_suffix(log).is_some_and(|name| name.ends_with('.')))
+    {
         return Err(format!("a name does not end in .{log}: a run writes such logs of its own"));
     }
     plain
@@ -167,12 +181,12 @@ impl TradingArgs {
 }
 
 impl ResultArgs {
-    /// Names the files of a run that starts now and reads `inputs`.
+    /// Names the files of a run that starts now, pays `fee_bps` per side and reads `inputs`.
     ///
     /// # Errors
     /// They cannot be made.
-    pub fn files(&self, product: &str, inputs: &[&Path]) -> Result<RunFiles, Failure> {
-        self.files_or(product, inputs, &[], IfTaken::Refuse)
+    pub fn files(&self, product: &str, fee_bps: f64, inputs: &[&Path]) -> Result<RunFiles, Failure> {
+        self.files_or(product, fee_bps, inputs, &[], IfTaken::Refuse)
     }
 
     /// The same for a session that a supervisor may start again, and that writes `others` too: a given name that is taken gets a
@@ -180,13 +194,20 @@ impl ResultArgs {
     ///
     /// # Errors
     /// They cannot be made.
-    pub fn next_files(&self, product: &str, inputs: &[&Path], others: &[&Path]) -> Result<RunFiles, Failure> {
-        self.files_or(product, inputs, others, IfTaken::Number)
+    pub fn next_files(
+        &self,
+        product: &str,
+        fee_bps: f64,
+        inputs: &[&Path],
+        others: &[&Path],
+    ) -> Result<RunFiles, Failure> {
+        self.files_or(product, fee_bps, inputs, others, IfTaken::Number)
     }
 
     fn files_or(
         &self,
         product: &str,
+        fee_bps: f64,
         inputs: &[&Path],
         others: &[&Path],
         if_taken: IfTaken,
@@ -198,12 +219,27 @@ impl ResultArgs {
         let mut files = named.map_err(Failure::input)?;
         files.replace |= self.force;
         files.report = (!self.no_report).then(|| ReportFiles::beside(&files.csv));
+        let [parquet, record, returns] = all_for_others(&files.csv);
+        files.trades_parquet = self.parquet.then_some(parquet);
+        files.equity = (self.equity_npz || self.returns).then(|| EquityFiles {
+            record: self.equity_npz.then_some(record),
+            returns: self.returns.then_some(returns),
+            fee_bps,
+            capital: self.capital,
+        });
         files.probabilities.clone_from(&self.probabilities);
         files.decisions.clone_from(&self.decisions);
         files.check_apart_from(inputs, others).map_err(Failure::input)?;
         if files.report.is_some() && is_pipe(&files.csv) {
             let csv = files.csv.display();
             return Err(Failure::input(format!("{csv} is a pipe, and a report reads the trade log; give --no-report")));
+        }
+        let reading = [("--parquet", self.parquet), ("--equity-npz", self.equity_npz), ("--returns", self.returns)];
+        if let Some((option, _)) = reading.into_iter().find(|&(_, given)| given && is_special(&files.csv)) {
+            let csv = files.csv.display();
+            return Err(Failure::input(format!(
+                "{csv} is no file, and {option} reads the trade log when the run has ended"
+            )));
         }
         Ok(files)
     }

@@ -65,7 +65,9 @@ pub struct DemoArgs {
 pub fn run(args: &DemoArgs, printer: &mut Printer) -> Result<(), Failure> {
     let interrupt = Interrupt::watch()?;
     let product = "BTC-USD";
-    let files = args.results.files(product, args.model.as_deref().as_slice())?;
+    // The original's rules pay none.
+    let fee_bps = FeeArgs::default().fee_bps;
+    let files = args.results.files(product, fee_bps, args.model.as_deref().as_slice())?;
     let [ca_cert, record, model] = ["ca.pem", "l2.zst", MODEL.0].map(|ending| files.csv.with_extension(ending));
     let others = [&*ca_cert, &*record, &*model];
     let (inputs, others) = args.model.as_deref().map_or((vec![], &others[..]), |model| (vec![model], &others[..2]));

@@ -11,7 +11,7 @@
 //! # Ok::<(), clap::Error>(())
 //! ```
 
-use super::{never_live, overrun, published, without_tape};
+use super::{never_live, overrun, published, returns_doubts, without_tape};
 use crate::base::failure::Failure;
 use crate::base::output::IfTaken;
 use crate::capture::CaptureError;
@@ -79,7 +79,8 @@ pub fn run(args: &LiveArgs, printer: &mut Printer) -> Result<(), Failure> {
     let tiers = args.trading.fees.file();
     let others = args.connection.ca_cert.iter().chain(&args.execution.order_latency_file).chain(&tiers);
     let inputs: Vec<&Path> = [&args.trading.model].into_iter().chain(others).map(PathBuf::as_path).collect();
-    let mut files = args.results.next_files(&args.connection.product, &inputs, args.record.as_deref().as_slice())?;
+    let (product, others) = (&args.connection.product, args.record.as_deref());
+    let mut files = args.results.next_files(product, trading.fee_bps, &inputs, others.as_slice())?;
     args.execution.name_logs(&trading.session, &mut files);
     let session = LiveSession {
         title: format!("live session with {}", args.connection.url),
@@ -179,6 +180,7 @@ impl LiveSession {
             ));
         }
         overrun(session.engine.trader().counts.tape_overruns).into_iter().for_each(warn);
+        returns_doubts(&session.written, &files).into_iter().for_each(warn);
         if let Err(error) = session.written {
             return Err(Failure::running(error));
         }

@@ -53,6 +53,8 @@ use crate::feed::intake::IntakeCounts;
 use crate::market::event::Fault;
 use crate::report::material::Material;
 use crate::report::publish::ReportError;
+use crate::report::text::amount;
+use crate::run::files::RunFiles;
 use crate::run::writer::Written;
 use crate::strategy::features::{Feature, TAPE_MESSAGES_MAX};
 
@@ -77,6 +79,27 @@ fn overrun(messages: u64) -> Option<String> {
             times(messages)
         )
     })
+}
+
+/// What is to be said of returns by the day.
+fn returns_doubts(written: &Result<Written, OutputError>, files: &RunFiles) -> Vec<String> {
+    let equity = files.equity.as_ref().and_then(|equity| equity.returns.as_ref());
+    let returns = written.as_ref().ok().and_then(|written| written.returns.as_ref());
+    let Some((path, returns)) = equity.zip(returns) else { return Vec::new() };
+    let said = |doubt: String| format!("{}: {doubt}", path.display());
+    let mut doubts = Vec::new();
+    if returns.is_short() {
+        doubts.push(said("the run is shorter than two days: a ratio of its returns means nothing".into()));
+    }
+    if let Some(date) = &returns.ruined {
+        doubts.push(said(format!("nothing was left of the capital on {date}; the rows end there")));
+    } else if returns.is_given && returns.capital < returns.needed {
+        let (capital, needed) = (amount(returns.capital), amount(returns.needed));
+        doubts.push(said(format!(
+            "--capital is {capital}, and the run needed {needed}: the returns are those of credit"
+        )));
+    }
+    doubts
 }
 
 /// Why a run has no result: its book never was live. Its recording is kept.

@@ -18,7 +18,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use super::{never_live, overrun, published, without_tape};
+use super::{never_live, overrun, published, returns_doubts, without_tape};
 use crate::base::clock::Speed;
 use crate::base::failure::Failure;
 use crate::capture::replay::Waits;
@@ -115,7 +115,7 @@ pub fn run(args: &ReplayArgs, printer: &mut Printer) -> Result<(), Failure> {
     let (tiers, read) = (args.trading.fees.file(), args.source.inputs(&captures));
     let inputs = [&args.trading.model].into_iter().chain(&read).chain(&args.execution.order_latency_file).chain(&tiers);
     let inputs: Vec<&Path> = inputs.map(PathBuf::as_path).collect();
-    let mut files = args.results.files(replay.product(), &inputs)?;
+    let mut files = args.results.files(replay.product(), settings.fee_bps, &inputs)?;
     args.execution.name_logs(&settings.session, &mut files);
     let interrupt = Interrupt::watch()?;
     let status = Arc::new(Status::default());
@@ -183,6 +183,7 @@ pub fn run(args: &ReplayArgs, printer: &mut Printer) -> Result<(), Failure> {
         warn(NoPrints { feature, captures: captures.clone() }.warning());
     }
     overrun(session.engine.trader().counts.tape_overruns).into_iter().for_each(warn);
+    returns_doubts(&session.written, &files).into_iter().for_each(warn);
     if let Err(error) = session.written {
         return Err(Failure::running(error));
     }

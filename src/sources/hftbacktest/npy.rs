@@ -1,15 +1,16 @@
 //! The header of `data.npy`, and its rows one after the other.
 //!
 //! ```
-//! use papertrader::sources::hftbacktest::npy::header;
+//! use papertrader::sources::hftbacktest::npy::LAYOUT;
 //!
-//! let header = header(303_861);
+//! let header = LAYOUT.header(303_861);
 //! assert!(header.starts_with(b"\x93NUMPY\x01\x00"));
 //! // Rows begin where 64 divides.
 //! assert_eq!(header.len() % 64, 0);
 //! ```
 
 use super::event::{EVENT_BYTES, HftEvent};
+use crate::base::npz::{Layout, NPY_MAGIC};
 use crate::capture::Progress;
 use crate::sources::ReadError;
 use crate::sources::zipped::Member;
@@ -20,26 +21,13 @@ use std::sync::Arc;
 /// The dtype as numpy spells it.
 const DTYPE: &str = "[('ev', '<u8'), ('exch_ts', '<i8'), ('local_ts', '<i8'), ('px', '<f8'), ('qty', '<f8'), \
     ('order_id', '<u8'), ('ival', '<i8'), ('fval', '<f8')]";
-const MAGIC: &[u8] = b"\x93NUMPY";
 /// Bytes of the header's text that are read.
 const HEADER_BYTES_MAX: usize = 4 << 10;
 /// Rows in memory at a time.
 const ROWS_READ: usize = 4_096;
 
-/// The header of so many rows.
-pub fn header(rows: u64) -> Vec<u8> {
-    let mut text = format!("{{'descr': {DTYPE}, 'fortran_order': False, 'shape': ({rows},), }}");
-    let prefix = MAGIC.len() + 4;
-    let padded = (prefix + text.len() + 1).next_multiple_of(EVENT_BYTES) - prefix;
-    text.extend(std::iter::repeat_n(' ', padded - text.len() - 1));
-    text.push('\n');
-    let mut header = MAGIC.to_vec();
-    header.extend([1, 0]);
-    // Some 250 characters.
-    header.extend((text.len() as u16).to_le_bytes());
-    header.extend(text.as_bytes());
-    header
-}
+/// What the archive holds.
+pub const LAYOUT: Layout = Layout { member: "data.npy", dtype: DTYPE, row_bytes: EVENT_BYTES };
 
 /// Rows of `data.npy` in the order of the file.
 pub struct Rows {
@@ -69,7 +57,7 @@ impl Rows {
         };
         let mut prefix = [0; 10];
         read(&mut prefix)?;
-        if !prefix.starts_with(MAGIC) {
+        if !prefix.starts_with(NPY_MAGIC) {
             return Err(wrong("its data.npy is not an array of numpy".into()));
         }
         if prefix[6..8] != [1, 0] {

@@ -1,5 +1,5 @@
 use super::event::{Bits, HftEvent};
-use super::npy::header;
+use super::npy::LAYOUT;
 use super::reader::NpzReader;
 use super::writer::{NpzWriter, Times, Trade, Written, float};
 use crate::market::units::Side::{self, Ask, Bid};
@@ -40,7 +40,7 @@ fn zipped(name: &str, bytes: &[u8], method: CompressionMethod) -> (TempDir, Path
 }
 
 fn npy(rows: &[HftEvent]) -> Vec<u8> {
-    let mut bytes = header(rows.len() as u64);
+    let mut bytes = LAYOUT.header(rows.len() as u64);
     rows.iter().for_each(|row| bytes.extend(row.encode()));
     bytes
 }
@@ -243,7 +243,7 @@ fn each_wrong_file_is_named() {
         [&good[..at], to.as_bytes(), &good[at + from.len()..]].concat()
     };
     let newer = [&good[..6], &[2, 0], &good[8..]].concat();
-    let bomb = [header(1 << 20), vec![0; 64 << 20]].concat();
+    let bomb = [LAYOUT.header(1 << 20), vec![0; 64 << 20]].concat();
     let deflated = CompressionMethod::Deflated;
     for (name, bytes, error) in [
         ("arr_0.npy", &good, "0 of its 1 members are data.npy, where one is due"),

@@ -6,8 +6,6 @@
 //! rows of one time would become one frame. A snapshot is one clear of both sides and then its levels. hftbacktest knows no lost
 //! books: the next snapshot begins again.
 //!
-//! The number of rows stands in front of them, so they wait in a compressed file without name until the end.
-//!
 //! ```
 //! use papertrader::market::units::Side;
 //! use papertrader::sources::hftbacktest::reader::NpzReader;
@@ -27,20 +25,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use super::event::{Bits, EVENT_BYTES, HftEvent, Kind};
-use super::npy::header;
+use super::event::{Bits, HftEvent, Kind};
+use super::npy::LAYOUT;
 use super::order::TwoOrders;
-use crate::base::output::{Output, OutputError};
+use crate::base::npz::NpzArray;
+use crate::base::output::OutputError;
 use crate::market::units::Side;
-use std::fs::File;
-use std::io::{self, BufWriter, Seek, Write};
+use std::io;
 use std::path::Path;
-use zip::CompressionMethod;
-use zip::write::{SimpleFileOptions, ZipWriter};
-
-const BUFFER_BYTES: usize = 256 << 10;
-/// What the rows wait in is read once: fast is better than small.
-const SPOOL_LEVEL: i32 = 1;
 
 /// The times of a frame, Unix nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,8 +69,7 @@ pub struct Written {
 
 /// A file on its way.
 pub struct NpzWriter {
-    output: Output,
-    spool: zstd::Encoder<'static, BufWriter<File>>,
+    array: NpzArray,
     written: Written,
     orders: TwoOrders,
     last_local_ns: i64,
@@ -104,15 +95,11 @@ impl NpzWriter {
     /// Begins a file that will be at `path`.
     ///
     /// # Errors
-    /// As for [`Output::create`].
+    /// As for [`NpzArray::create`].
     pub fn create(path: &Path, force: bool) -> Result<Self, OutputError> {
-        let output = Output::create(path, force)?;
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let spool = tempfile::tempfile_in(folder)
-            .and_then(|file| zstd::Encoder::new(BufWriter::with_capacity(BUFFER_BYTES, file), SPOOL_LEVEL))
-            .map_err(OutputError::at(path))?;
+        let array = NpzArray::create(path, force, LAYOUT)?;
         let (written, orders) = (Written::default(), TwoOrders::default());
-        Ok(Self { output, spool, written, orders, last_local_ns: i64::MIN, last_book_ns: i64::MIN })
+        Ok(Self { array, written, orders, last_local_ns: i64::MIN, last_book_ns: i64::MIN })
     }
 
     /// The time of receipt of the next frame.
@@ -134,10 +121,10 @@ impl NpzWriter {
             self.written.moved += 1;
             self.written.moved_ns_max = self.written.moved_ns_max.max(exch_ts.abs_diff(wanted));
         }
-        let Self { orders, spool, written, .. } = self;
+        let Self { orders, array, written, .. } = self;
         orders.drain(|row| {
             written.rows += 1;
-            spool.write_all(&row.encode())
+            array.row(&row.encode())
         })
     }
 
@@ -157,7 +144,7 @@ impl NpzWriter {
                 written = written.and_then(|()| self.row(4 | bit(side), times.ts_event_ns, px, qty));
             }
         }
-        written.map_err(OutputError::at(self.output.path()))
+        written.map_err(OutputError::at(self.array.path()))
     }
 
     /// Writes levels that change; size 0 removes one.
@@ -173,7 +160,7 @@ impl NpzWriter {
         let mut levels = levels.into_iter();
         levels
             .try_for_each(|(side, px, qty)| self.row(1 | bit(side), times.ts_event_ns, px, qty))
-            .map_err(OutputError::at(self.output.path()))
+            .map_err(OutputError::at(self.array.path()))
     }
 
     /// Writes trades.
@@ -185,7 +172,7 @@ impl NpzWriter {
         let mut trades = trades.into_iter();
         trades
             .try_for_each(|trade| self.row(2 | bit(trade.aggressor), trade.ts_event_ns, trade.px, trade.qty))
-            .map_err(OutputError::at(self.output.path()))
+            .map_err(OutputError::at(self.array.path()))
     }
 
     /// Puts the file in its place.
@@ -193,31 +180,16 @@ impl NpzWriter {
     /// # Errors
     /// The disk is full, or something has come to its place meanwhile.
     pub fn finish(self) -> Result<Written, OutputError> {
-        let Self { output, mut spool, mut written, orders, .. } = self;
-        let error = OutputError::at(output.path());
+        let Self { mut array, mut written, orders, .. } = self;
         let mut rest = Ok(());
         orders.finish(|row| {
             written.rows += 1;
             if rest.is_ok() {
-                rest = spool.write_all(&row.encode());
+                rest = array.row(&row.encode());
             }
         });
-        rest.map_err(&error)?;
-        let packed = || -> io::Result<Output> {
-            let mut file = spool.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?;
-            file.rewind()?;
-            let mut rows = zstd::Decoder::new(file)?;
-            let mut archive = ZipWriter::new_stream(output);
-            let bytes = written.rows * EVENT_BYTES as u64;
-            let options = SimpleFileOptions::default()
-                .compression_method(CompressionMethod::Deflated)
-                .large_file(bytes > u64::from(u32::MAX / 2));
-            archive.start_file("data.npy", options)?;
-            archive.write_all(&header(written.rows))?;
-            io::copy(&mut rows, &mut archive)?;
-            Ok(archive.finish()?.into_inner())
-        };
-        packed().map_err(error)?.finish()?;
+        rest.map_err(OutputError::at(array.path()))?;
+        array.finish()?;
         Ok(written)
     }
 }
