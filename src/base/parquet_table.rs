@@ -10,7 +10,7 @@
 //! table.push(&[Cell::TimeNs(1_723_161_256_620_000_000), Cell::Absent])?;
 //! assert_eq!(table.finish()?, 2);
 //! assert!(std::fs::read(&path)?.starts_with(b"PAR1"));
-//! # Ok::<(), papertrader::base::parquet_table::TableError>(())
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 use super::output::{Output, OutputError};
