@@ -62,7 +62,7 @@ run market "$work/market.l2.zst" --model "$model" --threshold 0.55 --short --exe
 check record "$work/slow.csv" "$work/slow.mids.csv" --self-test
 check record "$work/given.csv" "$work/given.mids.csv" --capital 100000
 check record "$work/market.csv" "$work/market.mids.csv"
-check table "$work/market.csv" "$work/market.parquet" --self-test
+check table "$work/market.csv" "$work/market.trades.parquet" --self-test
 for log in orders fills markouts legs; do
     check table "$work/market.$log.csv" "$work/market.$log.parquet"
 done

@@ -6,8 +6,8 @@
 //! let folder = tempfile::tempdir()?;
 //! let path = folder.path().join("trades.parquet");
 //! let mut table = ParquetTable::create(&path, false, "trade", &[("time", Kind::TimeNs), ("price", Kind::Double)])?;
-//! table.push(&[Cell::TimeNs(1_723_161_256_610_000_000), Cell::Double(61_804.7)])?;
-//! table.push(&[Cell::TimeNs(1_723_161_256_620_000_000), Cell::Absent])?;
+//! table.push([Cell::TimeNs(1_723_161_256_610_000_000), Cell::Double(61_804.7)])?;
+//! table.push([Cell::TimeNs(1_723_161_256_620_000_000), Cell::Absent])?;
 //! assert_eq!(table.finish()?, 2);
 //! assert!(std::fs::read(&path)?.starts_with(b"PAR1"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -22,27 +22,11 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::Type;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Rows that a row group gathers before it is written.
 const ROW_GROUP_ROWS: usize = 1 << 16;
-
-/// Why a table was not written.
-#[derive(Debug, thiserror::Error)]
-pub enum TableError {
-    /// The file.
-    #[error(transparent)]
-    Output(#[from] OutputError),
-    /// Its rows.
-    #[error("cannot write {path}: {source}")]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// What the library says.
-        source: ParquetError,
-    },
-}
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,12 +44,12 @@ pub enum Kind {
 }
 
 /// A cell of a row.
-#[derive(Clone, Copy, Debug)]
-pub enum Cell<'a> {
+#[derive(Clone, Debug)]
+pub enum Cell {
     /// None.
     Absent,
     /// Of a column of texts. Its bytes are shared, not copied.
-    Text(&'a ByteArray),
+    Text(ByteArray),
     /// Of a column of whole numbers.
     Whole(i64),
     /// Of a column of doubles.
@@ -103,18 +87,27 @@ impl Column {
     }
 
     /// False where the cell is not of the column's kind.
-    fn push(&mut self, cell: Cell<'_>) -> bool {
+    fn push(&mut self, cell: Cell) -> bool {
+        self.defined.push(i16::from(!matches!(cell, Cell::Absent)));
         match (&mut self.values, cell) {
             (_, Cell::Absent) => {}
-            (Values::Text(values), Cell::Text(text)) => values.push(text.clone()),
+            (Values::Text(values), Cell::Text(text)) => values.push(text),
             (Values::Whole(values), Cell::Whole(value) | Cell::TimeNs(value)) => values.push(value),
             (Values::Double(values), Cell::Double(value)) => values.push(value),
             (Values::Truth(values), Cell::Truth(value)) => values.push(value),
             _ => return false,
         }
-        self.defined.push(i16::from(!matches!(cell, Cell::Absent)));
         true
     }
+}
+
+/// The type of a column of Unix nanoseconds, UTC.
+pub fn nanoseconds() -> LogicalType {
+    LogicalType::timestamp(true, TimeUnit::NANOS)
+}
+
+fn not_written(path: &Path, error: ParquetError) -> OutputError {
+    OutputError::at(path)(io::Error::other(error))
 }
 
 fn schema(name: &str, columns: &[(&str, Kind)]) -> Result<Type, ParquetError> {
@@ -124,10 +117,7 @@ fn schema(name: &str, columns: &[(&str, Kind)]) -> Result<Type, ParquetError> {
             Kind::Whole => (PhysicalType::INT64, None),
             Kind::Double => (PhysicalType::DOUBLE, None),
             Kind::Truth => (PhysicalType::BOOLEAN, None),
-            Kind::TimeNs => {
-                let logical = LogicalType::timestamp(true, TimeUnit::NANOS);
-                (PhysicalType::INT64, Some(logical))
-            }
+            Kind::TimeNs => (PhysicalType::INT64, Some(nanoseconds())),
         };
         let column = Type::primitive_type_builder(name, physical).with_repetition(Repetition::OPTIONAL);
         column.with_logical_type(logical).build().map(Arc::new)
@@ -138,7 +128,6 @@ fn schema(name: &str, columns: &[(&str, Kind)]) -> Result<Type, ParquetError> {
 
 /// Writes a table.
 pub struct ParquetTable {
-    path: PathBuf,
     writer: SerializedFileWriter<Output>,
     columns: Vec<Column>,
     rows_in_group: usize,
@@ -150,27 +139,26 @@ impl ParquetTable {
     ///
     /// # Errors
     /// The file is there and `force` does not say to replace it, or it cannot be made.
-    pub fn create(path: &Path, force: bool, name: &str, columns: &[(&str, Kind)]) -> Result<Self, TableError> {
+    pub fn create(path: &Path, force: bool, name: &str, columns: &[(&str, Kind)]) -> Result<Self, OutputError> {
         let output = Output::create(path, force)?;
-        let wrong = |source| TableError::Write { path: path.into(), source };
+        let wrong = |error| not_written(path, error);
         let zstd = Compression::ZSTD(ZstdLevel::default());
         let properties = WriterProperties::builder().set_compression(zstd).build();
         let schema = Arc::new(schema(name, columns).map_err(wrong)?);
         let writer = SerializedFileWriter::new(output, schema, Arc::new(properties)).map_err(wrong)?;
         let columns = columns.iter().map(|&(name, kind)| Column::new(name, kind)).collect();
-        Ok(Self { path: path.into(), writer, columns, rows_in_group: 0, rows: 0 })
+        Ok(Self { writer, columns, rows_in_group: 0, rows: 0 })
     }
 
     /// Appends a row: a cell for each column, of its kind.
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn push(&mut self, row: &[Cell<'_>]) -> Result<(), TableError> {
-        debug_assert_eq!(row.len(), self.columns.len());
-        for (column, &cell) in self.columns.iter_mut().zip(row) {
+    pub fn push(&mut self, row: impl IntoIterator<Item = Cell>) -> Result<(), OutputError> {
+        for (column, cell) in self.columns.iter_mut().zip(row) {
             if !column.push(cell) {
                 let what = io::Error::other(format!("a cell is not of the kind of its column '{}'", column.name));
-                return Err(OutputError::at(&self.path)(what).into());
+                return Err(OutputError::at(self.writer.inner().path())(what));
             }
         }
         self.rows += 1;
@@ -186,23 +174,23 @@ impl ParquetTable {
         self.writer.append_key_value_metadata(KeyValue::new(name.into(), Some(value.into())));
     }
 
-    fn end_group(&mut self) -> Result<(), TableError> {
+    fn end_group(&mut self) -> Result<(), OutputError> {
         self.rows_in_group = 0;
-        let (writer, columns) = (&mut self.writer, &mut self.columns);
-        let written = write_group(writer, columns);
-        written.map_err(|source| TableError::Write { path: self.path.clone(), source })
+        let written = write_group(&mut self.writer, &mut self.columns);
+        written.map_err(|error| not_written(self.writer.inner().path(), error))
     }
 
     /// Writes the file to its end, without putting it in its place: several files may have to be whole first. Gives the rows too.
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn end(mut self) -> Result<(Output, u64), TableError> {
+    pub fn end(mut self) -> Result<(Output, u64), OutputError> {
         if self.rows_in_group > 0 {
             self.end_group()?;
         }
-        let Self { path, writer, rows, .. } = self;
-        let output = writer.into_inner().map_err(|source| TableError::Write { path, source })?;
+        let Self { writer, rows, .. } = self;
+        let path = writer.inner().path().to_owned();
+        let output = writer.into_inner().map_err(|error| not_written(&path, error))?;
         Ok((output, rows))
     }
 
@@ -210,7 +198,7 @@ impl ParquetTable {
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn finish(self) -> Result<u64, TableError> {
+    pub fn finish(self) -> Result<u64, OutputError> {
         let (output, rows) = self.end()?;
         output.finish()?;
         Ok(rows)
@@ -270,16 +258,15 @@ mod tests {
         let rows = ROW_GROUP_ROWS as i64 + 3;
         for at in 0..rows {
             let price = if at % 3 == 0 { Cell::Absent } else { Cell::Double(at as f64 + 0.25) };
-            let row = [Cell::TimeNs(at), Cell::Text(&bid), Cell::Whole(-at), price, Cell::Truth(at % 2 == 0)];
-            table.push(&row).unwrap();
+            let row = [Cell::TimeNs(at), Cell::Text(bid.clone()), Cell::Whole(-at), price, Cell::Truth(at % 2 == 0)];
+            table.push(row).unwrap();
         }
         assert!(!path.exists());
         assert_eq!(table.finish().unwrap(), rows as u64);
         let file = SerializedFileReader::new(File::open(&path).unwrap()).unwrap();
         assert_eq!(file.num_row_groups(), 2);
         let time = file.metadata().file_metadata().schema_descr().column(0);
-        let logical = LogicalType::timestamp(true, TimeUnit::NANOS);
-        assert_eq!(time.logical_type_ref(), Some(&logical));
+        assert_eq!(time.logical_type_ref(), Some(&nanoseconds()));
         for (at, row) in file.get_row_iter(None).unwrap().enumerate() {
             let row = row.unwrap();
             assert_eq!((row.get_string(1).unwrap().as_str(), row.get_long(2).unwrap()), ("bid", -(at as i64)));
@@ -287,10 +274,10 @@ mod tests {
             assert_eq!(row.get_bool(4).unwrap(), at % 2 == 0);
         }
         let taken = ParquetTable::create(&path, false, "row", &kinds).map(|_| ()).unwrap_err();
-        assert!(matches!(taken, TableError::Output(OutputError::Exists(_))));
+        assert!(matches!(taken, OutputError::Exists(_)));
         let other = folder.path().join("b.parquet");
         let mut table = ParquetTable::create(&other, false, "row", &[("n", Kind::Whole)]).unwrap();
-        let error = table.push(&[Cell::Double(1.0)]).unwrap_err().to_string();
+        let error = table.push([Cell::Double(1.0)]).unwrap_err().to_string();
         assert_eq!(error, format!("cannot write {}: a cell is not of the kind of its column 'n'", other.display()));
     }
 }

@@ -21,7 +21,7 @@
 
 use super::dataset::{LabelledRow, RowHead};
 use crate::base::output::{Output, OutputError};
-use crate::run::parquet_logs::nanoseconds;
+use crate::base::parquet_table::nanoseconds;
 use crate::statistics::labels::Change;
 use crate::strategy::features::Feature;
 use parquet::basic::{Compression, Repetition, Type as PhysicalType};

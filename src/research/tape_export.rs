@@ -34,27 +34,21 @@
 
 use super::export::{ExportError, quoted};
 use crate::base::output::Output;
+use crate::base::parquet_table::{Cell, Kind, ParquetTable};
 use crate::market::event::{Event, FrameHead, FrameKind, PRINT_EVENTS, Print};
 use crate::market::publish::{EngineGone, Publish};
 use crate::market::units::Side;
-use crate::run::parquet_logs::nanoseconds;
-use parquet::basic::{Compression, LogicalType, Repetition, Type as PhysicalType};
-use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int64Type};
-use parquet::errors::ParquetError;
-use parquet::file::properties::WriterProperties;
-use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
-use parquet::schema::types::Type;
+use parquet::data_type::ByteArray;
 use std::cell::RefCell;
 use std::io::Write;
 use std::path::Path;
-use std::sync::Arc;
 
 /// Columns of the tape.
 pub const TAPE_COLUMNS: [&str; 8] =
     ["capture", "sequence", "ts_recv_ns", "ts_event_ns", "trade_id", "price", "size", "aggressor"];
 
-/// Rows that a Parquet row group gathers before it is written.
-const ROW_GROUP_ROWS: usize = 1 << 15;
+const KINDS: [Kind; TAPE_COLUMNS.len()] =
+    [Kind::Text, Kind::Whole, Kind::TimeNs, Kind::TimeNs, Kind::Whole, Kind::Double, Kind::Double, Kind::Text];
 
 /// A row.
 #[derive(Clone, Copy, Debug)]
@@ -87,25 +81,7 @@ pub struct TapeWriter {
 
 enum Format {
     Csv(Output),
-    Parquet(Box<SerializedFileWriter<Output>>, Columns),
-}
-
-/// A row group in the making.
-#[derive(Default)]
-struct Columns {
-    capture: Vec<ByteArray>,
-    sequence: Vec<i64>,
-    /// 1 where there is a sequence, else 0.
-    sequenced: Vec<i16>,
-    ts_recv_ns: Vec<i64>,
-    /// Of prints with a time of the venue only.
-    ts_event_ns: Vec<i64>,
-    /// 1 for such a print, else 0.
-    timed: Vec<i16>,
-    trade_id: Vec<i64>,
-    price: Vec<f64>,
-    size: Vec<f64>,
-    aggressor: Vec<ByteArray>,
+    Parquet(Box<ParquetTable>),
 }
 
 impl TapeWriter {
@@ -121,10 +97,8 @@ impl TapeWriter {
                 Format::Csv(output)
             }
             Some("parquet") => {
-                let output = Output::create(path, force)?;
-                let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
-                let writer = SerializedFileWriter::new(output, Arc::new(schema()?), Arc::new(properties))?;
-                Format::Parquet(Box::new(writer), Columns::default())
+                let columns: Vec<_> = TAPE_COLUMNS.into_iter().zip(KINDS).collect();
+                Format::Parquet(Box::new(ParquetTable::create(path, force, "print", &columns)?))
             }
             _ => return Err(ExportError::Kind(path.into())),
         };
@@ -141,11 +115,8 @@ impl TapeWriter {
         }
         match self.format {
             Format::Csv(output) => output.finish()?,
-            Format::Parquet(mut writer, mut columns) => {
-                if !columns.price.is_empty() {
-                    columns.write(writer.next_row_group()?)?;
-                }
-                writer.into_inner()?.finish()?;
+            Format::Parquet(table) => {
+                table.finish()?;
             }
         }
         Ok(self.rows)
@@ -168,22 +139,17 @@ impl TapeWriter {
                     "{capture},{sequence},{ts_recv_ns},{ts_event_ns},{trade_id},{price},{size},{aggressor}"
                 )?;
             }
-            Format::Parquet(writer, columns) => {
-                columns.capture.push(ByteArray::from(capture.as_str()));
-                columns.sequenced.push(i16::from(row.sequence.is_some()));
-                columns.sequence.extend(row.sequence.map(|sequence| sequence as i64));
-                columns.ts_recv_ns.push(ts_recv_ns);
-                columns.timed.push(i16::from(ts_event_ns != 0));
-                columns.ts_event_ns.extend((ts_event_ns != 0).then_some(ts_event_ns));
-                // Parquet's unsigned numbers are a note on its signed ones; numbers of trades fit both.
-                columns.trade_id.push(trade_id as i64);
-                columns.price.push(price);
-                columns.size.push(size);
-                columns.aggressor.push(ByteArray::from(aggressor));
-                if columns.price.len() == ROW_GROUP_ROWS {
-                    columns.write(writer.next_row_group()?)?;
-                }
-            }
+            Format::Parquet(table) => table.push([
+                Cell::Text(ByteArray::from(capture.as_str())),
+                // Parquet's unsigned numbers are a note on its signed ones; these fit both.
+                row.sequence.map_or(Cell::Absent, |sequence| Cell::Whole(sequence as i64)),
+                Cell::TimeNs(ts_recv_ns),
+                if ts_event_ns == 0 { Cell::Absent } else { Cell::TimeNs(ts_event_ns) },
+                Cell::Whole(trade_id as i64),
+                Cell::Double(price),
+                Cell::Double(size),
+                Cell::Text(ByteArray::from(aggressor)),
+            ])?,
         }
         Ok(())
     }
@@ -228,48 +194,6 @@ impl Publish for CaptureTape<'_> {
                 return Err(EngineGone);
             }
         }
-        Ok(())
-    }
-}
-
-fn schema() -> Result<Type, ParquetError> {
-    use PhysicalType::{BYTE_ARRAY, DOUBLE, INT64};
-    let physical = [BYTE_ARRAY, INT64, INT64, INT64, INT64, DOUBLE, DOUBLE, BYTE_ARRAY];
-    let fields = TAPE_COLUMNS.into_iter().zip(physical).map(|(name, physical)| {
-        let may_lack = ["sequence", "ts_event_ns"].contains(&name);
-        let repetition = if may_lack { Repetition::OPTIONAL } else { Repetition::REQUIRED };
-        let logical = match physical {
-            BYTE_ARRAY => Some(LogicalType::String),
-            _ => name.ends_with("_ns").then(nanoseconds),
-        };
-        let column = Type::primitive_type_builder(name, physical).with_repetition(repetition);
-        Ok(Arc::new(column.with_logical_type(logical).build()?))
-    });
-    Type::group_type_builder("print").with_fields(fields.collect::<Result<_, ParquetError>>()?).build()
-}
-
-impl Columns {
-    /// Writes what has been gathered and forgets it.
-    fn write(&mut self, mut group: SerializedRowGroupWriter<'_, Output>) -> Result<(), ParquetError> {
-        macro_rules! column {
-            ($kind:ty, $values:expr, $levels:expr) => {{
-                let mut column = group.next_column()?.expect("the schema has a column for each write");
-                column.typed::<$kind>().write_batch(&$values, $levels, None)?;
-                column.close()?;
-                $values.clear();
-            }};
-        }
-        column!(ByteArrayType, self.capture, None);
-        column!(Int64Type, self.sequence, Some(&self.sequenced));
-        column!(Int64Type, self.ts_recv_ns, None);
-        column!(Int64Type, self.ts_event_ns, Some(&self.timed));
-        column!(Int64Type, self.trade_id, None);
-        column!(DoubleType, self.price, None);
-        column!(DoubleType, self.size, None);
-        column!(ByteArrayType, self.aggressor, None);
-        self.sequenced.clear();
-        self.timed.clear();
-        group.close()?;
         Ok(())
     }
 }

@@ -261,7 +261,7 @@ pub fn files_of(csv: &Path) -> Vec<PathBuf> {
 /// The files for other programs beside a trade log: its Parquet, hftbacktest's record, the returns.
 pub fn all_for_others(csv: &Path) -> [PathBuf; 3] {
     let with = |ending: &str| csv.with_extension(ending);
-    [with("parquet"), with(RECORD_ENDING), with(&format!("{RETURNS}.csv"))]
+    [with("trades.parquet"), with(RECORD_ENDING), with(&format!("{RETURNS}.csv"))]
 }
 
 /// The logs of accounts beside a trade log, in either format.

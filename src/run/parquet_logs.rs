@@ -10,22 +10,13 @@
 //! let path = folder.path().join("run.markouts.parquet");
 //! assert_eq!(write_parquet(&csv, &path, false)?, 1);
 //! assert!(std::fs::read(&path)?.starts_with(b"PAR1"));
-//! # Ok::<(), papertrader::run::parquet_logs::ParquetLogError>(())
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use crate::base::output::{Output, OutputError};
-use parquet::basic::{Compression, LogicalType, Repetition, TimeUnit, Type as PhysicalType};
-use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int64Type};
-use parquet::errors::ParquetError;
-use parquet::file::properties::WriterProperties;
-use parquet::file::writer::SerializedFileWriter;
-use parquet::schema::types::Type;
-use std::io;
+use crate::base::output::OutputError;
+use crate::base::parquet_table::{Cell, Kind, ParquetTable};
+use parquet::data_type::ByteArray;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-
-/// Rows that a row group gathers before it is written.
-const ROW_GROUP_ROWS: usize = 1 << 15;
 
 /// Columns of text; counts, numbers of orders and frames are whole, times are time stamps, all others are doubles.
 const TEXTS: [&str; 7] = ["account", "purpose", "kind", "side", "outcome", "reason", "liquidity"];
@@ -54,68 +45,33 @@ pub enum ParquetLogError {
     /// The Parquet file.
     #[error(transparent)]
     Output(#[from] OutputError),
-    /// A file of it.
-    #[error("cannot write: {0}")]
-    Io(#[from] io::Error),
-    /// The library.
-    #[error("cannot write: {0}")]
-    Parquet(#[from] ParquetError),
 }
 
-/// A column of a row group in the making. Empty cells have a definition of 0 and no value.
-enum Column {
-    Text(Vec<ByteArray>),
-    Whole(Vec<i64>),
-    /// Unix nanoseconds.
-    Time(Vec<i64>),
-    Double(Vec<f64>),
-}
-
-/// A column of Unix nanoseconds, UTC.
-pub fn nanoseconds() -> LogicalType {
-    LogicalType::timestamp(true, TimeUnit::NANOS)
-}
-
-impl Column {
-    fn of(name: &str) -> Self {
-        let is_whole = ["leg", "snapshots_while_held", "updates_late"].contains(&name)
-            || ["_id", "_num", "sequence", "sequence_number"].iter().any(|ending| name.ends_with(ending));
-        if TEXTS.contains(&name) {
-            Self::Text(Vec::new())
-        } else if name.ends_with("_ns") {
-            Self::Time(Vec::new())
-        } else if is_whole {
-            Self::Whole(Vec::new())
-        } else {
-            Self::Double(Vec::new())
-        }
+fn kind_of(name: &str) -> Kind {
+    let is_whole = ["leg", "snapshots_while_held", "updates_late"].contains(&name)
+        || ["_id", "_num", "sequence", "sequence_number"].iter().any(|ending| name.ends_with(ending));
+    if TEXTS.contains(&name) {
+        Kind::Text
+    } else if name.ends_with("_ns") {
+        Kind::TimeNs
+    } else if is_whole {
+        Kind::Whole
+    } else {
+        Kind::Double
     }
+}
 
-    /// Whether the cell is of its kind.
-    fn push(&mut self, cell: &str) -> bool {
-        match self {
-            Self::Text(texts) => texts.push(ByteArray::from(cell)),
-            Self::Whole(numbers) | Self::Time(numbers) => match cell.parse() {
-                Ok(number) => numbers.push(number),
-                Err(_) => return false,
-            },
-            Self::Double(numbers) => match cell.parse() {
-                Ok(number) => numbers.push(number),
-                Err(_) => return false,
-            },
-        }
-        true
+/// A cell of a kind; `None` where the text is not of it.
+fn cell_of(kind: Kind, text: &str) -> Option<Cell> {
+    if text.is_empty() {
+        return Some(Cell::Absent);
     }
-
-    fn schema(&self, name: &str) -> Result<Type, ParquetError> {
-        let (physical, logical) = match self {
-            Self::Text(_) => (PhysicalType::BYTE_ARRAY, Some(LogicalType::String)),
-            Self::Whole(_) => (PhysicalType::INT64, None),
-            Self::Time(_) => (PhysicalType::INT64, Some(nanoseconds())),
-            Self::Double(_) => (PhysicalType::DOUBLE, None),
-        };
-        let column = Type::primitive_type_builder(name, physical).with_repetition(Repetition::OPTIONAL);
-        column.with_logical_type(logical).build()
+    match kind {
+        Kind::Text => Some(Cell::Text(ByteArray::from(text))),
+        Kind::Whole => text.parse().ok().map(Cell::Whole),
+        Kind::TimeNs => text.parse().ok().map(Cell::TimeNs),
+        Kind::Double => text.parse().ok().map(Cell::Double),
+        Kind::Truth => None,
     }
 }
 
@@ -127,63 +83,25 @@ pub fn write_parquet(csv: &Path, path: &Path, replace: bool) -> Result<u64, Parq
     let read = |source| ParquetLogError::Read { path: csv.into(), source };
     let mut rows = csv::Reader::from_path(csv).map_err(read)?;
     let names: Vec<String> = rows.headers().map_err(read)?.iter().map(Into::into).collect();
-    let mut columns: Vec<(Column, Vec<i16>)> = names.iter().map(|name| (Column::of(name), Vec::new())).collect();
-    let types = names.iter().zip(&columns).map(|(name, (column, _))| column.schema(name).map(Arc::new));
-    let schema = Type::group_type_builder("log").with_fields(types.collect::<Result<_, _>>()?).build()?;
-    let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
-    let output = Output::create(path, replace)?;
-    let mut writer = SerializedFileWriter::new(output, Arc::new(schema), Arc::new(properties))?;
-    let (mut record, mut count) = (csv::StringRecord::new(), 0);
+    let columns: Vec<(&str, Kind)> = names.iter().map(|name| (name.as_str(), kind_of(name))).collect();
+    let mut table = ParquetTable::create(path, replace, "log", &columns)?;
+    let (mut record, mut cells, mut count) = (csv::StringRecord::new(), Vec::new(), 0);
     while rows.read_record(&mut record).map_err(read)? {
         count += 1;
-        for ((cell, name), (column, defined)) in record.iter().zip(&names).zip(&mut columns) {
-            defined.push(i16::from(!cell.is_empty()));
-            if !cell.is_empty() && !column.push(cell) {
-                return Err(ParquetLogError::Cell { path: csv.into(), row: count, column: name.clone() });
-            }
+        for (text, &(name, kind)) in record.iter().zip(&columns) {
+            let wrong = || ParquetLogError::Cell { path: csv.into(), row: count, column: name.into() };
+            cells.push(cell_of(kind, text).ok_or_else(wrong)?);
         }
-        if count % ROW_GROUP_ROWS as u64 == 0 {
-            write_group(&mut writer, &mut columns)?;
-        }
+        table.push(cells.drain(..))?;
     }
-    if columns.first().is_some_and(|(_, defined)| !defined.is_empty()) {
-        write_group(&mut writer, &mut columns)?;
-    }
-    writer.into_inner()?.finish()?;
-    Ok(count)
-}
-
-fn write_group(
-    writer: &mut SerializedFileWriter<Output>,
-    columns: &mut [(Column, Vec<i16>)],
-) -> Result<(), ParquetError> {
-    let mut group = writer.next_row_group()?;
-    for (column, defined) in columns {
-        let Some(mut into) = group.next_column()? else { break };
-        match column {
-            Column::Text(texts) => {
-                into.typed::<ByteArrayType>().write_batch(texts, Some(defined), None)?;
-                texts.clear();
-            }
-            Column::Whole(numbers) | Column::Time(numbers) => {
-                into.typed::<Int64Type>().write_batch(numbers, Some(defined), None)?;
-                numbers.clear();
-            }
-            Column::Double(numbers) => {
-                into.typed::<DoubleType>().write_batch(numbers, Some(defined), None)?;
-                numbers.clear();
-            }
-        }
-        into.close()?;
-        defined.clear();
-    }
-    group.close()?;
-    Ok(())
+    Ok(table.finish()?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::parquet_table::nanoseconds;
+    use parquet::basic::Type as PhysicalType;
     use parquet::file::reader::{FileReader, SerializedFileReader};
     use parquet::record::RowAccessor;
     use std::fs::{self, File};
@@ -216,7 +134,8 @@ mod tests {
     fn what_was_written_reads_back() {
         let folder = tempfile::tempdir().unwrap();
         let (csv, path) = (folder.path().join("a.csv"), folder.path().join("a.parquet"));
-        let rows = ROW_GROUP_ROWS + 3;
+        // Of more than one row group.
+        let rows = 70_000_usize;
         let lines = (0..rows).map(|at| {
             let price = if at % 3 == 0 { String::new() } else { format!("{}.25", at) };
             format!("taker,{at},{price},timeout\n")

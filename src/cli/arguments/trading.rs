@@ -84,7 +84,7 @@ pub struct ResultArgs {
     /// Write neither RUN.json nor the page RUN.html, and do not gather what they say; what gives pause about trades is still printed
     #[arg(long)]
     pub no_report: bool,
-    /// Write the trade log, and the logs of executions, as Parquet too, when the run has ended: NAME.parquet
+    /// Write the trade log, and the logs of executions, as Parquet too, when the run has ended: NAME.trades.parquet
     #[arg(long)]
     pub parquet: bool,
     /// Write NAME.equity.npz: mid, position and balance every 10 s and at the end, as hftbacktest's recorder writes them

@@ -25,7 +25,6 @@ mod tardis;
 
 use crate::base::failure::Failure;
 use crate::base::output::{IfTaken, OutputError};
-use crate::base::parquet_table::TableError;
 use crate::base::places::check_apart;
 use crate::capture::CaptureError;
 use crate::capture::frames::{FrameWriter, Header, MadeFrom, Totals};
@@ -80,8 +79,6 @@ enum SinkError {
     Output(#[from] OutputError),
     #[error(transparent)]
     Capture(#[from] CaptureError),
-    #[error(transparent)]
-    Table(#[from] TableError),
 }
 
 /// Where frames go.

@@ -3,8 +3,8 @@
 //! Times are nanoseconds of UTC, the venue's absent where it gave none; prices and sizes are doubles. The file's metadata notes how many
 //! decimals they have (`price_decimals`, `size_decimals`) and what an absent time means, so that all of it reads back exactly.
 
-use crate::base::output::check_free;
-use crate::base::parquet_table::{Cell, Kind, ParquetTable, TableError};
+use crate::base::output::{OutputError, check_free};
+use crate::base::parquet_table::{Cell, Kind, ParquetTable};
 use crate::market::event::{Event, FrameHead, FrameKind, PRINT_EVENTS, Print};
 use crate::market::units::{Scale, Side};
 use crate::sources::hftbacktest::writer::float;
@@ -50,7 +50,7 @@ pub(super) struct ParquetSink {
 }
 
 impl ParquetSink {
-    pub fn create(path: &Path, product: &str, force: bool) -> Result<Self, TableError> {
+    pub fn create(path: &Path, product: &str, force: bool) -> Result<Self, OutputError> {
         check_free(&trades_path(path), force)?;
         Ok(Self {
             path: path.into(),
@@ -66,7 +66,7 @@ impl ParquetSink {
     }
 
     /// Gives what the user should know. Both files are whole before one takes its place.
-    pub fn finish(self) -> Result<Option<String>, TableError> {
+    pub fn finish(self) -> Result<Option<String>, OutputError> {
         let Self { path, book, trades, force, scale, .. } = self;
         let whole = |mut table: ParquetTable| {
             table.note(PRICE_DECIMALS, &scale.price_decimals.to_string());
@@ -79,13 +79,13 @@ impl ParquetSink {
         book.finish()?;
         match trades {
             Some(trades) => trades.finish()?,
-            None if force => return Ok(super::remove_trades(&trades_path(&path))?),
+            None if force => return super::remove_trades(&trades_path(&path)),
             None => {}
         }
         Ok(None)
     }
 
-    pub fn push(&mut self, head: &FrameHead, events: &[Event]) -> Result<(), TableError> {
+    pub fn push(&mut self, head: &FrameHead, events: &[Event]) -> Result<(), OutputError> {
         // Of one time the trades are read first: behind the book they need a time of their own.
         let is_print = head.kind == FrameKind::Prints;
         let is_new = i64::from(!(is_print && self.were_prints));
@@ -99,12 +99,12 @@ impl ParquetSink {
             FrameKind::Snapshot | FrameKind::Update => {
                 let is_snapshot = head.kind == FrameKind::Snapshot;
                 for level in events {
-                    self.book.push(&[
-                        Cell::Text(&self.product),
+                    self.book.push([
+                        Cell::Text(self.product.clone()),
                         time(head.ts_event_ns),
                         Cell::TimeNs(local_ns),
                         Cell::Truth(is_snapshot),
-                        Cell::Text(&self.sides[usize::from(level.side() == Side::Ask)]),
+                        Cell::Text(self.sides[usize::from(level.side() == Side::Ask)].clone()),
                         Cell::Double(float(level.price_ticks(), price_decimals)),
                         Cell::Double(float(level.size_lots(), size_decimals)),
                     ])?;
@@ -119,13 +119,13 @@ impl ParquetSink {
                 let Some(trades) = &mut self.trades else { return Ok(()) };
                 for &print in events.as_chunks::<PRINT_EVENTS>().0 {
                     let Print { aggressor, price_ticks, size_lots, trade_id, ts_event_ns } = Print::decode(print);
-                    trades.push(&[
-                        Cell::Text(&self.product),
+                    trades.push([
+                        Cell::Text(self.product.clone()),
                         time(ts_event_ns),
                         Cell::TimeNs(local_ns),
                         // Parquet's whole numbers have a sign; venues count far below it.
                         Cell::Whole(i64::try_from(trade_id).unwrap_or(0)),
-                        Cell::Text(&self.sides[2 + usize::from(aggressor == Side::Ask)]),
+                        Cell::Text(self.sides[2 + usize::from(aggressor == Side::Ask)].clone()),
                         Cell::Double(float(price_ticks, price_decimals)),
                         Cell::Double(float(size_lots, size_decimals)),
                     ])?;
