@@ -20,17 +20,16 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use super::book_lines::{BookLines, LinesReader};
 use super::bytes::Lines;
 use super::json::{Pair, ms_to_ns, parse, push_levels, shown};
 use super::zipped;
-use super::{FrameReader, RawFrame, RawKind, ReadError, ReaderCounts, ReaderSettings};
-use crate::capture::Progress;
+use super::{RawFrame, RawKind, ReadError, ReaderCounts, ReaderSettings};
 use crate::market::event::Fault;
 use crate::market::units::Side;
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::path::Path;
-use std::sync::Arc;
 
 #[derive(Deserialize)]
 struct Message<'a> {
@@ -71,42 +70,35 @@ enum Continuity {
 }
 
 /// Reads one file.
-pub struct BybitReader {
-    lines: Lines,
-    state: State,
-}
+pub type BybitReader = LinesReader<BybitLines>;
 
-struct State {
+/// What Bybit's messages do to the book.
+pub struct BybitLines {
     product: String,
     continuity: Continuity,
     last_ns: i64,
     counts: ReaderCounts,
 }
 
-impl BybitReader {
+impl LinesReader<BybitLines> {
     /// Opens a file.
     ///
     /// # Errors
     /// It cannot be read, or is an archive without such a member.
     pub fn open(path: &Path, settings: &ReaderSettings) -> Result<Self, ReadError> {
         let bytes = zipped::open_data(path, "a member NAME.data of Bybit's")?;
-        let state = State {
+        let book = BybitLines {
             product: settings.product.clone().unwrap_or_default(),
             continuity: Continuity::NotBegun,
             last_ns: i64::MIN,
             counts: ReaderCounts::default(),
         };
-        Ok(Self { lines: Lines::new(path, bytes), state })
+        Ok(Self::new(Lines::new(path, bytes), book))
     }
 }
 
-impl State {
-    /// Puts what a line says into the frame; false if that is nothing.
+impl BookLines for BybitLines {
     fn take(&mut self, line: &[u8], frame: &mut RawFrame) -> Result<bool, String> {
-        if line.trim_ascii().is_empty() {
-            return Ok(false);
-        }
-        self.counts.rows += 1;
         let Message { topic, kind, ts, data } = parse(line)?;
         if !topic.starts_with("orderbook.") {
             return Err(format!("topic '{}' is not a book's", shown(topic.as_bytes())));
@@ -150,40 +142,17 @@ impl State {
         self.continuity = Continuity::Live(data.u);
         Ok(true)
     }
-}
 
-impl FrameReader for BybitReader {
-    fn next(&mut self, frame: &mut RawFrame) -> Result<bool, ReadError> {
-        loop {
-            let Some(line) = self.lines.next()? else {
-                if self.state.continuity == Continuity::NotBegun {
-                    let what = "holds no snapshot of the product: nothing can be made of its deltas";
-                    return Err(ReadError::file(self.lines.path(), what));
-                }
-                return Ok(false);
-            };
-            match self.state.take(line, frame) {
-                Ok(true) => return Ok(true),
-                Ok(false) => {}
-                Err(what) => return Err(self.lines.wrong(what)),
-            }
-        }
-    }
-
-    fn progress(&self) -> Arc<Progress> {
-        self.lines.progress()
+    fn has_begun(&self) -> bool {
+        self.continuity != Continuity::NotBegun
     }
 
     fn product(&self) -> &str {
-        &self.state.product
+        &self.product
     }
 
     fn counts(&self) -> ReaderCounts {
-        self.state.counts
-    }
-
-    fn has_event_times_only(&self) -> bool {
-        true
+        self.counts
     }
 }
 

@@ -22,6 +22,7 @@
 //! ```
 
 pub mod binance_history;
+pub mod book_lines;
 pub mod bybit;
 pub mod bytes;
 pub mod columns;
@@ -37,6 +38,7 @@ pub mod merge;
 pub mod nautilus;
 pub mod number;
 pub mod okx;
+pub mod prints;
 pub mod raw;
 pub mod replay;
 pub mod scaler;

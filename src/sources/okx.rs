@@ -24,16 +24,15 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use super::book_lines::{BookLines, LinesReader};
 use super::bytes::Lines;
 use super::json::{Pair, Text, ms_to_ns, parse, push_levels, shown};
 use super::zipped::open_data;
-use super::{FrameReader, RawFrame, RawKind, ReadError, ReaderCounts, ReaderSettings};
-use crate::capture::Progress;
+use super::{RawFrame, RawKind, ReadError, ReaderCounts, ReaderSettings};
 use crate::market::units::Side;
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::path::Path;
-use std::sync::Arc;
 
 /// How far times may go back from line to line. Members or parts in another order than that of time go back further.
 const BACK_NS_MAX: i64 = 60_000_000_000;
@@ -67,19 +66,17 @@ pub fn is_named(member: &str) -> bool {
 }
 
 /// Reads one file.
-pub struct OkxReader {
-    lines: Lines,
-    state: State,
-}
+pub type OkxReader = LinesReader<OkxLines>;
 
-struct State {
+/// What OKX's messages do to the book.
+pub struct OkxLines {
     product: String,
     has_begun: bool,
     last_ns: i64,
     counts: ReaderCounts,
 }
 
-impl OkxReader {
+impl LinesReader<OkxLines> {
     /// Opens a file.
     ///
     /// # Errors
@@ -87,18 +84,13 @@ impl OkxReader {
     pub fn open(path: &Path, settings: &ReaderSettings) -> Result<Self, ReadError> {
         let bytes = open_data(path, "a member NAME.data of OKX's")?;
         let product = settings.product.clone().unwrap_or_default();
-        let state = State { product, has_begun: false, last_ns: i64::MIN, counts: ReaderCounts::default() };
-        Ok(Self { lines: Lines::new(path, bytes), state })
+        let book = OkxLines { product, has_begun: false, last_ns: i64::MIN, counts: ReaderCounts::default() };
+        Ok(Self::new(Lines::new(path, bytes), book))
     }
 }
 
-impl State {
-    /// Puts what a line says into the frame; false if that is nothing.
+impl BookLines for OkxLines {
     fn take(&mut self, line: &[u8], frame: &mut RawFrame) -> Result<bool, String> {
-        if line.trim_ascii().is_empty() {
-            return Ok(false);
-        }
-        self.counts.rows += 1;
         let Message { product, action, ts, asks, bids } = parse(line)?;
         if self.product.is_empty() {
             self.product = product.clone().into_owned();
@@ -127,7 +119,21 @@ impl State {
         Ok(true)
     }
 
-    /// Reads a time; [`State::last_ns`] does not go back.
+    fn has_begun(&self) -> bool {
+        self.has_begun
+    }
+
+    fn product(&self) -> &str {
+        &self.product
+    }
+
+    fn counts(&self) -> ReaderCounts {
+        self.counts
+    }
+}
+
+impl OkxLines {
+    /// Reads a time; [`OkxLines::last_ns`] does not go back.
     fn time(&mut self, text: &str) -> Result<i64, String> {
         let ms = text.parse().map_err(|_| format!("ts '{}' is not a whole number", shown(text.as_bytes())))?;
         let ts_ns = ms_to_ns(ms, "ts")?;
@@ -139,41 +145,6 @@ impl State {
         self.counts.out_of_order += u64::from(back_ns > 0);
         self.last_ns = self.last_ns.max(ts_ns);
         Ok(ts_ns)
-    }
-}
-
-impl FrameReader for OkxReader {
-    fn next(&mut self, frame: &mut RawFrame) -> Result<bool, ReadError> {
-        loop {
-            let Some(line) = self.lines.next()? else {
-                if !self.state.has_begun {
-                    let what = "holds no snapshot of the product: nothing can be made of its updates";
-                    return Err(ReadError::file(self.lines.path(), what));
-                }
-                return Ok(false);
-            };
-            match self.state.take(line, frame) {
-                Ok(true) => return Ok(true),
-                Ok(false) => {}
-                Err(what) => return Err(self.lines.wrong(what)),
-            }
-        }
-    }
-
-    fn progress(&self) -> Arc<Progress> {
-        self.lines.progress()
-    }
-
-    fn product(&self) -> &str {
-        &self.state.product
-    }
-
-    fn counts(&self) -> ReaderCounts {
-        self.state.counts
-    }
-
-    fn has_event_times_only(&self) -> bool {
-        true
     }
 }
 

@@ -23,6 +23,7 @@
 
 use super::bytes::{Lines, open};
 use super::number::{NotANumber, Number};
+use super::prints::{PrintRow, gather};
 use super::snapshots::Snapshots;
 use super::{
     FRAME_LEVELS_MAX, FrameReader, RawFrame, RawKind, RawLevel, RawPrint, ReadError, ReaderCounts, ReaderSettings,
@@ -365,7 +366,7 @@ impl FrameReader for IncrementalReader {
 pub struct TradesReader {
     lines: Lines,
     rows: Rows,
-    next: Option<(i64, RawPrint)>,
+    next: Option<PrintRow>,
 }
 
 impl TradesReader {
@@ -378,7 +379,7 @@ impl TradesReader {
         Ok(Self { lines, rows, next: None })
     }
 
-    fn row(&mut self) -> Result<Option<(i64, RawPrint)>, ReadError> {
+    fn row(&mut self) -> Result<Option<PrintRow>, ReadError> {
         loop {
             let Some(line) = self.lines.next()? else { return Ok(None) };
             self.rows.counts.rows += 1;
@@ -392,7 +393,7 @@ impl TradesReader {
 }
 
 impl Rows {
-    fn trade(&mut self, line: &[u8]) -> Result<Option<(i64, RawPrint)>, String> {
+    fn trade(&mut self, line: &[u8]) -> Result<Option<PrintRow>, String> {
         let cells = cells(line).ok_or(NOT_EIGHT)?;
         if !self.is_ours(cells[1]) {
             return Ok(None);
@@ -411,31 +412,16 @@ impl Rows {
         };
         // Venues that number by text have numbers that are none.
         let trade_id = std::str::from_utf8(cells[4]).ok().and_then(|id| id.parse().ok()).unwrap_or(0);
-        Ok(Some((ts_recv_ns, RawPrint { aggressor, price, size, trade_id, ts_event_ns })))
+        Ok(Some(PrintRow { ts_recv_ns, print: RawPrint { aggressor, price, size, trade_id, ts_event_ns } }))
     }
 }
 
 impl FrameReader for TradesReader {
     fn next(&mut self, frame: &mut RawFrame) -> Result<bool, ReadError> {
-        let first = match self.next.take() {
-            Some(row) => row,
-            None => match self.row()? {
-                Some(row) => row,
-                None => return Ok(false),
-            },
-        };
-        frame.begin(RawKind::Prints, first.0, first.1.ts_event_ns);
-        frame.prints.push(first.1);
-        while let Some(row) = self.row()? {
-            if row.0 != first.0 || frame.prints.len() == FRAME_LEVELS_MAX {
-                self.next = Some(row);
-                break;
-            }
-            // Rows have no time of a message: its prints are not ahead of it.
-            frame.ts_event_ns = frame.ts_event_ns.max(row.1.ts_event_ns);
-            frame.prints.push(row.1);
-        }
-        Ok(true)
+        let mut next = self.next.take();
+        let found = gather(&mut next, frame, || self.row());
+        self.next = next;
+        found
     }
 
     fn progress(&self) -> Arc<Progress> {

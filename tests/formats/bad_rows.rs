@@ -401,7 +401,7 @@ const BYBIT: Format = Format {
             "before the first snapshot",
             "\"type\":\"snapshot\"",
             "\"type\":\"delta\"",
-            Error(": holds no snapshot of the product: nothing can be made of its deltas"),
+            Error(": holds no snapshot of the product: nothing can be made of its updates"),
         ),
         (
             "before the first snapshot",
@@ -412,7 +412,7 @@ const BYBIT: Format = Format {
         ("missing side", "\"a\":[],", "", Error(", line 2: is not a message as the venue sends it (missing field `a`")),
         ("missing side", "\"a\":[[\"11\",\"1\"]]", "\"a\":[]", Frames(3)),
     ],
-    empty: ": holds no snapshot of the product: nothing can be made of its deltas",
+    empty: ": holds no snapshot of the product: nothing can be made of its updates",
 };
 
 const OKX: Format = Format {

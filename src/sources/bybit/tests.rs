@@ -1,4 +1,5 @@
 use super::*;
+use crate::sources::FrameReader;
 use crate::sources::detect::{Format, detect};
 use proptest::prelude::*;
 use std::io::Write;

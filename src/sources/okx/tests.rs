@@ -1,4 +1,5 @@
 use super::*;
+use crate::sources::FrameReader;
 use crate::sources::detect::{Format, detect};
 use flate2::Compression;
 use flate2::write::GzEncoder;

@@ -22,9 +22,8 @@ use super::layout::{find, product_column, time_columns};
 use super::rows::Rows;
 use super::{Times, is_ours, open_rows, with_noted_decimals};
 use crate::capture::Progress;
-use crate::sources::{
-    FRAME_LEVELS_MAX, FrameReader, RawFrame, RawKind, RawPrint, ReadError, ReaderCounts, ReaderSettings,
-};
+use crate::sources::prints::{PrintRow, gather};
+use crate::sources::{FrameReader, RawFrame, RawPrint, ReadError, ReaderCounts, ReaderSettings};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -60,7 +59,7 @@ pub struct TradeRowsReader {
     times: Times,
     product: String,
     counts: ReaderCounts,
-    next: Option<(i64, RawPrint)>,
+    next: Option<PrintRow>,
 }
 
 impl TradeRowsReader {
@@ -91,10 +90,7 @@ impl TradeRowsReader {
         })
     }
 
-    fn row(&mut self) -> Result<Option<(i64, RawPrint)>, ReadError> {
-        if let Some(row) = self.next.take() {
-            return Ok(Some(row));
-        }
+    fn row(&mut self) -> Result<Option<PrintRow>, ReadError> {
         while self.rows.next()? {
             self.counts.rows += 1;
             if !is_ours(&*self.rows, self.layout.product, &mut self.product) {
@@ -110,7 +106,7 @@ impl TradeRowsReader {
     }
 
     /// A row; `None` where nobody knows the taker's side.
-    fn parse(&mut self) -> Result<Option<(i64, RawPrint)>, String> {
+    fn parse(&mut self) -> Result<Option<PrintRow>, String> {
         let Self { rows, layout, settings, times, counts, .. } = self;
         let mut due = |column: usize, decimals, what: &str| {
             let found = number(rows.cell(column), decimals, counts).map_err(|error| format!("{what} {error}"))?;
@@ -132,25 +128,16 @@ impl TradeRowsReader {
             Some(Cell::Text(id)) => std::str::from_utf8(id).ok().and_then(|id| id.parse().ok()).unwrap_or(0),
             _ => 0,
         };
-        Ok(Some((ts_recv_ns, RawPrint { aggressor, price, size, trade_id, ts_event_ns })))
+        Ok(Some(PrintRow { ts_recv_ns, print: RawPrint { aggressor, price, size, trade_id, ts_event_ns } }))
     }
 }
 
 impl FrameReader for TradeRowsReader {
     fn next(&mut self, frame: &mut RawFrame) -> Result<bool, ReadError> {
-        let Some(first) = self.row()? else { return Ok(false) };
-        frame.begin(RawKind::Prints, first.0, first.1.ts_event_ns);
-        frame.prints.push(first.1);
-        while let Some(row) = self.row()? {
-            if row.0 != first.0 || frame.prints.len() == FRAME_LEVELS_MAX {
-                self.next = Some(row);
-                break;
-            }
-            // Rows have no time of a message: its prints are not ahead of it.
-            frame.ts_event_ns = frame.ts_event_ns.max(row.1.ts_event_ns);
-            frame.prints.push(row.1);
-        }
-        Ok(true)
+        let mut next = self.next.take();
+        let found = gather(&mut next, frame, || self.row());
+        self.next = next;
+        found
     }
 
     fn progress(&self) -> Arc<Progress> {
