@@ -203,10 +203,14 @@ impl BinanceHistoryReader {
     /// One cannot be read, or its columns are others.
     pub fn open(path: &Path, settings: &ReaderSettings) -> Result<Self, ReadError> {
         let other = settings.initial_snapshot.clone().or_else(|| partner(path));
-        let first = Messages::open(path, settings)?;
-        let mut files = vec![(first, None)];
+        let mut first = Messages::open(path, settings)?;
+        let mut pending = None;
+        // Both files are of the product of the first one's first row.
+        first.peek(&mut pending)?;
+        let product = settings.product.clone().or_else(|| Some(first.product.clone()).filter(|name| !name.is_empty()));
+        let mut files = vec![(first, pending)];
         if let Some(other) = other {
-            files.push((Messages::open(&other, settings)?, None));
+            files.push((Messages::open(&other, &ReaderSettings { product, ..settings.clone() })?, None));
         }
         Ok(Self { files, end: None, last_ns: i64::MIN, counts: ReaderCounts::default() })
     }

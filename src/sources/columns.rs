@@ -58,7 +58,7 @@ use std::sync::Arc;
 /// The most columns that a file may have.
 pub const COLUMNS_MAX: usize = 8_192;
 /// The most bytes that a column of a row group may have once decompressed: writers make row groups of some 128 MiB in all.
-pub const CHUNK_BYTES_MAX: i64 = 1 << 30;
+pub const CHUNK_BYTES_MAX: i64 = 1 << 28;
 /// Cells held at a time, over all columns.
 const CELLS_MAX: usize = 1 << 19;
 /// Rows held at a time.

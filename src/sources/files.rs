@@ -40,6 +40,8 @@ pub fn expand(paths: &[PathBuf]) -> Result<Vec<PathBuf>, ReadError> {
             None => files.push(path.clone()),
         }
     }
+    // Also where a shell made the list.
+    drop_companions(&mut files, 0);
     Ok(files)
 }
 
@@ -62,7 +64,6 @@ fn in_folder(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), ReadError> {
         }
     }
     files[before..].sort();
-    drop_companions(files, before);
     if files.len() == before { Err(ReadError::file(folder, "holds no files")) } else { Ok(()) }
 }
 
@@ -100,6 +101,5 @@ fn matching(path: &Path, pattern: &str, files: &mut Vec<PathBuf>) -> Result<(), 
             files.push(path);
         }
     }
-    drop_companions(files, before);
     if files.len() == before { Err(ReadError::file(path, "matches no file")) } else { Ok(()) }
 }

@@ -20,7 +20,7 @@
 use super::detect::{Format, detect};
 use super::replay::FrameReplay;
 use super::window::{Window, Windowed};
-use super::{ReadError, ReaderSettings};
+use super::{ReadError, ReaderSettings, table};
 use crate::base::clock::Speed;
 use crate::capture::frames::FastReplay;
 use crate::capture::replay::{Replay, ReplayError, ReplayOutcome, check_file};
@@ -80,6 +80,14 @@ impl MarketSettings {
     }
 }
 
+/// The format of files of which each goes on where the one before ends; `None` where each begins with a snapshot of its own.
+fn format_of_parts(paths: &[PathBuf], settings: &MarketSettings) -> Option<Format> {
+    let of_all = |due: Format| !paths.is_empty() && paths.iter().all(|path| format_of(path, settings) == Some(due));
+    let format = [Format::Nautilus, Format::Hftbacktest, Format::Table].into_iter().find(|&format| of_all(format))?;
+    let is_whole = |path: &PathBuf| !table::is_unmarked(path).unwrap_or(false);
+    (format != Format::Table || !paths.iter().any(is_whole)).then_some(format)
+}
+
 /// A market that is open.
 pub struct Market {
     path: PathBuf,
@@ -120,6 +128,13 @@ impl Market {
             None | Some(Format::Capture) => {
                 Kind::Capture(Box::new(Replay::open_beside(*hot_threads, path, product, *rule, *speed)?))
             }
+            Some(Format::Frames) if rule.price_decimals.or(rule.size_decimals).is_some() => {
+                let what = "has the steps that it was written with: leave --tick-size and --lot-size out";
+                return Err(ReadError::file(path, what).into());
+            }
+            Some(Format::Frames) if reader.initial_snapshot.is_some() => {
+                return Err(ReadError::file(path, "brings its own book: leave --initial-snapshot out").into());
+            }
             Some(Format::Frames) => {
                 Kind::Fast(Box::new(FastReplay::open(path, product, *speed, settings.window.from_ns)?))
             }
@@ -133,38 +148,47 @@ impl Market {
         Self { path: path.into(), kind, window, more: Vec::new(), settings, wait: Wait::Block }
     }
 
-    /// Opens the parts of a catalogue.
-    fn open_catalogue(paths: &[PathBuf], settings: &MarketSettings) -> Result<Self, ReplayError> {
+    /// Opens files of which each goes on where the one before ends.
+    fn open_parts(format: Format, paths: &[PathBuf], settings: &MarketSettings) -> Result<Self, ReplayError> {
         for path in paths {
             check_file(path)?;
         }
         let MarketSettings { reader, rule, speed, .. } = settings;
-        let kind = Kind::Foreign(Box::new(FrameReplay::open_catalogue(paths, reader, *rule, *speed)?));
+        let kind = Kind::Foreign(Box::new(FrameReplay::open_parts(format, paths, reader, *rule, *speed)?));
         Ok(Self::of(paths.first().map_or(Path::new(""), PathBuf::as_path), kind, settings))
     }
 
-    /// Opens files of one market, in the order of their first times of receipt. Each begins with its own snapshot, but for the parts
-    /// of a NautilusTrader catalogue, which are one stream.
+    /// Opens files of one market, in the order of their first times of receipt. Each begins with its own snapshot, but for files that go on where the one before ends: parts of a
+    /// NautilusTrader catalogue, hftbacktest's events, tables of changes that mark no snapshot.
     ///
     /// # Errors
     /// One cannot be read, or does not hold the product of the first.
     pub fn open_all(paths: &[PathBuf], settings: &MarketSettings) -> Result<Self, ReplayError> {
         let [path] = paths else {
-            if !paths.is_empty() && paths.iter().all(|path| format_of(path, settings) == Some(Format::Nautilus)) {
-                return Self::open_catalogue(paths, settings);
+            if let Some(format) = format_of_parts(paths, settings) {
+                let paths =
+                    if format == Format::Hftbacktest { Self::in_order(paths, settings)? } else { paths.to_vec() };
+                return Self::open_parts(format, &paths, settings);
             }
-            let timed = paths.iter().map(|path| Ok((Self::open(path, settings)?.begins_ns()?, path)));
-            let mut timed = timed.collect::<Result<Vec<_>, ReplayError>>()?;
-            timed.sort_by_key(|&(first_ns, _)| first_ns);
-            let mut paths = timed.into_iter().map(|(_, path)| path.clone());
+            let mut paths = Self::in_order(paths, settings)?.into_iter();
             let Some(first) = paths.next() else {
                 return Err(ReadError::file(Path::new(""), "no file is named").into());
             };
             let first = Self::open(&first, settings)?;
-            let settings = MarketSettings { window: Window::default(), ..settings.of_product(first.product()) };
+            let mut settings = MarketSettings { window: Window::default(), ..settings.of_product(first.product()) };
+            // It is the first one's.
+            settings.reader.initial_snapshot = None;
             return Ok(Self { more: paths.collect(), settings, ..first });
         };
         Self::open(path, settings)
+    }
+
+    /// The files in the order of their first times of receipt.
+    fn in_order(paths: &[PathBuf], settings: &MarketSettings) -> Result<Vec<PathBuf>, ReplayError> {
+        let timed = paths.iter().map(|path| Ok((Self::open(path, settings)?.begins_ns()?, path)));
+        let mut timed = timed.collect::<Result<Vec<_>, ReplayError>>()?;
+        timed.sort_by_key(|&(first_ns, _)| first_ns);
+        Ok(timed.into_iter().map(|(_, path)| path.clone()).collect())
     }
 
     /// The time of receipt of the first line or frame.
@@ -268,11 +292,11 @@ impl Market {
         let first_ns = market.begins_ns().map_err(ReplayError::into_capture)?;
         let last_ns = all.counts.span_ns.map_or(i64::MIN, |(_, last_ns)| last_ns);
         if first_ns <= last_ns {
-            let what = format_args!(
-                "begins {} ns before {} ends: give files that do not overlap",
-                last_ns - first_ns,
-                before.display()
-            );
+            let (by_ns, before) = (last_ns.saturating_sub(first_ns), before.display());
+            let what = match by_ns {
+                0 => format!("begins at the time at which {before} ends: give files that do not overlap"),
+                _ => format!("begins {by_ns} ns before {before} ends: give files that do not overlap"),
+            };
             return Err(ReadError::file(path, what).into());
         }
         Ok((first_ns, market))

@@ -88,6 +88,8 @@ impl<B: FrameReader, T: FrameReader> FrameReader for Merged<B, T> {
             replaced: book.replaced + trades.replaced,
             open: book.open + trades.open,
             unchecked: book.unchecked + trades.unchecked,
+            unopened: book.unopened + trades.unopened,
+            stale: book.stale + trades.stale,
             unmarked: book.unmarked + trades.unmarked,
         }
     }

@@ -175,6 +175,10 @@ pub struct ReaderCounts {
     pub open: u64,
     /// Messages that do not say which was before them, in formats that do.
     pub unchecked: u64,
+    /// Files that begin without a book, where none is given.
+    pub unopened: u64,
+    /// Opening books that are older than the first row by more than a minute.
+    pub stale: u64,
     /// Files of changes that mark no snapshot and begin as if their first rows were one.
     pub unmarked: u64,
 }
@@ -192,10 +196,16 @@ impl ReaderCounts {
             replaced,
             open,
             unchecked,
+            unopened,
+            stale,
             unmarked,
         } = self;
         let no_mark = "no row marks a snapshot: the book begins with the rows of the first time, and is whole only if they are \
              (else give --initial-snapshot)";
+        let no_book =
+            "the file begins without a book: levels are known once they change (else give --initial-snapshot)";
+        let old_book =
+            "the opening book is older than the first row by more than a minute: what changed between is not known";
         let all = [
             (other_products, "of other products, left out"),
             (before_snapshot, "before the first snapshot: nobody knows the book that they change"),
@@ -211,7 +221,11 @@ impl ReaderCounts {
         let messages = if unchecked == 1 { "message" } else { "messages" };
         let no_number =
             || format!("{unchecked} {messages} without pu: nobody can tell whether one is missing before them");
-        told.chain((unchecked > 0).then(no_number)).chain((unmarked > 0).then(|| no_mark.into())).collect()
+        told.chain((unchecked > 0).then(no_number))
+            .chain((unmarked > 0).then(|| no_mark.into()))
+            .chain((unopened > 0).then(|| no_book.into()))
+            .chain((stale > 0).then(|| old_book.into()))
+            .collect()
     }
 }
 

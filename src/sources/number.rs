@@ -144,7 +144,9 @@ impl Number {
         }
         let digits = count.checked_ilog10().map_or(1, |log| log as usize + 1);
         let coarse = usize::from(decimals).saturating_sub(digits.saturating_sub(DIGITS_KEPT)) as u8;
-        let kept = to.or_else(|| may_be_float.then_some(coarse)).filter(|&kept| kept < decimals);
+        // A number of twelve digits and fewer is what was meant, whatever the tick.
+        let is_dust = may_be_float && digits > DIGITS_KEPT;
+        let kept = is_dust.then(|| to.unwrap_or(coarse)).filter(|&kept| kept < decimals);
         if let Some(kept) = kept {
             // Beyond such a power nothing is left of the number.
             let power = 10_i128.checked_pow(u32::from(decimals - kept)).unwrap_or(i128::MAX);
@@ -244,10 +246,9 @@ impl Number {
         let mut buffer = ryu::Buffer::new();
         let text = buffer.format_finite(value.abs());
         let shortest = Self::from_text(text.as_bytes());
-        let coarse = |number: &Self| decimals.is_none_or(|given| number.decimals <= given);
         match shortest {
             // Whole numbers have no dust.
-            Ok(number) if coarse(&number) && (number.decimals == 0 || number.digits() <= DIGITS_KEPT) => Ok(number),
+            Ok(number) if number.decimals == 0 || number.digits() <= DIGITS_KEPT => Ok(number),
             Err(error) if error != NotANumber::TooFine => Err(error),
             _ => {
                 let whole_digits = (value.log10().floor() as i32 + 1).max(0);
@@ -318,7 +319,8 @@ mod tests {
             (0.000_01, None, "0.00001", 0),
             (1e-7, None, "0.0000001", 0),
             (9_007_199_254_740_993.0, None, "9007199254740992", 0),
-            (61_804.75, Some(1), "61804.8", 1),
+            // No dust: a number off the tick is the book's to refuse.
+            (61_804.75, Some(1), "61804.75", 0),
             (0.0, None, "0", 0),
             (1e-30, None, "0", 1),
         ] {
@@ -365,11 +367,11 @@ mod tests {
             ((61_804.7 * 1e16) as i128, 16, None, true, "61804.7", 1),
             ((61_804.7 * 1e16) as i128, 16, Some(1), true, "61804.7", 1),
             (1_234_567_890_123_456_789, 9, None, false, "1234567890.123456789", 0),
-            (1_255, 2, Some(1), false, "12.6", 1),
-            (999, 3, Some(0), false, "1", 1),
+            (1_255, 2, Some(1), true, "12.55", 0),
+            (1_234_567_890_123_456_789, 9, Some(1), false, "1234567890.123456789", 0),
+            (1_234_567_890_123_456_789, 9, Some(1), true, "1234567890.1", 1),
             (0, 38, None, true, "0", 0),
             (5 * 10_i128.pow(37), 38, None, false, "0.5", 0),
-            (1, 255, Some(3), false, "0", 1),
             (i128::from(u64::MAX / 2), 0, None, true, "9223372036854775807", 0),
         ] {
             let before = rounded;

@@ -32,7 +32,7 @@ use super::nautilus::NautilusReader;
 use super::okx::OkxReader;
 use super::raw::RawReader;
 use super::scaler::Scaler;
-use super::table::open_table;
+use super::table::{self, check_no_opening_book, open_table};
 use super::tardis::{IncrementalReader, TradesReader, first_product, trades_beside};
 use super::{FrameReader, RawFrame, ReadError, ReaderSettings};
 use crate::base::clock::{Clock, Pacer, Speed};
@@ -58,6 +58,9 @@ pub struct FrameReplay {
 
 /// Opens the reader of a format.
 fn reader_of(format: Format, path: &Path, settings: &ReaderSettings) -> Result<Box<dyn FrameReader>, ReadError> {
+    if !matches!(format, Format::Table | Format::Hftbacktest | Format::BinanceHistory) {
+        check_no_opening_book(path, settings)?;
+    }
     Ok(match format {
         Format::Capture | Format::Frames => {
             return Err(ReadError::file(path, "is of this program's own formats"));
@@ -102,17 +105,23 @@ impl FrameReplay {
         Self::of(reader, path, rule, speed)
     }
 
-    /// Opens the parts of a catalogue, of which only the first need begin with a snapshot.
+    /// Opens files of a format of which each goes on where the one before ends: only the first need begin with a snapshot.
     ///
     /// # Errors
     /// One cannot be read, or they hold no frame of a book.
-    pub fn open_catalogue(
+    pub fn open_parts(
+        format: Format,
         paths: &[PathBuf],
         settings: &ReaderSettings,
         rule: ScaleRule,
         speed: Speed,
     ) -> Result<Self, ReplayError> {
-        let reader = Box::new(NautilusReader::open_all(paths, settings).map_err(ReplayError::from)?);
+        let opened = match format {
+            Format::Table => table::open_parts(paths, settings),
+            Format::Hftbacktest => NpzReader::open_parts(paths, settings).map(|reader| Box::new(reader) as Box<_>),
+            _ => NautilusReader::open_all(paths, settings).map(|reader| Box::new(reader) as Box<_>),
+        };
+        let reader = opened.map_err(ReplayError::from)?;
         Self::of(reader, paths.first().map_or(Path::new(""), PathBuf::as_path), rule, speed)
     }
 

@@ -295,8 +295,9 @@ impl Rows {
             return Ok(None);
         }
         let is_snapshot = match cells[4] {
-            b"true" => true,
-            b"false" => false,
+            // As pandas writes them.
+            b"true" | b"True" => true,
+            b"false" | b"False" => false,
             other => return Err(format!("is_snapshot '{}' is neither true nor false", shown(other))),
         };
         let Common { ts_recv_ns, ts_event_ns } = times(&cells, self.time, &mut self.last_ns)?;

@@ -1,6 +1,6 @@
 //! What cannot be read, by text and exit code.
 
-use crate::common::{fail, papertrader, stderr, succeed};
+use crate::common::{fail, papertrader, reported, stderr, succeed};
 use parquet::data_type::{DoubleType, Int64Type};
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
@@ -215,8 +215,11 @@ fn nothing_that_is_read_is_written_over() {
     let trades = HEADER.replace("is_snapshot", "id");
     fs::write(at("m.csv"), &rows).unwrap();
     fs::write(at("m_trades.csv"), &trades).unwrap();
-    fs::write(at("eod.npz"), "the opening book").unwrap();
-    let kept = [("m.csv", rows.as_str()), ("m_trades.csv", &trades), ("eod.npz", "the opening book")];
+    let changes = "received_time,side_is_bid,price,size\n1585699200,1,10,1\n";
+    fs::write(at("changes.csv"), changes).unwrap();
+    let book = "time,bid_price_1,bid_size_1,ask_price_1,ask_size_1\n1585699100,9,1,11,1\n";
+    fs::write(at("book.csv"), book).unwrap();
+    let kept = [("m.csv", rows.as_str()), ("m_trades.csv", &trades), ("book.csv", book), ("changes.csv", changes)];
     let refused = |command: &mut Command, name: &str| {
         let (code, error) = fail(command);
         let says = format!(
@@ -229,15 +232,15 @@ fn nothing_that_is_read_is_written_over() {
         }
     };
     let market = at("m.csv");
-    let opening = [std::ffi::OsStr::new("--initial-snapshot"), at("eod.npz").as_os_str()].map(ToOwned::to_owned);
-    for name in ["m.csv", "m_trades.csv", "eod.npz"] {
-        refused(replay(&folder, &market).args(&opening).arg("--probabilities").arg(at(name)), name);
-        let mut features = papertrader();
-        refused(features.arg("features").arg(&market).args(&opening).args(["--force", "-o"]).arg(at(name)), name);
-        let mut convert = papertrader();
-        let output = at(&name.replace("npz", "l2"));
-        if name != "eod.npz" {
-            refused(convert.arg("convert").arg(&market).args(["--force", "-o"]).arg(output), name);
+    let opening = [std::ffi::OsStr::new("--initial-snapshot"), at("book.csv").as_os_str()].map(ToOwned::to_owned);
+    for (market, name, more) in
+        [(&market, "m.csv", &[][..]), (&market, "m_trades.csv", &[]), (&at("changes.csv"), "book.csv", &opening)]
+    {
+        refused(replay(&folder, market).args(more).arg("--probabilities").arg(at(name)), name);
+        for command in ["features", "convert"] {
+            let mut command_line = papertrader();
+            command_line.arg(command).arg(market).args(more);
+            refused(command_line.args(["--force", "-o"]).arg(at(name)), name);
         }
     }
     // A folder is its files.
@@ -264,8 +267,139 @@ fn rows_have_no_other_market_s_trades_beside_them() {
         (2, format!("error: {} exists; give --force to replace it", at("m_trades.csv").display()))
     );
     assert!(!at("m.csv").exists() && at("m_trades.csv").exists());
-    succeed(papertrader().arg("convert").arg(at("m.l2")).arg("--force").arg("-o").arg(at("m.csv")));
-    assert!(at("m.csv").exists() && !at("m_trades.csv").exists());
+    // Nor is it replaced or removed: this program did not write it. A link and a folder are not either.
+    let foreign = HEADER.replace("is_snapshot", "id") + "x,P,1585699200000000,1585699200000001,7,buy,10,1\n";
+    let other = at("other.csv");
+    fs::write(&other, &foreign).unwrap();
+    for ending in ["csv", "parquet"] {
+        let (output, trades) = (at(&format!("m.{ending}")), at(&format!("m_trades.{ending}")));
+        let convert = |from: &str| {
+            let mut command = papertrader();
+            command.arg("convert").arg(at(from)).args(["--force", "-o"]).arg(&output);
+            command
+        };
+        let says = "is there, would be read as this market's trades, and was not written by this program: move it away";
+        let refused = || {
+            let (code, error) = fail(&mut convert("m.l2"));
+            assert_eq!((code, error), (2, format!("error: {} {says}", trades.display())));
+            assert!(!output.exists());
+        };
+        for text in ["of another", &foreign] {
+            fs::write(&trades, text).unwrap();
+            refused();
+            assert_eq!(fs::read_to_string(&trades).unwrap(), text);
+            fs::remove_file(&trades).unwrap();
+        }
+        fs::create_dir(&trades).unwrap();
+        refused();
+        fs::remove_dir(&trades).unwrap();
+        // What it wrote itself goes.
+        succeed(
+            papertrader().args(["generate", "--levels", "500", "--frames", "300", "--force", "-o"]).arg(at("w.l2")),
+        );
+        succeed(&mut convert("w.l2"));
+        assert!(trades.is_file());
+        let told = succeed(&mut convert("m.l2"));
+        assert!(told.contains(&format!("removed {}", trades.display())), "{told}");
+        assert!(output.exists() && !trades.exists());
+    }
+}
+
+/// Rows cannot say that nobody knows the book.
+#[test]
+fn rows_before_the_first_snapshot_are_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    succeed(papertrader().args(["generate", "--levels", "500", "--frames", "100", "-o"]).arg(at("m.l2")));
+    let text = fs::read_to_string(at("m.l2")).unwrap();
+    let is_snapshot = |line: &&str| line.contains("\"l2_data\"") && line.contains("\"type\":\"snapshot\"");
+    let without: Vec<&str> = text.lines().filter(|line| !is_snapshot(line)).collect();
+    fs::write(at("none.l2"), without.join("\n") + "\n").unwrap();
+    for ending in ["npz", "csv", "parquet"] {
+        let output = at(&format!("out.{ending}"));
+        let (code, error) = fail(papertrader().arg("convert").arg(at("none.l2")).arg("-o").arg(&output));
+        let says = "holds no snapshot of the product, without which rows are of no book; ";
+        assert_eq!(code, 2, "{error}");
+        assert!(error.contains(says), "{error}");
+        assert!(!output.exists());
+    }
+}
+
+/// A book is opened once, by its own product, and rows that it holds already do nothing.
+#[test]
+fn parts_of_a_stream_of_changes_are_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let header = "received_time,symbol,side_is_bid,price,size\n";
+    let row = |second: u64, cells: &str| format!("{},P,{cells}\n", 1_723_161_256 + second);
+    let parts = [row(1, "1,10,1") + &row(2, "0,12,3"), row(3, "1,10,0") + &row(4, "1,9,5")];
+    fs::write(at("whole.csv"), format!("{header}{}", parts.concat())).unwrap();
+    fs::create_dir(at("parts")).unwrap();
+    // By their times, not by their names.
+    for (name, part) in ["b.csv", "a.csv"].iter().zip(&parts) {
+        fs::write(at("parts").join(name), format!("{header}{part}")).unwrap();
+    }
+    let book = "time,symbol,bid_price_1,bid_size_1,ask_price_1,ask_size_1\n";
+    fs::write(at("book.csv"), format!("{book}1723161256,Q,1,1,2,1\n1723161256,P,8,7,13,7\n")).unwrap();
+    let rows = |market: &str, book: Option<&str>| {
+        let mut command = papertrader();
+        command.arg("convert").arg(at(market)).args(["--force", "-o"]).arg(at("out.csv"));
+        book.into_iter().for_each(|book| drop(command.arg("--initial-snapshot").arg(at(book))));
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+        let rows = fs::read_to_string(at("out.csv")).unwrap();
+        let rows: Vec<String> =
+            rows.lines().skip(1).map(|row| row.split(',').skip(4).collect::<Vec<_>>().join(",")).collect();
+        (rows, stderr(&output))
+    };
+    let (found, _) = rows("whole.csv", Some("book.csv"));
+    assert_eq!(
+        found,
+        ["true,bid,8,7", "true,ask,13,7", "false,bid,10,1", "false,ask,12,3", "false,bid,10,0", "false,bid,9,5"]
+    );
+    assert_eq!(rows("parts", Some("book.csv")).0, found);
+    assert_eq!(rows("parts", None).0, rows("whole.csv", None).0);
+    // A book of 1723161258 holds the first two rows; one of the day before is said to be old.
+    fs::write(at("late.csv"), format!("{book}1723161258,P,10,1,12,3\n")).unwrap();
+    let (found, told) = rows("whole.csv", Some("late.csv"));
+    assert_eq!(found, ["true,bid,10,1", "true,ask,12,3", "false,bid,10,0", "false,bid,9,5"]);
+    assert!(told.contains("2 rows before the first snapshot") && !told.contains("older"), "{told}");
+    fs::write(at("old.csv"), format!("{book}1723074856,P,10,1,12,3\n")).unwrap();
+    let (_, told) = rows("whole.csv", Some("old.csv"));
+    assert!(told.contains("the opening book is older than the first row by more than a minute"), "{told}");
+    // Formats that bring their own book say so.
+    let tardis = format!("{HEADER}{}", self::row(1_585_699_200_245_000, "true,bid,10,1"));
+    fs::write(at("m.csv"), tardis).unwrap();
+    let mut command = papertrader();
+    let (code, error) = fail(command.arg("inspect").arg(at("m.csv")).arg("--initial-snapshot").arg(at("book.csv")));
+    let says = "brings its own book: leave --initial-snapshot out";
+    assert_eq!((code, error), (2, format!("error: {}: {says}", at("m.csv").display())));
+}
+
+/// A number off the tick that was given is no smaller a fault in floats than in text.
+#[test]
+fn steps_that_are_given_round_dust_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    succeed(papertrader().args(["generate", "--levels", "500", "--frames", "100", "-o"]).arg(at("m.l2")));
+    for name in ["m.csv", "m.parquet", "m.npz", "m.frames"] {
+        succeed(papertrader().arg("convert").arg(at("m.l2")).arg("-o").arg(at(name)));
+    }
+    let lost = |name: &str| {
+        let output = papertrader().arg("inspect").arg(at(name)).args(["--full", "--tick-size", "1"]).output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8_lossy(&output.stdout).into_owned(), stderr(&output))
+    };
+    let due = lost("m.l2").1;
+    let due = reported(&due, "book lost");
+    assert_ne!(due, "0");
+    for name in ["m.csv", "m.parquet", "m.npz"] {
+        let (_, inspected, _) = lost(name);
+        assert!(!inspected.contains("rounded"), "{inspected}");
+        assert_eq!(reported(&inspected, "book lost"), due, "{name}");
+    }
+    let (code, _, error) = lost("m.frames");
+    let says = "has the steps that it was written with: leave --tick-size and --lot-size out";
+    assert_eq!((code, error), (2, format!("error: {}: {says}\n", at("m.frames").display())));
 }
 
 /// Where the disk is full the old files stay, both of them.
@@ -277,7 +411,9 @@ fn rows_that_find_no_room_replace_nothing() {
     for (market, more) in [("with.l2", &[][..]), ("without.l2", &["--no-trades"])] {
         let mut generate = papertrader();
         succeed(generate.args(["generate", "--levels", "500", "--frames", "300", "-o"]).arg(at(market)).args(more));
-        let old = [("m.csv", "old rows"), ("m_trades.csv", "old trades")];
+        // Such as this program writes them.
+        let trades = HEADER.replace("is_snapshot", "id") + ",P,1585699200000000,1585699200000001,7,buy,10,1\n";
+        let old = [("m.csv", "old rows"), ("m_trades.csv", &trades)];
         old.iter().for_each(|(name, text)| fs::write(at(name), text).unwrap());
         let mut limited = Command::new("sh");
         limited.args(["-c", "trap '' XFSZ; ulimit -f 8; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_papertrader")]);

@@ -212,7 +212,7 @@ fn what_the_footer_claims_is_checked() {
         (|chunk| chunk.set_total_uncompressed_size(CHUNK_BYTES_MAX), None),
         (
             |chunk| chunk.set_total_uncompressed_size(CHUNK_BYTES_MAX + 1),
-            Some("column 'real' has 1073741825 bytes in row group 0, of at most 1073741824: write smaller row groups"),
+            Some("column 'real' has 268435457 bytes in row group 0, of at most 268435456: write smaller row groups"),
         ),
         // As gzip tells no length, it could go on for ever.
         (

@@ -21,8 +21,8 @@ use crate::sources::{
     FRAME_LEVELS_MAX, FrameReader, RawFrame, RawKind, RawLevel, RawPrint, ReadError, ReaderCounts, ReaderSettings,
     TimeChoice,
 };
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, VecDeque};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Rows among which the first clear or snapshot row is looked for.
@@ -125,6 +125,8 @@ enum Start {
 /// Reads an npz.
 pub struct NpzReader {
     rows: Rows,
+    /// Files that go on where this one ends.
+    later: VecDeque<PathBuf>,
     product: String,
     time: TimeChoice,
     decimals: (Option<u8>, Option<u8>),
@@ -143,10 +145,22 @@ impl NpzReader {
     /// # Errors
     /// One of them cannot be read, or is not of hftbacktest 2's rows.
     pub fn open(path: &Path, settings: &ReaderSettings) -> Result<Self, ReadError> {
+        Self::open_parts(&[path.into()], settings)
+    }
+
+    /// Opens files of which each goes on where the one before ends, as hftbacktest reads them; the opening book is that of the first.
+    ///
+    /// # Errors
+    /// One of them cannot be read, or there is none.
+    pub fn open_parts(paths: &[PathBuf], settings: &ReaderSettings) -> Result<Self, ReadError> {
+        let mut later: VecDeque<PathBuf> = paths.iter().cloned().collect();
+        let path = later.pop_front().ok_or_else(|| ReadError::file(Path::new(""), "no file is named"))?;
+        let path = path.as_path();
         let rows = Rows::open(path)?;
         let product = settings.product.clone().unwrap_or_else(|| product_of(path));
         let mut reader = Self {
             rows,
+            later,
             product,
             time: settings.time,
             decimals: (settings.price_decimals, settings.size_decimals),
@@ -161,6 +175,8 @@ impl NpzReader {
             Some(opening) => reader.load(opening)?,
             None => reader.start = first_reset(path)?,
         }
+        let is_known = settings.initial_snapshot.is_some() || reader.start != Start::Given;
+        reader.counts.unopened = u64::from(!is_known);
         Ok(reader)
     }
 
@@ -186,7 +202,15 @@ impl NpzReader {
     /// The next row that the recorder saw, from the start on.
     #[inline]
     fn row(&mut self) -> Result<Option<HftEvent>, ReadError> {
-        while let Some(row) = self.rows.next()? {
+        loop {
+            let Some(row) = self.rows.next()? else {
+                let Some(path) = self.later.pop_front() else { return Ok(None) };
+                self.rows = Rows::open(&path)?;
+                if matches!(self.start, Start::AtRow(_)) {
+                    self.start = first_reset(&path)?;
+                }
+                continue;
+            };
             self.counts.rows += 1;
             if !row.is_local() {
                 continue;
@@ -201,7 +225,6 @@ impl NpzReader {
                 Err(what) => return Err(self.rows.wrong(what)),
             }
         }
-        Ok(None)
     }
 
     /// Whether a row is one that is replayed; its times and kind are good then.

@@ -23,6 +23,7 @@
 //! ```
 
 use super::cells::{Cell, number, truth};
+use super::chained::ChainedRows;
 use super::layout::{find, product_column, time_columns};
 use super::rows::Rows;
 use super::{TableReader, Times, is_ours, open_rows, with_noted_decimals};
@@ -32,7 +33,7 @@ use crate::sources::snapshots::Snapshots;
 use crate::sources::{
     FRAME_LEVELS_MAX, FrameReader, RawFrame, RawKind, RawLevel, ReadError, ReaderCounts, ReaderSettings, TimeChoice,
 };
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Under which a file may note the decimals of its prices.
@@ -41,6 +42,9 @@ pub const PRICE_DECIMALS: &str = "price_decimals";
 pub const SIZE_DECIMALS: &str = "size_decimals";
 /// Under which a file may note what says that the venue gave no time: `null`, or `equal` to the time of receipt, as of Tardis.
 pub const NO_EVENT_TIME: &str = "no_event_time";
+
+/// How old an opening book may be without a word.
+const STALE_NS: i64 = 60_000_000_000;
 
 const SIDE: &[&str] = &["side"];
 const SIDE_IS_BID: &[&str] = &["side_is_bid", "is_bid"];
@@ -68,6 +72,22 @@ pub(super) fn side_named(text: &[u8]) -> Option<Side> {
         b"ask" | b"asks" | b"a" | b"sell" | b"s" => Some(Side::Ask),
         _ => None,
     }
+}
+
+/// Whether a column of such a table marks snapshots.
+pub fn is_marked(columns: &[String]) -> bool {
+    let columns: Vec<String> = columns.iter().map(|column| column.trim().to_lowercase()).collect();
+    find(&columns, MARK).is_some()
+}
+
+/// The time of receipt of a file's first row.
+///
+/// # Errors
+/// It cannot be read, or has no row.
+pub fn begins_ns(path: &Path, settings: &ReaderSettings) -> Result<i64, ReadError> {
+    let settings = ReaderSettings { initial_snapshot: None, ..settings.clone() };
+    let row = ChangesReader::open(path, &settings)?.row()?;
+    row.map(|row| row.ts_recv_ns).ok_or_else(|| ReadError::file(path, "holds no row of the product"))
 }
 
 /// Whether columns are those of a table of changes. A side and a price without a mark may be trades.
@@ -126,7 +146,9 @@ pub struct ChangesReader {
     product: String,
     counts: ReaderCounts,
     /// The book before the first row, if the user named one, until it has been told.
-    opening: Option<Vec<RawLevel>>,
+    opening: Option<RawFrame>,
+    /// Rows up to this time are in it already.
+    opened_ns: i64,
     /// Whether the user named one.
     is_opened: bool,
     has_begun: bool,
@@ -141,7 +163,19 @@ impl ChangesReader {
     /// # Errors
     /// It cannot be read, or its columns are not those of such a table.
     pub fn open(path: &Path, settings: &ReaderSettings) -> Result<Self, ReadError> {
-        let mut rows = open_rows(path)?;
+        Self::open_parts(&[path.into()], settings)
+    }
+
+    /// Opens files of which each goes on where the one before ends.
+    ///
+    /// # Errors
+    /// The first cannot be read, or its columns are not those of such a table.
+    pub fn open_parts(paths: &[PathBuf], settings: &ReaderSettings) -> Result<Self, ReadError> {
+        let path = paths.first().map_or(Path::new(""), PathBuf::as_path);
+        let mut rows: Box<dyn Rows> = match paths {
+            [path] => open_rows(path)?,
+            paths => Box::new(ChainedRows::open(paths)?),
+        };
         let layout = layout_of(rows.columns(), settings.time_column.as_deref());
         let layout = layout.map_err(|what| ReadError::file(path, what))?;
         let Layout { recv, event, product, side, price, size, mark, .. } = layout;
@@ -161,6 +195,7 @@ impl ChangesReader {
             product: settings.product.clone().unwrap_or_default(),
             counts: ReaderCounts::default(),
             is_opened: opening.is_some(),
+            opened_ns: opening.as_ref().map_or(i64::MIN, |book| book.ts_recv_ns),
             opening,
             has_begun: false,
             snapshots: Snapshots::default(),
@@ -185,6 +220,10 @@ impl ChangesReader {
                 continue;
             }
             let row = self.parse().map_err(|what| self.rows.wrong(&what))?;
+            if row.ts_recv_ns <= self.opened_ns && !row.is_snapshot {
+                self.counts.before_snapshot += 1;
+                continue;
+            }
             if self.has_begun || row.is_snapshot || self.layout.mark.is_none() || self.is_opened {
                 return Ok(Some(row));
             }
@@ -225,11 +264,11 @@ fn side_of_truth(is_bid: bool) -> Side {
 }
 
 /// The first book of a table of books.
-fn opening_book(path: &Path, settings: &ReaderSettings) -> Result<Vec<RawLevel>, ReadError> {
+fn opening_book(path: &Path, settings: &ReaderSettings) -> Result<RawFrame, ReadError> {
     let settings = ReaderSettings { initial_snapshot: None, ..settings.clone() };
     let mut frame = RawFrame::default();
     match TableReader::open(path, &settings)?.next(&mut frame)? {
-        true => Ok(frame.levels),
+        true => Ok(frame),
         false => Err(ReadError::file(path, "holds no book")),
     }
 }
@@ -249,7 +288,8 @@ impl FrameReader for ChangesReader {
         frame.begin(kind, first.ts_recv_ns, first.ts_event_ns);
         if is_first && let Some(book) = self.opening.take().filter(|_| kind == RawKind::Update) {
             frame.kind = RawKind::Snapshot;
-            frame.levels = book;
+            self.counts.stale = u64::from(first.ts_recv_ns.saturating_sub(book.ts_recv_ns) > STALE_NS);
+            frame.levels = book.levels;
             self.snapshots.complete(frame);
             self.next = Some(first);
             // The mark of what follows counts from now on.

@@ -71,7 +71,18 @@ const VENUE_COLUMNS: [&str; 7] =
 /// Names that tell nothing of the clock: the recorder's if it is the only one.
 const TIME_COLUMNS: [&str; 9] =
     ["timestamp", "time", "datetime", "date", "ts", "system_time", "time_ns", "timestamp_ns", "unix_time"];
-const PRODUCT_COLUMNS: [&str; 6] = ["symbol", "product", "product_id", "instrument", "market", "ticker"];
+const PRODUCT_COLUMNS: [&str; 10] = [
+    "symbol",
+    "product",
+    "product_id",
+    "instrument",
+    "instrument_id",
+    "instrument_name",
+    "market",
+    "ticker",
+    "pair",
+    "coin",
+];
 
 /// What of a level a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -25,6 +25,7 @@
 //! ```
 
 pub mod cells;
+pub mod chained;
 pub mod changes;
 pub mod csv_rows;
 pub mod layout;
@@ -51,7 +52,7 @@ use layout::{Layout, Levels, TABLE_LEVELS_MAX, layout_of};
 use parquet_rows::ParquetRows;
 use rows::Rows;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use trades::TradeRowsReader;
 
@@ -72,14 +73,48 @@ pub fn open_rows(path: &Path) -> Result<Box<dyn Rows>, ReadError> {
 /// It cannot be read, or its columns are not those of one.
 pub fn open_table(path: &Path, settings: &ReaderSettings) -> Result<Box<dyn FrameReader>, ReadError> {
     if settings.pattern.is_some() || !holds_changes(path)? {
+        check_no_opening_book(path, settings)?;
         return Ok(Box::new(TableReader::open(path, settings)?));
     }
-    let book = ChangesReader::open(path, settings)?;
-    let Some(trades) = trades_beside(path) else { return Ok(Box::new(book)) };
-    // A file of several products may begin with those of another.
-    let product = settings.product.clone().map_or_else(|| changes::first_product(path), |product| Ok(Some(product)))?;
-    let trades = TradeRowsReader::open(&trades, &ReaderSettings { product, ..settings.clone() })?;
-    Ok(Box::new(Merged::new(book, trades)))
+    open_changes(&[path.into()], settings)
+}
+
+/// Opens tables of changes that mark no snapshot as one market: each goes on where the one before ends.
+///
+/// # Errors
+/// One cannot be read.
+pub fn open_parts(paths: &[PathBuf], settings: &ReaderSettings) -> Result<Box<dyn FrameReader>, ReadError> {
+    let begins = |path: &PathBuf| Ok((changes::begins_ns(path, settings)?, path.clone()));
+    let mut timed = paths.iter().map(begins).collect::<Result<Vec<_>, ReadError>>()?;
+    timed.sort();
+    let paths: Vec<PathBuf> = timed.into_iter().map(|(_, path)| path).collect();
+    open_changes(&paths, settings)
+}
+
+fn open_changes(paths: &[PathBuf], settings: &ReaderSettings) -> Result<Box<dyn FrameReader>, ReadError> {
+    // The trades and the opening book may begin with those of another product.
+    let product = match (&settings.product, paths.first()) {
+        (None, Some(path)) => changes::first_product(path)?,
+        (product, _) => product.clone(),
+    };
+    let settings = ReaderSettings { product, ..settings.clone() };
+    let book = ChangesReader::open_parts(paths, &settings)?;
+    let trades: Vec<PathBuf> = paths.iter().filter_map(|path| trades_beside(path)).collect();
+    if trades.is_empty() {
+        return Ok(Box::new(book));
+    }
+    Ok(Box::new(Merged::new(book, TradeRowsReader::open_parts(&trades, &settings)?)))
+}
+
+/// Refuses an opening book where a format has its own.
+///
+/// # Errors
+/// One is named.
+pub fn check_no_opening_book(path: &Path, settings: &ReaderSettings) -> Result<(), ReadError> {
+    match &settings.initial_snapshot {
+        None => Ok(()),
+        Some(_) => Err(ReadError::file(path, "brings its own book: leave --initial-snapshot out")),
+    }
 }
 
 /// Whether a file is a table of changes.
@@ -88,6 +123,15 @@ pub fn open_table(path: &Path, settings: &ReaderSettings) -> Result<Box<dyn Fram
 /// It cannot be read or has no header.
 pub fn holds_changes(path: &Path) -> Result<bool, ReadError> {
     Ok(changes::is_changes(open_rows(path)?.columns()))
+}
+
+/// Whether a file is a table of changes that marks no snapshot.
+///
+/// # Errors
+/// It cannot be read or has no header.
+pub fn is_unmarked(path: &Path) -> Result<bool, ReadError> {
+    let rows = open_rows(path)?;
+    Ok(changes::is_changes(rows.columns()) && !changes::is_marked(rows.columns()))
 }
 
 /// Whether the beginning of a file is that of a table of books, or of one that is known and refused.
@@ -276,9 +320,15 @@ fn with_noted_decimals(settings: &ReaderSettings, rows: &dyn Rows) -> ReaderSett
     ReaderSettings { price_decimals, size_decimals, ..settings.clone() }
 }
 
-/// Whether the row is of the product, which is that of the first row where none is asked for.
+/// Whether the row is of the product, which is that of the first row where none is asked for. A row without one is of another.
 pub(super) fn is_ours(rows: &dyn Rows, column: Option<usize>, product: &mut String) -> bool {
-    let Some(Cell::Text(symbol)) = column.map(|column| rows.cell(column)) else { return true };
+    let mut buffer = itoa::Buffer::new();
+    let symbol = match column.map(|column| rows.cell(column)) {
+        None => return true,
+        Some(Cell::Text(symbol)) => symbol,
+        Some(Cell::Int(number)) => buffer.format(number).as_bytes(),
+        Some(_) => return false,
+    };
     if product.is_empty() {
         *product = String::from_utf8_lossy(symbol).into_owned();
     }

@@ -17,14 +17,15 @@
 //! ```
 
 use super::cells::{Cell, number};
-use super::changes::side_named;
+use super::chained::ChainedRows;
+use super::changes::{is_changes, side_named};
 use super::layout::{find, product_column, time_columns};
 use super::rows::Rows;
 use super::{Times, is_ours, open_rows, with_noted_decimals};
 use crate::capture::Progress;
 use crate::sources::prints::{PrintRow, gather};
 use crate::sources::{FrameReader, RawFrame, RawPrint, ReadError, ReaderCounts, ReaderSettings};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Which columns hold what.
@@ -38,6 +39,9 @@ struct Layout {
 }
 
 fn layout_of(columns: &[String], time_column: Option<&str>) -> Result<(Layout, usize, Option<usize>), String> {
+    if is_changes(columns) {
+        return Err("is a table of a book's changes where one of trades is due; give it another name".into());
+    }
     let columns: Vec<String> = columns.iter().map(|column| column.trim().to_lowercase()).collect();
     let due = |names: &[&str], what| find(&columns, names).ok_or_else(|| format!("has no column of {what}"));
     let (recv, event, _) = time_columns(&columns, time_column)?;
@@ -68,7 +72,19 @@ impl TradeRowsReader {
     /// # Errors
     /// It cannot be read, or its columns are not those of trades.
     pub fn open(path: &Path, settings: &ReaderSettings) -> Result<Self, ReadError> {
-        let mut rows = open_rows(path)?;
+        Self::open_parts(&[path.into()], settings)
+    }
+
+    /// Opens files of which each goes on where the one before ends.
+    ///
+    /// # Errors
+    /// The first cannot be read, or its columns are not those of trades.
+    pub fn open_parts(paths: &[PathBuf], settings: &ReaderSettings) -> Result<Self, ReadError> {
+        let path = paths.first().map_or(Path::new(""), PathBuf::as_path);
+        let mut rows: Box<dyn Rows> = match paths {
+            [path] => open_rows(path)?,
+            paths => Box::new(ChainedRows::open(paths)?),
+        };
         let found = layout_of(rows.columns(), settings.time_column.as_deref());
         let (layout, recv, event) = found.map_err(|what| ReadError::file(path, what))?;
         let Layout { product, side, price, size, id } = layout;

@@ -24,7 +24,7 @@ mod rows;
 mod tardis;
 
 use crate::base::failure::Failure;
-use crate::base::output::{IfTaken, OutputError};
+use crate::base::output::{IfTaken, OutputError, check_free};
 use crate::base::places::check_apart;
 use crate::capture::CaptureError;
 use crate::capture::frames::{FrameWriter, Header, MadeFrom, Totals};
@@ -38,10 +38,13 @@ use crate::market::publish::{EngineGone, Publish};
 use crate::report::text::counted;
 use crate::research::source::sha256;
 use crate::run::session::Feed;
+use crate::sources::bytes::head;
+use crate::sources::columns::Columns;
 use crate::sources::detect::{Format, detect};
 use crate::sources::files::{expand, named};
 use crate::sources::market::Market;
-use crate::sources::tardis::trades_path;
+use crate::sources::table::changes::NO_EVENT_TIME;
+use crate::sources::tardis::{TRADES_HEADER, trades_path};
 use capture::CaptureSink;
 use clap::Args;
 use hftbacktest::NpzSink;
@@ -138,6 +141,9 @@ impl Sink {
     /// As the name of the output says.
     fn create(args: &ConvertArgs, product: &str, header: &Header) -> Result<Self, Failure> {
         let (output, force) = (&args.output, args.force);
+        if let Some(trades) = Kind::of(output)?.beside(output) {
+            check_trades_place(&trades, force)?;
+        }
         let if_taken = IfTaken::refuse_unless(force);
         Ok(match Kind::of(output)? {
             Kind::Frames => {
@@ -176,6 +182,29 @@ impl Sink {
             Self::Parquet(sink) => sink.push(head, events).map_err(Into::into),
             Self::Hftbacktest(sink) => sink.push(head, events).map_err(Into::into),
         }
+    }
+}
+
+/// The place of the trades must be free, or with `force` hold trades that this program wrote: a file of others is read beside the
+/// book as its trades, and is not ours to replace or to remove.
+fn check_trades_place(path: &Path, force: bool) -> Result<(), Failure> {
+    check_free(path, force).map_err(Failure::input)?;
+    let is_there = fs::symlink_metadata(path).is_ok();
+    if is_there && !(path.is_file() && is_written_by_us(path)) {
+        let what = "is there, would be read as this market's trades, and was not written by this program: move it away";
+        return Err(Failure::input(format!("{} {what}", path.display())));
+    }
+    Ok(())
+}
+
+/// Whether a file of trades is this program's: Tardis' rows name their venue, Parquet of others lacks our notes.
+fn is_written_by_us(path: &Path) -> bool {
+    match Columns::open(path) {
+        Ok(columns) => columns.metadata(NO_EVENT_TIME).is_some(),
+        Err(_) => head(path, 4_096).is_ok_and(|head| {
+            let mut lines = head.split(|&byte| byte == b'\n');
+            lines.next() == Some(TRADES_HEADER.as_bytes()) && lines.next().is_some_and(|row| row.starts_with(b","))
+        }),
     }
 }
 
@@ -251,6 +280,12 @@ pub fn run(args: &ConvertArgs, printer: &mut Printer) -> Result<(), Failure> {
     let Writing { sink, for_rows, written, error, .. } = writing;
     if let Some(error) = error {
         return Err(Failure::running(error));
+    }
+    if for_rows.as_ref().is_some_and(|rows| !rows.has_begun()) {
+        let what = "holds no snapshot of the product, without which rows are of no book";
+        let cause = outcome.error.map_or_else(String::new, |error| format!("; {error}"));
+        let (market, output) = (named(&markets), args.output.display());
+        return Err(Failure::input(format!("{market}: {what}; {output} was not written{cause}")));
     }
     let note = sink.finish().map_err(Failure::running)?;
     let [frames, levels, prints] = [(written.frames, "frame"), (written.levels, "level"), (written.prints, "print")]

@@ -3,7 +3,7 @@
 //! Times are nanoseconds of UTC, the venue's absent where it gave none; prices and sizes are doubles. The file's metadata notes how many
 //! decimals they have (`price_decimals`, `size_decimals`) and what an absent time means, so that all of it reads back exactly.
 
-use crate::base::output::{OutputError, check_free};
+use crate::base::output::OutputError;
 use crate::base::parquet_table::{Cell, Kind, ParquetTable};
 use crate::market::event::{Event, FrameHead, FrameKind, PRINT_EVENTS, Print};
 use crate::market::units::{Scale, Side};
@@ -51,7 +51,6 @@ pub(super) struct ParquetSink {
 
 impl ParquetSink {
     pub fn create(path: &Path, product: &str, force: bool) -> Result<Self, OutputError> {
-        check_free(&trades_path(path), force)?;
         Ok(Self {
             path: path.into(),
             product: ByteArray::from(product),

@@ -6,13 +6,15 @@ use crate::report::text::counted;
 
 /// Passes on what rows can say, and counts the rest.
 ///
-/// Where the book is lost, the rows of a book that nobody knows would read as those of a good one, and trades would meet what it was
-/// before: both are left out until the next snapshot.
+/// Before the first snapshot and where the book is lost, the rows of a book that nobody knows would read as those of a good one, and trades would meet what it was
+/// before: both are left out until the next snapshot. Prints
+/// before the first one meet no book and stay.
 #[derive(Default)]
 pub(super) struct ForRows {
     has_begun: bool,
     is_lost: bool,
     losses: u64,
+    frames_before: u64,
     frames_left_out: u64,
     prints_left_out: u64,
     clock: TapeClock,
@@ -41,6 +43,10 @@ impl ForRows {
                 self.is_lost = self.has_begun;
                 return None;
             }
+            FrameKind::Update if !self.has_begun => {
+                self.frames_before += 1;
+                return None;
+            }
             FrameKind::Update if self.is_lost => {
                 self.frames_left_out += 1;
                 return None;
@@ -66,9 +72,20 @@ impl ForRows {
         &self.prints
     }
 
+    /// Whether there was a book to write.
+    pub fn has_begun(&self) -> bool {
+        self.has_begun
+    }
+
     /// What the user should know.
     pub fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
+        if self.frames_before > 0 {
+            let frames = counted(self.frames_before, "frame");
+            remarks.push(format!(
+                "{frames} before the first snapshot are left out: nobody knows the book that they change"
+            ));
+        }
         if self.losses > 0 {
             remarks.push(format!(
                 "the book was lost {}; rows cannot say so, {} and {} until the next snapshot are left out",

@@ -3,9 +3,10 @@
 //! Times are in microseconds there: frames of one microsecond would become one, so that a frame whose time does not rise gets the
 //! next microsecond.
 
-use crate::base::output::{Output, OutputError, check_free};
+use crate::base::output::{Output, OutputError};
 use crate::market::event::{Event, FrameHead, FrameKind, PRINT_EVENTS, Print};
 use crate::market::units::{Decimal, Side};
+use crate::report::text::counted;
 use crate::sources::tardis::{BOOK_HEADER, TRADES_HEADER, trades_path};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -54,6 +55,8 @@ pub(super) struct TardisSink {
     trades: Option<(PathBuf, Rows)>,
     force: bool,
     last_us: i64,
+    /// Messages with a time of the venue that is that of their receipt, to the microsecond.
+    equal: u64,
     /// Whether the message before was of prints.
     were_prints: bool,
     text: Vec<u8>,
@@ -61,7 +64,6 @@ pub(super) struct TardisSink {
 
 impl TardisSink {
     pub fn create(path: &Path, product: &str, force: bool) -> Result<Self, OutputError> {
-        check_free(&trades_path(path), force)?;
         let mut book = Rows::create(path, force)?;
         let at = |source| OutputError::Write { path: path.into(), source };
         book.write(format!("{BOOK_HEADER}\n").as_bytes()).map_err(at)?;
@@ -72,6 +74,7 @@ impl TardisSink {
             trades: None,
             force,
             last_us: i64::MIN,
+            equal: 0,
             were_prints: false,
             text: Vec::new(),
         })
@@ -79,14 +82,22 @@ impl TardisSink {
 
     /// Gives what the user should know. Both files are whole before one takes its place.
     pub fn finish(self) -> Result<Option<String>, OutputError> {
+        let equal = (self.equal > 0).then(|| {
+            let messages = counted(self.equal, "message");
+            format!("the venue's time of {messages} is that of their receipt to the microsecond, which these rows read as none\n")
+        });
         let book = self.book.end(&self.path)?;
         let trades = self.trades.map(|(path, rows)| rows.end(&path)).transpose()?;
         book.finish()?;
         match trades {
-            Some(trades) => trades.finish().map(|()| None),
-            None if self.force => super::remove_trades(&trades_path(&self.path)),
-            None => Ok(None),
+            Some(trades) => trades.finish()?,
+            None if self.force => {
+                let removed = super::remove_trades(&trades_path(&self.path))?;
+                return Ok(removed.into_iter().chain(equal).reduce(|all, note| all + &note));
+            }
+            None => {}
         }
+        Ok(equal)
     }
 
     pub fn push(&mut self, head: &FrameHead, events: &[Event]) -> Result<(), OutputError> {
@@ -96,6 +107,7 @@ impl TardisSink {
         let local_us = (head.ts_recv_ns / 1_000).max(self.last_us.saturating_add(is_new));
         (self.last_us, self.were_prints) = (local_us, is_print);
         let time_us = if head.ts_event_ns == 0 { local_us } else { head.ts_event_ns / 1_000 };
+        self.equal += u64::from(head.ts_event_ns != 0 && time_us == local_us);
         let decimal = |count, decimals| Decimal { count, decimals };
         self.text.clear();
         match head.kind {
