@@ -57,15 +57,15 @@ impl Differences {
         }
         frame.kind = RawKind::Update;
         self.found.clear();
-        let same = |a: &RawLevel, b: &RawLevel| a.side == b.side && a.price == b.price;
-        // Books of tables have some tens of levels.
+        let mut places = Places::default();
         for level in &self.before {
-            if !frame.levels.iter().any(|other| same(level, other)) {
+            if !places.has(&frame.levels, |other| level.side == other.side && level.price == other.price) {
                 self.found.push(RawLevel { size: Number::ZERO, ..*level });
             }
         }
+        let mut places = Places::default();
         for level in &frame.levels {
-            if !self.before.contains(level) {
+            if !places.has(&self.before, |other| level == other) {
                 self.found.push(*level);
             }
         }
@@ -81,6 +81,28 @@ impl Differences {
     /// How many levels of a side it has.
     pub fn levels(&self, side: Side) -> usize {
         self.before.iter().filter(|level| level.side == side).count()
+    }
+}
+
+/// Looks levels up that come in nearly the same order as those among which they are looked for: books of tens of levels, of which
+/// most stay in their places.
+#[derive(Default)]
+struct Places {
+    /// Where the next one is expected.
+    next: usize,
+}
+
+impl Places {
+    #[inline]
+    fn has(&mut self, among: &[RawLevel], is_it: impl Fn(&RawLevel) -> bool) -> bool {
+        let at = match among.get(self.next) {
+            Some(expected) if is_it(expected) => Some(self.next),
+            _ => among.iter().position(is_it),
+        };
+        if let Some(at) = at {
+            self.next = at + 1;
+        }
+        at.is_some()
     }
 }
 

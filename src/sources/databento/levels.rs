@@ -21,10 +21,11 @@
 //! ```
 
 use super::queue::Queue;
-use super::record::{Pair, Record, UNDEFINED_PRICE, price, size};
+use super::record::{LEVELS, Pair, Record, UNDEFINED_PRICE, price, size};
 use crate::market::event::Fault;
 use crate::market::units::Side;
 use crate::sources::differences::Differences;
+use crate::sources::number::Number;
 use crate::sources::{RawFrame, RawKind, RawLevel};
 use dbn::flags;
 
@@ -33,6 +34,8 @@ use dbn::flags;
 pub struct LevelBook {
     differences: Differences,
     pending: RawFrame,
+    /// Prices of the record before, bid and ask, as they stand there and as decimals; 0 is none.
+    prices: [[(i64, Number); 2]; LEVELS],
     is_pending: bool,
     is_bad: bool,
     before_snapshot: u64,
@@ -78,10 +81,10 @@ impl LevelBook {
             self.is_bad = false;
         }
         self.pending.begin(RawKind::Update, ts_recv_ns, record.ts_event_ns);
-        for pair in &record.levels {
+        for (at, pair) in record.levels.iter().enumerate() {
             let Pair { bid_price, ask_price, bid_size, ask_size } = *pair;
-            self.level(Side::Bid, bid_price, bid_size)?;
-            self.level(Side::Ask, ask_price, ask_size)?;
+            self.level(at, Side::Bid, bid_price, bid_size)?;
+            self.level(at, Side::Ask, ask_price, ask_size)?;
         }
         self.is_pending = true;
         if is_clear || record.has(flags::LAST) {
@@ -100,9 +103,14 @@ impl LevelBook {
         Ok(())
     }
 
-    fn level(&mut self, side: Side, at: i64, count: u32) -> Result<(), String> {
-        if at != UNDEFINED_PRICE && count > 0 {
-            self.pending.levels.push(RawLevel { side, price: price(at)?, size: size(count.into()) });
+    fn level(&mut self, at: usize, side: Side, count: i64, lots: u32) -> Result<(), String> {
+        if count != UNDEFINED_PRICE && lots > 0 {
+            // Most levels stay in their places, and decimals take divisions.
+            let known = &mut self.prices[at][usize::from(side == Side::Ask)];
+            if known.0 != count {
+                *known = (count, price(count)?);
+            }
+            self.pending.levels.push(RawLevel { side, price: known.1, size: size(lots.into()) });
         }
         Ok(())
     }

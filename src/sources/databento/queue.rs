@@ -82,8 +82,8 @@ impl Queue {
 
     /// Puts the prints that wait into a frame.
     pub fn end_prints(&mut self) {
-        let Some(last) = self.prints.last() else { return };
-        let (ts_recv_ns, ts_event_ns) = (self.prints_at_ns, last.ts_event_ns);
+        let Some(ts_event_ns) = self.prints.iter().map(|print| print.ts_event_ns).max() else { return };
+        let ts_recv_ns = self.prints_at_ns;
         let mut prints = std::mem::take(&mut self.prints);
         self.push(RawKind::Prints, ts_recv_ns, ts_event_ns).prints.append(&mut prints);
         self.prints = prints;
