@@ -34,8 +34,8 @@ use dbn::flags;
 pub struct LevelBook {
     differences: Differences,
     pending: RawFrame,
-    /// Prices of the record before, bid and ask, as they stand there and as decimals; 0 is none.
-    prices: [[(i64, Number); 2]; LEVELS],
+    /// Prices of the record before, bid and ask, as they stand there and as decimals.
+    prices: [[Option<(i64, Number)>; 2]; LEVELS],
     is_pending: bool,
     is_bad: bool,
     before_snapshot: u64,
@@ -107,10 +107,12 @@ impl LevelBook {
         if count != UNDEFINED_PRICE && lots > 0 {
             // Most levels stay in their places, and decimals take divisions.
             let known = &mut self.prices[at][usize::from(side == Side::Ask)];
-            if known.0 != count {
-                *known = (count, price(count)?);
-            }
-            self.pending.levels.push(RawLevel { side, price: known.1, size: size(lots.into()) });
+            let price = match *known {
+                Some((before, price)) if before == count => price,
+                _ => price(count)?,
+            };
+            *known = Some((count, price));
+            self.pending.levels.push(RawLevel { side, price, size: size(lots.into()) });
         }
         Ok(())
     }

@@ -237,6 +237,17 @@ const MBO: u16 = 0;
 const MBP10: u16 = 2;
 
 #[test]
+fn a_level_of_price_0_is_an_error_in_the_first_record_and_later() {
+    let good = mbp(0, 'A', 'B', 128, Some((9, 1)), None);
+    let bad = || mbp(1, 'A', 'B', 128, Some((0, 1)), None);
+    for records in [vec![bad()], vec![good, bad()]] {
+        let all = read_bytes(&binary(MBP10, &[("ESU4", &[118])], &records), &ReaderSettings::default());
+        let at = records.len() - 1;
+        assert_eq!(all.error, Some(format!("FILE, record {at}: price is 0")));
+    }
+}
+
+#[test]
 fn ten_levels_become_frames() {
     let (bid, ask) = (Some((9, 1)), Some((10, 4)));
     let records = [
