@@ -304,7 +304,7 @@ fn a_configuration_file_is_an_input() {
 
 /// What a run writes for other programs, by its ending.
 const FOR_OTHERS: [(&str, &str); 3] =
-    [("parquet", "--parquet"), ("equity.npz", "--equity-npz"), ("returns.csv", "--returns")];
+    [("trades.parquet", "--parquet"), ("equity.npz", "--equity-npz"), ("returns.csv", "--returns")];
 
 #[test]
 fn files_for_other_programs_are_named_and_the_same_again() {
@@ -332,7 +332,7 @@ fn files_for_other_programs_are_named_and_the_same_again() {
     assert_eq!(code, 0, "{stderr}");
     assert!(report.contains("1 day, of a capital of 500.000000: as given"), "{report}");
     // Those of the run before say nothing of this one.
-    assert!(!setup.result("parquet").exists() && setup.result("equity.npz").exists());
+    assert!(!setup.result("trades.parquet").exists() && setup.result("equity.npz").exists());
     assert_eq!(setup.replay(&[]).code, 0);
     assert!(FOR_OTHERS.iter().all(|(ending, _)| !setup.result(ending).exists()));
 }
