@@ -1,7 +1,7 @@
 //! Frames as Parquet: a row a level, under the names that Tardis' rows have, and the prints in a file beside it.
 //!
 //! Times are nanoseconds of UTC, the venue's absent where it gave none; prices and sizes are doubles. The file's metadata notes how many
-//! decimals they have (`price_decimals`, `size_decimals`) and what an absent time means, so that all of it reads back exactly.
+//! decimals they have (`price_decimals`, `size_decimals`) and what an absent time means, so that numbers of up to fifteen digits read back exactly.
 
 use crate::base::output::OutputError;
 use crate::base::parquet_table::{Cell, Kind, ParquetTable};
