@@ -29,6 +29,41 @@ use super::number::Number;
 use super::{RawFrame, RawKind, RawLevel};
 use crate::market::units::Side;
 
+/// A level of a book that is compared with another book's.
+pub trait Shown: Copy + PartialEq {
+    /// Whether both are of one side and price, whatever their sizes.
+    fn has_price_of(&self, other: &Self) -> bool;
+}
+
+impl Shown for RawLevel {
+    #[inline]
+    fn has_price_of(&self, other: &Self) -> bool {
+        self.side == other.side && self.price == other.price
+    }
+}
+
+/// Tells the levels of `before` at whose prices `after` has none.
+#[inline]
+pub fn removed<L: Shown>(before: &[L], after: &[L], mut tell: impl FnMut(L)) {
+    let mut places = Places::default();
+    for level in before {
+        if !places.has(after, |other| level.has_price_of(other)) {
+            tell(*level);
+        }
+    }
+}
+
+/// Tells the levels of `after` that `before` lacks or has with another size.
+#[inline]
+pub fn set<L: Shown>(before: &[L], after: &[L], mut tell: impl FnMut(L)) {
+    let mut places = Places::default();
+    for level in after {
+        if !places.has(before, |other| level == other) {
+            tell(*level);
+        }
+    }
+}
+
 /// The book before.
 #[derive(Clone, Debug, Default)]
 pub struct Differences {
@@ -56,19 +91,10 @@ impl Differences {
             return;
         }
         frame.kind = RawKind::Update;
-        self.found.clear();
-        let mut places = Places::default();
-        for level in &self.before {
-            if !places.has(&frame.levels, |other| level.side == other.side && level.price == other.price) {
-                self.found.push(RawLevel { size: Number::ZERO, ..*level });
-            }
-        }
-        let mut places = Places::default();
-        for level in &frame.levels {
-            if !places.has(&self.before, |other| level == other) {
-                self.found.push(*level);
-            }
-        }
+        let found = &mut self.found;
+        found.clear();
+        removed(&self.before, &frame.levels, |level| found.push(RawLevel { size: Number::ZERO, ..level }));
+        set(&self.before, &frame.levels, |level| found.push(level));
         std::mem::swap(&mut self.before, &mut frame.levels);
         frame.levels.clone_from(&self.found);
     }
@@ -94,7 +120,7 @@ struct Places {
 
 impl Places {
     #[inline]
-    fn has(&mut self, among: &[RawLevel], is_it: impl Fn(&RawLevel) -> bool) -> bool {
+    fn has<L>(&mut self, among: &[L], is_it: impl Fn(&L) -> bool) -> bool {
         let at = match among.get(self.next) {
             Some(expected) if is_it(expected) => Some(self.next),
             _ => among.iter().position(is_it),

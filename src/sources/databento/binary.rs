@@ -55,7 +55,9 @@ const READ_BYTES: usize = 256 << 10;
 const HEADER_BYTES: usize = 16;
 const MBO_BYTES: usize = 56;
 const PAIR_BYTES: usize = 32;
-const MBP10_BYTES: usize = 48 + LEVELS * PAIR_BYTES;
+/// Where the levels of an `mbp-10` record begin.
+const LEVELS_AT: usize = 48;
+const MBP10_BYTES: usize = LEVELS_AT + LEVELS * PAIR_BYTES;
 const RECORD_BYTES_MAX: usize = u8::MAX as usize * 4;
 /// Symbols that an error lists.
 const SYMBOLS_SHOWN: usize = 8;
@@ -65,12 +67,18 @@ pub struct BinaryRecords {
     path: PathBuf,
     bytes: BufReader<Bytes>,
     progress: Arc<Progress>,
+    selection: Selection,
+    /// Records read.
+    read: u64,
+}
+
+/// Which records are read.
+struct Selection {
+    /// `None` until the first record of a file that may hold several.
     schema: Option<Schema>,
     /// Symbols by instrument id.
     symbols: BTreeMap<u32, String>,
     choice: Choice,
-    /// Records read.
-    read: u64,
 }
 
 /// Whether a file's content begins as DBN does.
@@ -169,7 +177,7 @@ impl BinaryRecords {
             _ => Schema::Mbp10,
         });
         let choice = Choice::new(id.as_deref());
-        Ok(Self { path: path.into(), bytes, progress, schema, symbols, choice, read: 0 })
+        Ok(Self { path: path.into(), bytes, progress, selection: Selection { schema, symbols, choice }, read: 0 })
     }
 
     /// The file.
@@ -184,17 +192,17 @@ impl BinaryRecords {
 
     /// The schema; before the first record `None` of a file that may hold several.
     pub fn schema(&self) -> Option<Schema> {
-        self.schema
+        self.selection.schema
     }
 
     /// The product, by its symbol where the metadata has one.
     pub fn product(&self) -> &str {
-        self.choice.product()
+        self.selection.choice.product()
     }
 
     /// What was counted.
     pub fn counts(&self) -> ReaderCounts {
-        ReaderCounts { rows: self.read, other_products: self.choice.others(), ..ReaderCounts::default() }
+        ReaderCounts { rows: self.read, other_products: self.selection.choice.others(), ..ReaderCounts::default() }
     }
 
     /// The error of the record given last.
@@ -207,63 +215,93 @@ impl BinaryRecords {
     /// # Errors
     /// The file ends within a record, or a record is not what the format says.
     pub fn next(&mut self, record: &mut Record) -> Result<bool, ReadError> {
-        let mut buffer = [0; RECORD_BYTES_MAX];
+        let Self { path, bytes, selection, read, .. } = self;
         loop {
-            let Some(bytes) = self.cut(&mut buffer)? else {
-                return self.choice.missing().map_or(Ok(false), |what| Err(ReadError::file(&self.path, what)));
+            // Most records lie in the buffer as a whole.
+            let ready = bytes.buffer();
+            let length = ready.first().map_or(0, |&words| usize::from(words) * 4);
+            let is_ours = if let Some(whole) = ready.get(..length).filter(|whole| whole.len() >= HEADER_BYTES) {
+                let is_ours = selection.take(whole, record);
+                bytes.consume(length);
+                is_ours
+            } else {
+                let mut buffer = [0; RECORD_BYTES_MAX];
+                let Some(whole) = cut(path, *read, bytes, &mut buffer)? else {
+                    let missing = selection.choice.missing();
+                    return missing.map_or(Ok(false), |what| Err(ReadError::file(path, what)));
+                };
+                selection.take(whole, record)
             };
-            let schema = match bytes[1] {
-                dbn::rtype::MBO => Schema::Mbo,
-                dbn::rtype::MBP_10 => Schema::Mbp10,
-                // Definitions, states and the server's words may stand between.
-                _ => continue,
-            };
-            if self.schema.is_some_and(|ours| ours != schema) {
-                continue;
+            *read += 1;
+            if is_ours.map_err(|what| ReadError::record(path, *read - 1, what))? {
+                return Ok(true);
             }
-            let needs = if schema == Schema::Mbo { MBO_BYTES } else { MBP10_BYTES };
-            if bytes.len() < needs {
-                let length = bytes.len();
-                return Err(self.wrong(format_args!("has {length} bytes where {needs} are due")));
-            }
-            let instrument_id = u32_at(bytes, 4);
-            let symbol = self.symbols.get(&instrument_id).map_or(&b""[..], String::as_bytes);
-            if !self.choice.takes(instrument_id, u16_at(bytes, 2), symbol).map_err(|what| self.wrong(what))? {
-                continue;
-            }
-            self.schema = Some(schema);
-            read_record(bytes, schema, record).map_err(|what| self.wrong(what))?;
-            return Ok(true);
         }
     }
+}
 
-    /// Cuts the next record off the file.
-    fn cut<'a>(&mut self, buffer: &'a mut [u8; RECORD_BYTES_MAX]) -> Result<Option<&'a [u8]>, ReadError> {
-        let (path, at) = (&self.path, self.read);
-        let wrong = |error: io::Error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => {
-                ReadError::record(path, at, "the file ends within this record; what came before was used")
-            }
-            _ => ReadError::record(path, at, format_args!("cannot be read: {error}")),
+impl Selection {
+    /// Reads a record if it is one of a book, of the instrument; else gives false.
+    #[inline]
+    fn take(&mut self, bytes: &[u8], record: &mut Record) -> Result<bool, String> {
+        let schema = match bytes[1] {
+            dbn::rtype::MBO => Schema::Mbo,
+            dbn::rtype::MBP_10 => Schema::Mbp10,
+            // Definitions, states and the server's words may stand between.
+            _ => return Ok(false),
         };
-        let first = loop {
-            match self.bytes.fill_buf() {
-                Ok(ready) => break ready.first().copied(),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(wrong(error)),
-            }
-        };
-        let Some(words) = first else { return Ok(None) };
-        let length = usize::from(words) * 4;
-        if length < HEADER_BYTES {
-            let what = format_args!("tells a length of {length} bytes, shorter than a header; is the file damaged?");
-            return Err(ReadError::record(path, at, what));
+        if self.schema.is_some_and(|ours| ours != schema) {
+            return Ok(false);
         }
-        let bytes = &mut buffer[..length];
-        self.bytes.read_exact(bytes).map_err(wrong)?;
-        self.read += 1;
-        Ok(Some(bytes))
+        let needs = if schema == Schema::Mbo { MBO_BYTES } else { MBP10_BYTES };
+        let Some(whole) = bytes.get(..needs) else {
+            return Err(format!("has {} bytes where {needs} are due", bytes.len()));
+        };
+        let (instrument_id, publisher_id) = (u32_at(bytes, 4), u16_at(bytes, 2));
+        if !self.choice.is_of(instrument_id, publisher_id) {
+            let symbol = self.symbols.get(&instrument_id).map_or(&b""[..], String::as_bytes);
+            if !self.choice.takes(instrument_id, publisher_id, symbol)? {
+                return Ok(false);
+            }
+        }
+        self.schema = Some(schema);
+        match schema {
+            Schema::Mbo => read_mbo(whole, record)?,
+            Schema::Mbp10 => read_mbp10(whole, record)?,
+        }
+        Ok(true)
     }
+}
+
+/// Cuts the next record off the file, `at` records having been read.
+fn cut<'a>(
+    path: &Path,
+    at: u64,
+    bytes: &mut BufReader<Bytes>,
+    buffer: &'a mut [u8; RECORD_BYTES_MAX],
+) -> Result<Option<&'a [u8]>, ReadError> {
+    let wrong = |error: io::Error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => {
+            ReadError::record(path, at, "the file ends within this record; what came before was used")
+        }
+        _ => ReadError::record(path, at, format_args!("cannot be read: {error}")),
+    };
+    let first = loop {
+        match bytes.fill_buf() {
+            Ok(ready) => break ready.first().copied(),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(wrong(error)),
+        }
+    };
+    let Some(words) = first else { return Ok(None) };
+    let length = usize::from(words) * 4;
+    if length < HEADER_BYTES {
+        let what = format_args!("tells a length of {length} bytes, shorter than a header; is the file damaged?");
+        return Err(ReadError::record(path, at, what));
+    }
+    let whole = &mut buffer[..length];
+    bytes.read_exact(whole).map_err(wrong)?;
+    Ok(Some(whole))
 }
 
 fn metadata(path: &Path, bytes: &mut BufReader<Bytes>) -> Result<Metadata, ReadError> {
@@ -295,52 +333,72 @@ fn metadata(path: &Path, bytes: &mut BufReader<Bytes>) -> Result<Metadata, ReadE
     })
 }
 
+#[inline]
 fn u16_at(bytes: &[u8], at: usize) -> u16 {
     u16::from_le_bytes([bytes[at], bytes[at + 1]])
 }
 
+#[inline]
 fn u32_at(bytes: &[u8], at: usize) -> u32 {
-    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+    let four = &bytes[at..at + 4];
+    u32::from_le_bytes([four[0], four[1], four[2], four[3]])
 }
 
+#[inline]
 fn u64_at(bytes: &[u8], at: usize) -> u64 {
-    u64::from(u32_at(bytes, at)) | u64::from(u32_at(bytes, at + 4)) << 32
+    let eight = &bytes[at..at + 8];
+    u64::from_le_bytes([eight[0], eight[1], eight[2], eight[3], eight[4], eight[5], eight[6], eight[7]])
 }
 
+#[inline]
 fn i64_at(bytes: &[u8], at: usize) -> i64 {
     u64_at(bytes, at).cast_signed()
 }
 
-/// Reads a record that is long enough; at the offsets of `dbn::MboMsg` and `dbn::Mbp10Msg`.
-fn read_record(bytes: &[u8], schema: Schema, record: &mut Record) -> Result<(), String> {
-    let is_mbo = schema == Schema::Mbo;
-    // `mbo` has the order's id before the price, and its channel after the flags.
-    let (price, action, flags) = if is_mbo { (24, 38, 36) } else { (16, 28, 30) };
-    let ts_recv = if is_mbo { 40 } else { 32 };
-    *record = Record {
-        schema,
-        publisher_id: u16_at(bytes, 2),
-        instrument_id: u32_at(bytes, 4),
-        ts_event_ns: time_ns(u64_at(bytes, 8), "ts_event")?,
-        ts_recv_ns: time_ns(u64_at(bytes, ts_recv), "ts_recv")?,
-        order_id: if is_mbo { u64_at(bytes, 16) } else { 0 },
-        price: i64_at(bytes, price),
-        size: u32_at(bytes, price + 8),
-        flags: bytes[flags],
-        action: bytes[action],
-        side: bytes[action + 1],
-        ..Record::default()
-    };
-    if !is_mbo {
-        for (at, pair) in record.levels.iter_mut().enumerate() {
-            let at = 48 + at * PAIR_BYTES;
-            *pair = Pair {
-                bid_price: i64_at(bytes, at),
-                ask_price: i64_at(bytes, at + 8),
-                bid_size: u32_at(bytes, at + 16),
-                ask_size: u32_at(bytes, at + 20),
-            };
-        }
+/// What both schemas have at the same places of their records.
+#[inline]
+fn read_head(bytes: &[u8], schema: Schema, record: &mut Record) -> Result<(), String> {
+    record.schema = schema;
+    record.publisher_id = u16_at(bytes, 2);
+    record.instrument_id = u32_at(bytes, 4);
+    record.ts_event_ns = time_ns(u64_at(bytes, 8), "ts_event")?;
+    Ok(())
+}
+
+/// Reads a whole record, at the offsets of `dbn::MboMsg`.
+#[inline]
+fn read_mbo(bytes: &[u8], record: &mut Record) -> Result<(), String> {
+    let bytes: &[u8; MBO_BYTES] = bytes.first_chunk().ok_or("is cut")?;
+    read_head(bytes, Schema::Mbo, record)?;
+    record.order_id = u64_at(bytes, 16);
+    record.price = i64_at(bytes, 24);
+    record.size = u32_at(bytes, 32);
+    record.flags = bytes[36];
+    record.action = bytes[38];
+    record.side = bytes[39];
+    record.ts_recv_ns = time_ns(u64_at(bytes, 40), "ts_recv")?;
+    Ok(())
+}
+
+/// Reads a whole record, at the offsets of `dbn::Mbp10Msg`.
+#[inline]
+fn read_mbp10(bytes: &[u8], record: &mut Record) -> Result<(), String> {
+    let bytes: &[u8; MBP10_BYTES] = bytes.first_chunk().ok_or("is cut")?;
+    read_head(bytes, Schema::Mbp10, record)?;
+    record.price = i64_at(bytes, 16);
+    record.size = u32_at(bytes, 24);
+    record.action = bytes[28];
+    record.side = bytes[29];
+    record.flags = bytes[30];
+    record.ts_recv_ns = time_ns(u64_at(bytes, 32), "ts_recv")?;
+    let (pairs, _) = bytes[LEVELS_AT..].as_chunks::<PAIR_BYTES>();
+    for (pair, bytes) in record.levels.iter_mut().zip(pairs) {
+        *pair = Pair {
+            bid_price: i64_at(bytes, 0),
+            ask_price: i64_at(bytes, 8),
+            bid_size: u32_at(bytes, 16),
+            ask_size: u32_at(bytes, 20),
+        };
     }
     Ok(())
 }

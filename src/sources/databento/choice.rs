@@ -29,6 +29,12 @@ impl Choice {
         Self { wanted: wanted.map(Into::into), ..Self::default() }
     }
 
+    /// Whether a record is of the instrument that was chosen, as its numbers alone tell; false where a symbol is needed to know.
+    #[inline]
+    pub fn is_of(&self, instrument_id: u32, publisher_id: u16) -> bool {
+        instrument_id != 0 && self.chosen == Some((instrument_id, publisher_id))
+    }
+
     /// Whether a record is of the instrument and of its publisher. `symbol` may be empty.
     ///
     /// # Errors
@@ -40,7 +46,7 @@ impl Choice {
         };
         let is_symbol = symbol == self.symbol;
         // A CSV may lack the ids.
-        if chosen == (instrument_id, publisher_id) && (is_symbol || instrument_id != 0) {
+        if self.is_of(instrument_id, publisher_id) || chosen == (instrument_id, publisher_id) && is_symbol {
             return Ok(true);
         }
         if chosen.0 != instrument_id && is_symbol && !symbol.is_empty() && !self.is_by_id {

@@ -24,21 +24,91 @@ use super::queue::Queue;
 use super::record::{LEVELS, Pair, Record, UNDEFINED_PRICE, price, size};
 use crate::market::event::Fault;
 use crate::market::units::Side;
-use crate::sources::differences::Differences;
+use crate::sources::differences::{Shown, removed, set};
 use crate::sources::number::Number;
-use crate::sources::{RawFrame, RawKind, RawLevel};
+use crate::sources::{RawKind, RawLevel};
 use dbn::flags;
 
 /// The book told last, and the one that the next frame will tell.
 #[derive(Debug, Default)]
 pub struct LevelBook {
-    differences: Differences,
-    pending: RawFrame,
-    /// Prices of the record before, bid and ask, as they stand there and as decimals.
-    prices: [[Option<(i64, Number)>; 2]; LEVELS],
+    /// `None` where the next frame is a snapshot.
+    told: Option<[Pair; LEVELS]>,
+    pending: Pending,
     is_pending: bool,
     is_bad: bool,
     before_snapshot: u64,
+    prices: Prices,
+    found: Vec<RawLevel>,
+}
+
+/// The levels that the next frame will tell.
+#[derive(Debug, Default)]
+struct Pending {
+    levels: [Pair; LEVELS],
+    ts_recv_ns: i64,
+    ts_event_ns: i64,
+}
+
+/// A level that is there, of a side that is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Level {
+    /// In 1e-9.
+    price: i64,
+    size: u32,
+}
+
+impl Shown for Level {
+    #[inline]
+    fn has_price_of(&self, other: &Self) -> bool {
+        self.price == other.price
+    }
+}
+
+/// The levels of a side that may have changed.
+#[derive(Default)]
+struct Changed {
+    levels: [Level; LEVELS],
+    count: usize,
+}
+
+impl Changed {
+    #[inline]
+    fn add(&mut self, price: i64, size: u32) {
+        if price != UNDEFINED_PRICE && size > 0 {
+            self.levels[self.count] = Level { price, size };
+            self.count += 1;
+        }
+    }
+
+    fn levels(&self) -> &[Level] {
+        &self.levels[..self.count]
+    }
+}
+
+/// Prices as decimals: a market's come again and again, and decimals take divisions.
+#[derive(Debug)]
+struct Prices(Box<[(i64, Number); Self::ROOM]>);
+
+impl Default for Prices {
+    fn default() -> Self {
+        Self(Box::new([(0, Number::ZERO); Self::ROOM]))
+    }
+}
+
+impl Prices {
+    const ROOM: usize = 256;
+
+    #[inline]
+    fn decimal(&mut self, count: i64) -> Result<Number, String> {
+        // The golden ratio's bits spread neighbours; the highest eight choose the place.
+        let at = count.cast_unsigned().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56;
+        let known = &mut self.0[at as usize];
+        if known.0 != count {
+            *known = (count, price(count)?);
+        }
+        Ok(known.1)
+    }
 }
 
 impl LevelBook {
@@ -54,7 +124,7 @@ impl LevelBook {
     pub fn take(&mut self, record: &Record, ts_recv_ns: i64, queue: &mut Queue) -> Result<(), String> {
         queue.end_prints_before(ts_recv_ns);
         if self.pending.ts_recv_ns != ts_recv_ns {
-            self.end_frame(queue);
+            self.end_frame(queue)?;
         }
         match record.action {
             b'T' => queue.print(record, ts_recv_ns)?,
@@ -77,18 +147,21 @@ impl LevelBook {
             return Ok(());
         }
         if is_clear || self.is_bad {
-            self.differences.begin_again();
+            self.told = None;
             self.is_bad = false;
         }
-        self.pending.begin(RawKind::Update, ts_recv_ns, record.ts_event_ns);
-        for (at, pair) in record.levels.iter().enumerate() {
-            let Pair { bid_price, ask_price, bid_size, ask_size } = *pair;
-            self.level(at, Side::Bid, bid_price, bid_size)?;
-            self.level(at, Side::Ask, ask_price, ask_size)?;
+        for Pair { bid_price, ask_price, bid_size, ask_size } in &record.levels {
+            for (count, size) in [(*bid_price, *bid_size), (*ask_price, *ask_size)] {
+                if count <= 0 && size > 0 {
+                    price(count)?;
+                }
+            }
         }
+        let &Record { levels, ts_event_ns, .. } = record;
+        self.pending = Pending { levels, ts_recv_ns, ts_event_ns };
         self.is_pending = true;
         if is_clear || record.has(flags::LAST) {
-            self.end_frame(queue);
+            self.end_frame(queue)?;
         }
         Ok(())
     }
@@ -98,34 +171,48 @@ impl LevelBook {
     /// # Errors
     /// None: a record without the flag LAST at the end tells its levels too.
     pub fn end(&mut self, queue: &mut Queue) -> Result<(), String> {
-        self.end_frame(queue);
+        self.end_frame(queue)?;
         queue.end_prints();
         Ok(())
     }
 
-    fn level(&mut self, at: usize, side: Side, count: i64, lots: u32) -> Result<(), String> {
-        if count != UNDEFINED_PRICE && lots > 0 {
-            // Most levels stay in their places, and decimals take divisions.
-            let known = &mut self.prices[at][usize::from(side == Side::Ask)];
-            let price = match *known {
-                Some((before, price)) if before == count => price,
-                _ => price(count)?,
-            };
-            *known = Some((count, price));
-            self.pending.levels.push(RawLevel { side, price, size: size(lots.into()) });
-        }
-        Ok(())
-    }
-
-    fn end_frame(&mut self, queue: &mut Queue) {
+    fn end_frame(&mut self, queue: &mut Queue) -> Result<(), String> {
         if !std::mem::take(&mut self.is_pending) {
-            return;
+            return Ok(());
         }
         queue.end_prints();
-        self.differences.apply(&mut self.pending);
-        let RawFrame { kind, ts_recv_ns, ts_event_ns, levels, .. } = &self.pending;
-        if *kind == RawKind::Snapshot || !levels.is_empty() {
-            queue.push(*kind, *ts_recv_ns, *ts_event_ns).levels.extend_from_slice(levels);
+        let Self { told, pending: Pending { levels, ts_recv_ns, ts_event_ns }, prices, found, .. } = self;
+        let kind = if told.is_some() { RawKind::Update } else { RawKind::Snapshot };
+        let before = told.get_or_insert_default();
+        // Most levels stay in their places.
+        let (mut bids, mut asks) = <([Changed; 2], [Changed; 2])>::default();
+        for (before, after) in before.iter().zip(&*levels) {
+            if before != after {
+                for (at, pair) in [before, after].into_iter().enumerate() {
+                    bids[at].add(pair.bid_price, pair.bid_size);
+                    asks[at].add(pair.ask_price, pair.ask_size);
+                }
+            }
         }
+        let mut wrong = None;
+        let mut tell = |side, price, size: Number| match prices.decimal(price) {
+            Ok(price) => found.push(RawLevel { side, price, size }),
+            Err(what) => wrong = Some(what),
+        };
+        let both = [(Side::Bid, bids), (Side::Ask, asks)];
+        for (side, [before, after]) in &both {
+            removed(before.levels(), after.levels(), |level| tell(*side, level.price, Number::ZERO));
+        }
+        for (side, [before, after]) in &both {
+            set(before.levels(), after.levels(), |level| tell(*side, level.price, size(level.size.into())));
+        }
+        *before = *levels;
+        if let Some(what) = wrong {
+            return Err(what);
+        }
+        if kind == RawKind::Snapshot || !found.is_empty() {
+            queue.push(kind, *ts_recv_ns, *ts_event_ns).levels.append(found);
+        }
+        Ok(())
     }
 }

@@ -132,19 +132,30 @@ pub fn size(count: u64) -> Number {
 /// # Errors
 /// It is no time between 1980 and 2100; of another unit that is named.
 pub fn time_ns(count: u64, column: &str) -> Result<i64, String> {
+    if let Ok(ns) = i64::try_from(count)
+        && TIMES_NS.contains(&ns)
+    {
+        return Ok(ns);
+    }
     if count == u64::MAX {
         return Ok(0);
     }
+    Err(not_ns(count, column))
+}
+
+/// Why a time is not in nanoseconds.
+#[cold]
+fn not_ns(count: u64, column: &str) -> String {
     let fits = |factor: u64| {
         let ns = count.checked_mul(factor).and_then(|ns| i64::try_from(ns).ok());
         ns.filter(|ns| TIMES_NS.contains(ns))
     };
     for (factor, unit) in [(1_000, "microseconds"), (1_000_000, "milliseconds"), (1_000_000_000, "seconds")] {
         if fits(factor).is_some() {
-            return Err(format!(
+            return format!(
                 "{column} {count} is in {unit}; Databento's files have nanoseconds: multiply it by {factor}"
-            ));
+            );
         }
     }
-    fits(1).ok_or_else(|| format!("{column} {count} is not a time in nanoseconds since 1970"))
+    format!("{column} {count} is not a time in nanoseconds since 1970")
 }

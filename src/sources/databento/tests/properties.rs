@@ -49,6 +49,53 @@ proptest! {
     }
 
     #[test]
+    fn frames_add_up_to_the_ten_levels(
+        steps in prop::collection::vec(
+            (prop::collection::btree_map((any::<bool>(), 1..30_u64), 1..4_u32, 0..24), any::<bool>(), 0..20_u8), 1..30,
+        ),
+    ) {
+        let (mut ours, mut queue) = (LevelBook::default(), Queue::default());
+        let (mut book, mut frame) = (Book::new(), RawFrame::default());
+        for (at, (whole, is_last, action)) in steps.iter().enumerate() {
+            let whole: Book = whole
+                .iter()
+                .map(|(&(is_bid, price), &size)| ((if is_bid { Side::Bid } else { Side::Ask }, price), size.into()))
+                .collect();
+            let (bids, asks) = (top(&whole, Side::Bid), top(&whole, Side::Ask));
+            let shown = |levels: &[(u64, u64)], at: usize| {
+                levels.get(at).map_or((UNDEFINED_PRICE, 0), |&(price, size)| (price as i64, size as u32))
+            };
+            let record = Record {
+                action: if *action == 0 { b'R' } else { b'A' },
+                side: b'N',
+                flags: if *is_last { 128 } else { 0 },
+                levels: std::array::from_fn(|at| {
+                    let ((bid_price, bid_size), (ask_price, ask_size)) = (shown(&bids, at), shown(&asks, at));
+                    Pair { bid_price, ask_price, bid_size, ask_size }
+                }),
+                ..Record::default()
+            };
+            ours.take(&record, at as i64, &mut queue).unwrap();
+            ours.end(&mut queue).unwrap();
+            while queue.pop(&mut frame) {
+                let is_snapshot = frame.kind == RawKind::Snapshot;
+                prop_assert_eq!(is_snapshot, at == 0 || *action == 0);
+                for RawLevel { side, price, size } in &frame.levels {
+                    // Nothing is told that does not change.
+                    let before = if is_snapshot { None } else { book.get(&(*side, price.at(9).unwrap())) };
+                    prop_assert_ne!(before.copied().unwrap_or(0), size.at(0).unwrap());
+                }
+                apply(&mut book, &frame);
+            }
+            let seen: Book = [(Side::Bid, bids), (Side::Ask, asks)]
+                .into_iter()
+                .flat_map(|(side, levels)| levels.into_iter().map(move |(price, size)| ((side, price), size)))
+                .collect();
+            prop_assert_eq!(&book, &seen);
+        }
+    }
+
+    #[test]
     fn no_bytes_panic(
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..12),
         cut in prop::option::of(any::<prop::sample::Index>()),
