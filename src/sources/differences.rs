@@ -29,38 +29,87 @@ use super::number::Number;
 use super::{RawFrame, RawKind, RawLevel};
 use crate::market::units::Side;
 
-/// A level of a book that is compared with another book's.
-pub trait Shown: Copy + PartialEq {
-    /// Whether both are of one side and price, whatever their sizes.
-    fn has_price_of(&self, other: &Self) -> bool;
+/// The rank of a level that is not there: behind all others.
+pub const NO_LEVEL: i64 = i64::MAX;
+
+/// The `N` best levels of a side as integers. A rank orders them, best first: the price of an ask, less the price of a bid.
+#[derive(Clone, Debug)]
+pub struct Ranked<const N: usize> {
+    ranks: [i64; N],
+    sizes: [u32; N],
 }
 
-impl Shown for RawLevel {
+impl<const N: usize> Default for Ranked<N> {
+    fn default() -> Self {
+        Self { ranks: [NO_LEVEL; N], sizes: [0; N] }
+    }
+}
+
+impl<const N: usize> Ranked<N> {
+    /// Sets the level at a place; `size` says nothing where the rank is [`NO_LEVEL`].
     #[inline]
-    fn has_price_of(&self, other: &Self) -> bool {
-        self.side == other.side && self.price == other.price
+    pub fn set(&mut self, at: usize, rank: i64, size: u32) {
+        (self.ranks[at], self.sizes[at]) = (rank, if rank == NO_LEVEL { 0 } else { size });
     }
 }
 
-/// Tells the levels of `before` at whose prices `after` has none.
-#[inline]
-pub fn removed<L: Shown>(before: &[L], after: &[L], mut tell: impl FnMut(L)) {
-    let mut places = Places::default();
-    for level in before {
-        if !places.has(after, |other| level.has_price_of(other)) {
-            tell(*level);
-        }
+/// What changes from one side's best levels to the next: [`Differences`] of integers, found by merging.
+#[derive(Clone, Debug)]
+pub struct Changes<const N: usize> {
+    removed: [(i64, u32); N],
+    removed_count: usize,
+    set: [(i64, u32); N],
+    set_count: usize,
+}
+
+impl<const N: usize> Default for Changes<N> {
+    fn default() -> Self {
+        Self { removed: [(0, 0); N], removed_count: 0, set: [(0, 0); N], set_count: 0 }
     }
 }
 
-/// Tells the levels of `after` that `before` lacks or has with another size.
-#[inline]
-pub fn set<L: Shown>(before: &[L], after: &[L], mut tell: impl FnMut(L)) {
-    let mut places = Places::default();
-    for level in after {
-        if !places.has(before, |other| level == other) {
-            tell(*level);
+impl<const N: usize> Changes<N> {
+    /// Compares two books. Of levels that are not in the order of their ranks more may be told than changes: removals of what is set
+    /// again.
+    #[inline]
+    pub fn find(&mut self, before: &Ranked<N>, after: &Ranked<N>) {
+        let (mut removed_count, mut set_count) = (0, 0);
+        // Most of the best levels stay in their places.
+        let differs = |at: &usize| before.ranks[*at] != after.ranks[*at] || before.sizes[*at] != after.sizes[*at];
+        let first = (0..N).find(differs).unwrap_or(N);
+        let (mut old, mut new) = (first, first);
+        // Without branches: which of both is better is as good as random.
+        while old < N && new < N {
+            let (old_level, new_level) = ((before.ranks[old], before.sizes[old]), (after.ranks[new], after.sizes[new]));
+            self.removed[removed_count] = old_level;
+            self.set[set_count] = new_level;
+            removed_count += usize::from(old_level.0 < new_level.0);
+            set_count +=
+                usize::from(new_level.0 < old_level.0 || new_level.0 == old_level.0 && new_level.1 != old_level.1);
+            old += usize::from(old_level.0 <= new_level.0);
+            new += usize::from(new_level.0 <= old_level.0);
         }
+        for at in old..N {
+            self.removed[removed_count] = (before.ranks[at], before.sizes[at]);
+            removed_count += usize::from(before.ranks[at] != NO_LEVEL);
+        }
+        for at in new..N {
+            self.set[set_count] = (after.ranks[at], after.sizes[at]);
+            set_count += usize::from(after.ranks[at] != NO_LEVEL);
+        }
+        (self.removed_count, self.set_count) = (removed_count, set_count);
+    }
+
+    /// Levels that are gone, by rank and the size that they had, best first.
+    #[inline]
+    pub fn removed(&self) -> &[(i64, u32)] {
+        &self.removed[..self.removed_count]
+    }
+
+    /// Levels that are new or have another size, by rank and size, best first.
+    #[inline]
+    pub fn set(&self) -> &[(i64, u32)] {
+        &self.set[..self.set_count]
     }
 }
 
@@ -91,10 +140,19 @@ impl Differences {
             return;
         }
         frame.kind = RawKind::Update;
-        let found = &mut self.found;
-        found.clear();
-        removed(&self.before, &frame.levels, |level| found.push(RawLevel { size: Number::ZERO, ..level }));
-        set(&self.before, &frame.levels, |level| found.push(level));
+        self.found.clear();
+        let mut places = Places::default();
+        for level in &self.before {
+            if !places.has(&frame.levels, |other| level.side == other.side && level.price == other.price) {
+                self.found.push(RawLevel { size: Number::ZERO, ..*level });
+            }
+        }
+        let mut places = Places::default();
+        for level in &frame.levels {
+            if !places.has(&self.before, |other| level == other) {
+                self.found.push(*level);
+            }
+        }
         std::mem::swap(&mut self.before, &mut frame.levels);
         frame.levels.clone_from(&self.found);
     }
@@ -120,7 +178,7 @@ struct Places {
 
 impl Places {
     #[inline]
-    fn has<L>(&mut self, among: &[L], is_it: impl Fn(&L) -> bool) -> bool {
+    fn has(&mut self, among: &[RawLevel], is_it: impl Fn(&RawLevel) -> bool) -> bool {
         let at = match among.get(self.next) {
             Some(expected) if is_it(expected) => Some(self.next),
             _ => among.iter().position(is_it),
@@ -138,7 +196,41 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
+    const SHOWN: usize = 6;
+
+    /// Asks, best first.
+    fn ranked(book: &BTreeMap<u64, u64>) -> Ranked<SHOWN> {
+        let mut ranked = Ranked::default();
+        for (at, (&price, &size)) in book.iter().enumerate() {
+            ranked.set(at, price as i64, size as u32);
+        }
+        ranked
+    }
+
+    fn asks(book: &BTreeMap<u64, u64>) -> RawFrame {
+        let number = |count: &u64| Number::new(*count, 0).unwrap();
+        let level = |(price, size)| RawLevel { side: Side::Ask, price: number(price), size: number(size) };
+        RawFrame { levels: book.iter().map(level).collect(), ..RawFrame::default() }
+    }
+
     proptest! {
+        #[test]
+        fn merging_finds_the_same(
+            before in prop::collection::btree_map(1..12_u64, 1..3_u64, 0..=SHOWN),
+            after in prop::collection::btree_map(1..12_u64, 1..3_u64, 0..=SHOWN),
+        ) {
+            let mut differences = Differences::default();
+            differences.apply(&mut asks(&before));
+            let mut frame = asks(&after);
+            differences.apply(&mut frame);
+            let mut changes = Changes::default();
+            changes.find(&ranked(&before), &ranked(&after));
+            let gone = changes.removed().iter().map(|&(rank, _)| (rank as u64, 0));
+            let found: Vec<_> = gone.chain(changes.set().iter().map(|&(rank, size)| (rank as u64, size.into()))).collect();
+            let same = |level: &RawLevel| (level.price.at(0).unwrap(), level.size.at(0).unwrap());
+            prop_assert_eq!(found, frame.levels.iter().map(same).collect::<Vec<_>>());
+        }
+
         #[test]
         fn differences_add_up_to_the_books(
             books in prop::collection::vec(prop::collection::btree_map((any::<bool>(), 1..30_u64), 0..5_u64, 0..12), 1..20),

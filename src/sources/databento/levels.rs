@@ -24,7 +24,7 @@ use super::queue::Queue;
 use super::record::{LEVELS, Pair, Record, UNDEFINED_PRICE, price, size};
 use crate::market::event::Fault;
 use crate::market::units::Side;
-use crate::sources::differences::{Shown, removed, set};
+use crate::sources::differences::{Changes, NO_LEVEL, Ranked};
 use crate::sources::number::Number;
 use crate::sources::{RawKind, RawLevel};
 use dbn::flags;
@@ -32,57 +32,35 @@ use dbn::flags;
 /// The book told last, and the one that the next frame will tell.
 #[derive(Debug, Default)]
 pub struct LevelBook {
-    /// `None` where the next frame is a snapshot.
-    told: Option<[Pair; LEVELS]>,
-    pending: Pending,
+    /// The pending book, and the one told last.
+    books: [Sides; 2],
+    /// Which of both is pending.
+    pending: usize,
     is_pending: bool,
+    ts_recv_ns: i64,
+    ts_event_ns: i64,
+    /// Whether the next frame is an update and not a snapshot.
+    has_begun: bool,
     is_bad: bool,
     before_snapshot: u64,
     prices: Prices,
-    found: Vec<RawLevel>,
+    changes: [Changes<LEVELS>; 2],
 }
 
-/// The levels that the next frame will tell.
+/// Bids and asks, by [`Side`].
 #[derive(Debug, Default)]
-struct Pending {
-    levels: [Pair; LEVELS],
-    ts_recv_ns: i64,
-    ts_event_ns: i64,
-}
+struct Sides([Ranked<LEVELS>; 2]);
 
-/// A level that is there, of a side that is known.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Level {
-    /// In 1e-9.
-    price: i64,
-    size: u32,
-}
-
-impl Shown for Level {
+impl Sides {
     #[inline]
-    fn has_price_of(&self, other: &Self) -> bool {
-        self.price == other.price
-    }
-}
-
-/// The levels of a side that may have changed.
-#[derive(Default)]
-struct Changed {
-    levels: [Level; LEVELS],
-    count: usize,
-}
-
-impl Changed {
-    #[inline]
-    fn add(&mut self, price: i64, size: u32) {
-        if price != UNDEFINED_PRICE && size > 0 {
-            self.levels[self.count] = Level { price, size };
-            self.count += 1;
+    fn set(&mut self, levels: &[Pair; LEVELS]) {
+        let [bids, asks] = &mut self.0;
+        for (at, &Pair { bid_price, ask_price, bid_size, ask_size }) in levels.iter().enumerate() {
+            let is_bid = bid_price != UNDEFINED_PRICE && bid_size > 0;
+            let is_ask = ask_price != UNDEFINED_PRICE && ask_size > 0;
+            bids.set(at, if is_bid { -bid_price } else { NO_LEVEL }, bid_size);
+            asks.set(at, if is_ask { ask_price } else { NO_LEVEL }, ask_size);
         }
-    }
-
-    fn levels(&self) -> &[Level] {
-        &self.levels[..self.count]
     }
 }
 
@@ -123,7 +101,7 @@ impl LevelBook {
     /// It is not what the schema says.
     pub fn take(&mut self, record: &Record, ts_recv_ns: i64, queue: &mut Queue) -> Result<(), String> {
         queue.end_prints_before(ts_recv_ns);
-        if self.pending.ts_recv_ns != ts_recv_ns {
+        if self.ts_recv_ns != ts_recv_ns {
             self.end_frame(queue)?;
         }
         match record.action {
@@ -147,7 +125,7 @@ impl LevelBook {
             return Ok(());
         }
         if is_clear || self.is_bad {
-            self.told = None;
+            self.has_begun = false;
             self.is_bad = false;
         }
         for Pair { bid_price, ask_price, bid_size, ask_size } in &record.levels {
@@ -157,8 +135,8 @@ impl LevelBook {
                 }
             }
         }
-        let &Record { levels, ts_event_ns, .. } = record;
-        self.pending = Pending { levels, ts_recv_ns, ts_event_ns };
+        self.books[self.pending].set(&record.levels);
+        (self.ts_recv_ns, self.ts_event_ns) = (ts_recv_ns, record.ts_event_ns);
         self.is_pending = true;
         if is_clear || record.has(flags::LAST) {
             self.end_frame(queue)?;
@@ -181,37 +159,34 @@ impl LevelBook {
             return Ok(());
         }
         queue.end_prints();
-        let Self { told, pending: Pending { levels, ts_recv_ns, ts_event_ns }, prices, found, .. } = self;
-        let kind = if told.is_some() { RawKind::Update } else { RawKind::Snapshot };
-        let before = told.get_or_insert_default();
-        // Most levels stay in their places.
-        let (mut bids, mut asks) = <([Changed; 2], [Changed; 2])>::default();
-        for (before, after) in before.iter().zip(&*levels) {
-            if before != after {
-                for (at, pair) in [before, after].into_iter().enumerate() {
-                    bids[at].add(pair.bid_price, pair.bid_size);
-                    asks[at].add(pair.ask_price, pair.ask_size);
-                }
+        let told = 1 - self.pending;
+        let is_update = std::mem::replace(&mut self.has_begun, true);
+        if !is_update {
+            self.books[told] = Sides::default();
+        }
+        let Self { books, pending, ts_recv_ns, ts_event_ns, prices, changes, .. } = self;
+        let mut count = 0;
+        for (side, changes) in changes.iter_mut().enumerate() {
+            changes.find(&books[told].0[side], &books[*pending].0[side]);
+            count += changes.removed().len() + changes.set().len();
+        }
+        *pending = told;
+        if is_update && count == 0 {
+            return Ok(());
+        }
+        let kind = if is_update { RawKind::Update } else { RawKind::Snapshot };
+        let levels = &mut queue.push(kind, *ts_recv_ns, *ts_event_ns).levels;
+        let [bids, asks] = changes;
+        let sides = [(Side::Bid, &*bids), (Side::Ask, &*asks)];
+        for (side, changes) in sides {
+            for &(rank, _) in changes.removed() {
+                levels.push(RawLevel { side, price: prices.decimal(rank.abs())?, size: Number::ZERO });
             }
         }
-        let mut wrong = None;
-        let mut tell = |side, price, size: Number| match prices.decimal(price) {
-            Ok(price) => found.push(RawLevel { side, price, size }),
-            Err(what) => wrong = Some(what),
-        };
-        let both = [(Side::Bid, bids), (Side::Ask, asks)];
-        for (side, [before, after]) in &both {
-            removed(before.levels(), after.levels(), |level| tell(*side, level.price, Number::ZERO));
-        }
-        for (side, [before, after]) in &both {
-            set(before.levels(), after.levels(), |level| tell(*side, level.price, size(level.size.into())));
-        }
-        *before = *levels;
-        if let Some(what) = wrong {
-            return Err(what);
-        }
-        if kind == RawKind::Snapshot || !found.is_empty() {
-            queue.push(kind, *ts_recv_ns, *ts_event_ns).levels.append(found);
+        for (side, changes) in sides {
+            for &(rank, lots) in changes.set() {
+                levels.push(RawLevel { side, price: prices.decimal(rank.abs())?, size: size(lots.into()) });
+            }
         }
         Ok(())
     }
