@@ -30,72 +30,75 @@ use super::{RawFrame, RawKind, RawLevel};
 use crate::market::units::Side;
 
 /// The rank of a level that is not there: behind all others.
-pub const NO_LEVEL: i64 = i64::MAX;
+const NO_LEVEL: i64 = i64::MAX;
+/// Levels of a side that are compared as integers.
+pub const RANKED_MAX: usize = 10;
+/// Room behind them, so that a place needs no check.
+const RANKED_ROOM: usize = RANKED_MAX.next_power_of_two();
+const _: () = assert!(RANKED_MAX < RANKED_ROOM, "a level that is not there ends every list");
 
-/// The `N` best levels of a side as integers. A rank orders them, best first: the price of an ask, less the price of a bid.
+/// The best levels of a side as integers, at most [`RANKED_MAX`].
 #[derive(Clone, Debug)]
-pub struct Ranked<const N: usize> {
-    ranks: [i64; N],
-    sizes: [u32; N],
+pub struct Ranked {
+    ranks: [i64; RANKED_ROOM],
+    sizes: [u32; RANKED_ROOM],
+    count: usize,
 }
 
-impl<const N: usize> Default for Ranked<N> {
+impl Default for Ranked {
     fn default() -> Self {
-        Self { ranks: [NO_LEVEL; N], sizes: [0; N] }
+        Self { ranks: [NO_LEVEL; RANKED_ROOM], sizes: [0; RANKED_ROOM], count: 0 }
     }
 }
 
-impl<const N: usize> Ranked<N> {
-    /// Sets the level at a place; `size` says nothing where the rank is [`NO_LEVEL`].
+impl Ranked {
+    /// Makes it empty.
     #[inline]
-    pub fn set(&mut self, at: usize, rank: i64, size: u32) {
-        (self.ranks[at], self.sizes[at]) = (rank, if rank == NO_LEVEL { 0 } else { size });
+    pub fn clear(&mut self) {
+        self.count = 0;
+        self.ranks = [NO_LEVEL; RANKED_ROOM];
+    }
+
+    /// Adds the next level if `is_there`. Ranks order levels, best first: the price of an ask, less the price of a bid; all are less than
+    /// the greatest integer.
+    #[inline]
+    pub fn add(&mut self, rank: i64, size: u32, is_there: bool) {
+        let at = self.count % RANKED_ROOM;
+        (self.ranks[at], self.sizes[at]) = (if is_there { rank } else { NO_LEVEL }, size);
+        self.count = (self.count + usize::from(is_there)).min(RANKED_MAX);
     }
 }
 
 /// What changes from one side's best levels to the next: [`Differences`] of integers, found by merging.
-#[derive(Clone, Debug)]
-pub struct Changes<const N: usize> {
-    removed: [(i64, u32); N],
+#[derive(Clone, Debug, Default)]
+pub struct Changes {
+    removed: [(i64, u32); RANKED_ROOM],
     removed_count: usize,
-    set: [(i64, u32); N],
+    set: [(i64, u32); RANKED_ROOM],
     set_count: usize,
 }
 
-impl<const N: usize> Default for Changes<N> {
-    fn default() -> Self {
-        Self { removed: [(0, 0); N], removed_count: 0, set: [(0, 0); N], set_count: 0 }
-    }
-}
-
-impl<const N: usize> Changes<N> {
+impl Changes {
     /// Compares two books. Of levels that are not in the order of their ranks more may be told than changes: removals of what is set
     /// again.
     #[inline]
-    pub fn find(&mut self, before: &Ranked<N>, after: &Ranked<N>) {
+    pub fn find(&mut self, before: &Ranked, after: &Ranked) {
         let (mut removed_count, mut set_count) = (0, 0);
-        // Most of the best levels stay in their places.
-        let differs = |at: &usize| before.ranks[*at] != after.ranks[*at] || before.sizes[*at] != after.sizes[*at];
-        let first = (0..N).find(differs).unwrap_or(N);
-        let (mut old, mut new) = (first, first);
-        // Without branches: which of both is better is as good as random.
-        while old < N && new < N {
-            let (old_level, new_level) = ((before.ranks[old], before.sizes[old]), (after.ranks[new], after.sizes[new]));
-            self.removed[removed_count] = old_level;
-            self.set[set_count] = new_level;
-            removed_count += usize::from(old_level.0 < new_level.0);
-            set_count +=
-                usize::from(new_level.0 < old_level.0 || new_level.0 == old_level.0 && new_level.1 != old_level.1);
-            old += usize::from(old_level.0 <= new_level.0);
-            new += usize::from(new_level.0 <= old_level.0);
-        }
-        for at in old..N {
-            self.removed[removed_count] = (before.ranks[at], before.sizes[at]);
-            removed_count += usize::from(before.ranks[at] != NO_LEVEL);
-        }
-        for at in new..N {
-            self.set[set_count] = (after.ranks[at], after.sizes[at]);
-            set_count += usize::from(after.ranks[at] != NO_LEVEL);
+        let (mut old, mut new) = (0, 0);
+        // Each step passes a level of one book or of both. Without branches: which of both is better is as good as random.
+        loop {
+            let (old_at, new_at) = (old % RANKED_ROOM, new % RANKED_ROOM);
+            let (old_rank, new_rank) = (before.ranks[old_at], after.ranks[new_at]);
+            if old_rank.min(new_rank) == NO_LEVEL {
+                break;
+            }
+            let (old_size, new_size) = (before.sizes[old_at], after.sizes[new_at]);
+            self.removed[removed_count % RANKED_ROOM] = (old_rank, old_size);
+            self.set[set_count % RANKED_ROOM] = (new_rank, new_size);
+            removed_count += usize::from(old_rank < new_rank);
+            set_count += usize::from((new_rank < old_rank) | ((new_rank == old_rank) & (new_size != old_size)));
+            old += usize::from(old_rank <= new_rank);
+            new += usize::from(new_rank <= old_rank);
         }
         (self.removed_count, self.set_count) = (removed_count, set_count);
     }
@@ -103,13 +106,13 @@ impl<const N: usize> Changes<N> {
     /// Levels that are gone, by rank and the size that they had, best first.
     #[inline]
     pub fn removed(&self) -> &[(i64, u32)] {
-        &self.removed[..self.removed_count]
+        &self.removed[..self.removed_count.min(RANKED_ROOM)]
     }
 
     /// Levels that are new or have another size, by rank and size, best first.
     #[inline]
     pub fn set(&self) -> &[(i64, u32)] {
-        &self.set[..self.set_count]
+        &self.set[..self.set_count.min(RANKED_ROOM)]
     }
 }
 
@@ -196,13 +199,11 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
-    const SHOWN: usize = 6;
-
     /// Asks, best first.
-    fn ranked(book: &BTreeMap<u64, u64>) -> Ranked<SHOWN> {
+    fn ranked(book: &BTreeMap<u64, u64>) -> Ranked {
         let mut ranked = Ranked::default();
-        for (at, (&price, &size)) in book.iter().enumerate() {
-            ranked.set(at, price as i64, size as u32);
+        for (&price, &size) in book {
+            ranked.add(price as i64, size as u32, true);
         }
         ranked
     }
@@ -216,8 +217,8 @@ mod tests {
     proptest! {
         #[test]
         fn merging_finds_the_same(
-            before in prop::collection::btree_map(1..12_u64, 1..3_u64, 0..=SHOWN),
-            after in prop::collection::btree_map(1..12_u64, 1..3_u64, 0..=SHOWN),
+            before in prop::collection::btree_map(1..20_u64, 1..3_u64, 0..=RANKED_MAX),
+            after in prop::collection::btree_map(1..20_u64, 1..3_u64, 0..=RANKED_MAX),
         ) {
             let mut differences = Differences::default();
             differences.apply(&mut asks(&before));

@@ -24,7 +24,7 @@ use super::queue::Queue;
 use super::record::{LEVELS, Pair, Record, UNDEFINED_PRICE, price, size};
 use crate::market::event::Fault;
 use crate::market::units::Side;
-use crate::sources::differences::{Changes, NO_LEVEL, Ranked};
+use crate::sources::differences::{Changes, RANKED_MAX, Ranked};
 use crate::sources::number::Number;
 use crate::sources::{RawKind, RawLevel};
 use dbn::flags;
@@ -44,22 +44,24 @@ pub struct LevelBook {
     is_bad: bool,
     before_snapshot: u64,
     prices: Prices,
-    changes: [Changes<LEVELS>; 2],
+    changes: [Changes; 2],
 }
+
+const _: () = assert!(LEVELS <= RANKED_MAX, "all levels are compared");
 
 /// Bids and asks, by [`Side`].
 #[derive(Debug, Default)]
-struct Sides([Ranked<LEVELS>; 2]);
+struct Sides([Ranked; 2]);
 
 impl Sides {
     #[inline]
     fn set(&mut self, levels: &[Pair; LEVELS]) {
         let [bids, asks] = &mut self.0;
-        for (at, &Pair { bid_price, ask_price, bid_size, ask_size }) in levels.iter().enumerate() {
-            let is_bid = bid_price != UNDEFINED_PRICE && bid_size > 0;
-            let is_ask = ask_price != UNDEFINED_PRICE && ask_size > 0;
-            bids.set(at, if is_bid { -bid_price } else { NO_LEVEL }, bid_size);
-            asks.set(at, if is_ask { ask_price } else { NO_LEVEL }, ask_size);
+        bids.clear();
+        asks.clear();
+        for &Pair { bid_price, ask_price, bid_size, ask_size } in levels {
+            bids.add(bid_price.wrapping_neg(), bid_size, (bid_price != UNDEFINED_PRICE) & (bid_size > 0));
+            asks.add(ask_price, ask_size, (ask_price != UNDEFINED_PRICE) & (ask_size > 0));
         }
     }
 }
@@ -75,18 +77,34 @@ impl Default for Prices {
 }
 
 impl Prices {
-    const ROOM: usize = 256;
+    const ROOM: usize = 1 << Self::BITS;
+    const BITS: u32 = 10;
 
     #[inline]
     fn decimal(&mut self, count: i64) -> Result<Number, String> {
-        // The golden ratio's bits spread neighbours; the highest eight choose the place.
-        let at = count.cast_unsigned().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56;
+        // The golden ratio's bits spread neighbours; the highest choose the place.
+        let at = count.cast_unsigned().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - Self::BITS);
         let known = &mut self.0[at as usize];
         if known.0 != count {
             *known = (count, price(count)?);
         }
         Ok(known.1)
     }
+}
+
+impl Pair {
+    /// Whether a level that is there has a price that none can have.
+    #[inline]
+    fn is_wrong(&self) -> bool {
+        (self.bid_price <= 0) & (self.bid_size > 0) | (self.ask_price <= 0) & (self.ask_size > 0)
+    }
+}
+
+#[cold]
+fn wrong_price(levels: &[Pair; LEVELS]) -> String {
+    let both = levels.iter().flat_map(|pair| [(pair.bid_price, pair.bid_size), (pair.ask_price, pair.ask_size)]);
+    let prices = both.filter(|&(count, size)| count <= 0 && size > 0).find_map(|(count, _)| price(count).err());
+    prices.unwrap_or_default()
 }
 
 impl LevelBook {
@@ -128,12 +146,8 @@ impl LevelBook {
             self.has_begun = false;
             self.is_bad = false;
         }
-        for Pair { bid_price, ask_price, bid_size, ask_size } in &record.levels {
-            for (count, size) in [(*bid_price, *bid_size), (*ask_price, *ask_size)] {
-                if count <= 0 && size > 0 {
-                    price(count)?;
-                }
-            }
+        if record.levels.iter().fold(false, |is_wrong, pair| is_wrong | pair.is_wrong()) {
+            return Err(wrong_price(&record.levels));
         }
         self.books[self.pending].set(&record.levels);
         (self.ts_recv_ns, self.ts_event_ns) = (ts_recv_ns, record.ts_event_ns);
@@ -176,6 +190,7 @@ impl LevelBook {
         }
         let kind = if is_update { RawKind::Update } else { RawKind::Snapshot };
         let levels = &mut queue.push(kind, *ts_recv_ns, *ts_event_ns).levels;
+        levels.reserve(count);
         let [bids, asks] = changes;
         let sides = [(Side::Bid, &*bids), (Side::Ask, &*asks)];
         for (side, changes) in sides {
