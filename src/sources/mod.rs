@@ -46,6 +46,7 @@ pub mod snapshots;
 pub mod table;
 pub mod tardis;
 pub mod tarred;
+pub mod venue;
 pub mod window;
 pub mod zipped;
 
@@ -245,6 +246,11 @@ pub trait FrameReader: Send {
 
     /// What was counted so far.
     fn counts(&self) -> ReaderCounts;
+
+    /// What a user should know of, in words.
+    fn remarks(&self) -> Vec<String> {
+        self.counts().remarks()
+    }
 
     /// Whether times of receipt are the venue's, there being no others or none asked for.
     fn has_event_times_only(&self) -> bool {

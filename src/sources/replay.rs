@@ -68,11 +68,11 @@ fn reader_of(format: Format, path: &Path, settings: &ReaderSettings) -> Result<B
         Format::TardisBook => {
             let book = IncrementalReader::open(path, settings)?;
             match trades_beside(path) {
-                Some(trades) => {
+                Some(beside) => {
                     // A group's trades may begin with those of another product.
                     let product = settings.product.clone().or(first_product(path)?);
-                    let trades = TradesReader::open(&trades, &ReaderSettings { product, ..settings.clone() })?;
-                    Box::new(Merged::new(book, trades))
+                    let trades = TradesReader::open(&beside, &ReaderSettings { product, ..settings.clone() })?;
+                    Box::new(Merged::new(book, trades, &[beside]))
                 }
                 None => Box::new(book),
             }
@@ -187,7 +187,7 @@ impl Feed for FrameReplay {
                 }
             }
         }
-        let mut remarks = reader.counts().remarks();
+        let mut remarks = reader.remarks();
         let unread = scaler.counts().prints_unread;
         if unread > 0 {
             let trades = if unread == 1 { "trade" } else { "trades" };

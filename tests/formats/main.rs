@@ -9,4 +9,5 @@ mod bad_rows;
 mod inspect;
 #[cfg(target_os = "linux")]
 mod interrupt;
+mod mixed;
 mod same;

@@ -24,9 +24,9 @@
 
 use super::cells::{Cell, number, truth};
 use super::chained::ChainedRows;
-use super::layout::{find, product_column, time_columns};
+use super::layout::{find, product_column, time_columns, venue_column};
 use super::rows::Rows;
-use super::{TableReader, Times, is_ours, open_rows, with_noted_decimals};
+use super::{TableReader, Times, Venue, is_ours, open_rows, with_noted_decimals};
 use crate::capture::Progress;
 use crate::market::units::Side;
 use crate::sources::snapshots::Snapshots;
@@ -59,6 +59,7 @@ struct Layout {
     event: Option<usize>,
     is_venue_time_only: bool,
     product: Option<usize>,
+    venue: Option<usize>,
     side: usize,
     price: usize,
     size: usize,
@@ -106,6 +107,7 @@ fn layout_of(columns: &[String], time_column: Option<&str>) -> Result<Layout, St
         event,
         is_venue_time_only,
         product: product_column(&columns),
+        venue: venue_column(&columns),
         side: find(&columns, SIDE_IS_BID).map_or_else(|| due(SIDE, "sides"), Ok)?,
         price: due(PRICE, "prices")?,
         size: due(SIZE, "sizes")?,
@@ -143,6 +145,7 @@ pub struct ChangesReader {
     layout: Layout,
     settings: ReaderSettings,
     times: Times,
+    venue: Venue,
     product: String,
     counts: ReaderCounts,
     /// The book before the first row, if the user named one, until it has been told.
@@ -178,9 +181,9 @@ impl ChangesReader {
         };
         let layout = layout_of(rows.columns(), settings.time_column.as_deref());
         let layout = layout.map_err(|what| ReadError::file(path, what))?;
-        let Layout { recv, event, product, side, price, size, mark, .. } = layout;
+        let Layout { recv, event, product, venue, side, price, size, mark, .. } = layout;
         rows.choose(
-            &[Some(recv), event, product, Some(side), Some(price), Some(size), mark]
+            &[Some(recv), event, product, venue, Some(side), Some(price), Some(size), mark]
                 .into_iter()
                 .flatten()
                 .collect::<Vec<_>>(),
@@ -189,6 +192,7 @@ impl ChangesReader {
         let times = Times::new(layout.recv, layout.event, settings.time).noted(&*rows);
         Ok(Self {
             settings: with_noted_decimals(settings, &*rows),
+            venue: Venue::new(layout.venue),
             rows,
             layout,
             times,
@@ -233,7 +237,8 @@ impl ChangesReader {
     }
 
     fn parse(&mut self) -> Result<Row, String> {
-        let Self { rows, layout, settings, counts, times, .. } = self;
+        let Self { rows, layout, settings, counts, times, venue, .. } = self;
+        venue.check(&**rows)?;
         let name = |column: usize| &rows.columns()[column];
         let not = |column: usize, due: &str| format!("{} '{}' is not {due}", name(column), rows.cell(column));
         let is_snapshot = match layout.mark {
