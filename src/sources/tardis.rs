@@ -101,7 +101,11 @@ pub fn trades_path(book: &Path) -> PathBuf {
     }
     let (name, ending) = [".csv.gz", ".csv", ".parquet"]
         .into_iter()
-        .find_map(|ending| Some((name.strip_suffix(ending)?, ending)))
+        .find_map(|ending| {
+            let at = name.len().checked_sub(ending.len())?;
+            let is_it = name.get(at..)?.eq_ignore_ascii_case(ending);
+            is_it.then(|| name.split_at(at))
+        })
         .unwrap_or((name, ""));
     book.with_file_name(format!("{name}_trades{ending}"))
 }

@@ -506,3 +506,65 @@ fn what_was_left_out_is_said() {
     let error = String::from_utf8(convert.output().unwrap().stderr).unwrap();
     assert!(error.contains("nothing is between --from and --to"), "{error}");
 }
+
+/// By its content, whatever its name, and in whatever place it is named.
+#[test]
+fn what_is_compressed_otherwise_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs::write(at("changes.csv"), "received_time,side_is_bid,price,size\n1585699200,1,10,1\n").unwrap();
+    for (bytes, what, tool) in [
+        (&b"\xfd7zXZ\0\0\x04"[..], "xz", "xz -dk"),
+        (b"BZh91AY&SY\x12\x34", "bzip2", "bzip2 -dk"),
+        (b"BZh9\x17\x72\x45\x38\x50\x90\0\0\0\0", "bzip2", "bzip2 -dk"),
+        (b"\x04\x22\x4d\x18\x64\x40", "lz4", "lz4 -dk"),
+        (b"7z\xbc\xaf\x27\x1c\0\x04", "7-Zip", "7z x"),
+        (b"Rar!\x1a\x07\x01\0", "RAR", "unrar x"),
+        (b"\x1f\x9d\x90", "compress", "uncompress -k"),
+    ] {
+        for name in ["m.csv", "m.parquet", "m.l2", "x_incremental_book_L2_y.csv.xz"] {
+            fs::write(at(name), bytes).unwrap();
+            let says = format!(
+                "error: {}: is compressed by {what}, which is not read here: unpack it first, by {tool}",
+                at(name).display()
+            );
+            for options in [&[][..], &["--format", "tardis"], &["--format", "nautilus"]] {
+                let output = papertrader().arg("inspect").arg(at(name)).args(options).output().unwrap();
+                let said = (output.status.code(), stderr(&output).trim_end().to_owned());
+                assert_eq!((said, output.stdout.len()), ((Some(2), says.clone()), 0), "{name} {options:?}");
+            }
+            let mut opened = papertrader();
+            opened.arg("inspect").arg(at("changes.csv")).arg("--initial-snapshot").arg(at(name));
+            let (code, error) = fail(&mut opened);
+            assert_eq!((code, error.lines().last()), (2, Some(says.as_str())), "{name}");
+        }
+    }
+}
+
+#[test]
+fn endings_may_be_in_capitals() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    succeed(papertrader().args(["generate", "--levels", "500", "--frames", "300", "-o"]).arg(at("m.l2")));
+    let inspected = |path: &Path| {
+        let text = succeed(papertrader().arg("inspect").arg(path));
+        ["product", "frames", "levels", "prints"].map(|name| reported(&text, name).to_owned())
+    };
+    let due = inspected(&at("m.l2"));
+    assert_ne!(due[3], "0");
+    for (name, trades, magic) in [
+        ("M.PARQUET", Some("M_trades.PARQUET"), &b"PAR1"[..]),
+        ("M.Csv", Some("M_trades.Csv"), b"exchange"),
+        ("M.CSV.GZ", Some("M_trades.CSV.GZ"), b"\x1f\x8b"),
+        ("M.L2.ZST", None, b"\x28\xb5\x2f\xfd"),
+        ("M.NPZ", None, b"PK"),
+        ("M.Frames", None, b"PTFRAMES"),
+    ] {
+        succeed(papertrader().arg("convert").arg(at("m.l2")).arg("-o").arg(at(name)));
+        let begins = fs::read(at(name)).unwrap();
+        assert!(begins.starts_with(magic), "{name}");
+        assert!(trades.is_none_or(|trades| at(trades).is_file()), "{name}");
+        let found = inspected(&at(name));
+        assert_eq!(found[1..], due[1..], "{name}");
+    }
+}

@@ -105,8 +105,8 @@ enum Kind {
 
 impl Kind {
     fn of(output: &Path) -> Result<Self, Failure> {
-        let name = output.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let plain = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(name);
+        let name = output.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_ascii_lowercase();
+        let plain = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
         let kind = match plain.rsplit('.').next() {
             Some("frames") => Self::Frames,
             Some("npz") => Self::Hftbacktest,
