@@ -22,6 +22,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use super::holes::Holes;
 use super::number::Number;
 use super::{FrameReader, RawFrame, RawKind, ReadError, ReaderCounts};
 use crate::capture::Progress;
@@ -191,6 +192,10 @@ impl<B: FrameReader, T: FrameReader> FrameReader for Merged<B, T> {
 
     fn remarks(&self) -> Vec<String> {
         self.counts().remarks().into_iter().chain(self.fit.remarks(&self.named)).collect()
+    }
+
+    fn holes(&self) -> Holes {
+        self.book.holes()
     }
 
     fn has_event_times_only(&self) -> bool {

@@ -31,6 +31,7 @@ pub mod detect;
 pub mod differences;
 pub mod files;
 pub mod hftbacktest;
+pub mod holes;
 pub mod json;
 pub mod lobster;
 pub mod market;
@@ -54,6 +55,7 @@ use crate::capture::replay::ReplayError;
 use crate::capture::{CaptureError, Progress};
 use crate::market::event::Fault;
 use crate::market::units::Side;
+use holes::Holes;
 use number::Number;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -250,6 +252,11 @@ pub trait FrameReader: Send {
     /// What a user should know of, in words.
     fn remarks(&self) -> Vec<String> {
         self.counts().remarks()
+    }
+
+    /// What is between the files, where there are several.
+    fn holes(&self) -> Holes {
+        Holes::default()
     }
 
     /// Whether times of receipt are the venue's, there being no others or none asked for.

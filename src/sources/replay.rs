@@ -188,6 +188,8 @@ impl Feed for FrameReplay {
             }
         }
         let mut remarks = reader.remarks();
+        let holes = reader.holes();
+        remarks.extend(holes.remark());
         let unread = scaler.counts().prints_unread;
         if unread > 0 {
             let trades = if unread == 1 { "trade" } else { "trades" };
@@ -203,7 +205,8 @@ impl Feed for FrameReplay {
             remarks,
             error,
             stopped,
-            files: 1,
+            files: holes.files(),
+            longest_hole_ns: holes.longest_ns(),
             ..ReplayOutcome::nothing(reader.product(), scaler.scale())
         }
     }

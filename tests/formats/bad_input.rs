@@ -378,6 +378,48 @@ fn parts_of_a_stream_of_changes_are_one() {
     assert_eq!((code, error), (2, format!("error: {}: {says}", at("m.csv").display())));
 }
 
+/// Files that go on where the one before ends: tables of changes, and hftbacktest's.
+#[test]
+fn a_missing_file_is_a_hole() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let header = "received_time,symbol,side_is_bid,price,size\n";
+    let part = |name: &str, second: u64, price: u64| {
+        let row = |second: u64, price: u64| format!("{},P,1,{price},1\n", 1_723_161_256 + second);
+        fs::write(at(name), format!("{header}{}{}", row(second, price), row(second + 1, price + 1))).unwrap();
+    };
+    fs::create_dir(at("parts")).unwrap();
+    for (name, second) in [("a", 0), ("b", 2), ("d", 100), ("f", 3_701)] {
+        part(&format!("parts/{name}.csv"), second, 1_000 + second);
+    }
+    let what = "is one missing between them? A book that does not begin anew there went on as it was";
+    for ending in ["csv", "npz"] {
+        let market = at(if ending == "csv" { "parts" } else { "npz" });
+        if ending == "npz" {
+            fs::create_dir(&market).unwrap();
+            for name in ["a", "b", "d", "f"] {
+                let mut convert = papertrader();
+                convert.arg("convert").arg(at("parts").join(name).with_extension("csv")).arg("-o");
+                succeed(convert.arg(market.join(name).with_extension("npz")));
+            }
+        }
+        let file = |name: &str| market.join(name).with_extension(ending);
+        let output = replay(&folder, &market).output().unwrap();
+        let (said, error) = (String::from_utf8(output.stdout.clone()).unwrap(), stderr(&output));
+        assert!(output.status.success(), "{error}");
+        assert_eq!(reported(&said, "files"), "4, at most 3600.000 s between them");
+        let says = format!(
+            "2 holes of more than a minute are between files, the longest of 3600 s before {}: {what}",
+            file("f").display()
+        );
+        assert!(error.contains(&says), "{error}");
+        let output = succeed(papertrader().arg("inspect").args([file("a"), file("b")]));
+        assert!(!output.contains("missing"), "{output}");
+        let output = succeed(papertrader().arg("inspect").args([file("a"), file("b"), file("d")]));
+        assert!(output.contains(&format!("{} begins 97 s after the file before it ends: {what}", file("d").display())));
+    }
+}
+
 /// A number off the tick that was given is no smaller a fault in floats than in text.
 #[test]
 fn steps_that_are_given_round_dust_alone() {

@@ -16,6 +16,7 @@ use super::event::{HftEvent, Kind};
 use super::npy::Rows;
 use crate::capture::Progress;
 use crate::market::units::{DECIMALS_MAX, Side};
+use crate::sources::holes::Holes;
 use crate::sources::number::Number;
 use crate::sources::{
     FRAME_LEVELS_MAX, FrameReader, RawFrame, RawKind, RawLevel, RawPrint, ReadError, ReaderCounts, ReaderSettings,
@@ -137,6 +138,9 @@ pub struct NpzReader {
     last_local_ns: i64,
     last_ns: i64,
     counts: ReaderCounts,
+    holes: Holes,
+    /// The file that has begun, before its first row.
+    begun: Option<PathBuf>,
 }
 
 impl NpzReader {
@@ -170,6 +174,8 @@ impl NpzReader {
             last_local_ns: i64::MIN,
             last_ns: i64::MIN,
             counts: ReaderCounts::default(),
+            holes: Holes::default(),
+            begun: None,
         };
         match &settings.initial_snapshot {
             Some(opening) => reader.load(opening)?,
@@ -206,6 +212,7 @@ impl NpzReader {
             let Some(row) = self.rows.next()? else {
                 let Some(path) = self.later.pop_front() else { return Ok(None) };
                 self.rows = Rows::open(&path)?;
+                self.begun = Some(path.clone());
                 if matches!(self.start, Start::AtRow(_)) {
                     self.start = first_reset(&path)?;
                 }
@@ -219,8 +226,15 @@ impl NpzReader {
                 self.counts.before_snapshot += 1;
                 continue;
             }
+            let before_ns = self.last_local_ns;
             match self.check(&row) {
-                Ok(true) => return Ok(Some(row)),
+                Ok(true) => {
+                    if let Some(path) = self.begun.take() {
+                        let begins_ns = self.last_local_ns;
+                        self.holes.note(&path, if before_ns == i64::MIN { begins_ns } else { before_ns }, begins_ns);
+                    }
+                    return Ok(Some(row));
+                }
                 Ok(false) => {}
                 Err(what) => return Err(self.rows.wrong(what)),
             }
@@ -408,6 +422,10 @@ impl FrameReader for NpzReader {
 
     fn product(&self) -> &str {
         &self.product
+    }
+
+    fn holes(&self) -> Holes {
+        self.holes.clone()
     }
 
     fn counts(&self) -> ReaderCounts {

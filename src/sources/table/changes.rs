@@ -29,6 +29,7 @@ use super::rows::Rows;
 use super::{TableReader, Times, Venue, is_ours, open_rows, with_noted_decimals};
 use crate::capture::Progress;
 use crate::market::units::Side;
+use crate::sources::holes::Holes;
 use crate::sources::snapshots::Snapshots;
 use crate::sources::{
     FRAME_LEVELS_MAX, FrameReader, RawFrame, RawKind, RawLevel, ReadError, ReaderCounts, ReaderSettings, TimeChoice,
@@ -148,6 +149,9 @@ pub struct ChangesReader {
     venue: Venue,
     product: String,
     counts: ReaderCounts,
+    holes: Holes,
+    /// Files before that of the row before, and its time.
+    last: Option<(u64, i64)>,
     /// The book before the first row, if the user named one, until it has been told.
     opening: Option<RawFrame>,
     /// Rows up to this time are in it already.
@@ -198,6 +202,8 @@ impl ChangesReader {
             times,
             product: settings.product.clone().unwrap_or_default(),
             counts: ReaderCounts::default(),
+            holes: Holes::default(),
+            last: None,
             is_opened: opening.is_some(),
             opened_ns: opening.as_ref().map_or(i64::MIN, |book| book.ts_recv_ns),
             opening,
@@ -224,6 +230,10 @@ impl ChangesReader {
                 continue;
             }
             let row = self.parse().map_err(|what| self.rows.wrong(&what))?;
+            let now = (self.rows.files_before(), row.ts_recv_ns);
+            if let Some((_, ended_ns)) = self.last.replace(now).filter(|&(file, _)| file != now.0) {
+                self.holes.note(&self.rows.wrong("").path, ended_ns, row.ts_recv_ns);
+            }
             if row.ts_recv_ns <= self.opened_ns && !row.is_snapshot {
                 self.counts.before_snapshot += 1;
                 continue;
@@ -327,6 +337,10 @@ impl FrameReader for ChangesReader {
     fn counts(&self) -> ReaderCounts {
         let is_unmarked = self.begins_with_first_rows() && self.has_begun;
         ReaderCounts { open: self.rows.is_open().into(), unmarked: is_unmarked.into(), ..self.counts }
+    }
+
+    fn holes(&self) -> Holes {
+        self.holes.clone()
     }
 
     fn has_event_times_only(&self) -> bool {
