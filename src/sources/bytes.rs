@@ -289,13 +289,28 @@ pub struct Lines {
     number: u64,
     is_at_end: bool,
     is_open: bool,
+    /// A line that is not given again; empty where there is none.
+    header: Vec<u8>,
 }
 
 impl Lines {
     /// Of a file's bytes.
     pub fn new(path: &Path, bytes: Bytes) -> Self {
         let buffer = vec![0; READ_BYTES];
-        Self { path: path.into(), bytes, buffer, from: 0, to: 0, number: 0, is_at_end: false, is_open: false }
+        let header = Vec::new();
+        Self { path: path.into(), bytes, buffer, from: 0, to: 0, number: 0, is_at_end: false, is_open: false, header }
+    }
+
+    /// Reads the first line as a header. Files that were put one behind the other, in an archive or not, have it again: there
+    /// it is passed over.
+    ///
+    /// # Errors
+    /// As for [`Lines::next`].
+    pub fn header(&mut self) -> Result<Option<&[u8]>, ReadError> {
+        let header = self.next()?.map(<[u8]>::to_vec);
+        let is_there = header.is_some();
+        self.header = header.unwrap_or_default();
+        Ok(is_there.then_some(&self.header))
     }
 
     /// The file.
@@ -337,7 +352,13 @@ impl Lines {
                 self.from = end + 1;
                 self.number += 1;
                 let line = &self.buffer[from..end];
-                return Ok(Some(line.strip_suffix(b"\r").unwrap_or(line)));
+                let line = line.strip_suffix(b"\r").unwrap_or(line);
+                // Rows differ from it in length or in what they begin with.
+                if !self.header.is_empty() && line == self.header {
+                    looked = self.from;
+                    continue;
+                }
+                return Ok(Some(&self.buffer[from..from + line.len()]));
             }
             looked = self.to;
             if self.is_at_end {
@@ -345,7 +366,8 @@ impl Lines {
                 self.from = self.to;
                 self.is_open |= !line.is_empty();
                 self.number += u64::from(!line.is_empty());
-                return Ok(Some(line.strip_suffix(b"\r").unwrap_or(line)).filter(|line| !line.is_empty()));
+                let line = line.strip_suffix(b"\r").unwrap_or(line);
+                return Ok(Some(line).filter(|&line| !line.is_empty() && line != self.header));
             }
             looked -= self.fill()?;
         }

@@ -148,7 +148,7 @@ impl Rows {
     /// Opens the lines of a file behind its header.
     fn open(path: &Path, header: &str, settings: &ReaderSettings) -> Result<(Lines, Self), ReadError> {
         let mut lines = Lines::new(path, open(path)?);
-        match lines.next()? {
+        match lines.header()? {
             // A day without data is an empty gzip.
             None => return Err(ReadError::file(path, "is empty: the venue sent nothing on that day")),
             Some(line) if line == header.as_bytes() => {}

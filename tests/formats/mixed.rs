@@ -148,3 +148,47 @@ fn a_venue_s_time_alone_is_said() {
         assert_eq!(inspect(&path).contains(remark), is_said, "{text}");
     }
 }
+
+/// Files one behind the other, in an archive or not: a header that comes again is no row, and another one is refused.
+#[test]
+fn a_header_comes_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let archive = |name: &str, members: &[(&str, &str)]| {
+        let mut archive = tar::Builder::new(fs::File::create(at(name)).unwrap());
+        for (name, text) in members {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(text.len() as u64);
+            archive.append_data(&mut header, name, text.as_bytes()).unwrap();
+        }
+        archive.finish().unwrap();
+    };
+    let tardis = [(1, "true,bid,100,1"), (2, "false,bid,99,1"), (3, "false,bid,98,1")].map(|row| rows(BOOK, &[row]));
+    let header = "time,bid_price_1,bid_size_1,ask_price_1,ask_size_1\r\n";
+    let books = [1, 2, 3].map(|size| format!("{header}{},10,{size},11,1\r\n", 1_585_699_200 + size));
+    let databento = "ts_recv,ts_event,action,side,price,size,order_id,flags,symbol\n";
+    let orders = [1_u64, 2, 3].map(|at| {
+        let ns = (US + at) * 1_000;
+        let order = if at == 1 { "R,N,,0,0".into() } else { format!("A,B,{at}000000000,1,{at}") };
+        format!("{databento}{ns},{ns},{order},128,P\n")
+    });
+    for (name, parts) in [("tardis", &tardis), ("table", &books), ("databento", &orders)] {
+        let [first, second, third] = [0, 1, 2].map(|part: usize| parts[part].as_str());
+        archive("m.tar", &[("a.csv", first), ("b.csv", second), ("c.csv", third)]);
+        fs::write(at("m.csv"), parts.concat()).unwrap();
+        for market in ["m.tar", "m.csv"] {
+            let inspected = inspect(&at(market));
+            let said = ["format", "frames"].map(|name| reported(&inspected, name));
+            assert_eq!((said, inspected.contains("other products")), ([name, "3"], false), "{inspected}");
+        }
+        // An archive without a break at a member's end, and one of which a member has no header.
+        let (_, bare) = second.split_once('\n').unwrap();
+        archive("m.tar", &[("a.csv", first.trim_end()), ("b.csv", second.trim_end()), ("empty", ""), ("c.csv", bare)]);
+        let inspected = inspect(&at("m.tar"));
+        assert_eq!(["format", "frames"].map(|name| reported(&inspected, name)), [name, "2"], "{inspected}");
+        archive("m.tar", &[("a.csv", first), ("b.csv", &second.replacen(',', ",more,", 1))]);
+        let (code, error) = fail(papertrader().arg("inspect").arg(at("m.tar")));
+        let says = "cannot be read: the rows of the member 'b.csv' have another header than those of 'a.csv': give files of one kind";
+        assert!(code == 2 && error.ends_with(says), "{error}");
+    }
+}
