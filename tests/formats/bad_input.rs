@@ -112,7 +112,7 @@ fn frames_that_are_damaged_or_cut() {
     damaged[middle] ^= 1;
     fs::write(&path, &damaged).unwrap();
     let (code, error) = fail(&mut replay(&folder, &path));
-    let says = format!("error: {}: 1 damaged blocks were left out; what is whole was used", path.display());
+    let says = format!("error: {}: 1 damaged block was left out; what is whole was used", path.display());
     assert_eq!((code, error.lines().last()), (2, Some(says.as_str())));
     // What came before the cut was traded.
     fs::write(&path, &bytes[..bytes.len() * 3 / 4]).unwrap();
@@ -418,6 +418,50 @@ fn a_missing_file_is_a_hole() {
         let output = succeed(papertrader().arg("inspect").args([file("a"), file("b"), file("d")]));
         assert!(output.contains(&format!("{} begins 97 s after the file before it ends: {what}", file("d").display())));
     }
+}
+
+/// Rows of hftbacktest name no product: their files' names do, or the user.
+#[test]
+fn a_product_that_is_not_there_is_named_beside_one_that_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    succeed(papertrader().args(["generate", "--levels", "500", "--frames", "300", "-o"]).arg(at("m.l2")));
+    let inspect = |names: &[&str], more: &[&str]| {
+        let mut inspect = papertrader();
+        inspect.arg("inspect").args(names.iter().map(|name| at(name))).args(more);
+        inspect
+    };
+    let refused = |names: &[&str], more: &[&str]| {
+        let (code, error) = fail(&mut inspect(names, more));
+        assert_eq!(code, 2, "{error}");
+        error.lines().last().unwrap().replace(&format!("{}/", folder.path().display()), "")
+    };
+    for name in ["m.csv", "m.parquet"] {
+        succeed(papertrader().arg("convert").arg(at("m.l2")).arg("-o").arg(at(name)));
+        let says = format!("error: {name}: holds no row of X; its first rows are of BTC-USD");
+        assert_eq!(refused(&[name], &["--product", "X"]), says);
+    }
+    let days = [("a_20240808.npz", "2024-08-09T00:00:01Z"), ("b_20240809.npz", "2024-08-09T00:00:02Z")];
+    for (name, to) in days {
+        let mut convert = papertrader();
+        convert.arg("convert").arg(at("m.l2")).args([
+            "--from",
+            &to.replace("01Z", "00Z").replace("02Z", "01Z"),
+            "--to",
+            to,
+        ]);
+        succeed(convert.arg("-o").arg(at(name)));
+    }
+    let [(a, _), (b, _)] = days;
+    let both = "error: b_20240809.npz: is of b by its name, and a_20240808.npz of a: give files of one product, or its name by \
+                --product if they are of one";
+    assert_eq!(refused(&[a, b], &[]), both);
+    let inspected = succeed(&mut inspect(&[a, b], &["--product", "c"]));
+    assert_eq!(reported(&inspected, "product"), "c");
+    fs::copy(at(a), at("a_20240810.npz")).unwrap();
+    let error = refused(&[a, "a_20240810.npz"], &[]);
+    assert!(error.starts_with("error: a_20240810.npz, record 0: begins "), "{error}");
+    assert!(error.ends_with(" ns before the file before it ends: give files that do not overlap"), "{error}");
 }
 
 /// A number off the tick that was given is no smaller a fault in floats than in text.

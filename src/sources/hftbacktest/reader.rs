@@ -31,14 +31,32 @@ const LOOK_AHEAD_ROWS: u64 = 1 << 20;
 /// 1980 to 2100, nanoseconds.
 const TIMES_NS: std::ops::Range<i64> = 315_532_800_000_000_000..4_102_444_800_000_000_000;
 
-/// The product that a file's name gives: what stands before its endings and its day.
-pub fn product_of(path: &Path) -> String {
+/// A file's name without endings, and the product of a name PRODUCT_DAY.
+fn named(path: &Path) -> (&str, Option<&str>) {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let name = name.split('.').next().unwrap_or_default();
     let is_day = |text: &str| text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_digit());
-    match name.rsplit_once('_') {
-        Some((product, day)) if is_day(day) && !product.is_empty() => product.into(),
-        _ => name.into(),
+    let product = name.rsplit_once('_').filter(|(product, day)| is_day(day) && !product.is_empty());
+    (name, product.map(|(product, _)| product))
+}
+
+/// The product that a file's name gives: what stands before its endings and its day.
+pub fn product_of(path: &Path) -> String {
+    let (name, product) = named(path);
+    product.unwrap_or(name).into()
+}
+
+/// Refuses files whose names tell two products: rows tell none.
+fn check_one_product(paths: &[PathBuf]) -> Result<(), ReadError> {
+    let mut told = paths.iter().filter_map(|path| Some((path, named(path).1?)));
+    let Some((first, product)) = told.next() else { return Ok(()) };
+    match told.find(|&(_, other)| other != product) {
+        Some((path, other)) => {
+            let what =
+                format!("is of {other} by its name, and {} of {product}: give files of one product", first.display());
+            Err(ReadError::file(path, what + ", or its name by --product if they are of one"))
+        }
+        None => Ok(()),
     }
 }
 
@@ -160,6 +178,9 @@ impl NpzReader {
         let mut later: VecDeque<PathBuf> = paths.iter().cloned().collect();
         let path = later.pop_front().ok_or_else(|| ReadError::file(Path::new(""), "no file is named"))?;
         let path = path.as_path();
+        if settings.product.is_none() {
+            check_one_product(paths)?;
+        }
         let rows = Rows::open(path)?;
         let product = settings.product.clone().unwrap_or_else(|| product_of(path));
         let mut reader = Self {
@@ -257,6 +278,10 @@ impl NpzReader {
         let local_ns = time_ns(row.local_ts, "local_ts")?;
         if row.exch_ts != 0 || self.time == TimeChoice::Event {
             time_ns(row.exch_ts, "exch_ts")?;
+        }
+        if local_ns < self.last_local_ns && self.begun.is_some() {
+            let by_ns = self.last_local_ns.saturating_sub(local_ns);
+            return Err(format!("begins {by_ns} ns before the file before it ends: give files that do not overlap"));
         }
         if local_ns < self.last_local_ns {
             let what = "sort the rows with hftbacktest.data.correct_event_order";
