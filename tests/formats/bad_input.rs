@@ -464,6 +464,65 @@ fn a_product_that_is_not_there_is_named_beside_one_that_is() {
     assert!(error.ends_with(" ns before the file before it ends: give files that do not overlap"), "{error}");
 }
 
+/// Whole numbers beyond 2^53 are decimals of a book; doubles hold one of two.
+#[test]
+fn what_a_double_does_not_hold_is_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let us = 1_585_699_200_245_000_u64;
+    let (held, rounded) = (1_u64 << 53, (1_u64 << 53) + 1);
+    let write = |sizes: [u64; 3]| {
+        let [first, second, traded] = sizes;
+        let rows = [row(us, &format!("true,bid,10.5,{first}")), row(us + 1, &format!("false,bid,10.25,{second}"))];
+        fs::write(at("m.csv"), HEADER.to_owned() + &rows.concat()).unwrap();
+        let trade = row(us + 1, &format!("7,buy,10.5,{traded}"));
+        fs::write(at("m_trades.csv"), HEADER.replace("is_snapshot", "id") + &trade).unwrap();
+    };
+    for (sizes, says) in [
+        ([held, 999_999_999_999_999, held + 2], None),
+        ([rounded, held, held], Some("1 row")),
+        ([rounded, 1, rounded + 2], Some("2 rows")),
+    ] {
+        write(sizes);
+        for output in ["out.parquet", "out.npz", "out.frames", "out.csv"] {
+            let mut convert = papertrader();
+            convert.arg("convert").arg(at("m.csv")).arg("--force").arg("-o").arg(at(output));
+            let said = succeed(&mut convert);
+            let note = "with a price or size of more digits than a double holds: it reads back rounded";
+            let of_floats = output.ends_with("parquet") || output.ends_with("npz");
+            match says.filter(|_| of_floats) {
+                Some(says) => assert!(said.contains(&format!("{says} {note}\n")), "{output}: {said}"),
+                None => assert!(!said.contains(note), "{output}: {said}"),
+            }
+            // What was not counted reads back.
+            let mut back = papertrader();
+            back.arg("convert").arg(at(output)).args(["--product", "P", "--force", "-o"]).arg(at("back.csv"));
+            succeed(&mut back);
+            let back =
+                fs::read_to_string(at("back.csv")).unwrap() + &fs::read_to_string(at("back_trades.csv")).unwrap();
+            let same = sizes.iter().filter(|size| back.contains(&format!(",{size}\n"))).count();
+            let due = if of_floats { says.map_or(3, |says| 3 - usize::from(says.as_bytes()[0] - b'0')) } else { 3 };
+            assert_eq!(same, due, "{output}: {back}");
+        }
+    }
+}
+
+/// A product's name comes from a file's, and may be one that rows cannot hold.
+#[test]
+fn rows_hold_no_comma_in_a_product() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    succeed(papertrader().args(["generate", "--levels", "500", "--frames", "100", "-o"]).arg(at("m.l2")));
+    succeed(papertrader().arg("convert").arg(at("m.l2")).arg("-o").arg(at("a,b.npz")));
+    let mut convert = papertrader();
+    let (code, error) = fail(convert.arg("convert").arg(at("a,b.npz")).arg("-o").arg(at("m.csv")));
+    let says =
+        "the product 'a,b' cannot stand in these rows: name the product by --product, or write .parquet or .frames";
+    assert_eq!((code, error), (2, format!("error: {}: {says}", at("m.csv").display())));
+    assert!(!at("m.csv").exists());
+    succeed(papertrader().arg("convert").arg(at("a,b.npz")).args(["--product", "ab", "-o"]).arg(at("m.csv")));
+}
+
 /// A number off the tick that was given is no smaller a fault in floats than in text.
 #[test]
 fn steps_that_are_given_round_dust_alone() {

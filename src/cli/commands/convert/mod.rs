@@ -141,6 +141,10 @@ impl Sink {
     /// As the name of the output says.
     fn create(args: &ConvertArgs, product: &str, header: &Header) -> Result<Self, Failure> {
         let (output, force) = (&args.output, args.force);
+        if matches!(Kind::of(output)?, Kind::Tardis) && product.contains([',', '"', '\n', '\r']) {
+            let what = "cannot stand in these rows: name the product by --product, or write .parquet or .frames";
+            return Err(Failure::input(format!("{}: the product '{product}' {what}", output.display())));
+        }
         if let Some(trades) = Kind::of(output)?.beside(output) {
             check_trades_place(&trades, force)?;
         }
@@ -206,6 +210,13 @@ fn is_written_by_us(path: &Path) -> bool {
             lines.next() == Some(TRADES_HEADER.as_bytes()) && lines.next().is_some_and(|row| row.starts_with(b","))
         }),
     }
+}
+
+/// What is to be said of rows of which a number does not read back from its float.
+fn rounded_note(rows: u64) -> Option<String> {
+    let rows = (rows > 0).then(|| counted(rows, "row"))?;
+    let what = "with a price or size of more digits than a double holds: it reads back rounded";
+    Some(format!("{rows} {what}\n"))
 }
 
 /// Trades of another market would be taken for this one's. Gives what the user should know.
