@@ -192,3 +192,30 @@ fn a_header_comes_once() {
         assert!(code == 2 && error.ends_with(says), "{error}");
     }
 }
+
+/// Rows of one snapshot may bear several times of receipt; what begins at the best again is another snapshot.
+#[test]
+fn parts_of_a_snapshot_are_one_book() {
+    let folder = tempfile::tempdir().unwrap();
+    let (market, out) = (folder.path().join("m.csv"), folder.path().join("out.csv"));
+    let at = |venue: u64, local: u64, cells: &str| format!("x,P,{},{},{cells}\n", US + venue, US + local);
+    let first = [at(0, 1, "true,bid,100,1"), at(0, 1, "true,bid,99,1"), at(0, 1, "true,ask,101,1")].concat();
+    let second = [at(0, 2, "true,bid,98,1"), at(0, 2, "true,ask,102,1")].concat();
+    let third = at(0, 3, "true,ask,103,1");
+    let again = [at(4, 5, "true,bid,99,2"), at(4, 5, "true,ask,104,2")].concat();
+    let parts = [first, second, third].concat();
+    for (text, snapshots, marks) in [
+        (parts.clone(), "1", "true true true false false false"),
+        (parts + &again, "2", "true true true false false false true true"),
+        // One level alone may have moved.
+        ([at(0, 1, "true,bid,100,1"), at(1, 2, "true,bid,99,1")].concat(), "2", "true true"),
+    ] {
+        fs::write(&market, BOOK.to_owned() + &text).unwrap();
+        let inspected = inspect(&market);
+        assert_eq!(reported(&inspected, "snapshots"), snapshots, "{text}");
+        succeed(papertrader().arg("convert").arg(&market).arg("--force").arg("-o").arg(&out));
+        let rows = fs::read_to_string(&out).unwrap();
+        let found: Vec<&str> = rows.lines().skip(1).filter_map(|row| row.split(',').nth(4)).collect();
+        assert_eq!(found.join(" "), marks, "{rows}");
+    }
+}
