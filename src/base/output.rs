@@ -18,9 +18,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use tempfile::NamedTempFile;
 
 /// Why a file was not written.
@@ -211,6 +213,46 @@ pub(crate) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
+/// Files that were begun beside their places; `None` once the process ends without them.
+static BEGUN: Mutex<Option<BTreeSet<PathBuf>>> = Mutex::new(Some(BTreeSet::new()));
+
+/// Removes what every [`Output`] has written beside its place and lets no further one begin: for a process that ends although a
+/// thread may still write. Nothing may be finished from then on.
+pub fn abandon() {
+    let begun = BEGUN.lock().unwrap_or_else(PoisonError::into_inner).take();
+    for path in begun.into_iter().flatten() {
+        // What is not there needs no removal, and of the rest nobody is left to be told.
+        let _ = fs::remove_file(path);
+    }
+}
+
+/// A file beside its place, known to [`abandon`] until it is put there or dropped.
+struct Beside {
+    file: NamedTempFile,
+    begun: Begun,
+}
+
+struct Begun(PathBuf);
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        if let Some(begun) = &mut *BEGUN.lock().unwrap_or_else(PoisonError::into_inner) {
+            begun.remove(&self.0);
+        }
+    }
+}
+
+impl Beside {
+    fn begin(make: impl FnOnce() -> io::Result<NamedTempFile>) -> io::Result<Self> {
+        let mut all = BEGUN.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(all) = &mut *all else { return Err(io::Error::other("the program is ending")) };
+        let file = make()?;
+        let begun = Begun(file.path().into());
+        all.insert(begun.0.clone());
+        Ok(Self { file, begun })
+    }
+}
+
 /// A file on its way. Dropped before [`Output::finish`] it leaves nothing, unless it grows in its place.
 pub struct Output {
     path: PathBuf,
@@ -220,7 +262,7 @@ pub struct Output {
 
 /// Where its bytes go meanwhile.
 enum Place {
-    Beside(NamedTempFile),
+    Beside(Beside),
     /// What grows where others read it, and what cannot be replaced by another file: a device, a pipe.
     Itself(File),
 }
@@ -228,14 +270,14 @@ enum Place {
 impl Write for Place {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Self::Beside(file) => file.write(bytes),
+            Self::Beside(beside) => beside.file.write(bytes),
             Self::Itself(file) => file.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
-            Self::Beside(file) => file.flush(),
+            Self::Beside(beside) => beside.file.flush(),
             Self::Itself(file) => file.flush(),
         }
     }
@@ -262,7 +304,7 @@ impl Output {
             // As for any new file: the process's mask takes away what it should not have.
             builder.permissions(fs::Permissions::from_mode(0o666));
         }
-        let file = fs::create_dir_all(folder).and_then(|()| builder.tempfile_in(folder));
+        let file = fs::create_dir_all(folder).and_then(|()| Beside::begin(|| builder.tempfile_in(folder)));
         Ok(buffered(Place::Beside(file.map_err(OutputError::at(path))?)))
     }
 
@@ -287,11 +329,12 @@ impl Output {
     /// It cannot be written to the end, or something has come to its place meanwhile.
     pub fn finish(self) -> Result<(), OutputError> {
         let error = OutputError::at(&self.path);
-        let file = match self.file.into_inner().map_err(|failed| error(failed.into_error()))? {
-            Place::Beside(file) => file,
+        let Beside { file, begun } = match self.file.into_inner().map_err(|failed| error(failed.into_error()))? {
+            Place::Beside(beside) => beside,
             Place::Itself(_) => return Ok(()),
         };
         let placed = if self.force { file.persist(&self.path) } else { file.persist_noclobber(&self.path) };
+        drop(begun);
         match placed {
             Ok(_) => Ok(()),
             Err(failed) if failed.error.kind() == io::ErrorKind::AlreadyExists => Err(OutputError::Exists(self.path)),

@@ -22,7 +22,8 @@ pub enum Compression {
 impl Compression {
     /// What a file name asks for.
     pub fn of(path: &Path) -> Self {
-        match path.extension().and_then(|extension| extension.to_str()) {
+        let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
+        match extension.as_deref() {
             Some("gz") => Self::Gzip,
             Some("zst") => Self::Zstd,
             _ => Self::Plain,

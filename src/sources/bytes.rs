@@ -26,6 +26,17 @@ use std::thread;
 
 const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
 const ZSTD_MAGIC: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+/// How files begin that are compressed in ways that are not read, what that is, and what unpacks them.
+const PACKED: [(&[u8], &str, &str); 6] = [
+    (b"\xfd7zXZ\0", "xz", "xz -dk"),
+    (b"BZh", "bzip2", "bzip2 -dk"),
+    (b"\x04\x22\x4d\x18", "lz4", "lz4 -dk"),
+    (b"7z\xbc\xaf\x27\x1c", "7-Zip", "7z x"),
+    (b"Rar!\x1a\x07", "RAR", "unrar x"),
+    (b"\x1f\x9d", "compress", "uncompress -k"),
+];
+/// What follows bzip2's letters and its level: the first block, or the end.
+const BZIP2_BLOCKS: [&[u8]; 2] = [b"1AY&SY", b"\x17\x72\x45\x38\x50\x90"];
 /// Bytes asked for at a time.
 const READ_BYTES: usize = 256 << 10;
 
@@ -73,6 +84,28 @@ pub fn open(path: &Path) -> Result<Bytes, ReadError> {
     };
     let ahead = ahead.map_err(|error| ReadError::file(path, format_args!("cannot be read: {error}")))?;
     Ok(Bytes { inner: Box::new(ahead), progress })
+}
+
+/// Refuses a file that is compressed in a way that is not read. What cannot be opened is left to its reader.
+///
+/// # Errors
+/// It is.
+pub fn check_unpacked(path: &Path) -> Result<(), ReadError> {
+    let mut head = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(16).read_to_end(&mut head));
+    if read.is_ok() { check_packing(path, &head) } else { Ok(()) }
+}
+
+fn check_packing(path: &Path, head: &[u8]) -> Result<(), ReadError> {
+    let packed = PACKED.iter().find(|(magic, ..)| head.starts_with(magic));
+    let is_text = |name: &str| name == "bzip2" && !head.get(4..10).is_some_and(|block| BZIP2_BLOCKS.contains(&block));
+    match packed {
+        Some(&(_, name, tool)) if !is_text(name) => {
+            let what = format_args!("is compressed by {name}, which is not read here: unpack it first, by {tool}");
+            Err(ReadError::file(path, what))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Whether a file is a tar archive, compressed or not.
@@ -226,6 +259,7 @@ fn open_here(path: &Path) -> Result<Opened, ReadError> {
     if let Some(error) = error {
         return Err(wrong(error));
     }
+    check_packing(path, &begun)?;
     let (is_gzip, is_zstd) = (begun.starts_with(GZIP_MAGIC), begun.starts_with(ZSTD_MAGIC));
     let kind = if tarred::is_archive(&begun) { Kind::Tar } else { Kind::Plain };
     let whole = io::Cursor::new(begun).chain(counted);
@@ -255,13 +289,28 @@ pub struct Lines {
     number: u64,
     is_at_end: bool,
     is_open: bool,
+    /// A line that is not given again; empty where there is none.
+    header: Vec<u8>,
 }
 
 impl Lines {
     /// Of a file's bytes.
     pub fn new(path: &Path, bytes: Bytes) -> Self {
         let buffer = vec![0; READ_BYTES];
-        Self { path: path.into(), bytes, buffer, from: 0, to: 0, number: 0, is_at_end: false, is_open: false }
+        let header = Vec::new();
+        Self { path: path.into(), bytes, buffer, from: 0, to: 0, number: 0, is_at_end: false, is_open: false, header }
+    }
+
+    /// Reads the first line as a header. Files that were put one behind the other, in an archive or not, have it again: there
+    /// it is passed over.
+    ///
+    /// # Errors
+    /// As for [`Lines::next`].
+    pub fn header(&mut self) -> Result<Option<&[u8]>, ReadError> {
+        let header = self.next()?.map(<[u8]>::to_vec);
+        let is_there = header.is_some();
+        self.header = header.unwrap_or_default();
+        Ok(is_there.then_some(&self.header))
     }
 
     /// The file.
@@ -303,7 +352,13 @@ impl Lines {
                 self.from = end + 1;
                 self.number += 1;
                 let line = &self.buffer[from..end];
-                return Ok(Some(line.strip_suffix(b"\r").unwrap_or(line)));
+                let line = line.strip_suffix(b"\r").unwrap_or(line);
+                // Rows differ from it in length or in what they begin with.
+                if !self.header.is_empty() && line == self.header {
+                    looked = self.from;
+                    continue;
+                }
+                return Ok(Some(&self.buffer[from..from + line.len()]));
             }
             looked = self.to;
             if self.is_at_end {
@@ -311,7 +366,8 @@ impl Lines {
                 self.from = self.to;
                 self.is_open |= !line.is_empty();
                 self.number += u64::from(!line.is_empty());
-                return Ok(Some(line.strip_suffix(b"\r").unwrap_or(line)).filter(|line| !line.is_empty()));
+                let line = line.strip_suffix(b"\r").unwrap_or(line);
+                return Ok(Some(line).filter(|&line| !line.is_empty() && line != self.header));
             }
             looked -= self.fill()?;
         }

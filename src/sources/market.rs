@@ -17,6 +17,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use super::bytes::check_unpacked;
 use super::detect::{Format, detect};
 use super::replay::FrameReplay;
 use super::window::{Window, Windowed};
@@ -121,6 +122,7 @@ impl Market {
     /// It cannot be read, or does not hold the product.
     pub fn open(path: &Path, settings: &MarketSettings) -> Result<Self, ReplayError> {
         check_file(path)?;
+        check_unpacked(path).map_err(ReplayError::from)?;
         let found = format_of(path, settings);
         let MarketSettings { reader, rule, speed, hot_threads, .. } = settings;
         let product = reader.product.as_deref();
@@ -152,6 +154,7 @@ impl Market {
     fn open_parts(format: Format, paths: &[PathBuf], settings: &MarketSettings) -> Result<Self, ReplayError> {
         for path in paths {
             check_file(path)?;
+            check_unpacked(path).map_err(ReplayError::from)?;
         }
         let MarketSettings { reader, rule, speed, .. } = settings;
         let kind = Kind::Foreign(Box::new(FrameReplay::open_parts(format, paths, reader, *rule, *speed)?));

@@ -31,6 +31,7 @@ pub mod detect;
 pub mod differences;
 pub mod files;
 pub mod hftbacktest;
+pub mod holes;
 pub mod json;
 pub mod lobster;
 pub mod market;
@@ -46,6 +47,7 @@ pub mod snapshots;
 pub mod table;
 pub mod tardis;
 pub mod tarred;
+pub mod venue;
 pub mod window;
 pub mod zipped;
 
@@ -53,6 +55,7 @@ use crate::capture::replay::ReplayError;
 use crate::capture::{CaptureError, Progress};
 use crate::market::event::Fault;
 use crate::market::units::Side;
+use holes::Holes;
 use number::Number;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -245,6 +248,16 @@ pub trait FrameReader: Send {
 
     /// What was counted so far.
     fn counts(&self) -> ReaderCounts;
+
+    /// What a user should know of, in words.
+    fn remarks(&self) -> Vec<String> {
+        self.counts().remarks()
+    }
+
+    /// What is between the files, where there are several.
+    fn holes(&self) -> Holes {
+        Holes::default()
+    }
 
     /// Whether times of receipt are the venue's, there being no others or none asked for.
     fn has_event_times_only(&self) -> bool {

@@ -21,6 +21,7 @@
 
 use super::columns::Columns;
 use super::databento::orders::ORDERS_MAX;
+use super::holes::Holes;
 use super::number::Number;
 use super::table::cells::{Cell, Unit, time_ns};
 use super::{
@@ -154,6 +155,7 @@ pub struct NautilusReader {
     was_snapshot: bool,
     last_ns: i64,
     counts: ReaderCounts,
+    holes: Holes,
 }
 
 /// A file that is open.
@@ -285,6 +287,7 @@ impl NautilusReader {
             was_snapshot: false,
             last_ns: i64::MIN,
             counts: ReaderCounts::default(),
+            holes: Holes::default(),
         })
     }
 
@@ -315,6 +318,10 @@ impl NautilusReader {
             let (by_ns, before) = (self.last_ns - begins_ns, self.part.columns.path().display());
             let what = format_args!("begins {by_ns} ns before {before} ends: give files that do not overlap");
             return Err(ReadError::file(&path, what));
+        }
+        if begins_ns < i64::MAX {
+            // Behind a file without rows there is no time.
+            self.holes.note(&path, if self.last_ns == i64::MIN { begins_ns } else { self.last_ns }, begins_ns);
         }
         self.bytes_before += self.part.columns.progress().bytes_total();
         self.part = Part::open(&path, &self.settings)?;
@@ -440,6 +447,10 @@ impl FrameReader for NautilusReader {
 
     fn counts(&self) -> ReaderCounts {
         self.counts
+    }
+
+    fn holes(&self) -> Holes {
+        self.holes.clone()
     }
 
     fn has_event_times_only(&self) -> bool {

@@ -13,6 +13,7 @@
 //! ```
 
 use crate::market::units::{COUNT_MAX, DECIMALS_MAX, Decimal, NumberError, parse_count};
+use std::cmp::Ordering;
 use std::fmt;
 
 /// A decimal from 0 on, without trailing zeros behind its point.
@@ -77,6 +78,16 @@ impl Number {
     /// Decimals that it needs.
     pub fn decimals(self) -> u8 {
         self.decimals
+    }
+
+    /// Whether it is less or more than another.
+    pub fn cmp_value(self, other: Self) -> Ordering {
+        let decimals = self.decimals.max(other.decimals);
+        // 2^63 times 10^18 is less than 2^128.
+        let units = |number: Self| {
+            u128::from(number.count) * u128::from(POWERS_OF_TEN[usize::from(decimals - number.decimals)])
+        };
+        units(self).cmp(&units(other))
     }
 
     /// In units of `10^-decimals`; `None` if that scale is too coarse or the count too large.

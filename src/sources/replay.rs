@@ -34,7 +34,7 @@ use super::raw::RawReader;
 use super::scaler::Scaler;
 use super::table::{self, check_no_opening_book, open_table};
 use super::tardis::{IncrementalReader, TradesReader, first_product, trades_beside};
-use super::{FrameReader, RawFrame, ReadError, ReaderSettings};
+use super::{FrameReader, RawFrame, ReadError, ReaderCounts, ReaderSettings};
 use crate::base::clock::{Clock, Pacer, Speed};
 use crate::capture::Progress;
 use crate::capture::replay::{ReplayError, ReplayOutcome};
@@ -68,11 +68,11 @@ fn reader_of(format: Format, path: &Path, settings: &ReaderSettings) -> Result<B
         Format::TardisBook => {
             let book = IncrementalReader::open(path, settings)?;
             match trades_beside(path) {
-                Some(trades) => {
+                Some(beside) => {
                     // A group's trades may begin with those of another product.
                     let product = settings.product.clone().or(first_product(path)?);
-                    let trades = TradesReader::open(&trades, &ReaderSettings { product, ..settings.clone() })?;
-                    Box::new(Merged::new(book, trades))
+                    let trades = TradesReader::open(&beside, &ReaderSettings { product, ..settings.clone() })?;
+                    Box::new(Merged::new(book, trades, &[beside]))
                 }
                 None => Box::new(book),
             }
@@ -102,7 +102,8 @@ impl FrameReplay {
         speed: Speed,
     ) -> Result<Self, ReplayError> {
         let reader = reader_of(format, path, settings).map_err(ReplayError::from)?;
-        Self::of(reader, path, rule, speed)
+        let of_any = || reader_of(format, path, &ReaderSettings { product: None, ..settings.clone() });
+        Self::of(reader, path, rule, speed, settings, of_any)
     }
 
     /// Opens files of a format of which each goes on where the one before ends: only the first need begin with a snapshot.
@@ -122,12 +123,34 @@ impl FrameReplay {
             _ => NautilusReader::open_all(paths, settings).map(|reader| Box::new(reader) as Box<_>),
         };
         let reader = opened.map_err(ReplayError::from)?;
-        Self::of(reader, paths.first().map_or(Path::new(""), PathBuf::as_path), rule, speed)
+        let path = paths.first().map_or(Path::new(""), PathBuf::as_path);
+        let of_any = || reader_of(format, path, &ReaderSettings { product: None, ..settings.clone() });
+        Self::of(reader, path, rule, speed, settings, of_any)
     }
 
-    fn of(mut reader: Box<dyn FrameReader>, path: &Path, rule: ScaleRule, speed: Speed) -> Result<Self, ReplayError> {
+    fn of(
+        mut reader: Box<dyn FrameReader>,
+        path: &Path,
+        rule: ScaleRule,
+        speed: Speed,
+        settings: &ReaderSettings,
+        of_any: impl FnOnce() -> Result<Box<dyn FrameReader>, ReadError>,
+    ) -> Result<Self, ReplayError> {
         let mut first = RawFrame::default();
-        let first = reader.next(&mut first).map_err(ReplayError::from)?.then_some(first);
+        let found = reader.next(&mut first);
+        let ReaderCounts { rows, other_products, .. } = reader.counts();
+        if let (Some(asked), Err(_) | Ok(false), true) = (&settings.product, &found, rows > 0 && rows == other_products)
+        {
+            let found = of_any().map(|mut any| {
+                // Whatever comes of it, its first row is read.
+                let _ = any.next(&mut first);
+                any.product().to_owned()
+            });
+            let holds = found.ok().filter(|product| !product.is_empty());
+            let holds = holds.map_or_else(String::new, |product| format!("; its first rows are of {product}"));
+            return Err(ReadError::file(path, format!("holds no row of {asked}{holds}")).into());
+        }
+        let first = found.map_err(ReplayError::from)?.then_some(first);
         if first.is_none() {
             return Err(ReadError::file(path, "holds no frame of a book").into());
         }
@@ -187,7 +210,9 @@ impl Feed for FrameReplay {
                 }
             }
         }
-        let mut remarks = reader.counts().remarks();
+        let mut remarks = reader.remarks();
+        let holes = reader.holes();
+        remarks.extend(holes.remark());
         let unread = scaler.counts().prints_unread;
         if unread > 0 {
             let trades = if unread == 1 { "trade" } else { "trades" };
@@ -203,7 +228,8 @@ impl Feed for FrameReplay {
             remarks,
             error,
             stopped,
-            files: 1,
+            files: holes.files(),
+            longest_hole_ns: holes.longest_ns(),
             ..ReplayOutcome::nothing(reader.product(), scaler.scale())
         }
     }

@@ -25,6 +25,7 @@ use super::bytes::{Lines, open};
 use super::number::{NotANumber, Number};
 use super::prints::{PrintRow, gather};
 use super::snapshots::Snapshots;
+use super::venue::check;
 use super::{
     FRAME_LEVELS_MAX, FrameReader, RawFrame, RawKind, RawLevel, RawPrint, ReadError, ReaderCounts, ReaderSettings,
     TimeChoice,
@@ -100,7 +101,11 @@ pub fn trades_path(book: &Path) -> PathBuf {
     }
     let (name, ending) = [".csv.gz", ".csv", ".parquet"]
         .into_iter()
-        .find_map(|ending| Some((name.strip_suffix(ending)?, ending)))
+        .find_map(|ending| {
+            let at = name.len().checked_sub(ending.len())?;
+            let is_it = name.get(at..)?.eq_ignore_ascii_case(ending);
+            is_it.then(|| name.split_at(at))
+        })
         .unwrap_or((name, ""));
     book.with_file_name(format!("{name}_trades{ending}"))
 }
@@ -124,6 +129,8 @@ pub fn first_product(path: &Path) -> Result<Option<String>, ReadError> {
 /// What both files share: the product, the order of time.
 struct Rows {
     product: String,
+    /// The venue of the rows before.
+    venue: Vec<u8>,
     time: TimeChoice,
     price_decimals: Option<u8>,
     size_decimals: Option<u8>,
@@ -141,7 +148,7 @@ impl Rows {
     /// Opens the lines of a file behind its header.
     fn open(path: &Path, header: &str, settings: &ReaderSettings) -> Result<(Lines, Self), ReadError> {
         let mut lines = Lines::new(path, open(path)?);
-        match lines.next()? {
+        match lines.header()? {
             // A day without data is an empty gzip.
             None => return Err(ReadError::file(path, "is empty: the venue sent nothing on that day")),
             Some(line) if line == header.as_bytes() => {}
@@ -153,7 +160,8 @@ impl Rows {
         let &ReaderSettings { time, price_decimals, size_decimals, .. } = settings;
         let product = settings.product.clone().unwrap_or_default();
         let counts = ReaderCounts::default();
-        Ok((lines, Self { product, time, price_decimals, size_decimals, last_ns: i64::MIN, counts }))
+        let venue = Vec::new();
+        Ok((lines, Self { product, venue, time, price_decimals, size_decimals, last_ns: i64::MIN, counts }))
     }
 
     /// Whether the row is of the product, which is that of the first row where none is asked for.
@@ -300,6 +308,7 @@ impl Rows {
             b"false" | b"False" => false,
             other => return Err(format!("is_snapshot '{}' is neither true nor false", shown(other))),
         };
+        check(cells[0], &mut self.venue)?;
         let Common { ts_recv_ns, ts_event_ns } = times(&cells, self.time, &mut self.last_ns)?;
         if !has_begun && !is_snapshot {
             self.counts.before_snapshot += 1;
@@ -399,6 +408,7 @@ impl Rows {
         if !self.is_ours(cells[1]) {
             return Ok(None);
         }
+        check(cells[0], &mut self.venue)?;
         let price = number(cells[6], self.price_decimals, &mut self.counts.rounded, "price")?;
         let size = number(cells[7], self.size_decimals, &mut self.counts.rounded, "amount")?;
         let Common { ts_recv_ns, ts_event_ns } = times(&cells, self.time, &mut self.last_ns)?;

@@ -30,6 +30,9 @@ const MAGIC_AT: usize = 257;
 /// Bytes that may stand between two members' contents: headers, long names, padding. The library holds names in memory.
 const BETWEEN_BYTES_MAX: u64 = 1 << 20;
 
+/// The most that is looked at for the header of a member's rows.
+const HEADER_BYTES_MAX: u64 = 64 << 10;
+
 /// Whether the beginning of a file is that of an archive.
 pub fn is_archive(head: &[u8]) -> bool {
     head.get(MAGIC_AT..).is_some_and(|rest| rest.starts_with(MAGIC))
@@ -50,7 +53,8 @@ pub fn beginning(head: &[u8]) -> Vec<u8> {
 /// its own.
 ///
 /// # Errors
-/// The archive is damaged or cut, or has a member that is no plain file or whose name leads out of it.
+/// The archive is damaged or cut, or has a member that is no plain file, whose name leads out of it, or whose rows have another
+/// header than those of the first.
 pub fn members(archive: impl Read, take: &mut dyn FnMut(&mut dyn Read) -> bool) -> io::Result<()> {
     let left = Rc::new(Cell::new(BETWEEN_BYTES_MAX));
     let mut archive = Archive::new(Bounded { inner: archive, left: Rc::clone(&left) });
@@ -58,6 +62,7 @@ pub fn members(archive: impl Read, take: &mut dyn FnMut(&mut dyn Read) -> bool) 
     archive.set_ignore_zeros(true);
     let mut entries = archive.entries()?;
     let mut needs_break = false;
+    let mut first: Option<(String, Vec<u8>)> = None;
     loop {
         left.set(BETWEEN_BYTES_MAX);
         let entry = match entries.next() {
@@ -81,10 +86,34 @@ pub fn members(archive: impl Read, take: &mut dyn FnMut(&mut dyn Read) -> bool) 
         }
         left.set(u64::MAX);
         let size = entry.size();
-        if !take(&mut Member { inner: entry, shown, left: size, needs_break: &mut needs_break }) {
+        let member = Member { inner: entry, shown: shown.clone(), left: size, needs_break: &mut needs_break };
+        let mut member = Begun::new(member);
+        if let Some(header) = header(&member.begun) {
+            match &first {
+                None => first = Some((shown, header.to_vec())),
+                Some((of, due)) if due != header => {
+                    let what = format!("the rows of the member '{shown}' have another header than those of '{of}'");
+                    return Err(wrong(what + ": give files of one kind"));
+                }
+                Some(_) => {}
+            }
+        }
+        if !take(&mut member) {
             return Ok(());
         }
     }
+}
+
+/// The first line of rows, if it is a header of columns: cells of which none is a number, and no JSON.
+fn header(begun: &[u8]) -> Option<&[u8]> {
+    // A break that parts it from the member before.
+    let text = begun.strip_prefix(b"\n").unwrap_or(begun);
+    let line = text.split(|&byte| byte == b'\n').next()?;
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let is_parted = line.iter().any(|byte| b",;\t".contains(byte));
+    let mut cells = line.split(|byte| b",;\t".contains(byte)).map(<[u8]>::trim_ascii);
+    let is_name = |cell: &[u8]| !cell.first().is_some_and(|first| b"0123456789+-.".contains(first));
+    (is_parted && !line.starts_with(b"{") && !line.starts_with(b"[") && cells.all(is_name)).then_some(line)
 }
 
 /// Whether a path is absolute or goes up, on whatever system.
@@ -148,6 +177,44 @@ impl<R: Read> Read for Member<'_, R> {
             *self.needs_break = buffer.get(read - 1) != Some(&b'\n');
         }
         Ok(read)
+    }
+}
+
+/// A reader of which the first line has been looked at.
+struct Begun<R> {
+    begun: Vec<u8>,
+    taken: usize,
+    failed: Option<io::Error>,
+    rest: R,
+}
+
+impl<R: Read> Begun<R> {
+    fn new(mut rest: R) -> Self {
+        let mut begun = Vec::new();
+        let mut failed = None;
+        // The break behind the member before is read alone.
+        while begun.len() < 2 || !begun[1..].contains(&b'\n') {
+            let before = begun.len();
+            let left = HEADER_BYTES_MAX.saturating_sub(before as u64).min(4_096);
+            failed = rest.by_ref().take(left).read_to_end(&mut begun).err();
+            if failed.is_some() || begun.len() == before {
+                break;
+            }
+        }
+        Self { begun, taken: 0, failed, rest }
+    }
+}
+
+impl<R: Read> Read for Begun<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = &self.begun[self.taken..];
+        if left.is_empty() {
+            return self.failed.take().map_or_else(|| self.rest.read(buffer), Err);
+        }
+        let bytes = left.len().min(buffer.len());
+        buffer[..bytes].copy_from_slice(&left[..bytes]);
+        self.taken += bytes;
+        Ok(bytes)
     }
 }
 

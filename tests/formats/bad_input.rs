@@ -112,7 +112,7 @@ fn frames_that_are_damaged_or_cut() {
     damaged[middle] ^= 1;
     fs::write(&path, &damaged).unwrap();
     let (code, error) = fail(&mut replay(&folder, &path));
-    let says = format!("error: {}: 1 damaged blocks were left out; what is whole was used", path.display());
+    let says = format!("error: {}: 1 damaged block was left out; what is whole was used", path.display());
     assert_eq!((code, error.lines().last()), (2, Some(says.as_str())));
     // What came before the cut was traded.
     fs::write(&path, &bytes[..bytes.len() * 3 / 4]).unwrap();
@@ -378,6 +378,151 @@ fn parts_of_a_stream_of_changes_are_one() {
     assert_eq!((code, error), (2, format!("error: {}: {says}", at("m.csv").display())));
 }
 
+/// Files that go on where the one before ends: tables of changes, and hftbacktest's.
+#[test]
+fn a_missing_file_is_a_hole() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let header = "received_time,symbol,side_is_bid,price,size\n";
+    let part = |name: &str, second: u64, price: u64| {
+        let row = |second: u64, price: u64| format!("{},P,1,{price},1\n", 1_723_161_256 + second);
+        fs::write(at(name), format!("{header}{}{}", row(second, price), row(second + 1, price + 1))).unwrap();
+    };
+    fs::create_dir(at("parts")).unwrap();
+    for (name, second) in [("a", 0), ("b", 2), ("d", 100), ("f", 3_701)] {
+        part(&format!("parts/{name}.csv"), second, 1_000 + second);
+    }
+    let what = "is one missing between them? A book that does not begin anew there went on as it was";
+    for ending in ["csv", "npz"] {
+        let market = at(if ending == "csv" { "parts" } else { "npz" });
+        if ending == "npz" {
+            fs::create_dir(&market).unwrap();
+            for name in ["a", "b", "d", "f"] {
+                let mut convert = papertrader();
+                convert.arg("convert").arg(at("parts").join(name).with_extension("csv")).arg("-o");
+                succeed(convert.arg(market.join(name).with_extension("npz")));
+            }
+        }
+        let file = |name: &str| market.join(name).with_extension(ending);
+        let output = replay(&folder, &market).output().unwrap();
+        let (said, error) = (String::from_utf8(output.stdout.clone()).unwrap(), stderr(&output));
+        assert!(output.status.success(), "{error}");
+        assert_eq!(reported(&said, "files"), "4, at most 3600.000 s between them");
+        let says = format!(
+            "2 holes of more than a minute are between files, the longest of 3600 s before {}: {what}",
+            file("f").display()
+        );
+        assert!(error.contains(&says), "{error}");
+        let output = succeed(papertrader().arg("inspect").args([file("a"), file("b")]));
+        assert!(!output.contains("missing"), "{output}");
+        let output = succeed(papertrader().arg("inspect").args([file("a"), file("b"), file("d")]));
+        assert!(output.contains(&format!("{} begins 97 s after the file before it ends: {what}", file("d").display())));
+    }
+}
+
+/// Rows of hftbacktest name no product: their files' names do, or the user.
+#[test]
+fn a_product_that_is_not_there_is_named_beside_one_that_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    succeed(papertrader().args(["generate", "--levels", "500", "--frames", "300", "-o"]).arg(at("m.l2")));
+    let inspect = |names: &[&str], more: &[&str]| {
+        let mut inspect = papertrader();
+        inspect.arg("inspect").args(names.iter().map(|name| at(name))).args(more);
+        inspect
+    };
+    let refused = |names: &[&str], more: &[&str]| {
+        let (code, error) = fail(&mut inspect(names, more));
+        assert_eq!(code, 2, "{error}");
+        error.lines().last().unwrap().replace(&format!("{}/", folder.path().display()), "")
+    };
+    for name in ["m.csv", "m.parquet"] {
+        succeed(papertrader().arg("convert").arg(at("m.l2")).arg("-o").arg(at(name)));
+        let says = format!("error: {name}: holds no row of X; its first rows are of BTC-USD");
+        assert_eq!(refused(&[name], &["--product", "X"]), says);
+    }
+    let days = [("a_20240808.npz", "2024-08-09T00:00:01Z"), ("b_20240809.npz", "2024-08-09T00:00:02Z")];
+    for (name, to) in days {
+        let mut convert = papertrader();
+        convert.arg("convert").arg(at("m.l2")).args([
+            "--from",
+            &to.replace("01Z", "00Z").replace("02Z", "01Z"),
+            "--to",
+            to,
+        ]);
+        succeed(convert.arg("-o").arg(at(name)));
+    }
+    let [(a, _), (b, _)] = days;
+    let both = "error: b_20240809.npz: is of b by its name, and a_20240808.npz of a: give files of one product, or its name by \
+                --product if they are of one";
+    assert_eq!(refused(&[a, b], &[]), both);
+    let inspected = succeed(&mut inspect(&[a, b], &["--product", "c"]));
+    assert_eq!(reported(&inspected, "product"), "c");
+    fs::copy(at(a), at("a_20240810.npz")).unwrap();
+    let error = refused(&[a, "a_20240810.npz"], &[]);
+    assert!(error.starts_with("error: a_20240810.npz, record 0: begins "), "{error}");
+    assert!(error.ends_with(" ns before the file before it ends: give files that do not overlap"), "{error}");
+}
+
+/// Whole numbers beyond 2^53 are decimals of a book; doubles hold one of two.
+#[test]
+fn what_a_double_does_not_hold_is_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let us = 1_585_699_200_245_000_u64;
+    let (held, rounded) = (1_u64 << 53, (1_u64 << 53) + 1);
+    let write = |sizes: [u64; 3]| {
+        let [first, second, traded] = sizes;
+        let rows = [row(us, &format!("true,bid,10.5,{first}")), row(us + 1, &format!("false,bid,10.25,{second}"))];
+        fs::write(at("m.csv"), HEADER.to_owned() + &rows.concat()).unwrap();
+        let trade = row(us + 1, &format!("7,buy,10.5,{traded}"));
+        fs::write(at("m_trades.csv"), HEADER.replace("is_snapshot", "id") + &trade).unwrap();
+    };
+    for (sizes, says) in [
+        ([held, 999_999_999_999_999, held + 2], None),
+        ([rounded, held, held], Some("1 row")),
+        ([rounded, 1, rounded + 2], Some("2 rows")),
+    ] {
+        write(sizes);
+        for output in ["out.parquet", "out.npz", "out.frames", "out.csv"] {
+            let mut convert = papertrader();
+            convert.arg("convert").arg(at("m.csv")).arg("--force").arg("-o").arg(at(output));
+            let said = succeed(&mut convert);
+            let note = "with a price or size of more digits than a double holds: it reads back rounded";
+            let of_floats = output.ends_with("parquet") || output.ends_with("npz");
+            match says.filter(|_| of_floats) {
+                Some(says) => assert!(said.contains(&format!("{says} {note}\n")), "{output}: {said}"),
+                None => assert!(!said.contains(note), "{output}: {said}"),
+            }
+            // What was not counted reads back.
+            let mut back = papertrader();
+            back.arg("convert").arg(at(output)).args(["--product", "P", "--force", "-o"]).arg(at("back.csv"));
+            succeed(&mut back);
+            let back =
+                fs::read_to_string(at("back.csv")).unwrap() + &fs::read_to_string(at("back_trades.csv")).unwrap();
+            let same = sizes.iter().filter(|size| back.contains(&format!(",{size}\n"))).count();
+            let due = if of_floats { says.map_or(3, |says| 3 - usize::from(says.as_bytes()[0] - b'0')) } else { 3 };
+            assert_eq!(same, due, "{output}: {back}");
+        }
+    }
+}
+
+/// A product's name comes from a file's, and may be one that rows cannot hold.
+#[test]
+fn rows_hold_no_comma_in_a_product() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    succeed(papertrader().args(["generate", "--levels", "500", "--frames", "100", "-o"]).arg(at("m.l2")));
+    succeed(papertrader().arg("convert").arg(at("m.l2")).arg("-o").arg(at("a,b.npz")));
+    let mut convert = papertrader();
+    let (code, error) = fail(convert.arg("convert").arg(at("a,b.npz")).arg("-o").arg(at("m.csv")));
+    let says =
+        "the product 'a,b' cannot stand in these rows: name the product by --product, or write .parquet or .frames";
+    assert_eq!((code, error), (2, format!("error: {}: {says}", at("m.csv").display())));
+    assert!(!at("m.csv").exists());
+    succeed(papertrader().arg("convert").arg(at("a,b.npz")).args(["--product", "ab", "-o"]).arg(at("m.csv")));
+}
+
 /// A number off the tick that was given is no smaller a fault in floats than in text.
 #[test]
 fn steps_that_are_given_round_dust_alone() {
@@ -505,4 +650,66 @@ fn what_was_left_out_is_said() {
         .arg(folder.path().join("m.frames"));
     let error = String::from_utf8(convert.output().unwrap().stderr).unwrap();
     assert!(error.contains("nothing is between --from and --to"), "{error}");
+}
+
+/// By its content, whatever its name, and in whatever place it is named.
+#[test]
+fn what_is_compressed_otherwise_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs::write(at("changes.csv"), "received_time,side_is_bid,price,size\n1585699200,1,10,1\n").unwrap();
+    for (bytes, what, tool) in [
+        (&b"\xfd7zXZ\0\0\x04"[..], "xz", "xz -dk"),
+        (b"BZh91AY&SY\x12\x34", "bzip2", "bzip2 -dk"),
+        (b"BZh9\x17\x72\x45\x38\x50\x90\0\0\0\0", "bzip2", "bzip2 -dk"),
+        (b"\x04\x22\x4d\x18\x64\x40", "lz4", "lz4 -dk"),
+        (b"7z\xbc\xaf\x27\x1c\0\x04", "7-Zip", "7z x"),
+        (b"Rar!\x1a\x07\x01\0", "RAR", "unrar x"),
+        (b"\x1f\x9d\x90", "compress", "uncompress -k"),
+    ] {
+        for name in ["m.csv", "m.parquet", "m.l2", "x_incremental_book_L2_y.csv.xz"] {
+            fs::write(at(name), bytes).unwrap();
+            let says = format!(
+                "error: {}: is compressed by {what}, which is not read here: unpack it first, by {tool}",
+                at(name).display()
+            );
+            for options in [&[][..], &["--format", "tardis"], &["--format", "nautilus"]] {
+                let output = papertrader().arg("inspect").arg(at(name)).args(options).output().unwrap();
+                let said = (output.status.code(), stderr(&output).trim_end().to_owned());
+                assert_eq!((said, output.stdout.len()), ((Some(2), says.clone()), 0), "{name} {options:?}");
+            }
+            let mut opened = papertrader();
+            opened.arg("inspect").arg(at("changes.csv")).arg("--initial-snapshot").arg(at(name));
+            let (code, error) = fail(&mut opened);
+            assert_eq!((code, error.lines().last()), (2, Some(says.as_str())), "{name}");
+        }
+    }
+}
+
+#[test]
+fn endings_may_be_in_capitals() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    succeed(papertrader().args(["generate", "--levels", "500", "--frames", "300", "-o"]).arg(at("m.l2")));
+    let inspected = |path: &Path| {
+        let text = succeed(papertrader().arg("inspect").arg(path));
+        ["product", "frames", "levels", "prints"].map(|name| reported(&text, name).to_owned())
+    };
+    let due = inspected(&at("m.l2"));
+    assert_ne!(due[3], "0");
+    for (name, trades, magic) in [
+        ("M.PARQUET", Some("M_trades.PARQUET"), &b"PAR1"[..]),
+        ("M.Csv", Some("M_trades.Csv"), b"exchange"),
+        ("M.CSV.GZ", Some("M_trades.CSV.GZ"), b"\x1f\x8b"),
+        ("M.L2.ZST", None, b"\x28\xb5\x2f\xfd"),
+        ("M.NPZ", None, b"PK"),
+        ("M.Frames", None, b"PTFRAMES"),
+    ] {
+        succeed(papertrader().arg("convert").arg(at("m.l2")).arg("-o").arg(at(name)));
+        let begins = fs::read(at(name)).unwrap();
+        assert!(begins.starts_with(magic), "{name}");
+        assert!(trades.is_none_or(|trades| at(trades).is_file()), "{name}");
+        let found = inspected(&at(name));
+        assert_eq!(found[1..], due[1..], "{name}");
+    }
 }

@@ -7,4 +7,7 @@ mod common;
 mod bad_input;
 mod bad_rows;
 mod inspect;
+#[cfg(target_os = "linux")]
+mod interrupt;
+mod mixed;
 mod same;

@@ -145,7 +145,8 @@ impl Feed for FastReplay {
             }
         }
         if gaps > 0 && error.is_none() {
-            let what = format!("{}: {gaps} damaged blocks were left out; what is whole was used", path.display());
+            let blocks = if gaps == 1 { "block was" } else { "blocks were" };
+            let what = format!("{}: {gaps} damaged {blocks} left out; what is whole was used", path.display());
             error = Some(CaptureError::Foreign(what.into()));
         }
         let Taken { counts, notes, scale, stopped, .. } = taken;

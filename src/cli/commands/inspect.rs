@@ -27,6 +27,7 @@ use crate::market::publish::{EngineGone, Publish};
 use crate::market::units::Decimal;
 use crate::report::text::{Grouped, counted};
 use crate::run::session::Feed;
+use crate::sources::bytes::check_unpacked;
 use crate::sources::detect::{Format, detect};
 use crate::sources::files::{expand, named};
 use crate::sources::market::{Market, MarketSettings};
@@ -95,6 +96,7 @@ fn seconds(ns: i64) -> String {
 pub fn run(args: &InspectArgs, printer: &mut Printer) -> Result<(), Failure> {
     let markets = expand(&args.markets).map_err(Failure::input)?;
     markets.iter().try_for_each(|market| check_file(market)).map_err(Failure::input)?;
+    markets.iter().try_for_each(|market| check_unpacked(market)).map_err(Failure::input)?;
     let settings = args.source.settings()?;
     let found = markets.first().and_then(|first| detect(first).ok().flatten());
     let format = args.source.market.format.or(found).unwrap_or(Format::Capture);

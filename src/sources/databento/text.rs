@@ -339,7 +339,7 @@ impl TextRecords {
     /// It cannot be read, is empty, lacks a column or is of another schema.
     pub fn open(path: &Path, settings: &ReaderSettings) -> Result<Self, ReadError> {
         let mut lines = Lines::new(path, open(path)?);
-        let header = match lines.next()? {
+        let header = match lines.header()? {
             None => return Err(ReadError::file(path, "is empty")),
             Some(line) => line.to_vec(),
         };

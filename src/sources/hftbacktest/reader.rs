@@ -16,6 +16,7 @@ use super::event::{HftEvent, Kind};
 use super::npy::Rows;
 use crate::capture::Progress;
 use crate::market::units::{DECIMALS_MAX, Side};
+use crate::sources::holes::Holes;
 use crate::sources::number::Number;
 use crate::sources::{
     FRAME_LEVELS_MAX, FrameReader, RawFrame, RawKind, RawLevel, RawPrint, ReadError, ReaderCounts, ReaderSettings,
@@ -30,14 +31,32 @@ const LOOK_AHEAD_ROWS: u64 = 1 << 20;
 /// 1980 to 2100, nanoseconds.
 const TIMES_NS: std::ops::Range<i64> = 315_532_800_000_000_000..4_102_444_800_000_000_000;
 
-/// The product that a file's name gives: what stands before its endings and its day.
-pub fn product_of(path: &Path) -> String {
+/// A file's name without endings, and the product of a name PRODUCT_DAY.
+fn named(path: &Path) -> (&str, Option<&str>) {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let name = name.split('.').next().unwrap_or_default();
     let is_day = |text: &str| text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_digit());
-    match name.rsplit_once('_') {
-        Some((product, day)) if is_day(day) && !product.is_empty() => product.into(),
-        _ => name.into(),
+    let product = name.rsplit_once('_').filter(|(product, day)| is_day(day) && !product.is_empty());
+    (name, product.map(|(product, _)| product))
+}
+
+/// The product that a file's name gives: what stands before its endings and its day.
+pub fn product_of(path: &Path) -> String {
+    let (name, product) = named(path);
+    product.unwrap_or(name).into()
+}
+
+/// Refuses files whose names tell two products: rows tell none.
+fn check_one_product(paths: &[PathBuf]) -> Result<(), ReadError> {
+    let mut told = paths.iter().filter_map(|path| Some((path, named(path).1?)));
+    let Some((first, product)) = told.next() else { return Ok(()) };
+    match told.find(|&(_, other)| other != product) {
+        Some((path, other)) => {
+            let what =
+                format!("is of {other} by its name, and {} of {product}: give files of one product", first.display());
+            Err(ReadError::file(path, what + ", or its name by --product if they are of one"))
+        }
+        None => Ok(()),
     }
 }
 
@@ -137,6 +156,9 @@ pub struct NpzReader {
     last_local_ns: i64,
     last_ns: i64,
     counts: ReaderCounts,
+    holes: Holes,
+    /// The file that has begun, before its first row.
+    begun: Option<PathBuf>,
 }
 
 impl NpzReader {
@@ -156,6 +178,9 @@ impl NpzReader {
         let mut later: VecDeque<PathBuf> = paths.iter().cloned().collect();
         let path = later.pop_front().ok_or_else(|| ReadError::file(Path::new(""), "no file is named"))?;
         let path = path.as_path();
+        if settings.product.is_none() {
+            check_one_product(paths)?;
+        }
         let rows = Rows::open(path)?;
         let product = settings.product.clone().unwrap_or_else(|| product_of(path));
         let mut reader = Self {
@@ -170,6 +195,8 @@ impl NpzReader {
             last_local_ns: i64::MIN,
             last_ns: i64::MIN,
             counts: ReaderCounts::default(),
+            holes: Holes::default(),
+            begun: None,
         };
         match &settings.initial_snapshot {
             Some(opening) => reader.load(opening)?,
@@ -206,6 +233,7 @@ impl NpzReader {
             let Some(row) = self.rows.next()? else {
                 let Some(path) = self.later.pop_front() else { return Ok(None) };
                 self.rows = Rows::open(&path)?;
+                self.begun = Some(path.clone());
                 if matches!(self.start, Start::AtRow(_)) {
                     self.start = first_reset(&path)?;
                 }
@@ -219,8 +247,15 @@ impl NpzReader {
                 self.counts.before_snapshot += 1;
                 continue;
             }
+            let before_ns = self.last_local_ns;
             match self.check(&row) {
-                Ok(true) => return Ok(Some(row)),
+                Ok(true) => {
+                    if let Some(path) = self.begun.take() {
+                        let begins_ns = self.last_local_ns;
+                        self.holes.note(&path, if before_ns == i64::MIN { begins_ns } else { before_ns }, begins_ns);
+                    }
+                    return Ok(Some(row));
+                }
                 Ok(false) => {}
                 Err(what) => return Err(self.rows.wrong(what)),
             }
@@ -243,6 +278,10 @@ impl NpzReader {
         let local_ns = time_ns(row.local_ts, "local_ts")?;
         if row.exch_ts != 0 || self.time == TimeChoice::Event {
             time_ns(row.exch_ts, "exch_ts")?;
+        }
+        if local_ns < self.last_local_ns && self.begun.is_some() {
+            let by_ns = self.last_local_ns.saturating_sub(local_ns);
+            return Err(format!("begins {by_ns} ns before the file before it ends: give files that do not overlap"));
         }
         if local_ns < self.last_local_ns {
             let what = "sort the rows with hftbacktest.data.correct_event_order";
@@ -408,6 +447,10 @@ impl FrameReader for NpzReader {
 
     fn product(&self) -> &str {
         &self.product
+    }
+
+    fn holes(&self) -> Holes {
+        self.holes.clone()
     }
 
     fn counts(&self) -> ReaderCounts {

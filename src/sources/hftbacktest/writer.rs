@@ -31,6 +31,7 @@ use super::order::TwoOrders;
 use crate::base::npz::NpzArray;
 use crate::base::output::OutputError;
 use crate::market::units::Side;
+use crate::sources::number::Number;
 use std::io;
 use std::path::Path;
 
@@ -85,6 +86,13 @@ pub fn float(count: u64, decimals: u8) -> f64 {
         true => count as f64 / 10_f64.powi(i32::from(decimals)),
         false => format!("{count}e-{decimals}").parse().unwrap_or(f64::NAN),
     }
+}
+
+/// Whether a decimal reads back from its nearest float, as all of fifteen digits do.
+pub fn survives_float(count: u64, decimals: u8) -> bool {
+    const SURE_MAX: u64 = 999_999_999_999_999;
+    count <= SURE_MAX
+        || Number::from_f64(float(count, decimals), Some(decimals), &mut 0).ok() == Number::new(count, decimals)
 }
 
 fn bit(side: Side) -> u64 {

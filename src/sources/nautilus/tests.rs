@@ -317,6 +317,34 @@ fn the_parts_of_a_catalogue_are_one_stream() {
     assert_eq!(found.what, "numbers have another width than in the files before");
 }
 
+#[test]
+fn a_missing_part_is_a_hole() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let part = |name: &str, first_ms: i64| {
+        let row = |ms: i64| -> Given7 { (UPDATE as i32, 1, 10.0, 1.0 + (ms % 7) as f64, 0, 0, ms) };
+        let begin = (first_ms == 0).then_some((CLEAR as i32, 0, 0.0, 0.0, 0, 0, 0));
+        write(&at(name), 8, &begin.into_iter().chain([row(first_ms), row(first_ms + 1_000)]).collect::<Vec<_>>());
+    };
+    part("a.parquet", 0);
+    part("b.parquet", 2_000);
+    part("d.parquet", 123_000);
+    let read = |names: &[&str]| {
+        let paths: Vec<PathBuf> = names.iter().map(|name| at(name)).collect();
+        let outcome =
+            Market::open_all(&paths, &MarketSettings::default()).unwrap().run(&mut Nobody, &Status::default());
+        (outcome.files, outcome.longest_hole_ns, outcome.remarks)
+    };
+    assert_eq!(read(&["a.parquet", "b.parquet"]), (2, 1_000_000_000, vec![]));
+    let says = format!(
+        "{} begins 120 s after the file before it ends: is one missing between them? A book that does not begin anew there went on \
+         as it was",
+        at("d.parquet").display()
+    );
+    assert_eq!(read(&["d.parquet", "b.parquet", "a.parquet"]), (3, 120_000_000_000, vec![says]));
+    assert_eq!(read(&["a.parquet"]), (1, 0, vec![]));
+}
+
 proptest! {
     #[test]
     fn no_damage_panics(edits in prop::collection::vec((any::<usize>(), any::<u8>()), 1..6), cut in prop_oneof![4 => Just(0), 1 => any::<usize>()]) {

@@ -30,6 +30,7 @@ pub struct ChainedRows {
     now: Box<dyn Rows>,
     later: VecDeque<PathBuf>,
     chosen: Option<Vec<usize>>,
+    files_before: u64,
     bytes_before: u64,
     rows: u64,
     progress: Arc<Progress>,
@@ -45,7 +46,7 @@ impl ChainedRows {
         let first = later.pop_front().ok_or_else(|| ReadError::file(Path::new(""), "no file is named"))?;
         let bytes = paths.iter().filter_map(|path| path.metadata().ok()).map(|file| file.len()).sum();
         let (now, progress) = (open_rows(&first)?, Arc::new(Progress::of(bytes)));
-        Ok(Self { now, later, chosen: None, bytes_before: 0, rows: 0, progress })
+        Ok(Self { now, later, chosen: None, files_before: 0, bytes_before: 0, rows: 0, progress })
     }
 }
 
@@ -72,6 +73,7 @@ impl Rows for ChainedRows {
             }
             self.chosen.iter().for_each(|chosen| next.choose(chosen));
             self.bytes_before += self.now.progress().bytes_total();
+            self.files_before += 1;
             self.now = next;
         }
         Ok(true)
@@ -91,6 +93,10 @@ impl Rows for ChainedRows {
 
     fn note(&self, name: &str) -> Option<String> {
         self.now.note(name)
+    }
+
+    fn files_before(&self) -> u64 {
+        self.files_before
     }
 
     fn is_open(&self) -> bool {

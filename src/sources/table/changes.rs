@@ -24,11 +24,12 @@
 
 use super::cells::{Cell, number, truth};
 use super::chained::ChainedRows;
-use super::layout::{find, product_column, time_columns};
+use super::layout::{find, product_column, time_columns, venue_column};
 use super::rows::Rows;
-use super::{TableReader, Times, is_ours, open_rows, with_noted_decimals};
+use super::{TableReader, Times, Venue, is_ours, open_rows, with_noted_decimals};
 use crate::capture::Progress;
 use crate::market::units::Side;
+use crate::sources::holes::Holes;
 use crate::sources::snapshots::Snapshots;
 use crate::sources::{
     FRAME_LEVELS_MAX, FrameReader, RawFrame, RawKind, RawLevel, ReadError, ReaderCounts, ReaderSettings, TimeChoice,
@@ -59,6 +60,7 @@ struct Layout {
     event: Option<usize>,
     is_venue_time_only: bool,
     product: Option<usize>,
+    venue: Option<usize>,
     side: usize,
     price: usize,
     size: usize,
@@ -106,6 +108,7 @@ fn layout_of(columns: &[String], time_column: Option<&str>) -> Result<Layout, St
         event,
         is_venue_time_only,
         product: product_column(&columns),
+        venue: venue_column(&columns),
         side: find(&columns, SIDE_IS_BID).map_or_else(|| due(SIDE, "sides"), Ok)?,
         price: due(PRICE, "prices")?,
         size: due(SIZE, "sizes")?,
@@ -143,8 +146,12 @@ pub struct ChangesReader {
     layout: Layout,
     settings: ReaderSettings,
     times: Times,
+    venue: Venue,
     product: String,
     counts: ReaderCounts,
+    holes: Holes,
+    /// Files before that of the row before, and its time.
+    last: Option<(u64, i64)>,
     /// The book before the first row, if the user named one, until it has been told.
     opening: Option<RawFrame>,
     /// Rows up to this time are in it already.
@@ -178,9 +185,9 @@ impl ChangesReader {
         };
         let layout = layout_of(rows.columns(), settings.time_column.as_deref());
         let layout = layout.map_err(|what| ReadError::file(path, what))?;
-        let Layout { recv, event, product, side, price, size, mark, .. } = layout;
+        let Layout { recv, event, product, venue, side, price, size, mark, .. } = layout;
         rows.choose(
-            &[Some(recv), event, product, Some(side), Some(price), Some(size), mark]
+            &[Some(recv), event, product, venue, Some(side), Some(price), Some(size), mark]
                 .into_iter()
                 .flatten()
                 .collect::<Vec<_>>(),
@@ -189,11 +196,14 @@ impl ChangesReader {
         let times = Times::new(layout.recv, layout.event, settings.time).noted(&*rows);
         Ok(Self {
             settings: with_noted_decimals(settings, &*rows),
+            venue: Venue::new(layout.venue),
             rows,
             layout,
             times,
             product: settings.product.clone().unwrap_or_default(),
             counts: ReaderCounts::default(),
+            holes: Holes::default(),
+            last: None,
             is_opened: opening.is_some(),
             opened_ns: opening.as_ref().map_or(i64::MIN, |book| book.ts_recv_ns),
             opening,
@@ -220,6 +230,10 @@ impl ChangesReader {
                 continue;
             }
             let row = self.parse().map_err(|what| self.rows.wrong(&what))?;
+            let now = (self.rows.files_before(), row.ts_recv_ns);
+            if let Some((_, ended_ns)) = self.last.replace(now).filter(|&(file, _)| file != now.0) {
+                self.holes.note(&self.rows.wrong("").path, ended_ns, row.ts_recv_ns);
+            }
             if row.ts_recv_ns <= self.opened_ns && !row.is_snapshot {
                 self.counts.before_snapshot += 1;
                 continue;
@@ -233,7 +247,8 @@ impl ChangesReader {
     }
 
     fn parse(&mut self) -> Result<Row, String> {
-        let Self { rows, layout, settings, counts, times, .. } = self;
+        let Self { rows, layout, settings, counts, times, venue, .. } = self;
+        venue.check(&**rows)?;
         let name = |column: usize| &rows.columns()[column];
         let not = |column: usize, due: &str| format!("{} '{}' is not {due}", name(column), rows.cell(column));
         let is_snapshot = match layout.mark {
@@ -322,6 +337,10 @@ impl FrameReader for ChangesReader {
     fn counts(&self) -> ReaderCounts {
         let is_unmarked = self.begins_with_first_rows() && self.has_begun;
         ReaderCounts { open: self.rows.is_open().into(), unmarked: is_unmarked.into(), ..self.counts }
+    }
+
+    fn holes(&self) -> Holes {
+        self.holes.clone()
     }
 
     fn has_event_times_only(&self) -> bool {

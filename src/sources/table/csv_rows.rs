@@ -98,7 +98,7 @@ impl CsvRows {
     /// It cannot be read, is empty, or its first line is no header.
     pub fn open(path: &Path) -> Result<Self, ReadError> {
         let mut lines = Lines::new(path, open(path)?);
-        let Some(line) = lines.next()? else {
+        let Some(line) = lines.header()? else {
             return Err(ReadError::file(path, "is empty"));
         };
         let Some((columns, delimiter)) = header(line) else {

@@ -84,6 +84,9 @@ const PRODUCT_COLUMNS: [&str; 10] = [
     "coin",
 ];
 
+/// Of which venue a row is.
+const VENUE_NAME_COLUMNS: [&str; 4] = ["exchange", "venue", "exchange_name", "exchange_id"];
+
 /// What of a level a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Field {
@@ -195,6 +198,8 @@ pub struct Layout {
     pub is_venue_time_only: bool,
     /// The product.
     pub product: Option<usize>,
+    /// The venue's name.
+    pub venue: Option<usize>,
     /// The levels.
     pub levels: Levels,
     /// Whether prices stand in columns of Databento's names, where whole numbers count 1e-9.
@@ -207,6 +212,7 @@ impl Layout {
         let mut columns = vec![self.recv];
         columns.extend(self.event);
         columns.extend(self.product);
+        columns.extend(self.venue);
         match &self.levels {
             Levels::Columns(levels) => columns.extend(levels.iter().flat_map(|&(_, price, size)| [price, size])),
             Levels::Lists(lists) => columns.extend(lists.map(|(_, column)| column)),
@@ -231,6 +237,11 @@ pub fn product_column(columns: &[String]) -> Option<usize> {
     find(columns, &PRODUCT_COLUMNS)
 }
 
+/// The column of the venue's name, of lower-case names.
+pub fn venue_column(columns: &[String]) -> Option<usize> {
+    find(columns, &VENUE_NAME_COLUMNS)
+}
+
 /// The time of receipt, the venue's, and whether that is the only one; of lower-case names.
 ///
 /// # Errors
@@ -242,17 +253,25 @@ pub fn time_columns(columns: &[String], asked: Option<&str>) -> Result<(usize, O
         let asked = asked.to_lowercase();
         let at = columns.iter().position(|column| *column == asked);
         let at = at.ok_or_else(|| format!("has no column '{asked}' (--time-column); it has {}", shown(columns)))?;
-        return Ok((at, venue.filter(|&venue| venue != at), venue == Some(at)));
+        let is_venue_s = venue == Some(at) || columns[at] == "timestamp" && is_of_vendor(columns);
+        return Ok((at, venue.filter(|&venue| venue != at), is_venue_s));
     }
     match (find(columns, &RECEIVE_COLUMNS), venue, plain) {
         (Some(recv), venue, plain) => Ok((recv, venue.or(plain), false)),
         (None, Some(venue), Some(plain)) => Ok((plain, Some(venue), false)),
         (None, Some(venue), None) => Ok((venue, None, true)),
-        (None, None, Some(plain)) => Ok((plain, None, false)),
+        // Of Tardis' and cryptofeed's rows, which name the exchange, `timestamp` is the venue's.
+        (None, None, Some(plain)) => Ok((plain, None, columns[plain] == "timestamp" && is_of_vendor(columns))),
         (None, None, None) => {
             Err(format!("has no column of times that is known; name it by --time-column: it has {}", shown(columns)))
         }
     }
+}
+
+/// Whether columns are named as Tardis and cryptofeed name theirs, even where some were left out.
+fn is_of_vendor(columns: &[String]) -> bool {
+    let has = |name: &str| columns.iter().any(|column| column == name);
+    has("exchange") || has("is_snapshot") && has("amount") || has("asks[0].amount")
 }
 
 fn shown(columns: &[String]) -> String {
@@ -347,6 +366,6 @@ pub fn layout_of(
         Levels::Columns(levels) => levels.iter().all(|&(_, price, _)| is_databento_price(&columns[price])),
         Levels::Lists(_) => false,
     };
-    let product = product_column(&columns);
-    Ok(Some(Layout { recv, event, is_venue_time_only, product, levels, is_databento }))
+    let (product, venue) = (product_column(&columns), venue_column(&columns));
+    Ok(Some(Layout { recv, event, is_venue_time_only, product, venue, levels, is_databento }))
 }

@@ -41,6 +41,7 @@ use super::columns::is_parquet;
 use super::differences::Differences;
 use super::merge::Merged;
 use super::tardis::trades_beside;
+use super::venue::check;
 use super::{FrameReader, RawFrame, RawKind, RawLevel, ReadError, ReaderCounts, ReaderSettings, TimeChoice};
 use crate::capture::Progress;
 use crate::market::event::Fault;
@@ -103,7 +104,7 @@ fn open_changes(paths: &[PathBuf], settings: &ReaderSettings) -> Result<Box<dyn 
     if trades.is_empty() {
         return Ok(Box::new(book));
     }
-    Ok(Box::new(Merged::new(book, TradeRowsReader::open_parts(&trades, &settings)?)))
+    Ok(Box::new(Merged::new(book, TradeRowsReader::open_parts(&trades, &settings)?, &trades)))
 }
 
 /// Refuses an opening book where a format has its own.
@@ -201,6 +202,7 @@ pub struct TableReader {
     layout: Layout,
     settings: ReaderSettings,
     times: Times,
+    venue: Venue,
     /// Whether prices in columns of Databento's names are whole numbers in 1e-9, once one was read.
     are_nanos: Option<bool>,
     product: String,
@@ -243,6 +245,7 @@ impl TableReader {
         rows.choose(&layout.columns());
         let times = Times::new(layout.recv, layout.event, settings.time);
         Ok(Self {
+            venue: Venue::new(layout.venue),
             rows,
             layout,
             settings: settings.clone(),
@@ -267,7 +270,7 @@ impl TableReader {
             }
             let mut levels = std::mem::take(&mut self.spare);
             levels.clear();
-            let read = self.times.of(&*self.rows).and_then(|times| {
+            let read = self.venue.check(&*self.rows).and_then(|()| self.times.of(&*self.rows)).and_then(|times| {
                 self.levels(&mut levels)?;
                 check_order(&levels)?;
                 Ok(times)
@@ -333,6 +336,29 @@ pub(super) fn is_ours(rows: &dyn Rows, column: Option<usize>, product: &mut Stri
         *product = String::from_utf8_lossy(symbol).into_owned();
     }
     symbol == product.as_bytes()
+}
+
+/// The venue that the rows are of: two of them have two books.
+pub(super) struct Venue {
+    column: Option<usize>,
+    name: Vec<u8>,
+}
+
+impl Venue {
+    pub(super) fn new(column: Option<usize>) -> Self {
+        Self { column, name: Vec::new() }
+    }
+
+    /// Whether the row is of the venue of the rows before. A row without one is.
+    pub(super) fn check(&mut self, rows: &dyn Rows) -> Result<(), String> {
+        let mut buffer = itoa::Buffer::new();
+        let name = match self.column.map(|column| rows.cell(column)) {
+            Some(Cell::Text(name)) => name,
+            Some(Cell::Int(number)) => buffer.format(number).as_bytes(),
+            _ => return Ok(()),
+        };
+        check(name, &mut self.name)
+    }
 }
 
 /// Each side's prices lead away from the best.

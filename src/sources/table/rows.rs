@@ -48,6 +48,11 @@ pub trait Rows: Send {
         None
     }
 
+    /// How many files are behind it.
+    fn files_before(&self) -> u64 {
+        0
+    }
+
     /// Whether the row is of text without a line break behind it.
     fn is_open(&self) -> bool {
         false

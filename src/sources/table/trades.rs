@@ -19,9 +19,9 @@
 use super::cells::{Cell, number};
 use super::chained::ChainedRows;
 use super::changes::{is_changes, side_named};
-use super::layout::{find, product_column, time_columns};
+use super::layout::{find, product_column, time_columns, venue_column};
 use super::rows::Rows;
-use super::{Times, is_ours, open_rows, with_noted_decimals};
+use super::{Times, Venue, is_ours, open_rows, with_noted_decimals};
 use crate::capture::Progress;
 use crate::sources::prints::{PrintRow, gather};
 use crate::sources::{FrameReader, RawFrame, RawPrint, ReadError, ReaderCounts, ReaderSettings};
@@ -31,6 +31,7 @@ use std::sync::Arc;
 /// Which columns hold what.
 struct Layout {
     product: Option<usize>,
+    venue: Option<usize>,
     /// The taker's.
     side: usize,
     price: usize,
@@ -47,6 +48,7 @@ fn layout_of(columns: &[String], time_column: Option<&str>) -> Result<(Layout, u
     let (recv, event, _) = time_columns(&columns, time_column)?;
     let layout = Layout {
         product: product_column(&columns),
+        venue: venue_column(&columns),
         side: due(&["side", "aggressor"], "sides")?,
         price: due(&["price", "px"], "prices")?,
         size: due(&["amount", "size", "qty", "quantity"], "sizes")?,
@@ -61,6 +63,7 @@ pub struct TradeRowsReader {
     layout: Layout,
     settings: ReaderSettings,
     times: Times,
+    venue: Venue,
     product: String,
     counts: ReaderCounts,
     next: Option<PrintRow>,
@@ -87,9 +90,9 @@ impl TradeRowsReader {
         };
         let found = layout_of(rows.columns(), settings.time_column.as_deref());
         let (layout, recv, event) = found.map_err(|what| ReadError::file(path, what))?;
-        let Layout { product, side, price, size, id } = layout;
+        let Layout { product, venue, side, price, size, id } = layout;
         rows.choose(
-            &[Some(recv), event, product, Some(side), Some(price), Some(size), id]
+            &[Some(recv), event, product, venue, Some(side), Some(price), Some(size), id]
                 .into_iter()
                 .flatten()
                 .collect::<Vec<_>>(),
@@ -97,6 +100,7 @@ impl TradeRowsReader {
         let times = Times::new(recv, event, settings.time).noted(&*rows);
         Ok(Self {
             settings: with_noted_decimals(settings, &*rows),
+            venue: Venue::new(layout.venue),
             rows,
             layout,
             times,
@@ -123,7 +127,8 @@ impl TradeRowsReader {
 
     /// A row; `None` where nobody knows the taker's side.
     fn parse(&mut self) -> Result<Option<PrintRow>, String> {
-        let Self { rows, layout, settings, times, counts, .. } = self;
+        let Self { rows, layout, settings, times, counts, venue, .. } = self;
+        venue.check(&**rows)?;
         let mut due = |column: usize, decimals, what: &str| {
             let found = number(rows.cell(column), decimals, counts).map_err(|error| format!("{what} {error}"))?;
             found.ok_or_else(|| format!("has no {what}"))

@@ -30,7 +30,7 @@ use crate::capture::CaptureError;
 use crate::capture::frames::{FrameWriter, Header, MadeFrom, Totals};
 use crate::cli::arguments::SourceArgs;
 use crate::cli::display::warn;
-use crate::cli::interrupt::Interrupt;
+use crate::cli::interrupt::{Decision, Interrupt};
 use crate::cli::printer::Printer;
 use crate::engine::status::Status;
 use crate::market::event::{Event, FrameHead, FrameKind, PRINT_EVENTS};
@@ -105,8 +105,8 @@ enum Kind {
 
 impl Kind {
     fn of(output: &Path) -> Result<Self, Failure> {
-        let name = output.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let plain = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(name);
+        let name = output.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_ascii_lowercase();
+        let plain = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
         let kind = match plain.rsplit('.').next() {
             Some("frames") => Self::Frames,
             Some("npz") => Self::Hftbacktest,
@@ -141,6 +141,10 @@ impl Sink {
     /// As the name of the output says.
     fn create(args: &ConvertArgs, product: &str, header: &Header) -> Result<Self, Failure> {
         let (output, force) = (&args.output, args.force);
+        if matches!(Kind::of(output)?, Kind::Tardis) && product.contains([',', '"', '\n', '\r']) {
+            let what = "cannot stand in these rows: name the product by --product, or write .parquet or .frames";
+            return Err(Failure::input(format!("{}: the product '{product}' {what}", output.display())));
+        }
         if let Some(trades) = Kind::of(output)?.beside(output) {
             check_trades_place(&trades, force)?;
         }
@@ -208,6 +212,13 @@ fn is_written_by_us(path: &Path) -> bool {
     }
 }
 
+/// What is to be said of rows of which a number does not read back from its float.
+fn rounded_note(rows: u64) -> Option<String> {
+    let rows = (rows > 0).then(|| counted(rows, "row"))?;
+    let what = "with a price or size of more digits than a double holds: it reads back rounded";
+    Some(format!("{rows} {what}\n"))
+}
+
 /// Trades of another market would be taken for this one's. Gives what the user should know.
 fn remove_trades(path: &Path) -> Result<Option<String>, OutputError> {
     match fs::remove_file(path) {
@@ -265,17 +276,43 @@ pub fn run(args: &ConvertArgs, printer: &mut Printer) -> Result<(), Failure> {
     let outputs = [args.output.clone()].into_iter().chain(Kind::of(&args.output)?.beside(&args.output));
     check_apart(outputs, &inputs).map_err(Failure::input)?;
     let interrupt = Interrupt::watch()?;
+    let (mine, of_work) = (args.clone(), interrupt.clone());
+    let converted = interrupt.or_give_up(move |decision| convert(&mine, &markets, &of_work, decision))?;
+    let Some(converted) = converted else { return Err(stopped(args)) };
+    let Converted { text, remarks, error } = converted?;
+    printer.print(text);
+    remarks.iter().for_each(warn);
+    // What came before it has been written.
+    error.map_or(Ok(()), |error| Err(Failure::input(error)))
+}
+
+/// What was converted.
+struct Converted {
+    text: String,
+    remarks: Vec<String>,
+    error: Option<CaptureError>,
+}
+
+fn stopped(args: &ConvertArgs) -> Failure {
+    Failure::running(format!("stopped; {} was not written", args.output.display()))
+}
+
+fn convert(
+    args: &ConvertArgs,
+    markets: &[PathBuf],
+    interrupt: &Interrupt,
+    decision: &Decision,
+) -> Result<Converted, Failure> {
     let settings = args.source.settings()?;
-    let market = Market::open_all(&markets, &settings).map_err(Failure::input)?;
+    let market = Market::open_all(markets, &settings).map_err(Failure::input)?;
     let product = market.product().to_owned();
-    let header = header(&markets, args.source.market.format, &product)?;
+    let header = header(markets, args.source.market.format, &product)?;
     let sink = Sink::create(args, &product, &header)?;
     let for_rows = Kind::of(&args.output)?.for_rows();
-    let mut writing =
-        Writing { sink, for_rows, interrupt: &interrupt, taken: 0, written: Totals::default(), error: None };
+    let mut writing = Writing { sink, for_rows, interrupt, taken: 0, written: Totals::default(), error: None };
     let outcome = market.run(&mut writing, &Status::default());
     if interrupt.is_set() {
-        return Err(Failure::running(format!("stopped; {} was not written", args.output.display())));
+        return Err(stopped(args));
     }
     let Writing { sink, for_rows, written, error, .. } = writing;
     if let Some(error) = error {
@@ -284,24 +321,21 @@ pub fn run(args: &ConvertArgs, printer: &mut Printer) -> Result<(), Failure> {
     if for_rows.as_ref().is_some_and(|rows| !rows.has_begun()) {
         let what = "holds no snapshot of the product, without which rows are of no book";
         let cause = outcome.error.map_or_else(String::new, |error| format!("; {error}"));
-        let (market, output) = (named(&markets), args.output.display());
+        let (market, output) = (named(markets), args.output.display());
         return Err(Failure::input(format!("{market}: {what}; {output} was not written{cause}")));
+    }
+    if !decision.take() {
+        return Err(stopped(args));
     }
     let note = sink.finish().map_err(Failure::running)?;
     let [frames, levels, prints] = [(written.frames, "frame"), (written.levels, "level"), (written.prints, "print")]
         .map(|(count, one)| counted(count, one));
-    printer.print(format_args!("wrote {}: {product}, {frames}, {levels}, {prints}\n", args.output.display()));
-    if let Some(note) = note {
-        printer.print(format_args!("{note}"));
-    }
-    let name = named(&markets);
+    let text = format!("wrote {}: {product}, {frames}, {levels}, {prints}\n", args.output.display());
+    let name = named(markets);
     let of_rows = for_rows.map(|rows| rows.remarks()).unwrap_or_default();
-    outcome.remarks.iter().chain(&of_rows).for_each(|remark| warn(format_args!("{name}: {remark}")));
-    if let Some(cut) = outcome.cut {
-        warn(cut);
-    }
-    // What came before it has been written.
-    outcome.error.map_or(Ok(()), |error| Err(Failure::input(error)))
+    let remarks = outcome.remarks.iter().chain(&of_rows).map(|remark| format!("{name}: {remark}"));
+    let remarks = remarks.chain(outcome.cut.map(|cut| cut.to_string())).collect();
+    Ok(Converted { text: text + &note.unwrap_or_default(), remarks, error: outcome.error })
 }
 
 fn header(paths: &[PathBuf], format: Option<Format>, product: &str) -> Result<Header, Failure> {

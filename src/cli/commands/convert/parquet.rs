@@ -7,7 +7,7 @@ use crate::base::output::OutputError;
 use crate::base::parquet_table::{Cell, Kind, ParquetTable};
 use crate::market::event::{Event, FrameHead, FrameKind, PRINT_EVENTS, Print};
 use crate::market::units::{Scale, Side};
-use crate::sources::hftbacktest::writer::float;
+use crate::sources::hftbacktest::writer::{float, survives_float};
 use crate::sources::table::changes::{NO_EVENT_TIME, PRICE_DECIMALS, SIZE_DECIMALS};
 use crate::sources::tardis::trades_path;
 use parquet::data_type::ByteArray;
@@ -44,6 +44,8 @@ pub(super) struct ParquetSink {
     force: bool,
     /// The finest so far.
     scale: Scale,
+    /// Rows with a number that does not read back.
+    rounded: u64,
     last_ns: i64,
     /// Whether the message before was of prints.
     were_prints: bool,
@@ -59,6 +61,7 @@ impl ParquetSink {
             trades: None,
             force,
             scale: Scale::default(),
+            rounded: 0,
             last_ns: i64::MIN,
             were_prints: false,
         })
@@ -66,7 +69,8 @@ impl ParquetSink {
 
     /// Gives what the user should know. Both files are whole before one takes its place.
     pub fn finish(self) -> Result<Option<String>, OutputError> {
-        let Self { path, book, trades, force, scale, .. } = self;
+        let Self { path, book, trades, force, scale, rounded, .. } = self;
+        let note = super::rounded_note(rounded);
         let whole = |mut table: ParquetTable| {
             table.note(PRICE_DECIMALS, &scale.price_decimals.to_string());
             table.note(SIZE_DECIMALS, &scale.size_decimals.to_string());
@@ -78,10 +82,13 @@ impl ParquetSink {
         book.finish()?;
         match trades {
             Some(trades) => trades.finish()?,
-            None if force => return super::remove_trades(&trades_path(&path)),
+            None if force => {
+                let removed = super::remove_trades(&trades_path(&path))?;
+                return Ok(removed.into_iter().chain(note).reduce(|all, note| all + &note));
+            }
             None => {}
         }
-        Ok(None)
+        Ok(note)
     }
 
     pub fn push(&mut self, head: &FrameHead, events: &[Event]) -> Result<(), OutputError> {
@@ -98,6 +105,9 @@ impl ParquetSink {
             FrameKind::Snapshot | FrameKind::Update => {
                 let is_snapshot = head.kind == FrameKind::Snapshot;
                 for level in events {
+                    let is_exact = survives_float(level.price_ticks(), price_decimals)
+                        && survives_float(level.size_lots(), size_decimals);
+                    self.rounded += u64::from(!is_exact);
                     self.book.push([
                         Cell::Text(self.product.clone()),
                         time(head.ts_event_ns),
@@ -118,6 +128,9 @@ impl ParquetSink {
                 let Some(trades) = &mut self.trades else { return Ok(()) };
                 for &print in events.as_chunks::<PRINT_EVENTS>().0 {
                     let Print { aggressor, price_ticks, size_lots, trade_id, ts_event_ns } = Print::decode(print);
+                    let is_exact =
+                        survives_float(price_ticks, price_decimals) && survives_float(size_lots, size_decimals);
+                    self.rounded += u64::from(!is_exact);
                     trades.push([
                         Cell::Text(self.product.clone()),
                         time(ts_event_ns),

@@ -22,7 +22,7 @@ enum Rows {
 impl Rows {
     fn create(path: &Path, force: bool) -> Result<Self, OutputError> {
         let output = Output::create(path, force)?;
-        Ok(match path.extension() == Some("gz".as_ref()) {
+        Ok(match path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gz")) {
             true => Self::Gzip(GzEncoder::new(output, Compression::default())),
             false => Self::Plain(output),
         })
