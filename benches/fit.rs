@@ -10,7 +10,7 @@ use papertrader::research::fit::{Design, fit};
 use papertrader::research::scaler::Scaler;
 use papertrader::research::source::{Nobody, RowShape, Source, Watch};
 use papertrader::research::table::{RowKey, Table};
-use papertrader::statistics::labels::Ties;
+use papertrader::statistics::labels::{LabelRule, Ties};
 use papertrader::strategy::features::{FeatureSet, SEED};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -41,13 +41,13 @@ fn main() {
     let mut table = Table::new(SEED.len(), memory_mb << 20);
     let mut ordinal = 0;
     let watch = Watch { bar: &Nobody, stop: &|| false };
-    let shape = RowShape { horizon: 20, every: 1 };
+    let shape = RowShape { label: LabelRule::mid_after(20), every: 1 };
     let started = Instant::now();
     source
         .read_rows(shape, &mut FeatureRows::new(FeatureSet::new(&SEED)), &watch, &mut |row| {
             if let Some(change) = row.change.filter(|change| ties.weight(change.sign).total() > 0.0) {
                 let (sequence, capture) = (row.head.sequence, row.head.capture);
-                table.push(RowKey { ordinal, sequence, capture, sign: change.sign }, row.values)?;
+                table.push(RowKey { ordinal, sequence, until: row.until, capture, sign: change.sign }, row.values)?;
                 ordinal += 1;
             }
             Ok(())

@@ -1,4 +1,4 @@
-//! Rows of values after each frame of the book, each with what the mid did over the horizon.
+//! Rows of values after each frame of the book, each with its label.
 //!
 //! ```
 //! use papertrader::base::clock::Speed;
@@ -7,6 +7,7 @@
 //! use papertrader::feed::intake::ScaleRule;
 //! use papertrader::research::dataset::{Collector, FeatureRows, LabelledRow};
 //! use papertrader::run::session::Feed;
+//! use papertrader::statistics::labels::LabelRule;
 //! use papertrader::strategy::features::{Feature, FeatureSet};
 //!
 //! # mod synthetic { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/synthetic.rs")); }
@@ -19,7 +20,7 @@
 //!     assert!((-1.0..=1.0).contains(&row.values[0]));
 //!     Ok(())
 //! };
-//! let mut collector = Collector::new(0, 20, 1, &mut features, &mut sink);
+//! let mut collector = Collector::new(0, LabelRule::mid_after(20), 1, &mut features, &mut sink);
 //! Replay::open(&capture, None, ScaleRule::default(), Speed::Max)?.run(&mut collector, &Status::default());
 //! let counts = collector.finish()?;
 //! // The last 20 rows have no mid 20 updates later.
@@ -31,7 +32,7 @@ use crate::market::book::{Book, Follower};
 use crate::market::event::{Event, FaultCounts, FrameHead, FrameKind};
 use crate::market::publish::{EngineGone, Publish};
 use crate::market::units::Scale;
-use crate::statistics::labels::{Change, DoubleMid};
+use crate::statistics::labels::{Change, DoubleMid, Label, LabelRule, Labeller};
 use crate::strategy::features::{FeatureSet, NoFeatures};
 use serde::Serialize;
 use std::collections::VecDeque;
@@ -128,8 +129,10 @@ pub struct LabelledRow<'a> {
     pub head: RowHead,
     /// What the observer computed.
     pub values: &'a [f64],
-    /// What the mid did; `None` where the book was lost, or the capture ended, before the horizon.
+    /// What the mid did, by the label's rule; `None` where the book was lost, or the capture ended, before that was known.
     pub change: Option<Change>,
+    /// The frame, by its sequence, to which the label looks.
+    pub until: u64,
 }
 
 /// What became of the frames.
@@ -171,24 +174,22 @@ impl RowCounts {
 /// What a receiver of rows may fail with.
 pub type SinkError = Box<dyn Error + Send + Sync>;
 
-/// A row that waits for its horizon.
+/// A row that waits for its label.
 #[derive(Clone, Copy, Debug)]
 struct Pending {
     head: RowHead,
-    /// Live frames since the snapshot.
-    at: u64,
     slot: usize,
 }
 
-/// Follows one capture's frames and hands out its rows in order, as soon as their horizon is there.
+/// Follows one capture's frames and hands out its rows in order, as soon as their labels are known.
 pub struct Collector<'a, O> {
     capture: u32,
-    horizon: u64,
     every: u64,
     follower: Follower,
     observer: &'a mut O,
     sink: &'a mut dyn FnMut(&LabelledRow<'_>) -> Result<(), SinkError>,
-    /// At most `horizon`, oldest first.
+    labels: Labeller,
+    /// Oldest first, each a row of `labels`.
     pending: VecDeque<Pending>,
     /// Values of pending rows, a slot each; as many slots as were ever needed at once.
     values: Vec<f64>,
@@ -206,23 +207,23 @@ pub struct Collector<'a, O> {
 
 impl<'a, O: Observer> Collector<'a, O> {
     /// A collector of the rows of capture number `capture`. Of the frames that have values every `every`-th becomes a
-    /// row. `horizon` and `every` are at least 1.
+    /// row. `every` is at least 1.
     pub fn new(
         capture: u32,
-        horizon: u32,
+        label: LabelRule,
         every: u32,
         observer: &'a mut O,
         sink: &'a mut dyn FnMut(&LabelledRow<'_>) -> Result<(), SinkError>,
     ) -> Self {
-        assert!(horizon >= 1 && every >= 1, "a row's horizon lies ahead of it, and a step goes forward");
+        assert!(every >= 1, "a step goes forward");
         observer.begin();
         Self {
             capture,
-            horizon: u64::from(horizon),
             every: u64::from(every),
             follower: Follower::default(),
             observer,
             sink,
+            labels: Labeller::new(label),
             pending: VecDeque::new(),
             values: Vec::new(),
             free_slots: Vec::new(),
@@ -246,7 +247,7 @@ impl<'a, O: Observer> Collector<'a, O> {
         self.tick_decimals
     }
 
-    /// Ends the capture: rows whose horizon has not come go out without label.
+    /// Ends the capture: rows that wait go out without label.
     ///
     /// # Errors
     /// The sink's.
@@ -258,21 +259,28 @@ impl<'a, O: Observer> Collector<'a, O> {
         }
     }
 
-    fn emit(&mut self, row: Pending, change: Option<Change>) {
+    fn emit(&mut self, row: Pending, Label { change, until }: Label) {
         let width = self.observer.width();
         self.counts.rows += 1;
         self.counts.unlabelled += u64::from(change.is_none());
         let values = &self.values[row.slot * width..][..width];
         if self.failed.is_none() {
-            self.failed = (self.sink)(&LabelledRow { head: row.head, values, change }).err();
+            self.failed = (self.sink)(&LabelledRow { head: row.head, values, change, until }).err();
         }
         self.free_slots.push(row.slot);
     }
 
     /// No label can come for what waits.
     fn flush(&mut self) {
-        while let Some(row) = self.pending.pop_front() {
-            self.emit(row, None);
+        self.labels.reset();
+        self.emit_known();
+    }
+
+    fn emit_known(&mut self) {
+        while let Some(label) = self.labels.next_known() {
+            if let Some(row) = self.pending.pop_front() {
+                self.emit(row, label);
+            }
         }
     }
 
@@ -285,14 +293,13 @@ impl<'a, O: Observer> Collector<'a, O> {
             price_decimals: book.scale().price_decimals,
         });
         let tick_decimals = *self.tick_decimals.get_or_insert(book.scale().price_decimals);
+        self.labels.set_tick_decimals(tick_decimals);
         if let (Some(before), Some(now)) = (self.mid, mid) {
             self.counts.mid_changes += u64::from(before.change_to(now).sign != 0);
         }
         self.mid = mid;
-        if let Some(due) = self.pending.front().copied().filter(|row| row.at + self.horizon == self.at) {
-            self.pending.pop_front();
-            self.emit(due, mid.map(|mid| due.head.mid.change_to(mid)));
-        }
+        self.labels.frame(sequence, head.ts_recv_ns, mid);
+        self.emit_known();
 
         let width = self.observer.width();
         let slot = self.free_slots.pop().unwrap_or_else(|| {
@@ -317,7 +324,8 @@ impl<'a, O: Observer> Collector<'a, O> {
                 mid,
                 tick_decimals,
             };
-            self.pending.push_back(Pending { head, at: self.at, slot });
+            self.labels.row();
+            self.pending.push_back(Pending { head, slot });
         } else {
             self.free_slots.push(slot);
         }

@@ -197,7 +197,7 @@ impl Part {
                 self.times_ns.last().copied().unwrap_or_default(),
             ),
             mid_changes: self.mid_changes,
-            independent_changes: self.independent_changes(rules.horizon),
+            independent_changes: self.independent_changes(),
             horizon_s: blocks.horizon_s,
             block_s: cells.block_s(),
             block_s_needed: blocks.needed_s,
@@ -240,7 +240,7 @@ impl Part {
     /// The blocks of the part: as they are given, or chosen by horizon and dependence.
     fn blocks(&self, rules: &Rules) -> Blocks {
         let times = self.captures.iter().copied().zip(self.times_ns.iter().copied());
-        let reach = Reach::of(self.ahead_s(rules.horizon));
+        let reach = Reach::of(self.ahead_s());
         let horizon_s = reach.map(|reach| reach.median_s);
         let span_s = self
             .times_ns
@@ -277,14 +277,12 @@ impl Part {
         series
     }
 
-    /// Seconds from each row to the first one a horizon later in its capture, if there is one.
-    fn ahead_s(&self, horizon: u32) -> Vec<f64> {
+    /// Seconds from each row to the first one of its capture to which its label looks, or behind that, if there is one.
+    fn ahead_s(&self) -> Vec<f64> {
         let mut later = 0;
         let ahead_s = (0..self.rows()).filter_map(|row| {
-            let reached = |later: usize| {
-                self.captures[later] != self.captures[row]
-                    || self.sequences[later] >= self.sequences[row] + u64::from(horizon)
-            };
+            let reached =
+                |later: usize| self.captures[later] != self.captures[row] || self.sequences[later] >= self.untils[row];
             later = later.max(row);
             while later < self.rows() && !reached(later) {
                 later += 1;
@@ -316,14 +314,14 @@ impl Part {
         cells.of_row.get(low.saturating_sub(1)).map_or(0, |&cell| cell as usize)
     }
 
-    fn independent_changes(&self, horizon: u32) -> u64 {
+    fn independent_changes(&self) -> u64 {
         let mut last: Option<(u32, u64)> = None;
         let mut changes = 0;
-        for ((&capture, &sequence), &sign) in self.captures.iter().zip(&self.sequences).zip(&self.signs) {
-            let apart = last.is_none_or(|(before, at)| before != capture || sequence >= at + u64::from(horizon));
+        for (row, (&capture, &sign)) in self.captures.iter().zip(&self.signs).enumerate() {
+            let apart = last.is_none_or(|(before, until)| before != capture || self.sequences[row] >= until);
             if sign != 0 && apart {
                 changes += 1;
-                last = Some((capture, sequence));
+                last = Some((capture, self.untils[row]));
             }
         }
         changes

@@ -11,7 +11,7 @@
 //! let mut writer = RowWriter::create(&path, false, &["market.zst".into()], &[Feature::Imbalance(1)])?;
 //! let mid = DoubleMid { ticks: 20_001, price_decimals: 2 };
 //! let head = RowHead { capture: 0, sequence: 5, venue_sequence_num: 7, ts_recv_ns: 9, ts_event_ns: 8, mid, tick_decimals: 2 };
-//! writer.write(&LabelledRow { head, values: &[0.5], change: Some(Change { sign: 1, ticks: 1.5 }) })?;
+//! writer.write(&LabelledRow { head, values: &[0.5], change: Some(Change { sign: 1, ticks: 1.5 }), until: 20 })?;
 //! writer.finish()?;
 //!
 //! let text = std::fs::read_to_string(&path)?;

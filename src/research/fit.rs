@@ -12,7 +12,7 @@
 //!
 //! let mut table = Table::new(1, 1 << 20);
 //! for (ordinal, (value, sign)) in (0..).zip([(-2.0, -1), (-1.0, 1), (1.0, -1), (2.0, 1)]) {
-//!     table.push(RowKey { ordinal, sequence: ordinal, capture: 0, sign }, &[value])?;
+//!     table.push(RowKey { ordinal, sequence: ordinal, until: ordinal, capture: 0, sign }, &[value])?;
 //! }
 //! table.finish()?;
 //!

@@ -18,7 +18,7 @@
 //!
 //! let mut table = Table::new(1, 1 << 20);
 //! for ordinal in 0..10_000 {
-//!     table.push(RowKey { ordinal, sequence: ordinal, capture: 0, sign: 1 }, &[0.1])?;
+//!     table.push(RowKey { ordinal, sequence: ordinal, until: ordinal, capture: 0, sign: 1 }, &[0.1])?;
 //! }
 //! table.finish()?;
 //! let on_one = sum(&table, &[0..10_000], 1, || Total(0.0))?;
@@ -129,7 +129,7 @@ mod tests {
         let mut table = Table::new(1, 10 * BLOCK_ROWS * 8);
         let rows = 150 * BLOCK_ROWS + 77;
         for row in 0..rows {
-            let key = RowKey { ordinal: row as u64, sequence: 0, capture: 0, sign: 0 };
+            let key = RowKey { ordinal: row as u64, sequence: 0, until: 0, capture: 0, sign: 0 };
             table.push(key, &[(row as f64).sin() * 1e3]).unwrap();
         }
         table.finish().unwrap();

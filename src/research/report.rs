@@ -35,7 +35,14 @@ const DRIFT_DEVIATIONS: f64 = 2.0;
 /// The settings behind every figure.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RulesReport {
-    /// Updates from a row to the mid that it is scored against; also the holding time of trades.
+    /// What a row is scored against, as it is written.
+    pub label: String,
+    /// The same in words.
+    pub label_of: String,
+    /// How far it looks, in words.
+    #[serde(skip)]
+    pub label_reach: String,
+    /// The holding time of trades.
     pub horizon_updates: u32,
     /// How rows count whose mid stays.
     pub ties: Ties,
@@ -52,6 +59,9 @@ pub struct RulesReport {
 impl From<&Rules> for RulesReport {
     fn from(rules: &Rules) -> Self {
         Self {
+            label: rules.label.to_string(),
+            label_of: rules.label.meaning(),
+            label_reach: rules.label.reach(),
             horizon_updates: rules.horizon,
             ties: rules.ties,
             probability_of: rules.ties.meaning(),
@@ -245,11 +255,10 @@ impl Report {
     /// Why a part has no intervals, if it has none.
     pub fn no_intervals(&self, part: &PartReport) -> Option<String> {
         let PartReport { blocks, block_s, .. } = *part;
-        let updates = self.rules.horizon_updates;
         match part.horizon_s.filter(|&horizon_s| self.rules.bootstrap.block_s.is_some() && block_s < horizon_s) {
-            Some(horizon_s) => Some(format!(
-                "a block of {block_s:.3} s is shorter than the horizon of {updates} updates, which take {horizon_s:.3} s"
-            )),
+            Some(horizon_s) => {
+                Some(format!("a block of {block_s:.3} s is shorter than {}, {horizon_s:.3} s", self.rules.label_reach))
+            }
             None if blocks < BLOCKS_MIN => {
                 Some(format!("it covers {blocks} of the {BLOCKS_MIN} blocks of {block_s:.3} s that they need"))
             }

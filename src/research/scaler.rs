@@ -7,7 +7,7 @@
 //!
 //! let mut table = Table::new(2, 1 << 20);
 //! for (ordinal, values) in (0..).zip([[1.0, 7.0], [3.0, 7.0]]) {
-//!     table.push(RowKey { ordinal, sequence: ordinal, capture: 0, sign: 1 }, &values)?;
+//!     table.push(RowKey { ordinal, sequence: ordinal, until: ordinal, capture: 0, sign: 1 }, &values)?;
 //! }
 //! table.finish()?;
 //! let scaler = Scaler::fit(&table, &[0, 1], &[0..2], Ties::Drop, 1)?;
@@ -175,7 +175,7 @@ mod tests {
     fn scaler(values: &[f64]) -> Scaler {
         let mut table = Table::new(1, 1 << 20);
         for (ordinal, &value) in (0..).zip(values) {
-            table.push(RowKey { ordinal, sequence: ordinal, capture: 0, sign: 1 }, &[value]).unwrap();
+            table.push(RowKey { ordinal, sequence: ordinal, until: ordinal, capture: 0, sign: 1 }, &[value]).unwrap();
         }
         table.finish().unwrap();
         Scaler::fit(&table, &[0], std::slice::from_ref(&(0..values.len())), Ties::Drop, 1).unwrap()

@@ -5,7 +5,7 @@
 //! use papertrader::research::scoring::{By, Contestant, Rules, score};
 //! use papertrader::research::source::{Nobody, Source, Watch};
 //! use papertrader::statistics::bootstrap::BootstrapSettings;
-//! use papertrader::statistics::labels::Ties;
+//! use papertrader::statistics::labels::{LabelRule, Ties};
 //! use papertrader::strategy::model::Model;
 //!
 //! # mod synthetic { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/synthetic.rs")); }
@@ -20,9 +20,10 @@
 //!     Contestant { name: "coin".into(), by: By::Constant(0.5) },
 //! ];
 //! let bootstrap = BootstrapSettings { block_s: None, replicates: 100, seed: 1 };
-//! let rules = Rules { horizon: 20, ties: Ties::Drop, threshold: 0.6, buy_amount: 100.0, bootstrap, threads: 1 };
+//! let (label, ties) = (LabelRule::mid_after(20), Ties::Drop);
+//! let rules = Rules { label, horizon: 20, ties, threshold: 0.6, buy_amount: 100.0, bootstrap, threads: 1 };
 //! let watch = Watch { bar: &Nobody, stop: &|| false };
-//! let (parts, facts) = score(&source, &contestants, &rules, 1, &|_, _| Some(0), &watch)?;
+//! let (parts, facts) = score(&source, &contestants, &rules, 1, &|_, _, _| Some(0), &watch)?;
 //! assert_eq!((facts[0].counts.frames, parts[0].rows()), (2_000, 1_980));
 //! assert!(parts[0].auc(0, Ties::Drop) > 0.5);
 //! assert_eq!(parts[0].auc(1, Ties::Drop), 0.5);
@@ -38,7 +39,7 @@ use crate::market::book::Book;
 use crate::market::event::{Event, FrameHead};
 use crate::market::units::Scale;
 use crate::statistics::bootstrap::BootstrapSettings;
-use crate::statistics::labels::{DoubleMid, Ties};
+use crate::statistics::labels::{DoubleMid, LabelRule, Ties};
 use crate::statistics::logistic::logit_of;
 use crate::strategy::features::{FeatureSet, NoFeatures};
 use crate::strategy::model::Model;
@@ -64,7 +65,9 @@ pub enum By {
 /// How models are scored.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {
-    /// Updates from a row to the mid that it is scored against; also the holding time of the trades.
+    /// What a row is scored against.
+    pub label: LabelRule,
+    /// The holding time of the trades, in updates.
     pub horizon: u32,
     /// How rows count whose mid stays.
     pub ties: Ties,
@@ -152,6 +155,8 @@ impl Observer for LogitRows<'_> {
 pub struct Part {
     pub(super) captures: Vec<u32>,
     pub(super) sequences: Vec<u64>,
+    /// The frames to which the labels look.
+    pub(super) untils: Vec<u64>,
     pub(super) times_ns: Vec<i64>,
     pub(super) signs: Vec<i8>,
     /// By contestant.
@@ -171,6 +176,7 @@ impl Part {
         Self {
             captures: Vec::new(),
             sequences: Vec::new(),
+            untils: Vec::new(),
             times_ns: Vec::new(),
             signs: Vec::new(),
             logits: vec![Vec::new(); contestants],
@@ -199,8 +205,8 @@ impl Part {
     }
 }
 
-/// To which part a row belongs, by its capture's number and its sequence; `None` for neither.
-pub type PartOf<'a> = &'a dyn Fn(u32, u64) -> Option<usize>;
+/// To which part a row belongs, by its capture's number, its sequence and the frame to which it looks; `None` for neither.
+pub type PartOf<'a> = &'a dyn Fn(u32, u64, u64) -> Option<usize>;
 
 /// Reads captures and scores the contestants on `parts` parts of them.
 ///
@@ -215,7 +221,7 @@ pub fn score(
     watch: &Watch<'_>,
 ) -> Result<(Vec<Part>, Vec<CaptureFacts>), SourceError> {
     let mut scored = vec![Part::new(contestants.len()); parts];
-    let shape = RowShape { horizon: rules.horizon, every: 1 };
+    let shape = RowShape { label: rules.label, every: 1 };
     let mut traded: Vec<(u32, Vec<Traded>)> = Vec::new();
     let mut observer = LogitRows::new(contestants);
     let facts = source.read(
@@ -224,10 +230,11 @@ pub fn score(
         watch,
         &mut |row| -> Result<(), SinkError> {
             let (capture, sequence) = (row.head.capture, row.head.sequence);
-            let (Some(change), Some(part)) = (row.change, part_of(capture, sequence)) else { return Ok(()) };
+            let (Some(change), Some(part)) = (row.change, part_of(capture, sequence, row.until)) else { return Ok(()) };
             let part = &mut scored[part];
             part.captures.push(capture);
             part.sequences.push(sequence);
+            part.untils.push(row.until);
             part.times_ns.push(row.head.ts_recv_ns);
             part.signs.push(change.sign);
             let (logits, features) = row.values.split_at(contestants.len());
@@ -258,12 +265,12 @@ pub fn score(
         let models = (0..contestants.len()).filter(|&at| matches!(contestants[at].by, By::Model(_)));
         for (contestant, Traded { closed, open }) in models.zip(traders) {
             for trade in closed {
-                if let Some(part) = part_of(trade.capture, trade.sequence) {
+                if let Some(part) = part_of(trade.capture, trade.sequence, trade.sequence + u64::from(rules.horizon)) {
                     scored[part].trades[contestant].push(trade);
                 }
             }
             // What is open at a capture's end was bought in its last frames.
-            if let Some(part) = part_of(capture, u64::MAX) {
+            if let Some(part) = part_of(capture, u64::MAX, u64::MAX) {
                 scored[part].open[contestant] += open as u64;
             }
         }

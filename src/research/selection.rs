@@ -4,10 +4,10 @@
 //! use papertrader::research::selection::{Tried, around, best};
 //! use papertrader::research::table::RowKey;
 //!
-//! // Rows 40 to 59 are left out; a horizon of 10 updates is kept free on both sides.
-//! let key = |sequence| RowKey { ordinal: sequence, sequence, capture: 0, sign: 1 };
+//! // Rows 40 to 59 are left out, and the 10 on both sides whose labels reach across an edge.
+//! let key = |sequence| RowKey { ordinal: sequence, sequence, until: sequence + 10, capture: 0, sign: 1 };
 //! let keys: Vec<RowKey> = (0..100).map(key).collect();
-//! assert_eq!(around(&keys, &(0..100), &(40..60), 10), [0..30, 70..100]);
+//! assert_eq!(around(&keys, &(0..100), &(40..60), 0), [0..30, 70..100]);
 //!
 //! let tried = [Tried { c: 0.1, log_loss: 0.6 }, Tried { c: 1.0, log_loss: 0.5 }, Tried { c: 10.0, log_loss: 0.5 }];
 //! assert_eq!(best(&tried), Some(tried[1]));
@@ -34,16 +34,19 @@ pub struct Tried {
     pub log_loss: f64,
 }
 
-/// The rows to fit on while `left_out` is tested on: those whose label does not reach into it, and those that come more
-/// than a horizon after it.
-pub fn around(keys: &[RowKey], rows: &Range<usize>, left_out: &Range<usize>, horizon: u32) -> [Range<usize>; 2] {
-    let horizon = u64::from(horizon);
+/// The rows to fit on while `left_out` is tested on: those before it up to the first whose label reaches into it, and those behind
+/// it from the first on that no label of it reaches, less `embargo` rows (purging and embargo, López de Prado 2018, chapter 7).
+pub fn around(keys: &[RowKey], rows: &Range<usize>, left_out: &Range<usize>, embargo: usize) -> [Range<usize>; 2] {
     let (first, last) = (keys[left_out.start], keys[left_out.end - 1]);
-    let before = keys[rows.start..left_out.start]
-        .partition_point(|key| (key.capture, key.sequence + horizon) < (first.capture, first.sequence));
-    let after = keys[left_out.end..rows.end]
-        .partition_point(|key| (key.capture, key.sequence) <= (last.capture, last.sequence + horizon));
-    [rows.start..rows.start + before, left_out.end + after..rows.end]
+    let before = &keys[rows.start..left_out.start];
+    let reaches = |key: &RowKey| (key.capture, key.until) >= (first.capture, first.sequence);
+    let before = before.iter().position(reaches).unwrap_or(before.len());
+    let ours = keys[left_out.clone()].iter().rev().take_while(|key| key.capture == last.capture);
+    let until = ours.map(|key| key.until).max().unwrap_or(last.until);
+    let after =
+        keys[left_out.end..rows.end].partition_point(|key| (key.capture, key.sequence) <= (last.capture, until));
+    let after = left_out.end + after;
+    [rows.start..rows.start + before, after.saturating_add(embargo).min(rows.end).max(after)..rows.end]
 }
 
 /// What to choose from.
@@ -57,8 +60,8 @@ pub struct Selection<'a> {
     pub rows: &'a Range<usize>,
     /// How rows weigh whose mid stays.
     pub ties: Ties,
-    /// Of the labels: what is kept free on both sides of a block.
-    pub horizon: u32,
+    /// Rows left out behind a block, besides those that its labels reach.
+    pub embargo: usize,
     /// How many threads may work.
     pub threads: usize,
 }
@@ -72,7 +75,7 @@ pub fn try_grid(
     stop: &dyn Fn() -> bool,
     mut step: impl FnMut(),
 ) -> Result<Vec<Tried>, FitError> {
-    let Selection { table, columns, rows, ties, horizon, threads } = *selection;
+    let Selection { table, columns, rows, ties, embargo, threads } = *selection;
     let mut losses = [(0.0, 0.0); GRID.len()];
     for fold in 0..FOLDS {
         let at = |fold: usize| rows.start + rows.len() * fold / FOLDS;
@@ -81,7 +84,7 @@ pub fn try_grid(
             continue;
         }
         let weight = left_out.len() as f64;
-        let fitted_on = around(table.keys(), rows, &left_out, horizon);
+        let fitted_on = around(table.keys(), rows, &left_out, embargo);
         if fitted_on.iter().all(Range::is_empty) {
             continue;
         }
@@ -117,17 +120,49 @@ mod tests {
     #[test]
     fn no_label_reaches_across_the_edge_of_a_block() {
         let keys: Vec<RowKey> = (0..300_u64)
-            .map(|at| RowKey { ordinal: at, sequence: at % 150 * 2, capture: (at / 150) as u32, sign: 1 })
+            .map(|at| RowKey {
+                ordinal: at,
+                sequence: at % 150 * 2,
+                until: at % 150 * 2 + 20,
+                capture: (at / 150) as u32,
+                sign: 1,
+            })
             .collect();
         let rows = 10..290;
         // Rows 100..120 of the first capture are frames 200 to 238.
-        let [before, after] = around(&keys, &rows, &(100..120), 20);
+        let [before, after] = around(&keys, &rows, &(100..120), 0);
         assert_eq!(before, 10..90);
         assert_eq!(keys[before.end - 1].sequence + 20, 198);
         assert_eq!(after, 130..290);
         assert_eq!(keys[after.start].sequence, 238 + 22);
         // At the beginning of a capture nothing reaches in.
-        assert_eq!(around(&keys, &rows, &(150..160), 20), [10..150, 170..290]);
+        assert_eq!(around(&keys, &rows, &(150..160), 0), [10..150, 170..290]);
+    }
+
+    #[test]
+    fn rows_are_purged_and_embargoed_as_defined() {
+        let key = |at: u64| RowKey { ordinal: at, sequence: at, until: at + 2, capture: 0, sign: 1 };
+        let keys: Vec<RowKey> = (0..12).map(key).collect();
+        let train = |embargo| around(&keys, &(0..12), &(4..8), embargo).into_iter().flatten().collect::<Vec<_>>();
+        assert_eq!(train(1), [0, 1, 11]);
+        assert_eq!(train(0), [0, 1, 10, 11]);
+        assert_eq!(train(usize::MAX), [0, 1]);
+    }
+
+    #[test]
+    fn spans_of_any_length_are_purged() {
+        // Barriers: a long label among short ones, before the block and in it.
+        let until = [1, 9, 3, 4, 5, 11, 7, 8, 9, 10, 11, 12];
+        let key = |(at, &until): (usize, &u64)| RowKey {
+            ordinal: at as u64,
+            sequence: at as u64,
+            until,
+            capture: 0,
+            sign: 1,
+        };
+        let keys: Vec<RowKey> = until.iter().enumerate().map(key).collect();
+        assert_eq!(around(&keys, &(0..12), &(4..8), 0), [0..1, 12..12]);
+        assert_eq!(around(&keys, &(0..12), &(6..8), 0), [0..1, 9..12]);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! use papertrader::feed::intake::ScaleRule;
 //! use papertrader::research::dataset::FeatureRows;
 //! use papertrader::research::source::{Nobody, RowShape, Source, Watch};
+//! use papertrader::statistics::labels::LabelRule;
 //! use papertrader::strategy::features::{Feature, FeatureSet};
 //!
 //! # mod synthetic { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/synthetic.rs")); }
@@ -13,7 +14,7 @@
 //! assert_eq!(source.product(), "BTC-USD");
 //!
 //! let mut features = FeatureRows::new(FeatureSet::new(&[Feature::Mid, Feature::SpreadTicks]));
-//! let shape = RowShape { horizon: 20, every: 10 };
+//! let shape = RowShape { label: LabelRule::mid_after(20), every: 10 };
 //! let mut labelled = 0;
 //! let facts = source.read_rows(shape, &mut features, &Watch { bar: &Nobody, stop: &|| false }, &mut |row| {
 //!     assert_eq!(row.values.len(), 2);
@@ -35,6 +36,7 @@ use crate::market::event::{Event, FrameHead};
 use crate::market::publish::{EngineGone, Publish};
 use crate::run::session::Feed;
 use crate::sources::market::{Market, MarketSettings};
+use crate::statistics::labels::LabelRule;
 use crate::strategy::features::Feature;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -215,7 +217,7 @@ pub fn without_prints<'a>(features: impl IntoIterator<Item = &'a Feature>, facts
 ///
 /// # Errors
 /// [`SourceError::NoRows`] or [`SourceError::Horizon`].
-pub fn total_counts(facts: &[CaptureFacts], horizon: u32) -> Result<RowCounts, SourceError> {
+pub fn total_counts(facts: &[CaptureFacts], label: LabelRule) -> Result<RowCounts, SourceError> {
     let mut total = RowCounts::default();
     facts.iter().for_each(|fact| total.add(&fact.counts));
     let RowCounts { frames, live, thin, warming_up, rows, unlabelled, longest_live, .. } = total;
@@ -223,7 +225,7 @@ pub fn total_counts(facts: &[CaptureFacts], horizon: u32) -> Result<RowCounts, S
         return Err(SourceError::NoRows { frames, live, thin, warming_up, broken: broken(facts) });
     }
     if rows == unlabelled {
-        return Err(SourceError::Horizon { horizon, longest_live, broken: broken(facts) });
+        return Err(SourceError::Horizon { label, longest_live, broken: broken(facts) });
     }
     Ok(total)
 }
@@ -340,7 +342,7 @@ impl Source {
             let progress = replay.progress();
             let mut second = beside(number);
             let mut tee = Tee {
-                first: Collector::new(number, shape.horizon, shape.every, observer, sink),
+                first: Collector::new(number, shape.label, shape.every, observer, sink),
                 second: &mut second,
                 watch,
                 status: &status,
@@ -415,8 +417,8 @@ fn overlap(a: (i64, i64), b: (i64, i64)) -> bool {
 /// Which rows there are and how far ahead they look.
 #[derive(Clone, Copy, Debug)]
 pub struct RowShape {
-    /// Updates from a row to the mid that it is scored against.
-    pub horizon: u32,
+    /// What a row is scored against.
+    pub label: LabelRule,
     /// Every so many evaluated frames become a row.
     pub every: u32,
 }

@@ -17,6 +17,7 @@ use super::dataset::SinkError;
 use crate::base::failure::Failure;
 use crate::capture::CaptureError;
 use crate::capture::replay::ReplayError;
+use crate::statistics::labels::LabelRule;
 use crate::strategy::features::Feature;
 use std::fmt;
 use std::io;
@@ -151,13 +152,13 @@ pub enum SourceError {
     },
     /// No row has a label.
     #[error(
-        "the horizon of {horizon} updates is longer than the captures: the longest stretch with a live book has \
-         {longest_live} frame{}{broken}",
+        "{} is longer than the captures: the longest stretch with a live book has {longest_live} frame{}{broken}",
+        label.reach(),
         if *longest_live == 1 { "" } else { "s" }
     )]
     Horizon {
         /// What was asked for.
-        horizon: u32,
+        label: LabelRule,
         /// Frames.
         longest_live: u64,
         /// What broke the books.

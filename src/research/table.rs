@@ -6,7 +6,7 @@
 //! // No row stays in memory.
 //! let mut table = Table::new(2, 0);
 //! for ordinal in 0..3 {
-//!     table.push(RowKey { ordinal, sequence: 10 * ordinal, capture: 0, sign: 1 }, &[ordinal as f64, 0.5])?;
+//!     table.push(RowKey { ordinal, sequence: 10 * ordinal, until: 10 * ordinal, capture: 0, sign: 1 }, &[ordinal as f64, 0.5])?;
 //! }
 //! table.finish()?;
 //! assert_eq!(table.disk_bytes(), 3 * 2 * 8);
@@ -24,13 +24,15 @@ use std::sync::{Mutex, PoisonError};
 /// Rows of a block: with 28 features under a megabyte, so that a pass works out of the cache.
 pub const BLOCK_ROWS: usize = 4096;
 
-/// What is kept of every row, in memory always: 24 bytes.
+/// What is kept of every row, in memory always: 32 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RowKey {
     /// Its place among all labelled rows, those included that the table does not keep.
     pub ordinal: u64,
     /// Frames of the book since its capture's first snapshot.
     pub sequence: u64,
+    /// The frame to which its label looks.
+    pub until: u64,
     /// Its capture's number.
     pub capture: u32,
     /// What the mid did: 1 up, 0 the same, −1 down.
@@ -186,7 +188,13 @@ mod tests {
         let mut tables = [usize::MAX, BLOCK_ROWS * 24, 0].map(|budget| Table::new(3, budget));
         for table in &mut tables {
             for row in 0..rows {
-                let key = RowKey { ordinal: row as u64, sequence: 2 * row as u64, capture: 0, sign: 0 };
+                let key = RowKey {
+                    ordinal: row as u64,
+                    sequence: 2 * row as u64,
+                    until: 2 * row as u64,
+                    capture: 0,
+                    sign: 0,
+                };
                 table.push(key, &[value(row, 0), value(row, 1), value(row, 2)]).unwrap();
             }
             table.finish().unwrap();

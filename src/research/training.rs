@@ -3,12 +3,12 @@
 //! ```
 //! use papertrader::research::training::Cut;
 //!
-//! // The test part begins with frame 700 of capture 1. Labels look 20 updates ahead.
+//! // The test part begins with frame 700 of capture 1. Rows belong to a part with the frames to which their labels look.
 //! let cut = Cut { capture: 1, sequence: 700 };
-//! assert_eq!(cut.part_of(0, 9_000, 20), Some(0));
-//! assert_eq!(cut.part_of(1, 679, 20), Some(0));
-//! assert_eq!(cut.part_of(1, 680, 20), None);
-//! assert_eq!(cut.part_of(1, 700, 20), Some(1));
+//! assert_eq!(cut.part_of(0, 9_000, 9_020), Some(0));
+//! assert_eq!(cut.part_of(1, 679, 699), Some(0));
+//! assert_eq!(cut.part_of(1, 680, 700), None);
+//! assert_eq!(cut.part_of(1, 700, 720), Some(1));
 //! ```
 
 use super::dataset::{FeatureRows, RowCounts};
@@ -19,7 +19,7 @@ use super::source::{CaptureFacts, RowShape, Source, Watch, broken, total_counts,
 use super::source_error::{Broken, NoPrints, SourceError};
 use super::table::{RowKey, Table};
 use crate::base::failure::Failure;
-use crate::statistics::labels::Ties;
+use crate::statistics::labels::{LabelRule, Ties};
 use crate::strategy::features::{Feature, FeatureSet};
 use crate::strategy::model::ModelFile;
 use serde::Serialize;
@@ -34,8 +34,10 @@ const ROWS_MIN: usize = 100;
 pub struct TrainSettings {
     /// What the model looks at.
     pub features: Vec<Feature>,
-    /// Updates from a row to the mid that it is scored against.
-    pub horizon: u32,
+    /// What a row is scored against.
+    pub label: LabelRule,
+    /// Rows left out behind each block of the cross-validation, besides those that its labels reach.
+    pub embargo: usize,
     /// How rows count whose mid stays.
     pub ties: Ties,
     /// The inverse strength of the penalty; `None` for the choice by cross-validation.
@@ -133,12 +135,12 @@ pub struct Cut {
 }
 
 impl Cut {
-    /// 0 for a row of the training part, 1 for one of the test part, `None` for one whose label reaches from one into
-    /// the other.
-    pub fn part_of(self, capture: u32, sequence: u64, horizon: u32) -> Option<usize> {
+    /// 0 for a row of the training part, 1 for one of the test part, `None` for one whose label, which looks to frame `until`, reaches
+    /// from one into the other.
+    pub fn part_of(self, capture: u32, sequence: u64, until: u64) -> Option<usize> {
         if (capture, sequence) >= (self.capture, self.sequence) {
             Some(1)
-        } else if capture == self.capture && sequence.saturating_add(u64::from(horizon)) >= self.sequence {
+        } else if capture == self.capture && until >= self.sequence {
             None
         } else {
             Some(0)
@@ -237,7 +239,7 @@ pub fn train(
     if let Some(none) = without_prints(&columns, &rows.facts) {
         return Err(TrainError::NoPrints(none));
     }
-    let counts = total_counts(&rows.facts, settings.horizon)?;
+    let counts = total_counts(&rows.facts, settings.label)?;
     let broken = broken(&rows.facts);
     fit_both(rows, counts, baseline_column, source.paths().len(), settings, watch, selecting)
         .map_err(|error| error.with(broken))
@@ -256,16 +258,17 @@ fn fit_both(
     watch: &Watch<'_>,
     selecting: impl FnMut(),
 ) -> Result<Trained, TrainError> {
-    let TrainSettings { features, horizon, ties, threads, .. } = settings;
-    let (horizon, ties, threads) = (*horizon, *ties, *threads);
-    let (cut, rows) = cut(&table, labelled, settings.test_share, captures, horizon);
+    let TrainSettings { features, ties, threads, .. } = settings;
+    let (ties, threads) = (*ties, *threads);
+    let (cut, rows) = cut(&table, labelled, settings.test_share, captures);
     let outcomes = check(&table, &rows, settings, labelled)?;
     let columns: Vec<usize> = (0..features.len()).collect();
     let rows_list = std::slice::from_ref(&rows);
     let (c, tried) = match settings.c {
         Some(c) => (c, Vec::new()),
         None => {
-            let selection = Selection { table: &table, columns: &columns, rows: &rows, ties, horizon, threads };
+            let selection =
+                Selection { table: &table, columns: &columns, rows: &rows, ties, embargo: settings.embargo, threads };
             let tried = try_grid(&selection, watch.stop, selecting)?;
             (best(&tried).ok_or(TrainError::NoChoice)?.c, tried)
         }
@@ -316,7 +319,7 @@ fn read(source: &Source, columns: &[Feature], settings: &TrainSettings, watch: &
     let mut table = Table::new(columns.len(), settings.memory_bytes);
     let mut outcomes = Outcomes::default();
     let mut labelled = 0;
-    let shape = RowShape { horizon: settings.horizon, every: 1 };
+    let shape = RowShape { label: settings.label, every: 1 };
     let mut observer = FeatureRows::new(FeatureSet::new(columns));
     let facts = source.read_rows(shape, &mut observer, watch, &mut |row| {
         let Some(change) = row.change else { return Ok(()) };
@@ -328,7 +331,10 @@ fn read(source: &Source, columns: &[Feature], settings: &TrainSettings, watch: &
         *outcome += 1;
         if settings.ties.weight(change.sign).total() > 0.0 {
             let (sequence, capture) = (row.head.sequence, row.head.capture);
-            table.push(RowKey { ordinal: labelled, sequence, capture, sign: change.sign }, row.values)?;
+            table.push(
+                RowKey { ordinal: labelled, sequence, until: row.until, capture, sign: change.sign },
+                row.values,
+            )?;
         }
         labelled += 1;
         Ok(())
@@ -345,7 +351,7 @@ fn outcomes_weight(outcomes: Outcomes, ties: Ties) -> (f64, f64) {
 }
 
 /// Where the test part begins, and the rows of the table before it whose labels do not reach into it.
-fn cut(table: &Table, labelled: u64, test_share: f64, captures: usize, horizon: u32) -> (Cut, Range<usize>) {
+fn cut(table: &Table, labelled: u64, test_share: f64, captures: usize) -> (Cut, Range<usize>) {
     let keys = table.keys();
     let from = (labelled as f64 * (1.0 - test_share)).round() as u64;
     let at = keys.partition_point(|key| key.ordinal < from);
@@ -353,7 +359,8 @@ fn cut(table: &Table, labelled: u64, test_share: f64, captures: usize, horizon: 
         Some(key) if test_share > 0.0 => Cut { capture: key.capture, sequence: key.sequence },
         _ => Cut { capture: captures as u32, sequence: 0 },
     };
-    (cut, 0..keys.partition_point(|key| cut.part_of(key.capture, key.sequence, horizon) == Some(0)))
+    let is_of_test = |key: &RowKey| cut.part_of(key.capture, key.sequence, key.until) != Some(0);
+    (cut, 0..keys.iter().position(is_of_test).unwrap_or(keys.len()))
 }
 
 /// Counts the outcomes of the rows to train on and refuses what cannot be trained on.
@@ -400,7 +407,7 @@ mod tests {
             (1, u64::MAX, Some(1)),
             (2, 0, Some(1)),
         ] {
-            assert_eq!(cut.part_of(capture, sequence, 20), part, "{capture} {sequence}");
+            assert_eq!(cut.part_of(capture, sequence, sequence.saturating_add(20)), part, "{capture} {sequence}");
         }
     }
 
@@ -409,13 +416,13 @@ mod tests {
         let mut table = Table::new(1, usize::MAX);
         // Every third row is kept.
         for at in (0..900_u64).filter(|at| at.is_multiple_of(3)) {
-            table.push(RowKey { ordinal: at, sequence: at + 7, capture: 0, sign: 1 }, &[0.0]).unwrap();
+            table.push(RowKey { ordinal: at, sequence: at + 7, until: at + 27, capture: 0, sign: 1 }, &[0.0]).unwrap();
         }
         table.finish().unwrap();
-        let (at, rows) = cut(&table, 900, 0.3, 1, 20);
+        let (at, rows) = cut(&table, 900, 0.3, 1);
         assert_eq!(at, Cut { capture: 0, sequence: 637 });
         assert_eq!(rows, 0..204);
         assert_eq!(table.keys()[203].sequence + 20, 636);
-        assert_eq!(cut(&table, 900, 0.0, 1, 20), (Cut { capture: 1, sequence: 0 }, 0..300));
+        assert_eq!(cut(&table, 900, 0.0, 1), (Cut { capture: 1, sequence: 0 }, 0..300));
     }
 }

@@ -7,6 +7,7 @@ mod evaluations;
 mod faults;
 mod fits;
 mod headlines;
+mod labels;
 mod pages;
 mod refusals;
 mod rows;

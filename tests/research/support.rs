@@ -15,6 +15,7 @@ use papertrader::research::dataset::FeatureRows;
 use papertrader::research::source::{Nobody, RowShape, Source, Watch};
 use papertrader::research::table::{RowKey, Table};
 use papertrader::run::session::Feed;
+use papertrader::statistics::labels::LabelRule;
 use papertrader::strategy::features::{Feature, FeatureSet};
 use papertrader::strategy::model::{Model, ModelFile};
 use rtrb::{Consumer, RingBuffer};
@@ -87,7 +88,7 @@ pub fn rows(captures: &[PathBuf], features: &[Feature], horizon: u32) -> Rows {
     let watch = Watch { bar: &Nobody, stop: &|| false };
     source
         .read_rows(
-            RowShape { horizon, every: 1 },
+            RowShape { label: LabelRule::mid_after(horizon), every: 1 },
             &mut FeatureRows::new(FeatureSet::new(features)),
             &watch,
             &mut |row| {
@@ -101,6 +102,7 @@ pub fn rows(captures: &[PathBuf], features: &[Feature], horizon: u32) -> Rows {
                 let key = RowKey {
                     ordinal: head.sequence,
                     sequence: head.sequence,
+                    until: row.until,
                     capture: head.capture,
                     sign: change.sign,
                 };

@@ -20,7 +20,7 @@ pub use connection::{ConnectionArgs, VENUE_URL};
 pub use execution::ExecutionArgs;
 pub use fees::{FeeArgs, TIERS_ENDING};
 pub use market::{MarketArgs, TimeName};
-pub use research::{FigureArgs, FigureFiles, SourceArgs};
+pub use research::{FigureArgs, FigureFiles, LabelArgs, SourceArgs};
 pub use trading::{
     BUY_AMOUNT, LAG_UPDATES, ResultArgs, THRESHOLD, ThreadArgs, TradingArgs, parse_amount, parse_name, parse_product,
     parse_threshold,

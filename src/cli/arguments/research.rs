@@ -13,6 +13,7 @@ use crate::research::source::Source;
 use crate::sources::files::expand;
 use crate::sources::market::MarketSettings;
 use crate::statistics::bootstrap::BootstrapSettings;
+use crate::statistics::labels::{HORIZON_MAX, Horizon, LabelRule};
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -143,5 +144,33 @@ impl FigureFiles {
     /// One is taken and `force` does not say to replace it.
     pub fn check_free(&self, force: bool) -> Result<(), Failure> {
         [&self.json, &self.html].into_iter().try_for_each(|path| check_free(path, force)).map_err(Failure::input)
+    }
+}
+
+/// What rows are scored against.
+#[derive(Clone, Debug, Args)]
+pub struct LabelArgs {
+    /// The label is the sign of a rule: mid:H, mean:H, means:H, around:H:W or barrier:H:D, H in updates or as 500ms, D as 2ticks or
+    /// 0.5bp; "mid:20 band 1tick" makes small moves ties. Without it mid:H with the horizon
+    #[arg(long, value_name = "RULE")]
+    pub label: Option<LabelRule>,
+    /// Book updates over which the label looks, without --label; trades hold as long
+    #[arg(long, value_name = "UPDATES", value_parser = clap::value_parser!(u32).range(1..=i64::from(HORIZON_MAX)))]
+    pub horizon: Option<u32>,
+}
+
+impl LabelArgs {
+    /// The rule; `updates` are the horizon where neither option is given.
+    pub fn rule(&self, updates: u32) -> LabelRule {
+        self.label.unwrap_or_else(|| LabelRule::mid_after(self.horizon.unwrap_or(updates)))
+    }
+
+    /// How long trades hold, if that is said: as far as the label looks if that is in updates.
+    pub fn holding_updates(&self) -> Option<u32> {
+        let of_label = self.label.map(|label| label.horizon).and_then(|horizon| match horizon {
+            Horizon::Updates(updates) => Some(updates),
+            Horizon::Ns(_) => None,
+        });
+        self.horizon.or(of_label)
     }
 }

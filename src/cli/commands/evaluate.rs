@@ -23,7 +23,7 @@
 
 use crate::base::failure::Failure;
 use crate::base::places::check_apart;
-use crate::cli::arguments::{FigureArgs, FigureFiles, LAG_UPDATES, SourceArgs, THRESHOLD, parse_threshold};
+use crate::cli::arguments::{FigureArgs, FigureFiles, LAG_UPDATES, LabelArgs, SourceArgs, THRESHOLD, parse_threshold};
 use crate::cli::display::{bar, warn};
 use crate::cli::interrupt::Interrupt;
 use crate::cli::printer::Printer;
@@ -47,9 +47,9 @@ pub struct EvaluateArgs {
     /// Model file, .txt or .json; give it several times to compare the first with the others
     #[arg(long = "model", value_name = "FILE", required = true)]
     pub models: Vec<PathBuf>,
-    /// The label is the direction of the mid over so many book updates [default: the models', else 20]
-    #[arg(long, value_name = "UPDATES", value_parser = clap::value_parser!(u32).range(1..=i64::from(HORIZON_MAX)))]
-    pub horizon: Option<u32>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub label: LabelArgs,
     /// What becomes of rows after which the mid is the same
     #[arg(long, value_enum, default_value_t)]
     pub ties: Ties,
@@ -96,7 +96,7 @@ fn agreed<T: PartialEq + Copy + std::fmt::Display>(
 pub fn run(args: &EvaluateArgs, printer: &mut Printer) -> Result<(), Failure> {
     let models =
         args.models.iter().map(|path| Model::read(path)).collect::<Result<Vec<_>, _>>().map_err(Failure::input)?;
-    let horizon = match args.horizon {
+    let horizon = match args.label.holding_updates() {
         Some(horizon) => horizon,
         None => agreed(&models, "horizon", |model| model.horizon_updates)?.unwrap_or(LAG_UPDATES),
     };
@@ -120,6 +120,7 @@ pub fn run(args: &EvaluateArgs, printer: &mut Printer) -> Result<(), Failure> {
     let stop = || interrupt.is_set();
     let threads = args.report.threads();
     let rules = Rules {
+        label: args.label.rule(horizon),
         horizon,
         ties: args.ties,
         threshold,
@@ -138,9 +139,9 @@ pub fn run(args: &EvaluateArgs, printer: &mut Printer) -> Result<(), Failure> {
     let contestants: Vec<Contestant> = named.chain(baselines).collect();
     let scoring = bar(source.bytes(), "test");
     let watch = Watch { bar: &scoring, stop: &stop };
-    let (parts, captures) = score(&source, &contestants, &rules, 1, &|_, _| Some(0), &watch)?;
+    let (parts, captures) = score(&source, &contestants, &rules, 1, &|_, _, _| Some(0), &watch)?;
     scoring.finish_and_clear();
-    total_counts(&captures, horizon)?;
+    total_counts(&captures, rules.label)?;
     let features = contestants.iter().filter_map(|contestant| match &contestant.by {
         By::Model(model) => Some(&model.features),
         By::Constant(_) => None,
@@ -208,7 +209,8 @@ fn seen_before(contestants: &[Contestant], product: &str, captures: &[CaptureFac
 fn baselines(source: &Source, rules: &Rules, watch: &Watch<'_>) -> Result<[Contestant; 2], Failure> {
     let settings = TrainSettings {
         features: vec![Feature::Imbalance(1)],
-        horizon: rules.horizon,
+        label: rules.label,
+        embargo: 0,
         ties: rules.ties,
         c: Some(1.0),
         test_share: 0.0,

@@ -20,7 +20,7 @@
 use super::overrun;
 use crate::base::failure::Failure;
 use crate::base::places::check_apart;
-use crate::cli::arguments::SourceArgs;
+use crate::cli::arguments::{LAG_UPDATES, LabelArgs, SourceArgs};
 use crate::cli::display::{bar, warn};
 use crate::cli::interrupt::Interrupt;
 use crate::cli::printer::Printer;
@@ -30,7 +30,6 @@ use crate::research::feature_list::parse_features;
 use crate::research::source::{CaptureFacts, RowShape, Source, Watch, total_counts, without_prints};
 use crate::research::source_error::SourceError;
 use crate::research::tape_export::{CaptureTape, TapeWriter};
-use crate::statistics::labels::HORIZON_MAX;
 use crate::strategy::features::{CATALOGUE, Family, Feature, FeatureSet};
 use clap::Args;
 use std::cell::RefCell;
@@ -52,9 +51,9 @@ pub struct FeaturesArgs {
     /// Features: seed (the original's 28), all (of the book), tape (of the prints), or names separated by commas
     #[arg(long, value_name = "LIST", default_value = "seed")]
     pub features: String,
-    /// The label looks at the mid so many book updates later
-    #[arg(long, value_name = "UPDATES", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=i64::from(HORIZON_MAX)))]
-    pub horizon: u32,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub label: LabelArgs,
     /// Write every so many evaluated frames
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub every: u32,
@@ -111,7 +110,7 @@ pub fn run(args: &FeaturesArgs, printer: &mut Printer) -> Result<(), Failure> {
     let mut observer = FeatureRows::new(FeatureSet::new(&features));
     let watch = Watch { bar: &bar, stop: &|| interrupt.is_set() };
     let facts = read(args, &source, &mut observer, &watch, &mut rows, tape.as_ref())?;
-    let total = rows.as_ref().map(|_| total_counts(&facts, args.horizon)).transpose()?;
+    let total = rows.as_ref().map(|_| total_counts(&facts, args.label.rule(LAG_UPDATES))).transpose()?;
     let mut lines = Vec::new();
     // First: where it could not be written, not all frames were read.
     if let (Some(tape), Some(output)) = (tape, &args.prints) {
@@ -140,7 +139,7 @@ fn read(
     rows: &mut Option<RowWriter>,
     tape: Option<&RefCell<TapeWriter>>,
 ) -> Result<Vec<CaptureFacts>, SourceError> {
-    let shape = RowShape { horizon: args.horizon, every: args.every };
+    let shape = RowShape { label: args.label.rule(LAG_UPDATES), every: args.every };
     let mut sink = |row: &LabelledRow<'_>| match rows {
         Some(rows) => Ok(rows.write(row)?),
         None => Ok(()),

@@ -23,7 +23,7 @@
 use crate::base::failure::Failure;
 use crate::base::output::{check_free, write_file};
 use crate::base::places::check_apart;
-use crate::cli::arguments::{FigureArgs, FigureFiles, LAG_UPDATES, SourceArgs, THRESHOLD, parse_threshold};
+use crate::cli::arguments::{FigureArgs, FigureFiles, LAG_UPDATES, LabelArgs, SourceArgs, THRESHOLD, parse_threshold};
 use crate::cli::display::bar;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::printer::Printer;
@@ -33,7 +33,7 @@ use crate::research::report::{FitReport, Report};
 use crate::research::scoring::{By, Contestant, Rules, score};
 use crate::research::source::{Source, Watch, broken, without_prints};
 use crate::research::training::{Regression, SELECTION_STEPS, TrainError, TrainSettings, Trained, train};
-use crate::statistics::labels::{HORIZON_MAX, Ties};
+use crate::statistics::labels::Ties;
 use crate::strategy::features::{Feature, SEED};
 use crate::strategy::model::{Model, ModelFile};
 use crate::strategy::trained_on::TrainedOn;
@@ -56,9 +56,12 @@ pub struct TrainArgs {
     /// Features: seed (the original's 28), all (of the book), tape (of the prints), or names separated by commas
     #[arg(long, value_name = "LIST", default_value = "seed")]
     pub features: String,
-    /// The label is the direction of the mid over so many book updates
-    #[arg(long, value_name = "UPDATES", default_value_t = LAG_UPDATES, value_parser = clap::value_parser!(u32).range(1..=i64::from(HORIZON_MAX)))]
-    pub horizon: u32,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub label: LabelArgs,
+    /// Leave out so many rows behind each block of the cross-validation, besides those that its labels reach
+    #[arg(long, value_name = "ROWS", default_value_t = 0, requires = "cv")]
+    pub embargo: usize,
     /// Inverse strength of the L2 penalty, as in scikit-learn
     #[arg(long, default_value_t = 1.0, value_parser = parse_c)]
     pub c: f64,
@@ -122,7 +125,8 @@ pub fn run(args: &TrainArgs, printer: &mut Printer) -> Result<(), Failure> {
 
     let settings = TrainSettings {
         features,
-        horizon: args.horizon,
+        label: args.label.rule(LAG_UPDATES),
+        embargo: args.embargo,
         ties: args.ties,
         c: (!args.cv).then_some(args.c),
         test_share: if args.test.is_empty() { args.test_share } else { 0.0 },
@@ -178,7 +182,8 @@ fn tested(
     stop: &(dyn Fn() -> bool + Sync),
 ) -> Result<Report, Failure> {
     let rules = Rules {
-        horizon: args.horizon,
+        label: args.label.rule(LAG_UPDATES),
+        horizon: args.label.holding_updates().unwrap_or(LAG_UPDATES),
         ties: args.ties,
         threshold: args.threshold,
         buy_amount: args.report.buy_amount,
@@ -192,7 +197,7 @@ fn tested(
     ];
     let scoring = bar(scored.bytes(), "test");
     let watch = Watch { bar: &scoring, stop };
-    let part_of = |capture, sequence| trained.cut.part_of(capture, sequence, args.horizon);
+    let part_of = |capture, sequence, until| trained.cut.part_of(capture, sequence, until);
     let (parts, captures) = score(scored, &contestants, &rules, 2, &part_of, &watch)?;
     scoring.finish_and_clear();
     if let Some(none) = without_prints(&trained.model.features, &captures) {
@@ -240,7 +245,11 @@ fn seen_before(
 
 fn write_model(args: &TrainArgs, trained: &Trained, report: &Report, settings: &TrainSettings) -> Result<(), Failure> {
     let force = args.report.force;
-    let file = trained.model.to_file(args.horizon, args.threshold, Some(provenance(trained, report, settings)));
+    let file = trained.model.to_file(
+        args.label.holding_updates().unwrap_or(LAG_UPDATES),
+        args.threshold,
+        Some(provenance(trained, report, settings)),
+    );
     let mut text = serde_json::to_string_pretty(&file).map_err(Failure::running)?;
     text.push('\n');
     write_file(&args.output, force, &text).map_err(Failure::running)?;

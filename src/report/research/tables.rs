@@ -272,8 +272,8 @@ pub fn settings(out: &mut String, report: &Report, document: &Document) -> fmt::
     let rules = &report.rules;
     open::<&str>(out, "table-settings", &[])?;
     row(out, "product", [words(&report.product)])?;
-    row(out, "label", [words("sign of the mid's change over the horizon")])?;
-    row(out, "horizon, updates", [number("horizon_updates", Shown::Count)])?;
+    row(out, "label", [words(&rules.label_of)])?;
+    row(out, "trades' holding time, updates", [number("horizon_updates", Shown::Count)])?;
     row(out, "ties", [words(&rules.ties.to_string())])?;
     row(out, "probability", [words(rules.probability_of)])?;
     row(out, "threshold", [number("threshold", Shown::Plain)])?;

@@ -83,9 +83,7 @@ fn write_source(out: &mut String, report: &Report) -> fmt::Result {
         }
         capture.breaks.notes.iter().try_for_each(|note| writeln!(out, "    {note}"))?;
     }
-    let (horizon, ties) = (rules.horizon_updates, rules.ties);
-    let updates = things(horizon.into(), "update");
-    line(out, "label", format_args!("sign of the mid's change over {horizon} {updates}; ties: {ties}"))?;
+    line(out, "label", format_args!("{}; ties: {}", rules.label_of, rules.ties))?;
     line(out, "probability", rules.probability_of)
 }
 

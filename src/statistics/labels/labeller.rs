@@ -72,12 +72,12 @@ pub struct Labeller {
 }
 
 impl Labeller {
-    /// Nothing has come yet. A tick is 10 to the power of minus `tick_decimals`.
-    pub fn new(rule: LabelRule, tick_decimals: u8) -> Self {
+    /// Nothing has come yet.
+    pub fn new(rule: LabelRule) -> Self {
         Self {
             rule,
             decimals: 0,
-            tick_decimals,
+            tick_decimals: 0,
             frames: VecDeque::new(),
             first: 0,
             rows: VecDeque::new(),
@@ -85,6 +85,11 @@ impl Labeller {
             lower: BinaryHeap::new(),
             is_beyond: false,
         }
+    }
+
+    /// A tick is 10 to the power of minus this; to be told before the first frame.
+    pub fn set_tick_decimals(&mut self, tick_decimals: u8) {
+        self.tick_decimals = tick_decimals;
     }
 
     /// The book has been replaced or lost, or the capture has ended: rows that wait have no label.

@@ -5,7 +5,7 @@
 //!
 //! // Whether the mid is higher three updates later.
 //! let rule: LabelRule = "mid:3".parse()?;
-//! let mut labels = Labeller::new(rule, 2);
+//! let mut labels = Labeller::new(rule);
 //! for (sequence, ticks) in [200, 202, 202, 204, 200].into_iter().enumerate() {
 //!     labels.frame(sequence as u64, 0, Some(DoubleMid { ticks, price_decimals: 2 }));
 //!     labels.row();

@@ -100,6 +100,32 @@ impl LabelRule {
         Self { kind: LabelKind::Mid, horizon: Horizon::Updates(updates), dead_band: None }
     }
 
+    /// How far it looks, in words.
+    pub fn reach(&self) -> String {
+        match self.span_updates() {
+            Some(updates) if *self == Self::mid_after(updates) => format!("the horizon of {updates} updates"),
+            _ => format!("the reach of label {self}"),
+        }
+    }
+
+    /// What the label is the sign of, in words.
+    pub fn meaning(&self) -> String {
+        let horizon = match self.horizon {
+            Horizon::Updates(1) => "1 update".into(),
+            Horizon::Updates(updates) => format!("{updates} updates"),
+            Horizon::Ns(_) => self.horizon.to_string(),
+        };
+        let of = match self.kind {
+            LabelKind::Mid => format!("the mid's change over {horizon}"),
+            LabelKind::Mean => format!("the mean mid over the next {horizon} less the mid"),
+            LabelKind::Means => format!("the mean mid over the next {horizon} less that over the last"),
+            LabelKind::Around(width) => format!("the mean of {width} mids around {horizon} later less the mid"),
+            LabelKind::Barrier(distance) => format!("the mid's first move by {distance} within {horizon}"),
+        };
+        let band = self.dead_band.map_or(String::new(), |band| format!("; at most {band} is a tie"));
+        format!("sign of {of}{band}")
+    }
+
     /// The updates after which a label is known, where that is a number of updates.
     pub fn span_updates(&self) -> Option<u32> {
         match (self.horizon, self.kind) {
@@ -250,6 +276,20 @@ mod tests {
         }
         assert_eq!("mid:60000ms".parse::<LabelRule>().map(|rule| rule.to_string()), Ok("mid:60s".into()));
         assert_eq!("around:20:5".parse::<LabelRule>().map(|rule| rule.span_updates()), Ok(Some(22)));
+    }
+
+    #[test]
+    fn rules_are_told_in_words() {
+        for (text, words) in [
+            ("mid:1", "sign of the mid's change over 1 update"),
+            ("mid:20 band 1tick", "sign of the mid's change over 20 updates; at most 1tick is a tie"),
+            ("mean:500ms", "sign of the mean mid over the next 500ms less the mid"),
+            ("means:20", "sign of the mean mid over the next 20 updates less that over the last"),
+            ("around:20:5", "sign of the mean of 5 mids around 20 updates later less the mid"),
+            ("barrier:2s:0.5bp", "sign of the mid's first move by 0.5bp within 2s"),
+        ] {
+            assert_eq!(text.parse::<LabelRule>().map(|rule| rule.meaning()), Ok(words.into()));
+        }
     }
 
     #[test]

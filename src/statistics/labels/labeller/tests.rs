@@ -8,7 +8,8 @@ type Told = (i64, Option<u64>, u8);
 
 /// Rows of all frames with a mid.
 fn labels(rule: LabelRule, frames: &[Told]) -> Vec<Label> {
-    let mut labels = Labeller::new(rule, 1);
+    let mut labels = Labeller::new(rule);
+    labels.set_tick_decimals(1);
     let (mut found, mut ts_recv_ns) = (Vec::new(), 0);
     for (at, &(ms, ticks, decimals)) in frames.iter().enumerate() {
         ts_recv_ns += ms * MS;
@@ -140,7 +141,7 @@ proptest! {
 
     #[test]
     fn what_waits_and_what_is_kept_is_bounded(rule in rules(), ticks in prop::collection::vec(90..111_u64, 2_000)) {
-        let mut labels = Labeller::new(rule, 0);
+        let mut labels = Labeller::new(rule);
         for (at, ticks) in ticks.into_iter().enumerate() {
             labels.frame(at as u64, at as i64 * MS, Some(DoubleMid { ticks, price_decimals: 0 }));
             labels.row();
@@ -153,7 +154,7 @@ proptest! {
 
 #[test]
 fn nothing_is_known_beyond_128_bits() {
-    let mut labels = Labeller::new("means:2".parse().unwrap(), 0);
+    let mut labels = Labeller::new("means:2".parse().unwrap());
     for (at, price_decimals) in [0, 0, 18, 18, 18].into_iter().enumerate() {
         labels.frame(at as u64, 0, Some(DoubleMid { ticks: u64::MAX, price_decimals }));
         labels.row();
