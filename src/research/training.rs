@@ -169,6 +169,7 @@ impl Regression {
             horizon_updates: Some(horizon),
             threshold: Some(threshold),
             provenance,
+            calibration: None,
         }
     }
 }
