@@ -5,6 +5,7 @@
 //! | `.txt`, `.json` | papertrader's own: linear | as doubles |
 //! | `.txt` | LightGBM's `save_model` | as doubles |
 //! | `.json`, `.ubj` | XGBoost's `save_model` | as floats |
+//! | `.onnx` | what converters make of scikit-learn, LightGBM and XGBoost | as floats or doubles, as the graph says |
 //!
 //! All are compiled when loaded and evaluated without allocation.
 //!
@@ -32,6 +33,7 @@ mod forest;
 mod lightgbm;
 mod linear;
 mod names;
+mod onnx;
 mod trees;
 mod ubjson;
 mod xgboost;
@@ -43,6 +45,7 @@ pub use file::ModelFile;
 pub use forest::{Forest, Outcome};
 pub use linear::Linear;
 pub use names::{Class, ModelOptions, parse_classes};
+pub use onnx::Pipeline;
 pub use trees::{CLASSES_MAX, Child, Ensemble, Missing, NODES_MAX, Row, Split, TREE_DEPTH_MAX, Test, Tree, TreeFault};
 
 use crate::base::small_file;
@@ -58,6 +61,7 @@ pub const LIBRARY_MODEL_BYTES_MAX: u64 = 256 << 20;
 
 const LIGHTGBM: &str = "LightGBM";
 const XGBOOST: &str = "XGBoost";
+const ONNX: &str = "ONNX";
 
 /// A model ready for use.
 #[derive(Clone, Debug)]
@@ -84,6 +88,7 @@ enum Evaluator {
     Doubles(Forest<f64>),
     /// Of XGBoost.
     Floats(Forest<f32>),
+    Pipeline(Box<Pipeline>),
 }
 
 /// What kind of file it is.
@@ -94,6 +99,7 @@ enum Kind {
     LightGbm,
     XgboostJson,
     XgboostUbjson,
+    Onnx,
 }
 
 impl Kind {
@@ -105,6 +111,7 @@ impl Kind {
             "json" if xgboost::begins_as(begins) => Some(Self::XgboostJson),
             "json" => Some(Self::PlainJson),
             "ubj" => Some(Self::XgboostUbjson),
+            "onnx" => Some(Self::Onnx),
             _ => None,
         }
     }
@@ -112,7 +119,7 @@ impl Kind {
     fn bytes_max(self) -> u64 {
         match self {
             Self::PlainText | Self::PlainJson => MODEL_BYTES_MAX,
-            Self::LightGbm | Self::XgboostJson | Self::XgboostUbjson => LIBRARY_MODEL_BYTES_MAX,
+            Self::LightGbm | Self::XgboostJson | Self::XgboostUbjson | Self::Onnx => LIBRARY_MODEL_BYTES_MAX,
         }
     }
 }
@@ -194,6 +201,14 @@ impl Model {
                 let (features, forest) = xgboost::read_ubjson(bytes, options).map_err(fault(XGBOOST))?;
                 Ok(Self::of_library(path, features, Evaluator::Floats(forest)))
             }
+            Kind::Onnx => {
+                let (features, pipeline, told) = onnx::read(bytes, options).map_err(fault(ONNX))?;
+                Ok(Self {
+                    horizon_updates: told.horizon_updates,
+                    threshold: told.threshold,
+                    ..Self::of_library(path, features, Evaluator::Pipeline(Box::new(pipeline)))
+                })
+            }
         }
     }
 
@@ -224,6 +239,7 @@ impl Model {
             Evaluator::Linear(linear) => linear.logit(features),
             Evaluator::Doubles(forest) => forest.logit(features),
             Evaluator::Floats(forest) => forest.logit(features),
+            Evaluator::Pipeline(pipeline) => pipeline.logit(features),
         };
         self.calibrated(score)
     }
@@ -235,6 +251,7 @@ impl Model {
             Evaluator::Linear(linear) => linear.of_row(row),
             Evaluator::Doubles(forest) => forest.of_row(row),
             Evaluator::Floats(forest) => forest.of_row(row),
+            Evaluator::Pipeline(pipeline) => pipeline.of_row(row),
         };
         self.calibrated(score)
     }
