@@ -1,11 +1,20 @@
-//! Model files of both kinds: an error, or a model that is what the file says.
+//! Model files of all kinds: an error, or a model that is what the file says.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use papertrader::strategy::model::{Model, ModelFile};
+use papertrader::strategy::model::{Model, ModelFile, ModelOptions};
 use std::path::Path;
 
 fuzz_target!(|bytes: &[u8]| {
+    for name in ["m.ubj", "m.onnx"] {
+        match Model::parse_bytes(Path::new(name), bytes, &ModelOptions::default()) {
+            Err(error) => assert!(error.to_string().starts_with("model m."), "{error}"),
+            Ok(mut model) => {
+                let row = vec![0.5; model.features.len()];
+                assert_eq!(model.logit_of_row(&row).to_bits(), model.logit_of_row(&row).to_bits());
+            }
+        }
+    }
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     for name in ["m.txt", "m.json"] {
         match Model::parse(Path::new(name), text) {

@@ -29,7 +29,7 @@ pub const BUY_AMOUNT: f64 = 5.0;
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Trading")]
 pub struct TradingArgs {
-    /// Model file: .txt (the original's 28 features) or .json, or as a library saves it: LightGBM's .txt, XGBoost's .json or .ubj
+    /// Model file: .txt (the original's 28 features) or .json, or as a library saves it: LightGBM's .txt, XGBoost's .json or .ubj, .onnx
     #[arg(long, value_name = "FILE")]
     pub model: PathBuf,
     /// Buy when the model's probability is at least this [default: the model file's, else 0.6]
