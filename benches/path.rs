@@ -114,10 +114,11 @@ impl Fused {
 }
 
 fn new_twin(input: &Input, model: &Model) -> Twin {
+    let linear = model.linear().expect("no trees");
     Twin::new(twin::Settings {
         product: input.product.clone(),
-        intercept: model.intercept,
-        coefficients: model.coefficients[..].try_into().expect("a model of the original's features"),
+        intercept: linear.intercept,
+        coefficients: linear.coefficients[..].try_into().expect("a model of the original's features"),
         threshold_logit: logit_of(THRESHOLD),
         lag_updates: u64::from(LAG_UPDATES),
         buy_amount: BUY_AMOUNT,

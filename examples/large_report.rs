@@ -178,7 +178,7 @@ fn run_file(
             buy_amount: 5.0,
             fee_bps: 0.0,
             fees: None,
-            model: ModelFacts { path: "none".into(), intercept: 0.0, features: Vec::new() },
+            model: ModelFacts { path: "none".into(), intercept: None, features: Vec::new() },
         },
         counters: Counters {
             trading: TradingCounters { closed_trades, ..TradingCounters::default() },

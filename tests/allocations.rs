@@ -258,6 +258,9 @@ fn none_on_the_synthetic_market() {
     }
     let model = Model::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("models/imbalance.json")).unwrap();
     assert_none(&frames, &config.product, &model);
+    // Trees too.
+    let trees = common::forest(&["imbalance_1", "spread_ticks", "ofi_5_20"]);
+    assert_none(&frames, &config.product, &Model::parse("trees.txt".as_ref(), &trees).unwrap());
 }
 
 #[test]

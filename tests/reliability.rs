@@ -23,7 +23,9 @@ use papertrader::sources::columns::{CHUNK_BYTES_MAX, COLUMNS_MAX};
 use papertrader::sources::databento::orders::ORDERS_MAX;
 use papertrader::sources::table::layout::TABLE_LEVELS_MAX;
 use papertrader::strategy::features::TAPE_MESSAGES_MAX;
-use papertrader::strategy::model::MODEL_BYTES_MAX;
+use papertrader::strategy::model::{
+    ISOTONIC_POINTS_MAX, LIBRARY_MODEL_BYTES_MAX, MODEL_BYTES_MAX, NODES_MAX, TREE_DEPTH_MAX,
+};
 use std::fs;
 use std::path::Path;
 
@@ -105,6 +107,10 @@ fn every_bound_has_the_value_given() {
         ("TABLE_LEVELS_MAX", TABLE_LEVELS_MAX as u64),
         ("ORDERS_MAX", ORDERS_MAX as u64),
         ("MODEL_BYTES_MAX", MODEL_BYTES_MAX),
+        ("LIBRARY_MODEL_BYTES_MAX", LIBRARY_MODEL_BYTES_MAX),
+        ("TREE_DEPTH_MAX", TREE_DEPTH_MAX as u64),
+        ("NODES_MAX", NODES_MAX as u64),
+        ("ISOTONIC_POINTS_MAX", ISOTONIC_POINTS_MAX as u64),
         ("CONFIG_BYTES_MAX", CONFIG_BYTES_MAX),
         ("CONFIG_DEPTH_MAX", u64::from(CONFIG_DEPTH_MAX)),
         ("TIERS_MAX", TIERS_MAX as u64),

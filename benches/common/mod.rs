@@ -194,6 +194,7 @@ pub fn stand_in_model() -> Model {
         horizon_updates: None,
         threshold: None,
         provenance: None,
+        calibration: None,
     };
     Model::from_file(Path::new("stand-in"), &file).expect("a good model")
 }

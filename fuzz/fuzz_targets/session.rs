@@ -133,6 +133,7 @@ fn watched() -> Watched {
         horizon_updates: None,
         threshold: None,
         provenance: None,
+        calibration: None,
     };
     let model = Model::from_file(Path::new("m.json"), &file).expect("a model");
     // Buys whatever it sees.

@@ -30,7 +30,19 @@ pub fn read(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The same for a text.
+/// Reads the first `bytes_max` bytes of a file, and says whether they are all of it.
+///
+/// # Errors
+/// It cannot be read.
+pub fn read_beginning(path: &Path, bytes_max: u64) -> io::Result<(Vec<u8>, bool)> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(bytes_max + 1).read_to_end(&mut bytes)?;
+    let is_whole = bytes.len() as u64 <= bytes_max;
+    bytes.truncate(usize::try_from(bytes_max).unwrap_or(usize::MAX));
+    Ok((bytes, is_whole))
+}
+
+/// Reads a whole text of at most `bytes_max` bytes.
 ///
 /// # Errors
 /// As [`read`], or it is not UTF-8.
@@ -49,6 +61,8 @@ mod tests {
         let path = folder.path().join("a");
         for (length, fits) in [(0, true), (7, true), (8, true), (9, false), (100, false)] {
             std::fs::write(&path, "x".repeat(length)).unwrap();
+            let (beginning, is_whole) = read_beginning(&path, 8).unwrap();
+            assert_eq!((beginning.len(), is_whole), (length.min(8), fits), "{length}");
             let read = read(&path, 8);
             assert_eq!(read.as_ref().is_ok_and(|bytes| bytes.len() == length), fits, "{length}");
             if let Err(error) = read {

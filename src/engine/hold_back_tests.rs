@@ -169,6 +169,7 @@ fn run(messages: &[Message], hold_ns: Option<i64>, latency: Latency) -> (Vec<Rec
         horizon_updates: None,
         threshold: None,
         provenance: None,
+        calibration: None,
     };
     let model = Model::from_file("m.json".as_ref(), &file).unwrap();
     let (trades, _taken) = RingBuffer::new(1_000);

@@ -433,6 +433,7 @@ mod tests {
             horizon_updates: None,
             threshold: None,
             provenance: None,
+            calibration: None,
         };
         Model::from_file("m.json".as_ref(), &file).unwrap()
     }

@@ -28,7 +28,7 @@
 //! let file = trained.model.to_file(20, 0.6, None);
 //! let model = Model::from_file("trained.json".as_ref(), &file)?;
 //! // More bids than asks at the top foretell a rise.
-//! assert!(model.coefficients[0] > 0.0);
+//! assert!(model.linear().is_some_and(|linear| linear.coefficients[0] > 0.0));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

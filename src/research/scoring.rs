@@ -93,22 +93,22 @@ impl Rules {
 }
 
 /// The logits of all contestants after each frame, and behind them the features of all their models.
-struct LogitRows<'a> {
-    contestants: &'a [Contestant],
+struct LogitRows {
+    contestants: Vec<Contestant>,
     sets: Vec<Option<FeatureSet>>,
 }
 
-impl<'a> LogitRows<'a> {
-    fn new(contestants: &'a [Contestant]) -> Self {
+impl LogitRows {
+    fn new(contestants: &[Contestant]) -> Self {
         let sets = contestants.iter().map(|contestant| match &contestant.by {
             By::Model(model) => Some(FeatureSet::new(&model.features)),
             By::Constant(_) => None,
         });
-        Self { contestants, sets: sets.collect() }
+        Self { contestants: contestants.to_vec(), sets: sets.collect() }
     }
 }
 
-impl Observer for LogitRows<'_> {
+impl Observer for LogitRows {
     fn width(&self) -> usize {
         self.sets.len() + self.sets.iter().flatten().map(|set| set.features().len()).sum::<usize>()
     }
@@ -133,8 +133,8 @@ impl Observer for LogitRows<'_> {
         let (logits, mut features) = values.split_at_mut(self.sets.len());
         // All look at every frame, so that each remembers what it would remember alone.
         let mut seen = Ok(());
-        for ((contestant, set), logit) in self.contestants.iter().zip(&mut self.sets).zip(logits) {
-            match (&contestant.by, set) {
+        for ((contestant, set), logit) in self.contestants.iter_mut().zip(&mut self.sets).zip(logits) {
+            match (&mut contestant.by, set) {
                 (By::Model(model), Some(set)) => {
                     seen = seen.and(set.update(book, ts_recv_ns).map(|_| ()));
                     *logit = model.logit(set);

@@ -171,6 +171,7 @@ impl Regression {
             horizon_updates: Some(horizon),
             threshold: Some(threshold),
             provenance,
+            calibration: None,
         }
     }
 }

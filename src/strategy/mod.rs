@@ -13,7 +13,7 @@
 //! book.end_snapshot().expect("two levels are not too many");
 //!
 //! let text = r#"{"features": ["imbalance_1"], "intercept": 0.5, "coefficients": [2.0]}"#;
-//! let model = Model::parse("imbalance.json".as_ref(), text)?;
+//! let mut model = Model::parse("imbalance.json".as_ref(), text)?;
 //! let mut features = FeatureSet::new(&model.features);
 //! features.update(&book, 0).expect("the book has both sides");
 //! assert_eq!(model.logit(&features), 0.5 + 2.0 * (300.0 - 100.0) / (300.0 + 100.0));

@@ -57,7 +57,11 @@ fn models() {
             r#"{"features":["imbalance_11"],"intercept":0,"coefficients":[1]}"#.into(),
             ", features[0]: feature 'imbalance_11': the depth goes from 1 to 10",
         ),
-        ("name.bin", String::new(), ": the name must end in .txt (one number a line) or .json"),
+        (
+            "name.bin",
+            String::new(),
+            ": the name must end in .txt (one number a line, or LightGBM's), .json (papertrader's, or XGBoost's), .ubj (XGBoost's) or .onnx",
+        ),
     ] {
         let path = setup.folder().join(name);
         fs::write(&path, content).unwrap();

@@ -5,7 +5,7 @@ use super::market::{Capture, Setup, imbalance_model};
 use papertrader::cli::config::CONFIG_BYTES_MAX;
 use papertrader::execution::rules::LAG_MAX;
 use papertrader::feed::wire::{CA_BYTES_MAX, Connector, WireConfig};
-use papertrader::strategy::model::MODEL_BYTES_MAX;
+use papertrader::strategy::model::{LIBRARY_MODEL_BYTES_MAX, MODEL_BYTES_MAX};
 use std::fs;
 
 fn setup() -> Setup {
@@ -63,6 +63,20 @@ fn model_files() {
     fs::write(&path, content(MODEL_BYTES_MAX + 1)).unwrap();
     let expected = format!("error: model {} is larger than 1048576 bytes", path.display());
     assert_eq!(fail(&mut replay()), (2, expected));
+    // One that a library wrote may be larger; this one is nothing but zeros behind its first line.
+    let path = setup.folder().join("model.txt");
+    fs::write(&path, "tree\n").unwrap();
+    fs::File::options().append(true).open(&path).unwrap().set_len(LIBRARY_MODEL_BYTES_MAX + 1).unwrap();
+    let mut command = papertrader();
+    command.arg("replay").arg(setup.capture()).arg("--model").arg(&path).arg("--out").arg(setup.out());
+    let expected = format!("error: model {} is larger than 268435456 bytes", path.display());
+    assert_eq!(fail(&mut command), (2, expected));
+    fs::File::options().append(true).open(&path).unwrap().set_len(MODEL_BYTES_MAX + 1).unwrap();
+    let expected = format!(
+        "error: model {} (LightGBM): the header has no version: the file is cut or no LightGBM model",
+        path.display()
+    );
+    assert_eq!(fail(&mut command), (2, expected));
 }
 
 #[test]

@@ -75,3 +75,20 @@ pub fn keys(page: &str) -> Vec<(String, Option<String>)> {
 pub fn figures(page: &str) -> Vec<String> {
     page.split("<figure id=\"").skip(1).map(|rest| rest.split('"').next().unwrap().to_string()).collect()
 }
+
+/// LightGBM's file of a hundred small trees over these features.
+pub fn forest(features: &[&str]) -> String {
+    let mut text = format!(
+        "tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nmax_feature_idx={}\nobjective=binary sigmoid:1\nfeature_names={}\n",
+        features.len() - 1,
+        features.join(" ")
+    );
+    for tree in 0..100 {
+        let feature = tree % features.len();
+        text += &format!(
+            "\nTree={tree}\nnum_leaves=3\nnum_cat=0\nsplit_feature={feature} 0\nthreshold=0.{tree} -0.{tree}\ndecision_type=2 8\n\
+             left_child=1 -1\nright_child=-2 -3\nleaf_value=-0.01 0.02 0.01\nis_linear=0\n"
+        );
+    }
+    text + "\nend of trees\n"
+}

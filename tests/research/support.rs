@@ -141,6 +141,7 @@ pub fn one_feature(feature: Feature) -> Model {
         horizon_updates: None,
         threshold: None,
         provenance: None,
+        calibration: None,
     };
     Model::from_file("one.json".as_ref(), &file).unwrap()
 }

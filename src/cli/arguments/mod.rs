@@ -13,6 +13,7 @@ mod connection;
 mod execution;
 mod fees;
 mod market;
+mod model;
 mod research;
 mod trading;
 
@@ -20,6 +21,7 @@ pub use connection::{ConnectionArgs, VENUE_URL};
 pub use execution::ExecutionArgs;
 pub use fees::{FeeArgs, TIERS_ENDING};
 pub use market::{MarketArgs, TimeName};
+pub use model::{ClassNames, FeatureNames, ModelArgs};
 pub use research::{FigureArgs, FigureFiles, LabelArgs, SourceArgs};
 pub use trading::{
     BUY_AMOUNT, LAG_UPDATES, ResultArgs, THRESHOLD, ThreadArgs, TradingArgs, parse_amount, parse_name, parse_product,

@@ -1,6 +1,7 @@
 //! What a trading session is told: model and rules, threads, results.
 
 use super::fees::FeeArgs;
+use super::model::ModelArgs;
 use crate::base::cores::{self, Pins};
 use crate::base::failure::Failure;
 use crate::base::output::{IfTaken, is_pipe, is_special};
@@ -28,7 +29,7 @@ pub const BUY_AMOUNT: f64 = 5.0;
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Trading")]
 pub struct TradingArgs {
-    /// Model file: .txt (the original's 28 features) or .json
+    /// Model file: .txt (the original's 28 features) or .json, or as a library saves it: LightGBM's .txt, XGBoost's .json or .ubj, .onnx
     #[arg(long, value_name = "FILE")]
     pub model: PathBuf,
     /// Buy when the model's probability is at least this [default: the model file's, else 0.6]
@@ -50,6 +51,9 @@ pub struct TradingArgs {
     /// The quantity step, a power of ten such as 0.00000001 [default: what the first snapshot needs]
     #[arg(long, value_name = "STEP", value_parser = parse_step)]
     pub lot_size: Option<u8>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub of_model: ModelArgs,
 }
 
 /// Where and how the hot threads run.
@@ -153,7 +157,7 @@ impl TradingArgs {
     /// # Errors
     /// Either is bad.
     pub fn settings(&self, threads: &ThreadArgs) -> Result<TradingSettings, Failure> {
-        let model = Model::read(&self.model).map_err(Failure::input)?;
+        let model = Model::read_with(&self.model, &self.of_model.options()).map_err(Failure::input)?;
         let pins = match &threads.pin_cores {
             None => Pins::Anywhere,
             Some(text) => {

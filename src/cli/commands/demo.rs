@@ -18,7 +18,9 @@ use super::exchange::parse_rate;
 use super::live::LiveSession;
 use crate::base::failure::Failure;
 use crate::base::output::write_file;
-use crate::cli::arguments::{ConnectionArgs, FeeArgs, ResultArgs, ThreadArgs, TradingArgs, VENUE_URL, parse_duration};
+use crate::cli::arguments::{
+    ConnectionArgs, FeeArgs, ModelArgs, ResultArgs, ThreadArgs, TradingArgs, VENUE_URL, parse_duration,
+};
 use crate::cli::interrupt::Interrupt;
 use crate::cli::printer::Printer;
 use crate::exchange::{Exchange, ExchangeConfig, Pace, SourceConfig, TlsFiles};
@@ -50,6 +52,9 @@ pub struct DemoArgs {
     /// Model file [default: the built-in models/synthetic.json, trained on the synthetic market]
     #[arg(long, value_name = "FILE")]
     pub model: Option<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub of_model: ModelArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub threads: ThreadArgs,
@@ -125,5 +130,6 @@ fn trading_args(args: &DemoArgs, files: &RunFiles) -> Result<TradingArgs, Failur
         fees: FeeArgs::default(),
         tick_size: None,
         lot_size: None,
+        of_model: args.of_model.clone(),
     })
 }

@@ -23,7 +23,9 @@
 
 use crate::base::failure::Failure;
 use crate::base::places::check_apart;
-use crate::cli::arguments::{FigureArgs, FigureFiles, LAG_UPDATES, LabelArgs, SourceArgs, THRESHOLD, parse_threshold};
+use crate::cli::arguments::{
+    FigureArgs, FigureFiles, LAG_UPDATES, LabelArgs, ModelArgs, SourceArgs, THRESHOLD, parse_threshold,
+};
 use crate::cli::display::{bar, warn};
 use crate::cli::interrupt::Interrupt;
 use crate::cli::printer::Printer;
@@ -44,9 +46,12 @@ pub struct EvaluateArgs {
     /// Recorded markets of one product, plain, .gz or .zst
     #[arg(required = true, value_name = "CAPTURE")]
     pub captures: Vec<PathBuf>,
-    /// Model file, .txt or .json; give it several times to compare the first with the others
+    /// Model file, papertrader's own or a library's; give it several times to compare the first with the others
     #[arg(long = "model", value_name = "FILE", required = true)]
     pub models: Vec<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub of_models: ModelArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub label: LabelArgs,
@@ -94,8 +99,13 @@ fn agreed<T: PartialEq + Copy + std::fmt::Display>(
 /// # Errors
 /// Bad arguments, models or captures, or files that cannot be written.
 pub fn run(args: &EvaluateArgs, printer: &mut Printer) -> Result<(), Failure> {
-    let models =
-        args.models.iter().map(|path| Model::read(path)).collect::<Result<Vec<_>, _>>().map_err(Failure::input)?;
+    let options = args.of_models.options();
+    let models = args
+        .models
+        .iter()
+        .map(|path| Model::read_with(path, &options))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(Failure::input)?;
     let horizon = match args.label.holding_updates() {
         Some(horizon) => horizon,
         None => agreed(&models, "horizon", |model| model.horizon_updates)?.unwrap_or(LAG_UPDATES),

@@ -268,8 +268,9 @@ fn contestant(name: &str, path: &Path, regression: &Regression, rules: &Rules) -
 /// One number a line: the intercept, then the coefficients, scaler folded in.
 fn plain(file: &ModelFile, path: &Path) -> Result<String, Failure> {
     let model = Model::from_file(path, file).map_err(Failure::running)?;
-    let mut text = format!("{}\n", model.intercept);
-    model.coefficients.iter().for_each(|coefficient| text.push_str(&format!("{coefficient}\n")));
+    let linear = model.linear().expect("what is trained is linear");
+    let mut text = format!("{}\n", linear.intercept);
+    linear.coefficients.iter().for_each(|coefficient| text.push_str(&format!("{coefficient}\n")));
     Ok(text)
 }
 

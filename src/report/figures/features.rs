@@ -16,7 +16,7 @@ pub struct FeatureFacts {
     /// Its name.
     pub name: String,
     /// Its weight, a scaler folded in.
-    pub coefficient: f64,
+    pub coefficient: Option<f64>,
     /// What a change by one standard deviation adds to the logit: of the training rows, else of this run's.
     pub standardised_weight: Option<f64>,
     /// Over the rows trained on.
@@ -46,7 +46,7 @@ pub fn feature_facts(material: &Material) -> Vec<FeatureFacts> {
             standardised_weight: feature
                 .trained_scale
                 .or(standard_deviation)
-                .map(|scale| feature.coefficient * scale)
+                .and_then(|scale| Some(feature.coefficient? * scale))
                 .filter(|weight| weight.is_finite()),
             trained_mean: feature.trained_mean,
             trained_scale: feature.trained_scale,
@@ -94,6 +94,9 @@ fn largest(facts: &[FeatureFacts], of: impl Fn(&FeatureFacts) -> Option<f64>) ->
 fn weights(facts: &[FeatureFacts]) -> Slot {
     let title = "Weights of the features";
     let rows = largest(facts, |feature| feature.standardised_weight);
+    if facts.iter().all(|feature| feature.coefficient.is_none()) {
+        return Slot::missing(title, "The model is not linear: it has no weights.");
+    }
     if rows.is_empty() {
         return Slot::missing(title, "The spread of the features is not known.");
     }

@@ -67,13 +67,13 @@ fn what_ran<O>(run: &Run<'_>, session: &SessionReport<O>, fault: Option<String>)
 
 fn settings(run: &Run<'_>) -> Settings {
     let (session, model) = (&run.settings.session, &run.settings.session.model);
-    let entry = |list: &Option<Vec<f64>>, at: usize| list.as_ref().map(|list| list[at]);
-    let features = model.features.iter().zip(&model.coefficients).enumerate();
-    let features = features.map(|(at, (feature, &coefficient))| ModelFeature {
+    let linear = model.linear();
+    let entry = |list: Option<&Vec<f64>>, at: usize| list.map(|list| list[at]);
+    let features = model.features.iter().enumerate().map(|(at, feature)| ModelFeature {
         name: feature.to_string(),
-        coefficient,
-        trained_mean: entry(&model.mean, at),
-        trained_scale: entry(&model.scale, at),
+        coefficient: entry(linear.map(|linear| &linear.coefficients), at),
+        trained_mean: entry(linear.and_then(|linear| linear.mean.as_ref()), at),
+        trained_scale: entry(linear.and_then(|linear| linear.scale.as_ref()), at),
     });
     Settings {
         threshold: run.settings.threshold,
@@ -84,7 +84,7 @@ fn settings(run: &Run<'_>) -> Settings {
         fees: run.settings.fees.as_ref().map(FeeFacts::from),
         model: ModelFacts {
             path: model.path.display().to_string(),
-            intercept: model.intercept,
+            intercept: linear.map(|linear| linear.intercept),
             features: features.collect(),
         },
     }

@@ -42,8 +42,8 @@ const BYTES_MAX: u64 = 64 << 20;
 pub struct ModelFeature {
     /// Its name.
     pub name: String,
-    /// Its weight, a scaler folded in.
-    pub coefficient: f64,
+    /// Its weight, a scaler folded in, if the model is linear.
+    pub coefficient: Option<f64>,
     /// Over the rows that the model was trained on, if its file says so.
     pub trained_mean: Option<f64>,
     /// Over the rows that the model was trained on, if its file says so.
@@ -55,8 +55,8 @@ pub struct ModelFeature {
 pub struct ModelFacts {
     /// Its file.
     pub path: String,
-    /// The logit where all features are 0, a scaler folded in.
-    pub intercept: f64,
+    /// The logit where all features are 0, a scaler folded in, if it is linear.
+    pub intercept: Option<f64>,
     /// In the model's order.
     pub features: Vec<ModelFeature>,
 }

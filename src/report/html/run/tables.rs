@@ -451,7 +451,7 @@ pub fn features(out: &mut String, material: &Material) -> fmt::Result {
 
 fn feature_row(out: &mut String, facts: &FeatureFacts) -> fmt::Result {
     let values = [
-        Some(facts.coefficient),
+        facts.coefficient,
         facts.standardised_weight,
         facts.trained_mean,
         facts.trained_scale,

@@ -1,0 +1,59 @@
+//! What the user says about a library's model file.
+//!
+//! ```
+//! use papertrader::cli::arguments::ModelArgs;
+//!
+//! #[derive(clap::Parser)]
+//! struct Program {
+//!     #[command(flatten)]
+//!     model: ModelArgs,
+//! }
+//! let arguments = ["program", "--model-features", "mid,imbalance_1", "--model-classes", "down,same,up"];
+//! let options = <Program as clap::Parser>::parse_from(arguments).model.options();
+//! assert_eq!(options.features.map(|features| features.len()), Some(2));
+//! ```
+
+use crate::research::feature_list::{FeatureListError, parse_features};
+use crate::strategy::features::Feature;
+use crate::strategy::model::{Class, ModelOptions, parse_classes};
+use clap::Args;
+
+/// A list of features in one argument.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FeatureNames(Vec<Feature>);
+
+/// A class map in one argument.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClassNames(Vec<Class>);
+
+fn parse_names(text: &str) -> Result<FeatureNames, FeatureListError> {
+    parse_features(text).map(FeatureNames)
+}
+
+fn parse_map(text: &str) -> Result<ClassNames, String> {
+    parse_classes(text).map(ClassNames)
+}
+
+/// What a library's model file leaves open.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Models of libraries")]
+pub struct ModelArgs {
+    /// The features of a library's model, separated by commas, in the order of its training columns [default: what its file calls
+    /// them]
+    #[arg(long, value_name = "NAMES", value_parser = parse_names)]
+    pub model_features: Option<FeatureNames>,
+    /// The classes of a library's model, in their order, such as down,same,up. Its probability is that of up [default: as its file
+    /// says; of two classes the second is up]
+    #[arg(long, value_name = "CLASSES", value_parser = parse_map)]
+    pub model_classes: Option<ClassNames>,
+}
+
+impl ModelArgs {
+    /// For reading models.
+    pub fn options(&self) -> ModelOptions {
+        ModelOptions {
+            features: self.model_features.as_ref().map(|FeatureNames(features)| features.clone()),
+            classes: self.model_classes.as_ref().map(|ClassNames(classes)| classes.clone()),
+        }
+    }
+}
