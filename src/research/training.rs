@@ -20,7 +20,7 @@ use super::source_error::{Broken, NoPrints, SourceError};
 use super::table::{RowKey, Table};
 use crate::base::failure::Failure;
 use crate::statistics::labels::Ties;
-use crate::strategy::features::{Feature, FeatureSet};
+use crate::strategy::features::{Feature, FeatureSet, Input};
 use crate::strategy::model::ModelFile;
 use serde::Serialize;
 use std::io;
@@ -33,7 +33,7 @@ const ROWS_MIN: usize = 100;
 #[derive(Clone, Debug)]
 pub struct TrainSettings {
     /// What the model looks at.
-    pub features: Vec<Feature>,
+    pub features: Vec<Input>,
     /// Updates from a row to the mid that it is scored against.
     pub horizon: u32,
     /// How rows count whose mid stays.
@@ -150,7 +150,7 @@ impl Cut {
 #[derive(Clone, Debug)]
 pub struct Regression {
     /// What it looks at.
-    pub features: Vec<Feature>,
+    pub features: Vec<Input>,
     /// Brings them to mean 0 and spread 1.
     pub scaler: Scaler,
     /// The optimum.
@@ -161,7 +161,7 @@ impl Regression {
     /// As it lies in a file.
     pub fn to_file(&self, horizon: u32, threshold: f64, provenance: Option<serde_json::Value>) -> ModelFile {
         ModelFile {
-            features: self.features.iter().map(ToString::to_string).collect(),
+            features: self.features.iter().map(Input::definition).collect(),
             intercept: self.fit.intercept,
             coefficients: self.fit.weights.clone(),
             mean: Some(self.scaler.mean.clone()),
@@ -229,8 +229,8 @@ pub fn train(
     selecting: impl FnMut(),
 ) -> Result<Trained, TrainError> {
     let mut columns = settings.features.clone();
-    let baseline_column = columns.iter().position(|&feature| feature == BASELINE).unwrap_or_else(|| {
-        columns.push(BASELINE);
+    let baseline_column = columns.iter().position(|feature| *feature == BASELINE).unwrap_or_else(|| {
+        columns.push(BASELINE.into());
         settings.features.len()
     });
     let rows = read(source, &columns, settings, watch)?;
@@ -286,7 +286,7 @@ fn fit_both(
     Ok(Trained {
         base_rate: weights.0 / (weights.0 + weights.1),
         model: Regression { features: features.clone(), scaler: scaler.clone(), fit: model },
-        baseline: Regression { features: vec![BASELINE], scaler: baseline_scaler, fit: baseline },
+        baseline: Regression { features: vec![BASELINE.into()], scaler: baseline_scaler, fit: baseline },
         c,
         tried,
         rows: rows.len(),
@@ -312,7 +312,7 @@ struct Rows {
     labelled: u64,
 }
 
-fn read(source: &Source, columns: &[Feature], settings: &TrainSettings, watch: &Watch<'_>) -> Result<Rows, TrainError> {
+fn read(source: &Source, columns: &[Input], settings: &TrainSettings, watch: &Watch<'_>) -> Result<Rows, TrainError> {
     let mut table = Table::new(columns.len(), settings.memory_bytes);
     let mut outcomes = Outcomes::default();
     let mut labelled = 0;

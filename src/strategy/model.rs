@@ -16,7 +16,7 @@
 //! ```
 
 use crate::base::small_file;
-use crate::strategy::features::{FEATURES_MAX, Feature, FeatureError, FeatureSet, SEED, Weights};
+use crate::strategy::features::{FEATURES_MAX, FeatureSet, Input, InputError, InputsError, SEED, Weights, check, json};
 use crate::strategy::trained_on::TrainedOn;
 use serde::{Deserialize, Serialize};
 use std::io;
@@ -29,7 +29,8 @@ pub const MODEL_BYTES_MAX: u64 = 1 << 20;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelFile {
-    /// Names of features, in the order of the coefficients.
+    /// Names of features, or `NAME = EXPRESSION`, in the order of the coefficients.
+    #[serde(with = "json")]
     pub features: Vec<String>,
     /// The logit where all (scaled) features are 0.
     pub intercept: f64,
@@ -58,7 +59,7 @@ pub struct Model {
     /// The file it was read from.
     pub path: PathBuf,
     /// What it looks at, in order.
-    pub features: Vec<Feature>,
+    pub features: Vec<Input>,
     /// Per feature, with the scaler folded in.
     pub coefficients: Vec<f64>,
     /// With the scaler folded in.
@@ -140,15 +141,23 @@ pub enum ModelError {
         /// How many features there are.
         features: usize,
     },
-    /// A feature that is not in the catalogue.
-    #[error("model {path}, features[{index}]: {source}")]
+    /// A feature that is neither in the catalogue nor an expression over it.
+    #[error("model {path}, {}", source.at(*index))]
     Feature {
         /// The file.
         path: PathBuf,
         /// Counted from 0.
         index: usize,
-        /// What is wrong with the name.
-        source: FeatureError,
+        /// What is wrong with it.
+        source: InputError,
+    },
+    /// Features that cannot be computed together.
+    #[error("model {path}: {source}")]
+    Features {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: InputsError,
     },
     /// A value out of its range.
     #[error("model {path}: {field} is {value}; {rule}")]
@@ -238,7 +247,8 @@ impl Model {
         let features = file.features.iter().enumerate().map(|(index, name)| {
             name.parse().map_err(|source| ModelError::Feature { path: path.into(), index, source })
         });
-        let features: Vec<Feature> = features.collect::<Result<_, _>>()?;
+        let features: Vec<Input> = features.collect::<Result<_, _>>()?;
+        check(&features).map_err(|source| ModelError::Features { path: path.into(), source })?;
         let lists =
             [("coefficients", Some(&file.coefficients)), ("mean", file.mean.as_ref()), ("scale", file.scale.as_ref())];
         for (field, list) in lists {
