@@ -82,6 +82,12 @@ fn list() -> String {
     for Family { pattern, unit: of, formula, source } in CATALOGUE {
         text.push_str(&format!("{pattern:name$}  {of:unit$}  {formula}  [{source}]\n"));
     }
+    text.push_str(
+        "\nNAME = EXPRESSION makes a feature of these: + - * /, comparisons (1 or 0), parentheses, and\n\
+         ln(x) sqrt(x) abs(x) sign(x) min(a, b) max(a, b) clip(x, low, high)\n\
+         lag(x, K) delta(x, K) mean(x, K) std(x, K) ema(x, K)  over K updates or a time, as 500ms or 2s\n\
+         sum(x, A..B) mean(x, A..B) min(x, A..B) max(x, A..B)  over levels, as sum(bid_price * bid_size, 1..10)\n",
+    );
     text
 }
 
