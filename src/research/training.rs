@@ -20,7 +20,7 @@ use super::source_error::{Broken, NoPrints, SourceError};
 use super::table::{RowKey, Table};
 use crate::base::failure::Failure;
 use crate::statistics::labels::Ties;
-use crate::strategy::features::{Feature, FeatureSet, Input};
+use crate::strategy::features::{Feature, FeatureSet, Input, InputsError, check};
 use crate::strategy::model::ModelFile;
 use serde::Serialize;
 use std::io;
@@ -54,6 +54,9 @@ pub enum TrainError {
     /// The captures.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// Features that fill a model, so that the baseline's finds no room beside them.
+    #[error("with imbalance_1 for the baseline beside them: {0}; leave one out")]
+    Features(InputsError),
     /// Not enough rows.
     #[error(
         "too few rows: {rows} to train on with {features} features ({labelled} labelled rows in the captures, {ties} of them \
@@ -233,6 +236,7 @@ pub fn train(
         columns.push(BASELINE.into());
         settings.features.len()
     });
+    check(&columns).map_err(TrainError::Features)?;
     let rows = read(source, &columns, settings, watch)?;
     if let Some(none) = without_prints(&columns, &rows.facts) {
         return Err(TrainError::NoPrints(none));

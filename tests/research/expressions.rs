@@ -136,6 +136,18 @@ fn errors_point_into_the_text() {
         let (code, message) = fail(&mut run);
         assert_eq!((code, message), (2, format!(r#"error: features[2] "imb5", {said}"#)));
     }
+    // Full without the baseline's feature.
+    let full: Vec<String> = (1..=128).map(|k| format!("mid_return_{k}")).collect();
+    let mut run = papertrader();
+    run.arg("train").arg(&capture).args(["--features", &full.join(","), "-o"]).arg(at("out.json"));
+    let (code, message) = fail(&mut run);
+    assert_eq!(
+        (code, &message[..]),
+        (
+            2,
+            "error: with imbalance_1 for the baseline beside them: 129 features are too many; a model has at most 128; leave one out"
+        )
+    );
     fs::write(at("list.txt"), format!("mid\nimb5 = {wrong}\n")).unwrap();
     let mut run = papertrader();
     let file = format!("@{}", at("list.txt").display());
