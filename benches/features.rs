@@ -1,4 +1,5 @@
-//! The original's 28 features and the logit after every frame: a compiled feature set beside plain scalar code, which is the
+//! The original's 28 features and the logit after every frame: a compiled feature set, by names and written out as expressions,
+//! beside plain scalar code, which is the
 //! catalogue's formulas one after another. Both take the ten best levels of both sides as the book kept them after each frame.
 
 mod common;
@@ -6,7 +7,7 @@ mod common;
 use common::{Arm, Parsed, Work, captures, compare};
 use papertrader::market::book::{Book, Level, Top};
 use papertrader::market::units::Scale;
-use papertrader::strategy::features::{FeatureSet, SEED, Weights};
+use papertrader::strategy::features::{FeatureSet, Input, SEED, Weights};
 use std::hint::black_box;
 
 /// Frames whose best levels are brought into the caches at a time, where the book has them.
@@ -87,26 +88,47 @@ fn plain([best_bids, best_asks]: [&Top; 2], scale: Scale, weights: &[f64; 28]) -
     row.iter().zip(weights).map(|(value, weight)| value * weight).sum()
 }
 
+/// The original's features as expressions. `one` is what each level is multiplied by: nothing, so that the catalogue's features are
+/// found in them, or `1 * `, so that the program computes them.
+fn written_out(one: &str) -> Vec<Input> {
+    let mut texts = vec!["bid_price_1 - ask_price_1".to_owned()];
+    for family in ["bid_size", "ask_size", "bid_price", "ask_price"] {
+        texts.extend((1..=3).map(|level| format!("{one}{family}_{level}")));
+    }
+    for family in ["bid_size", "ask_size"] {
+        texts.extend((1..=5).map(|level| format!("ln({one}{family}_{level})")));
+    }
+    texts.push(format!("({one}bid_size_1 - {one}ask_size_1) / ({one}bid_size_1 + {one}ask_size_1)"));
+    let vwap = |side: &str| format!("sum({one}{side}_price * {side}_size, 1..10) / sum({one}{side}_size, 1..10)");
+    texts.extend([vwap("bid"), vwap("ask"), format!("ln({})", vwap("bid")), format!("ln({})", vwap("ask"))]);
+    let named = texts.iter().enumerate().map(|(at, text)| format!("x{at} = {text}"));
+    named.map(|definition| definition.parse().expect("an expression")).collect()
+}
+
 fn main() {
     let weights = weights();
     for capture in captures() {
         let (scale, frames) = capture.parsed();
         let work = Work::of_updates(&frames);
         let tops = tops(scale, &frames);
-        let placed = Weights::new(&SEED, &weights);
-        let (mut features, mut logit) = (FeatureSet::new(&SEED), 0.0);
         // As the engine does it.
-        let ours = move |tops: [&Top; 2]| {
-            if features.update_from(tops, scale, 0).expect("a book of ordinary size") {
-                logit = features.dot(&placed);
+        let ours = |inputs: &[Input]| {
+            let placed = Weights::new(inputs, &weights);
+            let (mut features, mut logit) = (FeatureSet::new(inputs), 0.0);
+            move |tops: [&Top; 2]| {
+                if features.update_from(tops, scale, 0).expect("a book of ordinary size") {
+                    logit = features.dot(&placed);
+                }
+                logit
             }
-            logit
         };
         compare(
             &format!("features, {}: 28 features and logit", capture.name),
             work,
             &mut [
-                arm("papertrader", &tops, ours),
+                arm("papertrader", &tops, ours(&SEED.map(Input::from))),
+                arm("papertrader, expressions", &tops, ours(&written_out(""))),
+                arm("papertrader, expressions by the program", &tops, ours(&written_out("1 * "))),
                 arm("plain scalar code", &tops, |tops| plain(tops, scale, &weights)),
             ],
         );

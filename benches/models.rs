@@ -60,7 +60,7 @@ fn main() {
     let mut doubles = Forest::new(compiled, [0.0; 3], 1.0, Outcome::LogOdds(1.0));
     let compiled = Ensemble::compile(&floats, INPUTS, 1).expect("good trees");
     let mut floats = Forest::new(compiled, [0.0; 3], 1.0, Outcome::LogOdds(1.0));
-    let mut linear = Linear::new(&papertrader::strategy::features::SEED, vec![0.5; INPUTS], 0.1);
+    let mut linear = Linear::new(&papertrader::strategy::features::SEED.map(Into::into), vec![0.5; INPUTS], 0.1);
     let mut times = [const { Vec::new() }; 3];
     for _ in 0..ROUNDS {
         times[0].push(time(&rows, &mut doubles));

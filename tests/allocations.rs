@@ -292,6 +292,14 @@ fn none_on_the_synthetic_market_with_prints() {
                    "coefficients": [1.0, 1.0, 1.0]}"#;
     let model = Model::parse("tape.json".as_ref(), text).unwrap();
     assert_none(&frames, &config.product, &model);
+    // Every function that looks back, by updates and by time.
+    let text = r#"{"features": [
+                     {"slope": "(mid - mean(mid, 50)) / (1 + std(mid, 50))"}, {"slow": "ema(ln(bid_size_1), 20) - ema(mid, 500ms)"},
+                     {"moved": "delta(ask_price_2, 1s) + lag(bid_size_3 * 2, 300ms)"}, {"wide": "std(sum(ask_size, 1..5), 2s)"},
+                     {"undefined_now_and_then": "1 / updates_since_mid_change"}, {"bought": "lag(print_imbalance_100, 7)"}
+                   ], "intercept": 0.0, "coefficients": [1.0, 1.0, 1.0, 1.0, 1.0, 1.0]}"#;
+    let model = Model::parse("expressions.json".as_ref(), text).unwrap();
+    assert_none(&frames, &config.product, &model);
 }
 
 #[test]

@@ -120,6 +120,21 @@ def model():
     yield json.dumps(full, indent=1).encode()
     for key, value in (("features", ["what"]), ("scale", [0, 1, 1]), ("threshold", 1), ("mean", [1e308, 1, 1])):
         yield json.dumps(full | {key: value}).encode()
+    written = {"features": ["mid", {"imb5": IMBALANCE}], "intercept": 0, "coefficients": [0, 1]}
+    yield json.dumps(written).encode()
+    yield json.dumps(written | {"features": ["mid", {"imb5": "ln(bid_sise_3)"}]}).encode()
+
+
+IMBALANCE = "(sum(bid_size, 1..5) - sum(ask_size, 1..5)) / (sum(bid_size, 1..5) + sum(ask_size, 1..5))"
+
+
+def expressions():
+    for text in (IMBALANCE, "ln(bid_size_1)", "bid_price_1 - ask_price_1", "sum(bid_price * bid_size, 1..10) / sum(bid_size, 1..10)",
+                 "(mid - mean(mid, 20)) / std(mid, 500ms); ema(ofi_3_5, 2s)", "delta(mid, 3) / lag(mid, 3)", "-clip(mid, 1, 2e3) >= 0",
+                 "min(ln(ask_size), 2..9) != max(bid_size_1, 3)", "mean(mean(lag(abs(microprice_minus_mid), 300ms), 2), 3)",
+                 "1 / (bid_size_1 - bid_size_1)", "mid / 0", "sqrt(-1)", "bid_sise_3", "lag(mid, 10001)", "((((((mid))))))",
+                 "sum(sum(bid_size, 1..10) * ask_size, 1..10)", "std(sum(ask_size, 1..3), 60s); seconds_since_print + print_count_5"):
+        yield text.encode()
 
 
 def exchange():
@@ -356,8 +371,8 @@ def sources():
 
 def main():
     shutil.rmtree(ROOT, ignore_errors=True)
-    corpora = {"level2": level2(), "decimal": decimal(), "capture": capture(), "model": model(), "exchange": exchange(),
-               "report": report(), "sources": sources(),
+    corpora = {"level2": level2(), "decimal": decimal(), "capture": capture(), "model": model(),
+               "expressions": expressions(), "exchange": exchange(), "report": report(), "sources": sources(),
                "book": noise("book"), "session": noise("session")}
     for target, seeds in corpora.items():
         folder = ROOT / target

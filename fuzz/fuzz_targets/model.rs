@@ -2,6 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use papertrader::strategy::features::Input;
 use papertrader::strategy::model::{Model, ModelFile, ModelOptions};
 use std::path::Path;
 
@@ -32,7 +33,7 @@ fuzz_target!(|bytes: &[u8]| {
                 assert!(model.threshold.is_none_or(|threshold| threshold > 0.0 && threshold < 1.0));
                 // Written and read again it is the same model.
                 let file = ModelFile {
-                    features: model.features.iter().map(ToString::to_string).collect(),
+                    features: model.features.iter().map(Input::definition).collect(),
                     intercept: linear.intercept,
                     coefficients: linear.coefficients.clone(),
                     mean: None,

@@ -57,12 +57,16 @@ pub struct TraderCounts {
     pub thin: u64,
     /// Live frames without evaluation: too few updates, or too little time, since the snapshot for the model's history.
     pub warming_up: u64,
+    /// Live frames without evaluation: an expression among the model's features has no value.
+    pub undefined: u64,
     /// Purchases not made because the book was crossed or locked.
     pub purchases_withheld: u64,
     /// Times that the engine waited for the writer thread.
     pub writer_waits: u64,
     /// Messages of prints that a feature's window of time lost early, see [`FeatureSet::tape_overruns`].
     pub tape_overruns: u64,
+    /// Updates that an expression's window of time lost early, see [`FeatureSet::update_overruns`].
+    pub update_overruns: u64,
 }
 
 /// A trader's state at the end.
@@ -313,6 +317,7 @@ impl Trader {
                 match reason {
                     NoFeatures::Thin => self.counts.thin += 1,
                     NoFeatures::WarmingUp => self.counts.warming_up += 1,
+                    NoFeatures::Undefined => self.counts.undefined += 1,
                 }
                 self.observe(frame, None);
                 return None;
@@ -387,7 +392,11 @@ impl Trader {
             open_cost_and_worth: (cost, (book.state() == BookState::Live).then_some(worth)),
             desk: desk_report,
             hold_back,
-            counts: TraderCounts { tape_overruns: self.features.tape_overruns(), ..self.counts },
+            counts: TraderCounts {
+                tape_overruns: self.features.tape_overruns(),
+                update_overruns: self.features.update_overruns(),
+                ..self.counts
+            },
         }
     }
 }

@@ -227,6 +227,14 @@ impl<'a> RunReport<'a> {
             ("evaluations", counts.inferences),
             ("  none: book too thin", counts.thin),
             ("  none: warming up", counts.warming_up),
+        ] {
+            line(f, name, Grouped(count))?;
+        }
+        // Of models with expressions alone.
+        if counts.undefined > 0 {
+            line(f, "  none: undefined", Grouped(counts.undefined))?;
+        }
+        for (name, count) in [
             ("purchases withheld", counts.purchases_withheld),
             ("purchases without asks", trader.empty_asks),
             ("sold in part", totals.unsold_trades),

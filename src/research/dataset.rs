@@ -73,6 +73,11 @@ impl FeatureRows {
     pub fn tape_overruns(&self) -> u64 {
         self.features.tape_overruns()
     }
+
+    /// See [`FeatureSet::update_overruns`].
+    pub fn update_overruns(&self) -> u64 {
+        self.features.update_overruns()
+    }
 }
 
 impl Observer for FeatureRows {
@@ -146,6 +151,8 @@ pub struct RowCounts {
     pub thin: u64,
     /// Live frames without a row: too few updates, or too little time, since the snapshot for the features' history.
     pub warming_up: u64,
+    /// Live frames without a row: an expression among the features has no value.
+    pub undefined: u64,
     /// Rows.
     pub rows: u64,
     /// Rows without label: the capture or its book ended before the horizon, or had one side only there.
@@ -159,11 +166,12 @@ pub struct RowCounts {
 impl RowCounts {
     /// Adds what another capture gave.
     pub fn add(&mut self, other: &Self) {
-        let Self { frames, live, thin, warming_up, rows, unlabelled, mid_changes, longest_live } = self;
+        let Self { frames, live, thin, warming_up, undefined, rows, unlabelled, mid_changes, longest_live } = self;
         *frames += other.frames;
         *live += other.live;
         *thin += other.thin;
         *warming_up += other.warming_up;
+        *undefined += other.undefined;
         *rows += other.rows;
         *unlabelled += other.unlabelled;
         *mid_changes += other.mid_changes;
@@ -309,8 +317,13 @@ impl<'a, O: Observer> Collector<'a, O> {
         let values = &mut self.values[slot * width..][..width];
         let observed = self.observer.observe(self.follower.book(), head.ts_recv_ns, values);
         let (Ok(()), Some(mid)) = (observed, mid) else {
-            self.counts.warming_up += u64::from(observed == Err(NoFeatures::WarmingUp));
-            self.counts.thin += u64::from(observed != Err(NoFeatures::WarmingUp));
+            let count = match observed {
+                Err(NoFeatures::WarmingUp) => &mut self.counts.warming_up,
+                Err(NoFeatures::Undefined) => &mut self.counts.undefined,
+                // Or there is no mid.
+                Err(NoFeatures::Thin) | Ok(()) => &mut self.counts.thin,
+            };
+            *count += 1;
             self.free_slots.push(slot);
             return;
         };

@@ -23,13 +23,13 @@ use super::dataset::{LabelledRow, RowHead};
 use crate::base::output::{Output, OutputError};
 use crate::base::parquet_table::nanoseconds;
 use crate::statistics::labels::Change;
-use crate::strategy::features::Feature;
 use parquet::basic::{Compression, Repetition, Type as PhysicalType};
 use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int32Type, Int64Type};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::Type;
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -103,7 +103,12 @@ impl RowWriter {
     ///
     /// # Errors
     /// The name says no format, or the file is there and `force` does not say to replace it, or it cannot be made.
-    pub fn create(path: &Path, force: bool, captures: &[String], features: &[Feature]) -> Result<Self, ExportError> {
+    pub fn create(
+        path: &Path,
+        force: bool,
+        captures: &[String],
+        features: &[impl Display],
+    ) -> Result<Self, ExportError> {
         let extension = path.extension().and_then(|extension| extension.to_str());
         let names: Vec<String> = features.iter().map(ToString::to_string).collect();
         let format = match extension {

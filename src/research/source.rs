@@ -37,7 +37,7 @@ use crate::market::publish::{EngineGone, Publish};
 use crate::run::session::Feed;
 use crate::sources::market::{Market, MarketSettings};
 use crate::statistics::labels::LabelRule;
-use crate::strategy::features::Feature;
+use crate::strategy::features::Input;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::fs::File;
@@ -207,8 +207,8 @@ pub fn broken(facts: &[CaptureFacts]) -> Broken {
 
 /// Why features of the tape are worthless in some captures, where that is so: the first of `features` that reads the tape, and
 /// the captures without a print.
-pub fn without_prints<'a>(features: impl IntoIterator<Item = &'a Feature>, facts: &[CaptureFacts]) -> Option<NoPrints> {
-    let feature = *features.into_iter().find(|feature| feature.reads_tape())?;
+pub fn without_prints<'a>(features: impl IntoIterator<Item = &'a Input>, facts: &[CaptureFacts]) -> Option<NoPrints> {
+    let feature = features.into_iter().find(|feature| feature.reads_tape())?.clone();
     let captures: Vec<PathBuf> = facts.iter().filter(|fact| fact.prints == 0).map(|fact| fact.path.clone()).collect();
     (!captures.is_empty()).then_some(NoPrints { feature, captures })
 }
@@ -220,9 +220,9 @@ pub fn without_prints<'a>(features: impl IntoIterator<Item = &'a Feature>, facts
 pub fn total_counts(facts: &[CaptureFacts], label: LabelRule) -> Result<RowCounts, SourceError> {
     let mut total = RowCounts::default();
     facts.iter().for_each(|fact| total.add(&fact.counts));
-    let RowCounts { frames, live, thin, warming_up, rows, unlabelled, longest_live, .. } = total;
+    let RowCounts { frames, live, thin, warming_up, undefined, rows, unlabelled, longest_live, .. } = total;
     if rows == 0 {
-        return Err(SourceError::NoRows { frames, live, thin, warming_up, broken: broken(facts) });
+        return Err(SourceError::NoRows { frames, live, thin, warming_up, undefined, broken: broken(facts) });
     }
     if rows == unlabelled {
         return Err(SourceError::Horizon { label, longest_live, broken: broken(facts) });

@@ -18,7 +18,7 @@ use crate::base::failure::Failure;
 use crate::capture::CaptureError;
 use crate::capture::replay::ReplayError;
 use crate::statistics::labels::LabelRule;
-use crate::strategy::features::Feature;
+use crate::strategy::features::Input;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -49,7 +49,7 @@ impl fmt::Display for Broken {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoPrints {
     /// The first that reads the tape.
-    pub feature: Feature,
+    pub feature: Input,
     /// At least one.
     pub captures: Vec<PathBuf>,
 }
@@ -136,7 +136,9 @@ pub enum SourceError {
     /// No frame had features.
     #[error(
         "no frame has features: of {frames} frames {live} left the book live, {thin} of these with fewer levels than the \
-         features look at and {warming_up} with fewer updates than they look back on{broken}"
+         features look at{} {warming_up} with fewer updates than they look back on{}{broken}",
+        if *undefined > 0 { "," } else { " and" },
+        if *undefined > 0 { format!(" and {undefined} without a value of an expression") } else { String::new() }
     )]
     NoRows {
         /// Frames of the book.
@@ -147,6 +149,8 @@ pub enum SourceError {
         thin: u64,
         /// Without enough history.
         warming_up: u64,
+        /// Without a value of an expression.
+        undefined: u64,
         /// What broke the books.
         broken: Broken,
     },

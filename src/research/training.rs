@@ -20,7 +20,7 @@ use super::source_error::{Broken, NoPrints, SourceError};
 use super::table::{RowKey, Table};
 use crate::base::failure::Failure;
 use crate::statistics::labels::{LabelRule, Ties};
-use crate::strategy::features::{Feature, FeatureSet};
+use crate::strategy::features::{self, Feature, FeatureSet, Input, InputsError};
 use crate::strategy::model::ModelFile;
 use serde::Serialize;
 use std::io;
@@ -33,7 +33,7 @@ const ROWS_MIN: usize = 100;
 #[derive(Clone, Debug)]
 pub struct TrainSettings {
     /// What the model looks at.
-    pub features: Vec<Feature>,
+    pub features: Vec<Input>,
     /// What a row is scored against.
     pub label: LabelRule,
     /// Rows left out behind each block of the cross-validation, besides those that its labels reach.
@@ -56,6 +56,9 @@ pub enum TrainError {
     /// The captures.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// Features that fill a model, so that the baseline's finds no room beside them.
+    #[error("with imbalance_1 for the baseline beside them: {0}; leave one out")]
+    Features(InputsError),
     /// Not enough rows.
     #[error(
         "too few rows: {rows} to train on with {features} features ({labelled} labelled rows in the captures, {ties} of them \
@@ -152,7 +155,7 @@ impl Cut {
 #[derive(Clone, Debug)]
 pub struct Regression {
     /// What it looks at.
-    pub features: Vec<Feature>,
+    pub features: Vec<Input>,
     /// Brings them to mean 0 and spread 1.
     pub scaler: Scaler,
     /// The optimum.
@@ -163,7 +166,7 @@ impl Regression {
     /// As it lies in a file.
     pub fn to_file(&self, horizon: u32, threshold: f64, provenance: Option<serde_json::Value>) -> ModelFile {
         ModelFile {
-            features: self.features.iter().map(ToString::to_string).collect(),
+            features: self.features.iter().map(Input::definition).collect(),
             intercept: self.fit.intercept,
             coefficients: self.fit.weights.clone(),
             mean: Some(self.scaler.mean.clone()),
@@ -232,10 +235,11 @@ pub fn train(
     selecting: impl FnMut(),
 ) -> Result<Trained, TrainError> {
     let mut columns = settings.features.clone();
-    let baseline_column = columns.iter().position(|&feature| feature == BASELINE).unwrap_or_else(|| {
-        columns.push(BASELINE);
+    let baseline_column = columns.iter().position(|feature| *feature == BASELINE).unwrap_or_else(|| {
+        columns.push(BASELINE.into());
         settings.features.len()
     });
+    features::check(&columns).map_err(TrainError::Features)?;
     let rows = read(source, &columns, settings, watch)?;
     if let Some(none) = without_prints(&columns, &rows.facts) {
         return Err(TrainError::NoPrints(none));
@@ -290,7 +294,7 @@ fn fit_both(
     Ok(Trained {
         base_rate: weights.0 / (weights.0 + weights.1),
         model: Regression { features: features.clone(), scaler: scaler.clone(), fit: model },
-        baseline: Regression { features: vec![BASELINE], scaler: baseline_scaler, fit: baseline },
+        baseline: Regression { features: vec![BASELINE.into()], scaler: baseline_scaler, fit: baseline },
         c,
         tried,
         rows: rows.len(),
@@ -316,7 +320,7 @@ struct Rows {
     labelled: u64,
 }
 
-fn read(source: &Source, columns: &[Feature], settings: &TrainSettings, watch: &Watch<'_>) -> Result<Rows, TrainError> {
+fn read(source: &Source, columns: &[Input], settings: &TrainSettings, watch: &Watch<'_>) -> Result<Rows, TrainError> {
     let mut table = Table::new(columns.len(), settings.memory_bytes);
     let mut outcomes = Outcomes::default();
     let mut labelled = 0;

@@ -4,6 +4,7 @@
 mod common;
 
 mod evaluations;
+mod expressions;
 mod faults;
 mod fits;
 mod headlines;

@@ -27,13 +27,14 @@ fn exported_features_are_what_the_engine_computes_bit_for_bit() {
         let list = "bid_minus_ask,bid_size_3,ask_price_1,ln_ask_size_5,imbalance_1,imbalance_10,bid_vwap_10,ln_ask_vwap_10,\
                     microprice_minus_mid,spread_ticks,mid_return_20,ofi_5_20,updates_since_mid_change,seconds_since_update,\
                     print_signed_volume_20,print_count_500ms,print_imbalance_20,print_vwap_minus_mid_500ms,seconds_since_print,\
-                    last_print_side";
+                    last_print_side,slope = (mid - mean(mid, 50)) / max(std(mid, 50), 0.01),slow = ema(ofi_5_20, 500ms),\
+                    old = lag(print_count_500ms, 2s) + delta(ask_price_2, 30),weight = sum(ln(bid_size) * bid_price, 2..7)";
         succeed(papertrader().arg("features").arg(capture).args(["--features", list, "-o"]).arg(&table));
         let (header, cells) = csv_table(&table);
         assert!(cells.len() > 2_000);
         for feature in parse_features(list).unwrap() {
             let column = header.iter().position(|name| *name == feature.to_string()).unwrap();
-            let seen = seen_by_the_engine(capture, one_feature(feature));
+            let seen = seen_by_the_engine(capture, one_feature(&feature));
             let mut seen = seen.iter().skip_while(|(number, _)| number.to_string() != cells[0][2]);
             for row in &cells {
                 let (number, value) = seen.next().unwrap();

@@ -16,7 +16,7 @@ use papertrader::research::source::{Nobody, RowShape, Source, Watch};
 use papertrader::research::table::{RowKey, Table};
 use papertrader::run::session::Feed;
 use papertrader::statistics::labels::LabelRule;
-use papertrader::strategy::features::{Feature, FeatureSet};
+use papertrader::strategy::features::{Feature, FeatureSet, Input};
 use papertrader::strategy::model::{Model, ModelFile};
 use rtrb::{Consumer, RingBuffer};
 use std::fs;
@@ -131,9 +131,9 @@ impl Publish for Watched {
     }
 }
 
-pub fn one_feature(feature: Feature) -> Model {
+pub fn one_feature(feature: &Input) -> Model {
     let file = ModelFile {
-        features: vec![feature.to_string()],
+        features: vec![feature.definition()],
         intercept: 0.0,
         coefficients: vec![1.0],
         mean: None,

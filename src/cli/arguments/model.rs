@@ -14,13 +14,13 @@
 //! ```
 
 use crate::research::feature_list::{FeatureListError, parse_features};
-use crate::strategy::features::Feature;
+use crate::strategy::features::Input;
 use crate::strategy::model::{Class, ModelOptions, parse_classes};
 use clap::Args;
 
 /// A list of features in one argument.
 #[derive(Clone, Debug, PartialEq)]
-pub struct FeatureNames(Vec<Feature>);
+pub struct FeatureNames(Vec<Input>);
 
 /// A class map in one argument.
 #[derive(Clone, Debug, PartialEq)]

@@ -218,7 +218,7 @@ fn seen_before(contestants: &[Contestant], product: &str, captures: &[CaptureFac
 /// The base rate and a model of `imbalance_1`, both fitted to what is evaluated.
 fn baselines(source: &Source, rules: &Rules, watch: &Watch<'_>) -> Result<[Contestant; 2], Failure> {
     let settings = TrainSettings {
-        features: vec![Feature::Imbalance(1)],
+        features: vec![Feature::Imbalance(1).into()],
         label: rules.label,
         embargo: 0,
         ties: rules.ties,

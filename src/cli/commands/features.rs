@@ -30,7 +30,7 @@ use crate::research::feature_list::parse_features;
 use crate::research::source::{CaptureFacts, RowShape, Source, Watch, total_counts, without_prints};
 use crate::research::source_error::SourceError;
 use crate::research::tape_export::{CaptureTape, TapeWriter};
-use crate::strategy::features::{CATALOGUE, Family, Feature, FeatureSet};
+use crate::strategy::features::{CATALOGUE, Family, FeatureSet, Input};
 use clap::Args;
 use std::cell::RefCell;
 use std::path::PathBuf;
@@ -48,7 +48,8 @@ pub struct FeaturesArgs {
     /// Table of the tape to write, a row per print; its name ends in .csv or .parquet
     #[arg(long, value_name = "FILE")]
     pub prints: Option<PathBuf>,
-    /// Features: seed (the original's 28), all (of the book), tape (of the prints), or names separated by commas
+    /// Features separated by commas: seed (the original's 28), all (of the book), tape (of the prints), names, NAME = EXPRESSION;
+    /// or @FILE, one a line
     #[arg(long, value_name = "LIST", default_value = "seed")]
     pub features: String,
     #[command(flatten)]
@@ -80,6 +81,12 @@ fn list() -> String {
     for Family { pattern, unit: of, formula, source } in CATALOGUE {
         text.push_str(&format!("{pattern:name$}  {of:unit$}  {formula}  [{source}]\n"));
     }
+    text.push_str(
+        "\nNAME = EXPRESSION makes a feature of these: + - * /, comparisons (1 or 0), parentheses, and\n\
+         ln(x) sqrt(x) abs(x) sign(x) min(a, b) max(a, b) clip(x, low, high)\n\
+         lag(x, K) delta(x, K) mean(x, K) std(x, K) ema(x, K)  over K updates or a time, as 500ms or 2s\n\
+         sum(x, A..B) mean(x, A..B) min(x, A..B) max(x, A..B)  over levels, as sum(bid_price * bid_size, 1..10)\n",
+    );
     text
 }
 
@@ -125,7 +132,7 @@ pub fn run(args: &FeaturesArgs, printer: &mut Printer) -> Result<(), Failure> {
     }
     bar.finish_and_clear();
     facts.iter().flat_map(|fact| fact.warnings()).chain(tape_warnings(args, &features, &facts)).for_each(warn);
-    overrun(observer.tape_overruns()).into_iter().for_each(warn);
+    overrun(observer.tape_overruns(), observer.update_overruns()).for_each(warn);
     printer.print(lines.join("\n") + "\n");
     Ok(())
 }
@@ -161,7 +168,7 @@ fn not_begun(error: ExportError) -> Failure {
 }
 
 /// What is to be said of captures without prints.
-fn tape_warnings(args: &FeaturesArgs, features: &[Feature], facts: &[CaptureFacts]) -> Vec<String> {
+fn tape_warnings(args: &FeaturesArgs, features: &[Input], facts: &[CaptureFacts]) -> Vec<String> {
     match without_prints(features, facts).filter(|_| args.output.is_some()) {
         Some(none) => vec![none.warning()],
         None if args.prints.is_some() => {
@@ -173,13 +180,22 @@ fn tape_warnings(args: &FeaturesArgs, features: &[Feature], facts: &[CaptureFact
 }
 
 /// The terminal's lines about the rows.
-fn counted(total: &RowCounts, elapsed: Duration) -> [String; 6] {
-    [
+fn counted(total: &RowCounts, elapsed: Duration) -> Vec<String> {
+    let mut lines = vec![
         format!("frames        {:>12}", total.frames),
         format!("rows          {:>12}  {} without label", total.rows, total.unlabelled),
         format!("thin book     {:>12}  live frames without row", total.thin),
         format!("warming up    {:>12}  live frames without row", total.warming_up),
+    ];
+    if total.undefined > 0 {
+        lines.push(format!(
+            "undefined     {:>12}  live frames without row: an expression has no value",
+            total.undefined
+        ));
+    }
+    lines.extend([
         format!("mid changes   {:>12}", total.mid_changes),
         format!("frames/s      {:>12.0}", total.frames as f64 / elapsed.as_secs_f64()),
-    ]
+    ]);
+    lines
 }

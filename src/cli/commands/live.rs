@@ -179,7 +179,8 @@ impl LiveSession {
                  without trades"
             ));
         }
-        overrun(session.engine.trader().counts.tape_overruns).into_iter().for_each(warn);
+        let counts = &session.engine.trader().counts;
+        overrun(counts.tape_overruns, counts.update_overruns).for_each(warn);
         returns_doubts(&session.written, &files).into_iter().for_each(warn);
         if let Err(error) = session.written {
             return Err(Failure::running(error));

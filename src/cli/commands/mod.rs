@@ -56,7 +56,8 @@ use crate::report::publish::ReportError;
 use crate::report::text::amount;
 use crate::run::files::RunFiles;
 use crate::run::writer::Written;
-use crate::strategy::features::{Feature, TAPE_MESSAGES_MAX};
+use crate::strategy::features::expression::WINDOW_UPDATES_MAX;
+use crate::strategy::features::{Input, TAPE_MESSAGES_MAX};
 
 /// Makes a run's report, if its files could be written: those of a run whose files could not say nothing true.
 fn published(
@@ -67,18 +68,25 @@ fn published(
 }
 
 /// The first feature of a model that reads the tape, where a run had no prints for it.
-fn without_tape(features: &[Feature], feed: &IntakeCounts) -> Option<Feature> {
-    features.iter().copied().find(|feature| feature.reads_tape() && feed.prints == 0)
+fn without_tape<'a>(features: &'a [Input], feed: &IntakeCounts) -> Option<&'a Input> {
+    features.iter().find(|feature| feature.reads_tape() && feed.prints == 0)
 }
 
-/// What is to be said of windows of time that were too full.
-fn overrun(messages: u64) -> Option<String> {
-    (messages > 0).then(|| {
+/// What is to be said of windows of time that were too full: of the tape, and of expressions.
+fn overrun(messages: u64, updates: u64) -> impl Iterator<Item = String> {
+    let of_tape = (messages > 0).then(|| {
         format!(
             "windows of the tape lost the oldest prints {} early: they hold {TAPE_MESSAGES_MAX} messages; give shorter ones",
             times(messages)
         )
-    })
+    });
+    let of_expressions = (updates > 0).then(|| {
+        format!(
+            "windows of expressions lost their oldest update {} early: they hold {WINDOW_UPDATES_MAX} updates; give shorter ones",
+            times(updates)
+        )
+    });
+    of_tape.into_iter().chain(of_expressions)
 }
 
 /// What is to be said of returns by the day.

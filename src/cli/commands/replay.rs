@@ -180,9 +180,10 @@ pub fn run(args: &ReplayArgs, printer: &mut Printer) -> Result<(), Failure> {
     }
     session.feed.remarks.iter().for_each(|remark| warn(format_args!("{name}: {remark}")));
     if let Some(feature) = without_tape(&model.features, &outcome.counts) {
-        warn(NoPrints { feature, captures: captures.clone() }.warning());
+        warn(NoPrints { feature: feature.clone(), captures: captures.clone() }.warning());
     }
-    overrun(session.engine.trader().counts.tape_overruns).into_iter().for_each(warn);
+    let counts = &session.engine.trader().counts;
+    overrun(counts.tape_overruns, counts.update_overruns).for_each(warn);
     returns_doubts(&session.written, &files).into_iter().for_each(warn);
     if let Err(error) = session.written {
         return Err(Failure::running(error));

@@ -34,7 +34,7 @@ use crate::research::scoring::{By, Contestant, Rules, score};
 use crate::research::source::{Source, Watch, broken, without_prints};
 use crate::research::training::{Regression, SELECTION_STEPS, TrainError, TrainSettings, Trained, train};
 use crate::statistics::labels::Ties;
-use crate::strategy::features::{Feature, SEED};
+use crate::strategy::features::{Input, SEED};
 use crate::strategy::model::{Model, ModelFile};
 use crate::strategy::trained_on::TrainedOn;
 use clap::Args;
@@ -53,7 +53,8 @@ pub struct TrainArgs {
     /// Write the model as plain text too: intercept, then the coefficients of the seed features, scaler folded in
     #[arg(long, value_name = "FILE")]
     pub txt: Option<PathBuf>,
-    /// Features: seed (the original's 28), all (of the book), tape (of the prints), or names separated by commas
+    /// Features separated by commas: seed (the original's 28), all (of the book), tape (of the prints), names, NAME = EXPRESSION;
+    /// or @FILE, one a line
     #[arg(long, value_name = "LIST", default_value = "seed")]
     pub features: String,
     #[command(flatten)]
@@ -143,7 +144,7 @@ pub fn run(args: &TrainArgs, printer: &mut Printer) -> Result<(), Failure> {
 }
 
 /// Where the report goes, once it is known that everything may be written.
-fn outputs(args: &TrainArgs, features: &[Feature]) -> Result<FigureFiles, Failure> {
+fn outputs(args: &TrainArgs, features: &[Input]) -> Result<FigureFiles, Failure> {
     let force = args.report.force;
     let files = FigureFiles::beside(&args.output.with_extension(""));
     let outputs = [&args.output, &files.json, &files.html].into_iter().chain(&args.txt);

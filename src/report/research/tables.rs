@@ -203,12 +203,13 @@ fn unfolded_if_short(
 
 /// Where the rows come from.
 pub fn captures(out: &mut String, report: &Report, document: &Document) -> fmt::Result {
-    const COLUMNS: [(&str, &str, Shown); 7] = [
+    const COLUMNS: [(&str, &str, Shown); 8] = [
         ("frames", "counts.frames", Shown::Count),
         ("rows", "counts.rows", Shown::Count),
         ("unlabelled", "counts.unlabelled", Shown::Count),
         ("thin", "counts.thin", Shown::Count),
         ("warming up", "counts.warming_up", Shown::Count),
+        ("undefined", "counts.undefined", Shown::Count),
         ("mid changes", "counts.mid_changes", Shown::Count),
         ("book faults", "faults", Shown::Count),
     ];

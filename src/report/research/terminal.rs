@@ -67,7 +67,7 @@ fn write_source(out: &mut String, report: &Report) -> fmt::Result {
             out,
             "capture",
             format_args!(
-                "{}  {} {}, {} {} ({} unlabelled, {} thin, {} warming up)",
+                "{}  {} {}, {} {} ({} unlabelled, {} thin, {} warming up{})",
                 capture.path.display(),
                 counts.frames,
                 things(counts.frames, "frame"),
@@ -75,7 +75,9 @@ fn write_source(out: &mut String, report: &Report) -> fmt::Result {
                 things(counts.rows, "row"),
                 counts.unlabelled,
                 counts.thin,
-                counts.warming_up
+                counts.warming_up,
+                // Of expressions alone.
+                if counts.undefined > 0 { format!(", {} undefined", counts.undefined) } else { String::new() }
             ),
         )?;
         for Cause { fault, count } in &capture.breaks.causes {

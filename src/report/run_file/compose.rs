@@ -147,6 +147,7 @@ fn trading_counters<O>(session: &SessionReport<O>) -> TradingCounters {
         evaluations: counts.inferences,
         none_book_too_thin: counts.thin,
         none_warming_up: counts.warming_up,
+        none_undefined: counts.undefined,
         purchases_withheld: counts.purchases_withheld,
         purchases_without_asks: trader.empty_asks,
         closed_trades: trader.totals.trades,

@@ -168,6 +168,8 @@ pub struct TradingCounters {
     pub evaluations: u64,
     pub none_book_too_thin: u64,
     pub none_warming_up: u64,
+    #[serde(default)] // Earlier files lack it.
+    pub none_undefined: u64,
     pub purchases_withheld: u64,
     pub purchases_without_asks: u64,
     pub closed_trades: u64,

@@ -8,7 +8,7 @@
 //! use papertrader::run::observe::Collector;
 //! use papertrader::strategy::features::Feature;
 //!
-//! let mut collector = Collector::new(&[Feature::Imbalance(1)], 0.4, 1);
+//! let mut collector = Collector::new(&[Feature::Imbalance(1).into()], 0.4, 1);
 //! for sequence in 0..10 {
 //!     collector.frame(&Observation {
 //!         sequence,
@@ -39,7 +39,7 @@ pub use slices::{AucIntervals, Placements, SLICES, Slices};
 
 use crate::engine::observation::{Observation, ROW_EVERY};
 use crate::statistics::labels::DoubleMid;
-use crate::strategy::features::Feature;
+use crate::strategy::features::Input;
 use calibration::Gauge;
 use horizon::{Horizon, Scores, Settled};
 use moments::MomentSums;
@@ -71,7 +71,7 @@ pub struct Collector {
     horizon_updates: u32,
     horizon: Horizon,
     gauge: Gauge,
-    features: Vec<Feature>,
+    features: Vec<Input>,
     moments: MomentSums,
     series: Sampler,
 }
@@ -79,7 +79,7 @@ pub struct Collector {
 impl Collector {
     /// Of a model with these features, which buys from a threshold on and is scored against the mid `horizon_updates`,
     /// at least 1, later.
-    pub fn new(features: &[Feature], threshold_logit: f64, horizon_updates: u32) -> Self {
+    pub fn new(features: &[Input], threshold_logit: f64, horizon_updates: u32) -> Self {
         Self {
             live_frames: 0,
             one_sided_frames: 0,

@@ -1,6 +1,6 @@
 //! Means and spreads of features, one value at a time (Welford 1962).
 
-use crate::strategy::features::Feature;
+use crate::strategy::features::Input;
 use serde::{Deserialize, Serialize};
 
 /// A feature over a run.
@@ -53,7 +53,7 @@ impl MomentSums {
         }
     }
 
-    pub fn finish(self, names: &[Feature], every: u32) -> Moments {
+    pub fn finish(self, names: &[Input], every: u32) -> Moments {
         let known = |value: f64| (self.rows > 0 && value.is_finite()).then_some(value);
         let features = names.iter().zip(&self.features).map(|(feature, running)| FeatureMoments {
             name: feature.to_string(),

@@ -1,12 +1,14 @@
-//! Features of the book and of the tape: a catalogue of names, and the computation of those that a model asks for.
+//! Features of the book and of the tape: a catalogue of names, expressions over it, and the computation of those that a model asks
+//! for.
 //!
 //! ```
 //! use papertrader::market::book::Book;
 //! use papertrader::market::event::Event;
 //! use papertrader::market::units::{Scale, Side};
-//! use papertrader::strategy::features::{FeatureSet, NoFeatures};
+//! use papertrader::strategy::features::{FeatureSet, Input, NoFeatures};
 //!
-//! let features = ["mid".parse()?, "spread_ticks".parse()?, "mid_return_1".parse()?];
+//! let features: [Input; 4] =
+//!     ["mid".parse()?, "spread_ticks".parse()?, "mid_return_1".parse()?, "moved = delta(mid, 1)".parse()?];
 //! let mut features = FeatureSet::new(&features);
 //!
 //! let mut book = Book::default();
@@ -22,11 +24,15 @@
 //! let values: Vec<f64> = features.values().collect();
 //! assert_eq!(values[..2], [100.005, 1.0]);
 //! assert!((values[2] - 0.000_05).abs() < 1e-12);
-//! # Ok::<(), papertrader::strategy::features::FeatureError>(())
+//! assert_eq!(values[3], 0.005);
+//! # Ok::<(), papertrader::strategy::features::InputError>(())
 //! ```
 
 mod catalogue;
+mod compiled;
+pub mod expression;
 mod history;
+mod input;
 pub(crate) mod lanes;
 mod logarithm;
 mod plan;
@@ -34,16 +40,20 @@ mod tape;
 mod weights;
 
 pub use catalogue::{CATALOGUE, DEPTH_MAX, Family, Feature, FeatureError, HISTORY_MAX, SEED, WINDOW_MS_MAX, Window};
+pub use compiled::check;
+pub use input::{Input, InputError, InputsError, NAME_BYTES_MAX, json};
 pub use tape::TAPE_MESSAGES_MAX;
 pub use weights::Weights;
 
 use crate::market::book::{Book, TOP_ROOM, Top};
 use crate::market::event::{Event, FrameHead};
 use crate::market::units::Scale;
+use compiled::Compiled;
+use expression::Program;
 use history::History;
 use lanes::{Divisor, Four, LANES, Lanes, Processor};
 use logarithm::ln;
-use plan::{Numbers, Place, Plan};
+use plan::{ASK, BID, Numbers, Place, Plan};
 use tape::Tape;
 
 /// The most features that a model may use.
@@ -56,10 +66,9 @@ pub enum NoFeatures {
     Thin,
     /// Too few updates, or too little time, since the snapshot for the features' history.
     WarmingUp,
+    /// An expression has no value, as a quotient by 0.
+    Undefined,
 }
-
-const BID: usize = 0;
-const ASK: usize = 1;
 
 /// Computes a list of features after each frame.
 ///
@@ -67,8 +76,10 @@ const ASK: usize = 1;
 /// those that look back.
 #[derive(Debug)]
 pub struct FeatureSet {
-    features: Vec<Feature>,
+    features: Vec<Input>,
     plan: Plan,
+    /// For expressions, if there are any.
+    program: Option<Box<Program>>,
     processor: Processor,
     numbers: Box<Numbers>,
     /// Of which levels the numbers are, by [`Top::version`], and at which scale.
@@ -83,21 +94,26 @@ pub struct FeatureSet {
 }
 
 impl FeatureSet {
-    /// Prepares the computation of `features`, at most [`FEATURES_MAX`], in this order.
-    pub fn new(features: &[Feature]) -> Self {
-        assert!(features.len() <= FEATURES_MAX, "a model uses at most {FEATURES_MAX} features");
+    /// Prepares the computation of `features`, in this order.
+    ///
+    /// # Panics
+    /// They are more than [`check`] lets pass, as more than [`FEATURES_MAX`].
+    pub fn new<I: Clone + Into<Input>>(features: &[I]) -> Self {
+        let features: Vec<Input> = features.iter().cloned().map(Into::into).collect();
+        let Compiled { plan, program, reads } = Compiled::new(&features).unwrap_or_else(|error| panic!("{error}"));
         let mut numbers = Box::<Numbers>::default();
         numbers[plan::ONE] = 1.0;
         Self {
-            features: features.to_vec(),
-            plan: Plan::new(features),
+            features,
+            plan,
+            program,
             processor: Processor::new(),
             numbers,
             known: None,
             steps: Steps::default(),
             tick_decimals: None,
-            history: History::new(features),
-            tape: features.iter().any(|feature| feature.reads_tape()).then(|| Box::new(Tape::new(features))),
+            history: History::new(&reads),
+            tape: reads.iter().any(|feature| feature.reads_tape()).then(|| Box::new(Tape::new(&reads))),
         }
     }
 
@@ -119,8 +135,14 @@ impl FeatureSet {
         self.tape.as_ref().map_or(0, |tape| tape.overruns())
     }
 
+    /// Updates that a window of time in an expression lost early, because more than [`expression::WINDOW_UPDATES_MAX`] came
+    /// within it.
+    pub fn update_overruns(&self) -> u64 {
+        self.program.as_ref().map_or(0, |program| program.overruns())
+    }
+
     /// The features, in order.
-    pub fn features(&self) -> &[Feature] {
+    pub fn features(&self) -> &[Input] {
         &self.features
     }
 
@@ -144,18 +166,24 @@ impl FeatureSet {
 
     /// A session begins: forgets everything, its tick too.
     pub fn begin(&mut self) {
-        self.history.reset();
+        self.reset();
         (self.tick_decimals, self.known) = (None, None);
     }
 
     /// Forgets what was before: the book has been replaced or lost.
     pub fn reset(&mut self) {
         self.history.reset();
+        if let Some(program) = &mut self.program {
+            program.reset();
+        }
     }
 
     /// Follows the book to a finer scale. The session's tick stays.
     pub fn refine(&mut self, from: Scale, to: Scale) {
         self.history.refine(from, to);
+        if let Some(program) = &mut self.program {
+            program.refine(from, to);
+        }
     }
 
     /// Takes the book after a frame received at `ts_recv_ns` into account. Says whether any feature may have changed.
@@ -176,7 +204,7 @@ impl FeatureSet {
         let [bids, asks] = tops;
         let tick_decimals = *self.tick_decimals.get_or_insert(scale.price_decimals);
         if bids.len() < self.plan.depths[BID] || asks.len() < self.plan.depths[ASK] {
-            self.history.reset();
+            self.reset();
             return Err(NoFeatures::Thin);
         }
         let reaches_back = match &mut self.tape {
@@ -186,19 +214,47 @@ impl FeatureSet {
                 self.history.update(bids, asks, ts_recv_ns) && by_tape
             }
         };
-        if !reaches_back {
+        // Expressions that look back take everything in from the first update on.
+        if !reaches_back && !self.program.as_ref().is_some_and(|program| program.looks_back()) {
             return Err(NoFeatures::WarmingUp);
         }
         let now = Some((tops.map(Top::version), scale));
         if self.known == now && !self.plan.looks_back {
-            return Ok(false);
+            return self.outcome(reaches_back, false);
         }
         if self.known.is_none_or(|(_, known)| known != scale) {
             self.steps = Steps::new(scale, tick_decimals);
         }
         self.known = now;
         self.compute(tops);
-        Ok(true)
+        self.run_program(tops, ts_recv_ns);
+        self.outcome(reaches_back, true)
+    }
+
+    /// What came of an update: whether something may have changed, or why there is nothing.
+    #[inline]
+    fn outcome(&self, reaches_back: bool, has_changed: bool) -> Result<bool, NoFeatures> {
+        match &self.program {
+            None => Ok(has_changed),
+            Some(program) if !(reaches_back && program.is_warm()) => Err(NoFeatures::WarmingUp),
+            Some(program) if program.is_undefined() => Err(NoFeatures::Undefined),
+            Some(_) => Ok(has_changed),
+        }
+    }
+
+    /// Runs the expressions over what has been computed.
+    #[inline]
+    fn run_program(&mut self, tops: [&Top; 2], ts_recv_ns: i64) {
+        let Self { program: Some(program), numbers, steps, processor, .. } = self else { return };
+        let units = [steps.ticks_per_unit, steps.lots_per_unit];
+        match *processor {
+            Processor::Any => program.run(lanes::Plain, numbers, tops, units, ts_recv_ns),
+            #[cfg(target_arch = "x86_64")]
+            Processor::V3(v3) => v3.vectorize(
+                #[inline(always)]
+                || program.run(v3, numbers, tops, units, ts_recv_ns),
+            ),
+        }
     }
 
     #[inline]

@@ -1,9 +1,14 @@
 //! What a list of features needs computed, and where each number lies.
 
+use super::FEATURES_MAX;
+use super::catalogue::{DEPTH_MAX, Feature};
 use super::lanes::LANES;
-use super::{ASK, BID, DEPTH_MAX, FEATURES_MAX, Feature};
 use crate::market::book::{TOP_LEVELS, TOP_ROOM};
 use std::ops::{Index, IndexMut};
+
+/// The sides of the market, where each has a place.
+pub const BID: usize = 0;
+pub const ASK: usize = 1;
 
 /// Levels of a side that are looked at.
 const DEPTH: usize = DEPTH_MAX as usize;
@@ -111,17 +116,17 @@ pub struct Plan {
 }
 
 impl Plan {
-    pub fn new(features: &[Feature]) -> Self {
-        let deepest = |depth: fn(Feature) -> u8| features.iter().map(|&f| usize::from(depth(f))).max().unwrap_or(0);
-        let mut building = Building::default();
-        let places: Vec<Place> = features.iter().map(|&feature| building.place(feature) as Place).collect();
+    /// Of what was asked to be computed, with the places of a list's features. `reads` are those of the catalogue that are looked
+    /// at; what is made of them may look back where they do not.
+    pub fn new(building: Building, places: Vec<Place>, reads: &[Feature], looks_back_besides: bool) -> Self {
+        let deepest = |depth: fn(Feature) -> u8| reads.iter().map(|&f| usize::from(depth(f))).max().unwrap_or(0);
         Self {
             depths: [deepest(|feature| feature.depth().0), deepest(|feature| feature.depth().1)],
             sums: building.sums,
             computed: building.computed,
             ln_of: in_vectors(&building.ln_of, ONE),
             places,
-            looks_back: features.iter().any(|&feature| looks_back(feature)),
+            looks_back: looks_back_besides || reads.iter().any(|&feature| looks_back(feature)),
         }
     }
 }
@@ -139,18 +144,33 @@ fn in_vectors(places: &[Place], filling: Place) -> Vec<[Place; LANES]> {
     places.chunks(LANES).map(|chunk| std::array::from_fn(|at| chunk.get(at).copied().unwrap_or(filling))).collect()
 }
 
-#[derive(Default)]
-struct Building {
+/// What is asked to be computed, as it is gathered.
+#[derive(Debug, Default)]
+pub struct Building {
     sums: Vec<Sum>,
     computed: Vec<(Feature, Place)>,
     ln_of: Vec<Place>,
-    /// Places taken from [`COMPUTED`] on: at most one for each feature, and averages of logarithms count as theirs.
+    /// Places taken from [`COMPUTED`] on. A list that takes too many is refused: places beyond are not used.
     taken: usize,
 }
 
 impl Building {
     /// The place of a feature's value, which is made to be computed.
-    fn place(&mut self, feature: Feature) -> usize {
+    pub fn place(&mut self, feature: Feature) -> Place {
+        self.place_of(feature) as Place
+    }
+
+    /// The place of the sizes of a side summed over levels 1..=depth, which are made to be computed.
+    pub fn size_sum(&mut self, side: usize, depth: u8) -> Place {
+        self.sum(side, depth).sizes
+    }
+
+    /// How many places are taken; there are [`FEATURES_MAX`].
+    pub fn taken(&self) -> usize {
+        self.taken
+    }
+
+    fn place_of(&mut self, feature: Feature) -> usize {
         match feature {
             Feature::BidPrice(n) => PRICES[BID] + at(n),
             Feature::AskPrice(n) => PRICES[ASK] + at(n),
@@ -183,7 +203,8 @@ impl Building {
         }
     }
 
-    fn next(&mut self) -> Place {
+    /// A place for something else.
+    pub fn next(&mut self) -> Place {
         self.taken += 1;
         (COMPUTED + self.taken - 1) as Place
     }

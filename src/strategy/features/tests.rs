@@ -5,14 +5,14 @@ use crate::market::event::Event;
 use crate::market::units::{COUNT_MAX, Side};
 use proptest::prelude::*;
 
-const SCALE: Scale = Scale { price_decimals: 2, size_decimals: 3 };
+pub const SCALE: Scale = Scale { price_decimals: 2, size_decimals: 3 };
 
 /// A book as vectors of (price, size), best first, with its receive time.
 #[derive(Clone, Debug)]
-struct Snap {
-    bids: Vec<(u64, u64)>,
-    asks: Vec<(u64, u64)>,
-    ts_recv_ns: i64,
+pub struct Snap {
+    pub bids: Vec<(u64, u64)>,
+    pub asks: Vec<(u64, u64)>,
+    pub ts_recv_ns: i64,
 }
 
 /// The obvious computation. `books` are all since the snapshot, the last one being now.
@@ -90,7 +90,7 @@ fn everything() -> Vec<Feature> {
     features
 }
 
-fn book_of(snap: &Snap, scale: Scale) -> Book {
+pub fn book_of(snap: &Snap, scale: Scale) -> Book {
     let times_price = 10_u64.pow(u32::from(scale.price_decimals - SCALE.price_decimals));
     let times_size = 10_u64.pow(u32::from(scale.size_decimals - SCALE.size_decimals));
     let events = |side: Side, levels: &[(u64, u64)]| -> Vec<Event> {
@@ -142,7 +142,7 @@ fn snap(levels: usize) -> impl Strategy<Value = Snap> {
 }
 
 /// Books of which some repeat their predecessor, so that the mid also stands still.
-fn snaps() -> impl Strategy<Value = Vec<Snap>> {
+pub fn snaps() -> impl Strategy<Value = Vec<Snap>> {
     // Either side stays as it was in many frames.
     let stays = || prop::bool::weighted(0.5);
     prop::collection::vec((snap(12), stays(), stays()), 8..24).prop_map(|drawn| {

@@ -1,8 +1,9 @@
 //! A model's coefficients, laid out as the numbers of a feature set are.
 
+use super::compiled::Compiled;
+use super::input::Input;
 use super::lanes::{Four, LANES, Lanes};
-use super::plan::{Numbers, Plan};
-use super::{FEATURES_MAX, Feature};
+use super::plan::Numbers;
 
 /// A vector of coefficients and where the numbers lie that it weighs.
 #[derive(Clone, Copy, Debug)]
@@ -22,13 +23,14 @@ pub struct Weights {
 }
 
 impl Weights {
-    /// Coefficients of `features`, at most [`FEATURES_MAX`], in the same order.
-    pub fn new(features: &[Feature], coefficients: &[f64]) -> Self {
-        assert!(features.len() <= FEATURES_MAX, "a model uses at most {FEATURES_MAX} features");
+    /// Coefficients of `features`, a list that [`check`](super::check) has passed, in the same order.
+    pub fn new<I: Clone + Into<Input>>(features: &[I], coefficients: &[f64]) -> Self {
+        let inputs: Vec<Input> = features.iter().cloned().map(Into::into).collect();
+        let plan = Compiled::new(&inputs).unwrap_or_else(|error| panic!("{error}")).plan;
         assert_eq!(features.len(), coefficients.len(), "a coefficient for each feature");
         let mut by_place = Numbers::default();
         let mut weighs = Numbers::default();
-        for (&place, &coefficient) in Plan::new(features).places.iter().zip(coefficients) {
+        for (&place, &coefficient) in plan.places.iter().zip(coefficients) {
             // The same feature may be named twice.
             by_place[place] += coefficient;
             weighs[place] = 1.0;

@@ -1,7 +1,7 @@
 //! What can be wrong with a model file, in one line each.
 
 use super::trees::TreeFault;
-use crate::strategy::features::{FEATURES_MAX, FeatureError};
+use crate::strategy::features::{FEATURES_MAX, InputError, InputsError};
 use std::io;
 use std::path::PathBuf;
 
@@ -76,15 +76,23 @@ pub enum ModelError {
         /// How many features there are.
         features: usize,
     },
-    /// A feature that is not in the catalogue.
-    #[error("model {path}, features[{index}]: {source}")]
+    /// A feature that is neither in the catalogue nor an expression over it.
+    #[error("model {path}, {}", source.at(*index))]
     Feature {
         /// The file.
         path: PathBuf,
         /// Counted from 0.
         index: usize,
-        /// What is wrong with the name.
-        source: FeatureError,
+        /// What is wrong with it.
+        source: InputError,
+    },
+    /// Features that cannot be computed together.
+    #[error("model {path}: {source}")]
+    Features {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: InputsError,
     },
     /// A library's file that cannot be used.
     #[error("model {path} ({library}): {source}")]
@@ -153,8 +161,11 @@ pub enum LibraryError {
         /// Counted from 0.
         index: usize,
         /// What is wrong with the name.
-        fault: FeatureError,
+        fault: InputError,
     },
+    /// Features that cannot be computed together.
+    #[error(transparent)]
+    Features(#[from] InputsError),
     /// More or fewer names than inputs.
     #[error("it takes {inputs} inputs, and {features} features are named")]
     Inputs {

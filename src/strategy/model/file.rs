@@ -4,7 +4,7 @@ use super::calibration::Calibration;
 use super::error::{ModelError, quoted};
 use super::linear::Linear;
 use super::{Evaluator, Model};
-use crate::strategy::features::{FEATURES_MAX, Feature, SEED};
+use crate::strategy::features::{FEATURES_MAX, Input, SEED, check, json};
 use crate::strategy::trained_on::TrainedOn;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -13,7 +13,8 @@ use std::path::Path;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelFile {
-    /// Names of features, in the order of the coefficients.
+    /// Names of features, or `NAME = EXPRESSION`, in the order of the coefficients.
+    #[serde(with = "json")]
     pub features: Vec<String>,
     /// The logit where all (scaled) features are 0.
     pub intercept: f64,
@@ -83,7 +84,8 @@ impl Model {
         let features = file.features.iter().enumerate().map(|(index, name)| {
             name.parse().map_err(|source| ModelError::Feature { path: path.into(), index, source })
         });
-        let features: Vec<Feature> = features.collect::<Result<_, _>>()?;
+        let features: Vec<Input> = features.collect::<Result<_, _>>()?;
+        check(&features).map_err(|source| ModelError::Features { path: path.into(), source })?;
         let lists =
             [("coefficients", Some(&file.coefficients)), ("mean", file.mean.as_ref()), ("scale", file.scale.as_ref())];
         for (field, list) in lists {

@@ -6,7 +6,7 @@ use super::error::{LibraryError, quoted};
 use super::forest::{Forest, Outcome};
 use super::names::ModelOptions;
 use super::trees::{CLASSES_MAX, Child, Ensemble, Missing, Split, Test, Tree};
-use crate::strategy::features::Feature;
+use crate::strategy::features::Input;
 use std::collections::HashMap;
 use std::str::FromStr;
 
@@ -75,7 +75,7 @@ fn part<'a>(name: String, lines: &mut std::iter::Peekable<std::str::Lines<'a>>) 
 }
 
 /// Reads such a file.
-pub fn read(text: &str, options: &ModelOptions) -> Result<(Vec<Feature>, Forest<f64>), LibraryError> {
+pub fn read(text: &str, options: &ModelOptions) -> Result<(Vec<Input>, Forest<f64>), LibraryError> {
     let mut lines = text.lines().peekable();
     let header = part("the header".into(), &mut lines);
     let version = header.text("version")?;
@@ -191,6 +191,7 @@ fn tree(part: &Part<'_>, class: usize) -> Result<Tree<f64>, LibraryError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::strategy::features::Feature;
     use crate::strategy::model::evaluator::Evaluate;
 
     /// Two features and two trees; the second is a leaf alone.
@@ -236,7 +237,7 @@ feature_importances:
 mid=1
 ";
 
-    fn read(text: &str) -> Result<(Vec<Feature>, Forest<f64>), LibraryError> {
+    fn read(text: &str) -> Result<(Vec<Input>, Forest<f64>), LibraryError> {
         super::read(text, &ModelOptions::default())
     }
 

@@ -1,7 +1,7 @@
 //! A linear model: a weighted sum of features.
 
 use super::evaluator::Evaluate;
-use crate::strategy::features::{Feature, FeatureSet, Weights};
+use crate::strategy::features::{FeatureSet, Input, Weights};
 
 /// Coefficients and an intercept.
 #[derive(Clone, Debug)]
@@ -19,7 +19,7 @@ pub struct Linear {
 
 impl Linear {
     /// A model of these features, with a coefficient for each.
-    pub fn new(features: &[Feature], coefficients: Vec<f64>, intercept: f64) -> Self {
+    pub fn new(features: &[Input], coefficients: Vec<f64>, intercept: f64) -> Self {
         let weights = Weights::new(features, &coefficients);
         Self { coefficients, intercept, mean: None, scale: None, weights }
     }

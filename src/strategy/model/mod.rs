@@ -49,7 +49,7 @@ pub use onnx::Pipeline;
 pub use trees::{CLASSES_MAX, Child, Ensemble, Missing, NODES_MAX, Row, Split, TREE_DEPTH_MAX, Test, Tree, TreeFault};
 
 use crate::base::small_file;
-use crate::strategy::features::{Feature, FeatureSet};
+use crate::strategy::features::{FeatureSet, Input};
 use crate::strategy::trained_on::TrainedOn;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -69,7 +69,7 @@ pub struct Model {
     /// The file it was read from.
     pub path: PathBuf,
     /// What it looks at, in order.
-    pub features: Vec<Feature>,
+    pub features: Vec<Input>,
     /// How many updates ahead it predicts, if the file says so.
     pub horizon_updates: Option<u32>,
     /// The threshold that the file recommends, if it does.
@@ -212,7 +212,7 @@ impl Model {
         }
     }
 
-    fn of_library(path: &Path, features: Vec<Feature>, evaluator: Evaluator) -> Self {
+    fn of_library(path: &Path, features: Vec<Input>, evaluator: Evaluator) -> Self {
         Self {
             path: path.into(),
             features,
@@ -363,7 +363,7 @@ mod tests {
             assert!(message.ends_with(ends), "{message}");
         }
         for (option, options) in [
-            ("model-features", ModelOptions { features: Some(SEED.to_vec()), classes: None }),
+            ("model-features", ModelOptions { features: Some(SEED.map(Into::into).to_vec()), classes: None }),
             ("model-classes", ModelOptions { features: None, classes: Some(vec![Class::Down, Class::Up]) }),
         ] {
             let error = Model::parse_bytes(Path::new("m.txt"), b"1", &options).unwrap_err().to_string();

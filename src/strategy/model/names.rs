@@ -10,7 +10,7 @@
 
 use super::error::LibraryError;
 use super::trees::CLASSES_MAX;
-use crate::strategy::features::{FEATURES_MAX, Feature};
+use crate::strategy::features::{FEATURES_MAX, Input, check};
 
 /// What a class of a model means for the mid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,14 +48,14 @@ pub fn parse_classes(text: &str) -> Result<Vec<Class>, String> {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModelOptions {
     /// Its features, in the order of its inputs, whatever its file calls them.
-    pub features: Option<Vec<Feature>>,
+    pub features: Option<Vec<Input>>,
     /// Its classes, in their order.
     pub classes: Option<Vec<Class>>,
 }
 
 impl ModelOptions {
     /// The features of a model with so many inputs, which its file may name.
-    pub(super) fn features(&self, inputs: usize, names: &[String]) -> Result<Vec<Feature>, LibraryError> {
+    pub(super) fn features(&self, inputs: usize, names: &[String]) -> Result<Vec<Input>, LibraryError> {
         if !(1..=FEATURES_MAX).contains(&inputs) {
             return Err(LibraryError::Count(inputs));
         }
@@ -72,6 +72,7 @@ impl ModelOptions {
         if features.len() != inputs {
             return Err(LibraryError::Inputs { inputs, features: features.len() });
         }
+        check(&features)?;
         Ok(features)
     }
 
@@ -94,6 +95,7 @@ impl ModelOptions {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::strategy::features::Feature;
 
     #[test]
     fn class_maps() {
@@ -124,7 +126,7 @@ mod tests {
         let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
         let none = ModelOptions::default();
         assert_eq!(none.features(2, &names(&["mid", "imbalance_1"])).unwrap(), [Feature::Mid, Feature::Imbalance(1)]);
-        let told = ModelOptions { features: Some(vec![Feature::Mid]), classes: None };
+        let told = ModelOptions { features: Some(vec![Feature::Mid.into()]), classes: None };
         assert_eq!(told.features(1, &names(&["f0"])).unwrap(), [Feature::Mid]);
         let said = |options: &ModelOptions, inputs, file: &[&str]| {
             options.features(inputs, &names(file)).unwrap_err().to_string()

@@ -8,7 +8,7 @@ use super::forest::{Forest, Outcome};
 use super::names::ModelOptions;
 use super::trees::{CLASSES_MAX, Child, Ensemble, Missing, Split, Test, Tree};
 use super::ubjson;
-use crate::strategy::features::Feature;
+use crate::strategy::features::Input;
 use serde::{Deserialize, Deserializer, de};
 use std::collections::HashMap;
 use std::str::FromStr;
@@ -131,12 +131,12 @@ impl<'de> Deserialize<'de> for Flag {
 }
 
 /// Reads a `.json` file.
-pub fn read_json(text: &str, options: &ModelOptions) -> Result<(Vec<Feature>, Forest<f32>), LibraryError> {
+pub fn read_json(text: &str, options: &ModelOptions) -> Result<(Vec<Input>, Forest<f32>), LibraryError> {
     compile(serde_json::from_str(text).map_err(LibraryError::Json)?, options)
 }
 
 /// Reads a `.ubj` file.
-pub fn read_ubjson(bytes: &[u8], options: &ModelOptions) -> Result<(Vec<Feature>, Forest<f32>), LibraryError> {
+pub fn read_ubjson(bytes: &[u8], options: &ModelOptions) -> Result<(Vec<Input>, Forest<f32>), LibraryError> {
     compile(ubjson::from_slice(bytes).map_err(|error| LibraryError::broken(error.to_string()))?, options)
 }
 
@@ -150,7 +150,7 @@ fn number<T: FromStr>(name: &str, text: &str, absent: Option<T>) -> Result<T, Li
     }
 }
 
-fn compile(File { learner }: File, options: &ModelOptions) -> Result<(Vec<Feature>, Forest<f32>), LibraryError> {
+fn compile(File { learner }: File, options: &ModelOptions) -> Result<(Vec<Input>, Forest<f32>), LibraryError> {
     let param = &learner.learner_model_param;
     let inputs: usize = number("num_feature", &param.num_feature, None)?;
     let features = options.features(inputs, &learner.feature_names)?;
@@ -306,6 +306,7 @@ fn tree(number_of_tree: usize, file: &FileTree, class: usize, weight: f32) -> Re
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::strategy::features::Feature;
     use crate::strategy::model::evaluator::Evaluate;
 
     /// Two features; a tree of three leaves and one of a leaf alone.
@@ -320,7 +321,7 @@ mod tests {
         "learner_model_param":{"base_score":"[5E-1]","num_class":"0","num_feature":"2","num_target":"1"},
         "objective":{"name":"binary:logistic"}},"version":[3,2,0]}"#;
 
-    fn read(text: &str) -> Result<(Vec<Feature>, Forest<f32>), LibraryError> {
+    fn read(text: &str) -> Result<(Vec<Input>, Forest<f32>), LibraryError> {
         read_json(text, &ModelOptions::default())
     }
 

@@ -205,6 +205,7 @@ fn counter_name(field: &str) -> String {
         "other_products_frames" => "other products' frames".into(),
         "none_book_too_thin" => "not evaluated: book too thin".into(),
         "none_warming_up" => "not evaluated: warming up".into(),
+        "none_undefined" => "not evaluated: undefined".into(),
         "full_ring_waits" => "full-ring waits".into(),
         _ => field.replace('_', " "),
     }
@@ -257,6 +258,7 @@ const COUNTERS: [(&str, &str, &[&str]); 4] = [
             "evaluations",
             "none_book_too_thin",
             "none_warming_up",
+            "none_undefined",
             "purchases_withheld",
             "purchases_without_asks",
             "closed_trades",

@@ -166,6 +166,12 @@ fn passed_over(run: &RunFile) -> Vec<(u64, &'static str, &'static str, &'static 
             "live frame",
             "not evaluated: too few updates since the snapshot",
         ),
+        (
+            trading.none_undefined,
+            "counters.trading.none_undefined",
+            "live frame",
+            "not evaluated: an expression among the model's features has no value",
+        ),
         (book.frames_empty, "counters.book.frames_empty", "frame", "before any snapshot"),
         (book.frames_syncing, "counters.book.frames_syncing", "frame", "while a snapshot was awaited"),
         (book.frames_invalid, "counters.book.frames_invalid", "frame", "of an invalid book"),

@@ -14,7 +14,7 @@ use super::error::{LibraryError, quoted};
 use super::evaluator::{Evaluate, log_odds};
 use super::forest::softmax_log_odds;
 use super::names::{ModelOptions, parse_classes};
-use crate::strategy::features::Feature;
+use crate::strategy::features::Input;
 use graph::Building;
 use prost::Message;
 use proto::ModelProto;
@@ -69,7 +69,7 @@ pub struct Told {
 }
 
 /// Reads such a file.
-pub fn read(bytes: &[u8], options: &ModelOptions) -> Result<(Vec<Feature>, Pipeline, Told), LibraryError> {
+pub fn read(bytes: &[u8], options: &ModelOptions) -> Result<(Vec<Input>, Pipeline, Told), LibraryError> {
     let model = ModelProto::decode(bytes)
         .map_err(|error| LibraryError::broken(format!("it is no whole ONNX file: {error}")))?;
     let graph = model.graph.ok_or_else(|| LibraryError::broken("it has no graph: it is no ONNX model"))?;

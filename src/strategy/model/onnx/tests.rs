@@ -4,6 +4,7 @@ use super::proto::{
 };
 use super::*;
 use crate::statistics::logistic::probability;
+use crate::strategy::features::Feature;
 use crate::strategy::model::names::Class;
 
 fn value(name: &str, element: i32, dims: &[i64]) -> ValueInfo {
