@@ -23,6 +23,9 @@ use papertrader::sources::columns::{CHUNK_BYTES_MAX, COLUMNS_MAX};
 use papertrader::sources::databento::orders::ORDERS_MAX;
 use papertrader::sources::table::layout::TABLE_LEVELS_MAX;
 use papertrader::strategy::features::TAPE_MESSAGES_MAX;
+use papertrader::strategy::features::expression::{
+    EXPRESSION_BYTES_MAX, EXPRESSION_DEPTH_MAX, EXPRESSION_STEPS_MAX, PROGRAM_HISTORY_MB_MAX, PROGRAM_PASTS_MAX,
+};
 use papertrader::strategy::model::{
     ISOTONIC_POINTS_MAX, LIBRARY_MODEL_BYTES_MAX, MODEL_BYTES_MAX, NODES_MAX, TREE_DEPTH_MAX,
 };
@@ -109,6 +112,11 @@ fn every_bound_has_the_value_given() {
         ("MODEL_BYTES_MAX", MODEL_BYTES_MAX),
         ("LIBRARY_MODEL_BYTES_MAX", LIBRARY_MODEL_BYTES_MAX),
         ("TREE_DEPTH_MAX", TREE_DEPTH_MAX as u64),
+        ("EXPRESSION_BYTES_MAX", EXPRESSION_BYTES_MAX as u64),
+        ("EXPRESSION_DEPTH_MAX", EXPRESSION_DEPTH_MAX as u64),
+        ("EXPRESSION_STEPS_MAX", EXPRESSION_STEPS_MAX),
+        ("PROGRAM_PASTS_MAX", PROGRAM_PASTS_MAX as u64),
+        ("PROGRAM_HISTORY_MB_MAX", PROGRAM_HISTORY_MB_MAX as u64),
         ("NODES_MAX", NODES_MAX as u64),
         ("ISOTONIC_POINTS_MAX", ISOTONIC_POINTS_MAX as u64),
         ("CONFIG_BYTES_MAX", CONFIG_BYTES_MAX),

@@ -161,11 +161,11 @@ pub enum LibraryError {
         /// Counted from 0.
         index: usize,
         /// What is wrong with the name.
-        fault: InputError,
+        fault: Box<InputError>,
     },
     /// Features that cannot be computed together.
     #[error(transparent)]
-    Features(#[from] InputsError),
+    Features(Box<InputsError>),
     /// More or fewer names than inputs.
     #[error("it takes {inputs} inputs, and {features} features are named")]
     Inputs {

@@ -64,15 +64,16 @@ impl ModelOptions {
             None if names.is_empty() => return Err(LibraryError::NoFeatures(inputs)),
             None => {
                 let parsed = names.iter().enumerate();
-                let parsed =
-                    parsed.map(|(index, name)| name.parse().map_err(|fault| LibraryError::Feature { index, fault }));
+                let parsed = parsed.map(|(index, name)| {
+                    name.parse().map_err(|fault| LibraryError::Feature { index, fault: Box::new(fault) })
+                });
                 parsed.collect::<Result<_, _>>()?
             }
         };
         if features.len() != inputs {
             return Err(LibraryError::Inputs { inputs, features: features.len() });
         }
-        check(&features)?;
+        check(&features).map_err(|fault| LibraryError::Features(Box::new(fault)))?;
         Ok(features)
     }
 
