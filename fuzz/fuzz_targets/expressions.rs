@@ -29,7 +29,10 @@ fuzz_target!(|bytes: &[u8]| {
         match format!("x{at} = {line}").parse::<Input>() {
             Err(error) => {
                 let shown = error.to_string();
-                assert!(shown.starts_with(&format!("\"x{at}\", column ")) && !shown.contains(char::is_control), "{shown:?}");
+                assert!(
+                    shown.starts_with(&format!("\"x{at}\", column ")) && !shown.contains(char::is_control),
+                    "{shown:?}"
+                );
             }
             Ok(input) => {
                 assert_eq!(input.definition().parse().as_ref(), Ok(&input));
