@@ -154,7 +154,7 @@ pub struct LabelArgs {
     /// 0.5bp; "mid:20 band 1tick" makes small moves ties. Without it mid:H with the horizon
     #[arg(long, value_name = "RULE")]
     pub label: Option<LabelRule>,
-    /// Book updates over which the label looks, without --label; trades hold as long
+    /// Book updates over which the label looks, without --label; trades hold as long [default: the models', else 20]
     #[arg(long, value_name = "UPDATES", value_parser = clap::value_parser!(u32).range(1..=i64::from(HORIZON_MAX)))]
     pub horizon: Option<u32>,
 }
