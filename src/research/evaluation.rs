@@ -5,7 +5,7 @@
 //! use papertrader::research::scoring::{By, Contestant, Rules, score};
 //! use papertrader::research::source::{Nobody, Source, Watch};
 //! use papertrader::statistics::bootstrap::BootstrapSettings;
-//! use papertrader::statistics::labels::Ties;
+//! use papertrader::statistics::labels::{LabelRule, Ties};
 //! use papertrader::statistics::metrics::Metric;
 //!
 //! # mod synthetic { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/synthetic.rs")); }
@@ -14,9 +14,10 @@
 //! let source = Source::open(&[synthetic::capture(folder.path(), 200)?], None, ScaleRule::default())?;
 //! let contestants = [Contestant { name: "coin".into(), by: By::Constant(0.5) }];
 //! let bootstrap = BootstrapSettings { block_s: None, replicates: 100, seed: 1 };
-//! let rules = Rules { horizon: 20, ties: Ties::Drop, threshold: 0.6, buy_amount: 100.0, bootstrap, threads: 1 };
+//! let (label, ties) = (LabelRule::mid_after(20), Ties::Drop);
+//! let rules = Rules { label, horizon: 20, ties, threshold: 0.6, buy_amount: 100.0, bootstrap, threads: 1 };
 //! let watch = Watch { bar: &Nobody, stop: &|| false };
-//! let (parts, _) = score(&source, &contestants, &rules, 1, &|_, _| Some(0), &watch)?;
+//! let (parts, _) = score(&source, &contestants, &rules, 1, &|_, _, _| Some(0), &watch)?;
 //!
 //! let report = parts[0].report(&contestants, &rules);
 //! assert_eq!((report.rows, report.up + report.down + report.ties), (180, 180));

@@ -8,7 +8,7 @@
 //! use papertrader::research::feature_list::parse_features;
 //! use papertrader::research::source::{Nobody, Source, Watch};
 //! use papertrader::research::training::{TrainSettings, train};
-//! use papertrader::statistics::labels::Ties;
+//! use papertrader::statistics::labels::{LabelRule, Ties};
 //! use papertrader::strategy::model::Model;
 //!
 //! # mod synthetic { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/synthetic.rs")); }
@@ -17,7 +17,8 @@
 //! let source = Source::open(&[synthetic::capture(folder.path(), 2_000)?], None, ScaleRule::default())?;
 //! let settings = TrainSettings {
 //!     features: parse_features("imbalance_1,spread_ticks,ofi_1_20")?,
-//!     horizon: 20,
+//!     label: LabelRule::mid_after(20),
+//!     embargo: 0,
 //!     ties: Ties::Drop,
 //!     c: Some(1.0),
 //!     test_share: 0.3,

@@ -4,10 +4,11 @@
 //! use papertrader::research::report::RulesReport;
 //! use papertrader::research::scoring::Rules;
 //! use papertrader::statistics::bootstrap::BootstrapSettings;
-//! use papertrader::statistics::labels::Ties;
+//! use papertrader::statistics::labels::{LabelRule, Ties};
 //!
 //! let bootstrap = BootstrapSettings { block_s: None, replicates: 1_000, seed: 1 };
-//! let rules = Rules { horizon: 20, ties: Ties::Down, threshold: 0.6, buy_amount: 100.0, bootstrap, threads: 4 };
+//! let (label, ties) = (LabelRule::mid_after(20), Ties::Down);
+//! let rules = Rules { label, horizon: 20, ties, threshold: 0.6, buy_amount: 100.0, bootstrap, threads: 4 };
 //! let report = RulesReport::from(&rules);
 //! assert_eq!((report.horizon_updates, report.probability_of), (20, "P(up) over all rows"));
 //! ```
