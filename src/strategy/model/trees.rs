@@ -86,9 +86,9 @@ pub enum Missing {
     Left,
     /// NaN goes right.
     Right,
-    /// NaN, and what is within [`ZERO`] of 0, goes left.
+    /// NaN, and what is within 1e-35 of 0, goes left.
     ZeroLeft,
-    /// NaN, and what is within [`ZERO`] of 0, goes right.
+    /// NaN, and what is within 1e-35 of 0, goes right.
     ZeroRight,
 }
 
