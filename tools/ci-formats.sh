@@ -9,16 +9,8 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-trap 'exit 1' INT TERM
-
-if [ -z "${PAPERTRADER:-}" ]; then
-    cargo build --quiet --bin papertrader
-    PAPERTRADER=target/debug/papertrader
-fi
-[ -x .venv-formats/bin/python ] || python3 -m venv .venv-formats
-.venv-formats/bin/python -m pip install --quiet --disable-pip-version-check --requirement tools/requirements-formats.txt
+. tools/environment.sh
+python .venv-formats tools/requirements-formats.txt
 
 check() { .venv-formats/bin/python tools/check_formats.py "$@"; }
 quietly() { "$@" >"$work/said" 2>&1 || { cat "$work/said" >&2; exit 1; }; }

@@ -9,16 +9,8 @@ set -eu
 cd "$(dirname "$0")/.."
 
 frames=${1:-6000}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-trap 'exit 1' INT TERM
-
-if [ -z "${PAPERTRADER:-}" ]; then
-    cargo build --quiet --bin papertrader
-    PAPERTRADER=target/debug/papertrader
-fi
-[ -x .venv-models/bin/python ] || python3 -m venv .venv-models
-.venv-models/bin/python -m pip install --quiet --disable-pip-version-check --requirement tools/requirements-models.txt
+. tools/environment.sh
+python .venv-models tools/requirements-models.txt
 
 # One thread: several that wait for each other are slow on a busy machine.
 check() { OMP_NUM_THREADS=1 .venv-models/bin/python tools/check_models.py "$PAPERTRADER" "$1" "$work/rows.parquet" "$work"; }

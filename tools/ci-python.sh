@@ -12,16 +12,8 @@ set -eu
 cd "$(dirname "$0")/.."
 
 frames=${1:-20000}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-trap 'exit 1' INT TERM
-
-if [ -z "${PAPERTRADER:-}" ]; then
-    cargo build --quiet --bin papertrader
-    PAPERTRADER=target/debug/papertrader
-fi
-[ -x .venv/bin/python ] || python3 -m venv .venv
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement tools/requirements.txt
+. tools/environment.sh
+python .venv tools/requirements.txt
 
 # Features of a capture and a model trained on it, by us and by scikit-learn.
 compare() {

@@ -87,6 +87,10 @@ impl Rows for ChainedRows {
         self.now.wrong(what)
     }
 
+    fn path(&self) -> &Path {
+        self.now.path()
+    }
+
     fn progress(&self) -> Arc<Progress> {
         Arc::clone(&self.progress)
     }

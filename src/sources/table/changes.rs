@@ -232,7 +232,7 @@ impl ChangesReader {
             let row = self.parse().map_err(|what| self.rows.wrong(&what))?;
             let now = (self.rows.files_before(), row.ts_recv_ns);
             if let Some((_, ended_ns)) = self.last.replace(now).filter(|&(file, _)| file != now.0) {
-                self.holes.note(&self.rows.wrong("").path, ended_ns, row.ts_recv_ns);
+                self.holes.note(self.rows.path(), ended_ns, row.ts_recv_ns);
             }
             if row.ts_recv_ns <= self.opened_ns && !row.is_snapshot {
                 self.counts.before_snapshot += 1;

@@ -131,6 +131,10 @@ impl Rows for CsvRows {
         self.lines.wrong(what)
     }
 
+    fn path(&self) -> &Path {
+        self.lines.path()
+    }
+
     fn progress(&self) -> Arc<Progress> {
         self.lines.progress()
     }

@@ -58,6 +58,10 @@ impl Rows for ParquetRows {
         self.0.wrong(what)
     }
 
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
     fn progress(&self) -> Arc<Progress> {
         self.0.progress()
     }

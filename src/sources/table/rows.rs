@@ -18,6 +18,7 @@
 use super::cells::Cell;
 use crate::capture::Progress;
 use crate::sources::ReadError;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Rows of a table, whatever its encoding.
@@ -39,6 +40,9 @@ pub trait Rows: Send {
 
     /// The error of the row.
     fn wrong(&self, what: &str) -> ReadError;
+
+    /// The file of the row.
+    fn path(&self) -> &Path;
 
     /// How far the file has been read.
     fn progress(&self) -> Arc<Progress>;
