@@ -176,6 +176,14 @@ impl Rows {
     }
 }
 
+/// Refuses a header of other columns than the file's: the rows behind it would be read by the wrong ones.
+fn refuse_header(cells: &Cells<'_>) -> Result<(), String> {
+    if cells.contains(&&b"local_timestamp"[..]) {
+        return Err("another header stands here: the rows behind it have other columns; give files of one kind".into());
+    }
+    Ok(())
+}
+
 /// The times of a row: of receipt, and the venue's.
 #[inline]
 fn times(cells: &Cells<'_>, time: TimeChoice, last_ns: &mut i64) -> Result<Common, String> {
@@ -300,7 +308,7 @@ impl Rows {
     ) -> Result<Option<&'a [u8]>, String> {
         let cells = cells(line).ok_or(NOT_EIGHT)?;
         if !self.is_ours(cells[1]) {
-            return Ok(None);
+            return refuse_header(&cells).map(|()| None);
         }
         let is_snapshot = match cells[4] {
             // As pandas writes them.
@@ -406,7 +414,7 @@ impl Rows {
     fn trade(&mut self, line: &[u8]) -> Result<Option<PrintRow>, String> {
         let cells = cells(line).ok_or(NOT_EIGHT)?;
         if !self.is_ours(cells[1]) {
-            return Ok(None);
+            return refuse_header(&cells).map(|()| None);
         }
         check(cells[0], &mut self.venue)?;
         let price = number(cells[6], self.price_decimals, &mut self.counts.rounded, "price")?;

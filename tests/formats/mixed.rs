@@ -219,3 +219,16 @@ fn parts_of_a_snapshot_are_one_book() {
         assert_eq!(found.join(" "), marks, "{rows}");
     }
 }
+
+#[test]
+fn a_second_header_with_other_columns_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("book.csv");
+    let header = "exchange,symbol,timestamp,local_timestamp,is_snapshot,side,price,amount";
+    let swapped = "exchange,symbol,timestamp,local_timestamp,is_snapshot,side,amount,price";
+    let rows = "x,P,1585699200000000,1585699200000000,true,bid,100,20\nx,P,1585699200000000,1585699200000000,true,ask,101,20\n";
+    fs::write(&path, format!("{header}\n{rows}{swapped}\n{rows}")).unwrap();
+    let (code, error) = fail(papertrader().arg("inspect").arg(&path));
+    let what = "another header stands here: the rows behind it have other columns; give files of one kind";
+    assert_eq!((code, error), (2, format!("error: {}, line 4: {what}", path.display())));
+}
