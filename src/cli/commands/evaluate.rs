@@ -170,6 +170,10 @@ pub fn run(args: &EvaluateArgs, printer: &mut Printer) -> Result<(), Failure> {
         rules: (&rules).into(),
         fit: None,
         training: None,
+        validation: None,
+        choice: None,
+        calibration: None,
+        tried: None,
         test: parts[0].report(&contestants, &rules),
         baselines: "fitted to these very rows, which favours them",
         warnings: Vec::new(),
@@ -203,22 +207,31 @@ fn told_apart(paths: &[PathBuf], taken: &[&str]) -> Vec<String> {
     names
 }
 
-/// Says which models were trained on what they are judged by, and of which nobody knows.
+/// Says which models were trained on what they are judged by, of which nobody knows, and how many were tried before one.
 fn seen_before(contestants: &[Contestant], product: &str, captures: &[CaptureFacts]) -> Vec<String> {
     let spans: Vec<(i64, i64)> =
         captures.iter().map(|capture| (capture.first_ts_recv_ns, capture.last_ts_recv_ns)).collect();
     let hashes = || captures.iter().map(|capture| capture.sha256.clone()).collect();
-    let said = contestants.iter().filter_map(|contestant| match &contestant.by {
-        By::Model(model) => in_sample(&contestant.name, &model.trained_on, product, &spans, hashes),
-        By::Constant(_) => None,
+    let models = || {
+        contestants.iter().filter_map(|contestant| match &contestant.by {
+            By::Model(model) => Some((&contestant.name, model)),
+            By::Constant(_) => None,
+        })
+    };
+    let seen = models().filter_map(|(name, model)| in_sample(name, &model.trained_on, product, &spans, hashes));
+    let tried = models().filter(|(_, model)| model.attempts.count() > 1).map(|(name, model)| {
+        let count = model.attempts.count();
+        format!("{name} is the last of {count} models that were tried: the best of several looks better than it is.")
     });
-    said.collect()
+    seen.chain(tried).collect()
 }
 
 /// The base rate and a model of `imbalance_1`, both fitted to what is evaluated.
 fn baselines(source: &Source, rules: &Rules, watch: &Watch<'_>) -> Result<[Contestant; 2], Failure> {
     let settings = TrainSettings {
         features: vec![Feature::Imbalance(1).into()],
+        choose: None,
+        validate: None,
         label: rules.label,
         embargo: 0,
         ties: rules.ties,
@@ -227,7 +240,7 @@ fn baselines(source: &Source, rules: &Rules, watch: &Watch<'_>) -> Result<[Conte
         memory_bytes: 1 << 30,
         threads: rules.threads,
     };
-    let trained = train(source, &settings, watch, || {})?;
+    let trained = train(source, &settings, watch, &|| ())?;
     let file = trained.model.to_file(rules.horizon, rules.threshold, None);
     let model = Model::from_file("imbalance_1".as_ref(), &file).map_err(Failure::running)?;
     Ok([
