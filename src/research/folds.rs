@@ -109,8 +109,8 @@ pub fn folds(scheme: Scheme, keys: &[RowKey], rows: &Range<usize>, embargo: usiz
         let mut fitted_on = outside(keys, whole, std::slice::from_ref(&tested_on), embargo);
         match scheme {
             Scheme::KFold(_) => {}
-            Scheme::WalkForward(_) => fitted_on = shared(&fitted_on, &[rows.start..tested_on.start]),
-            Scheme::Rolling(_) => fitted_on = shared(&fitted_on, &[at(block - 1)..tested_on.start]),
+            Scheme::WalkForward(_) => fitted_on = before(&fitted_on, rows.start, tested_on.start),
+            Scheme::Rolling(_) => fitted_on = before(&fitted_on, at(block - 1), tested_on.start),
         }
         Fold { fitted_on, tested_on }
     };
@@ -130,6 +130,11 @@ pub fn stretch(rows: &[Range<usize>], positions: Range<usize>) -> Vec<Range<usiz
         before += range.len();
     }
     found
+}
+
+/// The rows from `from` on and before `to`.
+fn before(rows: &[Range<usize>], from: usize, to: usize) -> Vec<Range<usize>> {
+    shared(rows, std::slice::from_ref(&(from..to)))
 }
 
 /// The rows that are in both; each list ascends.
@@ -165,6 +170,10 @@ pub fn around(keys: &[RowKey], rows: &Range<usize>, left_out: &Range<usize>, emb
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    fn only(rows: Range<usize>) -> Vec<Range<usize>> {
+        std::iter::once(rows).collect()
+    }
 
     #[test]
     fn no_label_reaches_across_the_edge_of_a_block() {
@@ -234,10 +243,10 @@ mod tests {
         let of = |fold: &Fold| (fold.fitted_on.clone(), fold.tested_on.clone());
         assert_eq!(
             rolling.iter().map(of).collect::<Vec<_>>(),
-            [(vec![0..17], 20..40), (vec![20..37], 40..60), (vec![40..57], 60..80)]
+            [(only(0..17), 20..40), (only(20..37), 40..60), (only(40..57), 60..80)]
         );
         let expanding = folds(Scheme::WalkForward(3), &keys, &(0..80), 5);
-        assert_eq!(expanding[1], Fold { fitted_on: vec![0..37], tested_on: 40..60 });
+        assert_eq!(expanding[1], Fold { fitted_on: only(0..37), tested_on: 40..60 });
         let blocks = folds(Scheme::KFold(4), &keys, &(0..80), 5);
         assert_eq!(blocks[1], Fold { fitted_on: vec![0..17, 48..80], tested_on: 20..40 });
         assert_eq!(stretch(&[0..17, 48..80], 10..20), [10..17, 48..51]);

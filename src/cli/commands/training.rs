@@ -3,7 +3,9 @@
 use crate::base::failure::Failure;
 use crate::base::output::{check_free, write_file};
 use crate::base::places::check_apart;
-use crate::cli::arguments::{FigureArgs, FigureFiles, LAG_UPDATES, LabelArgs, SourceArgs, THRESHOLD, parse_threshold};
+use crate::cli::arguments::{
+    FigureArgs, FigureFiles, LAG_UPDATES, LabelArgs, SourceArgs, THRESHOLD, parse_share, parse_threshold,
+};
 use crate::cli::display::bar;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::printer::Printer;
@@ -92,11 +94,6 @@ pub struct TrainingArgs {
 fn parse_c(text: &str) -> Result<f64, String> {
     let c = text.parse().ok().filter(|c: &f64| (1e-12..=1e12).contains(c));
     c.ok_or_else(|| "C lies between 1e-12 and 1e12".into())
-}
-
-fn parse_share(text: &str) -> Result<f64, String> {
-    let share = text.parse().ok().filter(|share: &f64| *share > 0.0 && *share < 1.0);
-    share.ok_or_else(|| "a share lies between 0 and 1, both excluded".into())
 }
 
 /// What one of the commands asks for.
