@@ -9,6 +9,9 @@ use crate::research::report::{FitReport, Report};
 use crate::research::source::CaptureFacts;
 use std::fmt::{self, Write};
 
+/// How far DeLong's test goes.
+pub const DELONG_REMARK: &str = "DeLong’s test takes rows as independent, which overlapping labels are not: its p is too small. The paired interval decides.";
+
 /// Longer tables are folded.
 const UNFOLDED_MAX: usize = 40;
 
@@ -56,7 +59,34 @@ pub fn differences(out: &mut String, path: &str, part: &PartReport, document: &D
         .collect();
     let title = escaped(&first.of);
     writeln!(out, "<h3>Differences: {title} minus each other one</h3>")?;
-    metric_columns(out, "table-differences", &first.metrics, &columns, (document, Shown::Signed(4)))
+    metric_columns(out, "table-differences", &first.metrics, &columns, (document, Shown::Signed(4)))?;
+    delong(out, path, part, &columns, document)
+}
+
+/// The test of the AUCs beside their paired intervals.
+fn delong(
+    out: &mut String,
+    path: &str,
+    part: &PartReport,
+    columns: &[(String, String)],
+    document: &Document,
+) -> fmt::Result {
+    if part.differences.iter().all(|difference| difference.delong.is_none()) {
+        return Ok(());
+    }
+    writeln!(out, "<h3>DeLong’s test of the AUCs</h3>\n<p class=\"note\">{DELONG_REMARK}</p>")?;
+    let headings: Vec<&str> = [""].into_iter().chain(columns.iter().map(|(name, _)| name.as_str())).collect();
+    open(out, "table-delong", &headings)?;
+    for (name, field, shown) in [
+        ("difference", "difference", Shown::Signed(4)),
+        ("standard error", "standard_error", Shown::Figures),
+        ("z", "z", Shown::Signed(2)),
+        ("p, two-sided", "p", Shown::Figures),
+    ] {
+        let cell = |at: usize| document.cell(&format!("{path}.differences.{at}.delong.{field}"), shown, "");
+        row(out, name, (0..columns.len()).map(cell))?;
+    }
+    close(out)
 }
 
 /// A model's probabilities by tenths.

@@ -1,16 +1,20 @@
 //! The report as text.
 
+use super::tables::DELONG_REMARK;
 use crate::base::one_line::OneLine;
 use crate::feed::breaks::Cause;
 use crate::report::html::lowest_taker_fee;
 use crate::report::text::{Names, amount, basis_points, plain, signed, things, utc};
 use crate::research::evaluation::{BinReport, ContestantReport, Figure, PartReport};
 use crate::research::report::{FitReport, Report};
+use crate::statistics::delong::DeLong;
 use crate::statistics::metrics::Metric;
 use std::fmt::{self, Display, Write};
 
 /// Features and correlations that are shown; the JSON has all.
 const SHOWN: usize = 10;
+/// A p below this is not told exactly.
+const P_SHOWN: f64 = 1e-99;
 
 fn number(value: Option<f64>) -> String {
     value.map_or_else(|| "—".into(), |value| format!("{value:.4}"))
@@ -124,6 +128,23 @@ fn write_test(out: &mut String, report: &Report) -> fmt::Result {
             }
         }
         writeln!(out)?;
+    }
+    write_delong(out, &report.test)
+}
+
+/// The test of the AUCs beside their paired intervals.
+fn write_delong(out: &mut String, part: &PartReport) -> fmt::Result {
+    let tested = part.differences.iter().filter_map(|difference| Some((difference, difference.delong?)));
+    for (at, (difference, DeLong { standard_error, z, p, .. })) in tested.enumerate() {
+        if at == 0 {
+            writeln!(out, "  {DELONG_REMARK}")?;
+        }
+        let z = z.map_or_else(|| "—".into(), |z| format!("{z:+.2}"));
+        let p = p.map_or_else(
+            || "—".into(),
+            |p| if p < P_SHOWN { format!("below {P_SHOWN:e}") } else { format!("{p:.2e}") },
+        );
+        writeln!(out, "    minus {}: standard error {standard_error:.6}, z {z}, p {p}", difference.minus)?;
     }
     Ok(())
 }
