@@ -59,6 +59,7 @@ def main():
     for difference in report["test"]["differences"]:
         expected = delong(scores[difference["of"]], scores[difference["minus"]], up)
         for name, value in expected.items():
+            value = float(value)
             reported = difference["delong"][name]
             # A probability of 1e-50 has an exponent of 115: a millionth in z is a ten-thousandth of it.
             tolerance = 1e-3 if name == "p" else 1e-6

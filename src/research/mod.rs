@@ -39,6 +39,7 @@ pub mod evaluation;
 pub mod export;
 pub mod feature_list;
 pub mod fit;
+pub mod importance;
 mod matrix;
 pub mod passes;
 pub mod report;

@@ -14,6 +14,7 @@
 //! ```
 
 use super::evaluation::{ContestantReport, Figure, PartReport};
+use super::importance::Importance;
 use super::scoring::Rules;
 use super::selection::Tried;
 use super::source::CaptureFacts;
@@ -148,6 +149,8 @@ pub struct Report {
     pub training: Option<PartReport>,
     /// The part tested on.
     pub test: PartReport,
+    /// What the first model loses there without each of its features, if that was asked for.
+    pub importance: Option<Importance>,
     /// Where the baselines come from.
     pub baselines: &'static str,
     /// What should give pause.
@@ -329,6 +332,7 @@ impl Report {
                 ));
             }
         }
+        warnings.extend(self.importance.as_ref().and_then(Importance::warning));
         self.warnings = warnings;
         self
     }

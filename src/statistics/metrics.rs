@@ -101,6 +101,12 @@ impl Metric {
 /// A value per metric, in the order of [`Metric::ALL`]; NaN where there is none.
 pub type Values = [f64; Metric::ALL.len()];
 
+/// −ln of the probability given to what happened, by the logit, for a row of this weight.
+pub fn log_loss(logit: f64, weight: Weight) -> f64 {
+    let small = (-logit.abs()).exp().ln_1p();
+    weight.up * (small + (-logit).max(0.0)) + weight.down * (small + logit.max(0.0))
+}
+
 /// Rows of a reliability bin.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Bin {
@@ -163,8 +169,7 @@ impl Tally {
             self.reached.add(p, sign, weight);
         }
         if weight.total() > 0.0 {
-            let small = (-logit.abs()).exp().ln_1p();
-            self.log_loss += weight.up * (small + (-logit).max(0.0)) + weight.down * (small + logit.max(0.0));
+            self.log_loss += log_loss(logit, weight);
             self.squares += weight.up * (1.0 - p) * (1.0 - p) + weight.down * p * p;
             self.correct += if p >= 0.5 { weight.up } else { weight.down };
         }
@@ -236,29 +241,39 @@ impl Ranking {
         Self { rows, same }
     }
 
-    /// The area under the curve with each row taken as often as `times` says; NaN without up or without down.
-    ///
-    /// It is the probability that a row that goes up scores higher than one that does not, half of that where the scores
-    /// are equal (Hanley and McNeil 1982).
-    pub fn auc(&self, weight: impl Fn(usize) -> Weight) -> f64 {
-        let (mut ups, mut downs, mut wins) = (0.0, 0.0, 0.0);
-        let (mut group_up, mut group_down) = (0.0, 0.0);
-        for (&row, &same) in self.rows.iter().zip(&self.same) {
-            if !same {
-                wins += group_up * (downs + group_down / 2.0);
-                ups += group_up;
-                downs += group_down;
-                (group_up, group_down) = (0.0, 0.0);
-            }
-            let weight = weight(row as usize);
-            group_up += weight.up;
-            group_down += weight.down;
-        }
-        wins += group_up * (downs + group_down / 2.0);
-        ups += group_up;
-        downs += group_down;
-        wins / (ups * downs)
+    /// The rows, from the lowest score, each with whether its score is that of the one before it.
+    pub fn rows(&self) -> impl Iterator<Item = (usize, bool)> + '_ {
+        self.rows.iter().zip(&self.same).map(|(&row, &same)| (row as usize, same))
     }
+
+    /// The area under the curve with each row taken as often as its weight says; NaN without up or without down.
+    pub fn auc(&self, weight: impl Fn(usize) -> Weight) -> f64 {
+        area(self.rows().map(|(row, same)| (weight(row), same)))
+    }
+}
+
+/// The area under the curve of rows from the lowest score on, each with whether its score is that of the one before it; NaN without
+/// up or without down.
+///
+/// It is the probability that a row that goes up scores higher than one that does not, half of that where the scores
+/// are equal (Hanley and McNeil 1982).
+pub fn area(rows: impl Iterator<Item = (Weight, bool)>) -> f64 {
+    let (mut ups, mut downs, mut wins) = (0.0, 0.0, 0.0);
+    let (mut group_up, mut group_down) = (0.0, 0.0);
+    for (weight, same) in rows {
+        if !same {
+            wins += group_up * (downs + group_down / 2.0);
+            ups += group_up;
+            downs += group_down;
+            (group_up, group_down) = (0.0, 0.0);
+        }
+        group_up += weight.up;
+        group_down += weight.down;
+    }
+    wins += group_up * (downs + group_down / 2.0);
+    ups += group_up;
+    downs += group_down;
+    wins / (ups * downs)
 }
 
 #[cfg(test)]

@@ -24,14 +24,14 @@
 use crate::base::failure::Failure;
 use crate::base::places::check_apart;
 use crate::cli::arguments::{
-    FigureArgs, FigureFiles, LAG_UPDATES, LabelArgs, ModelArgs, SourceArgs, THRESHOLD, parse_threshold,
+    FigureArgs, FigureFiles, ImportanceArgs, LAG_UPDATES, LabelArgs, ModelArgs, SourceArgs, THRESHOLD, parse_threshold,
 };
 use crate::cli::display::{bar, warn};
 use crate::cli::interrupt::Interrupt;
 use crate::cli::printer::Printer;
 use crate::report::in_sample::in_sample;
 use crate::research::report::Report;
-use crate::research::scoring::{By, Contestant, Rules, score};
+use crate::research::scoring::{By, Contestant, Rules, score_and_keep};
 use crate::research::source::{CaptureFacts, Source, Watch, total_counts, without_prints};
 use crate::research::training::{TrainSettings, train};
 use crate::statistics::labels::{HORIZON_MAX, Ties};
@@ -61,6 +61,12 @@ pub struct EvaluateArgs {
     /// The probability from which to buy [default: the models', else 0.6]
     #[arg(long, value_name = "P", value_parser = parse_threshold)]
     pub threshold: Option<f64>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub importance: ImportanceArgs,
+    /// Megabytes of rows to keep in memory; what is beyond goes to a temporary file
+    #[arg(long, value_name = "MB", default_value_t = 1024)]
+    pub memory: usize,
     /// Write the report to STEM.report.json and STEM.report.html
     #[arg(long = "report", value_name = "STEM")]
     pub stem: Option<PathBuf>,
@@ -140,16 +146,18 @@ pub fn run(args: &EvaluateArgs, printer: &mut Printer) -> Result<(), Failure> {
     };
 
     let reading = bar(source.bytes(), "baselines");
-    let baselines = baselines(&source, &rules, &Watch { bar: &reading, stop: &stop })?;
+    let baselines = baselines(&source, &rules, args.memory, &Watch { bar: &reading, stop: &stop })?;
     reading.finish_and_clear();
     let taken: Vec<&str> = baselines.iter().map(|baseline| baseline.name.as_str()).collect();
     let names = told_apart(&args.models, &taken);
+    let mut table = args.importance.table(&models[0], args.memory);
     let named = models.into_iter().zip(names);
     let named = named.map(|(model, name)| Contestant { name, by: By::Model(Box::new(model)) });
     let contestants: Vec<Contestant> = named.chain(baselines).collect();
     let scoring = bar(source.bytes(), "test");
     let watch = Watch { bar: &scoring, stop: &stop };
-    let (parts, captures) = score(&source, &contestants, &rules, 1, &|_, _, _| Some(0), &watch)?;
+    let mut keep = |_: usize, key, features: &[f64]| table.as_mut().map_or(Ok(()), |table| table.push(key, features));
+    let (parts, captures) = score_and_keep(&source, &contestants, &rules, 1, &|_, _, _| Some(0), &watch, &mut keep)?;
     scoring.finish_and_clear();
     total_counts(&captures, rules.label)?;
     let features = contestants.iter().filter_map(|contestant| match &contestant.by {
@@ -161,6 +169,7 @@ pub fn run(args: &EvaluateArgs, printer: &mut Printer) -> Result<(), Failure> {
     }
     let headline = seen_before(&contestants[..args.models.len()], source.product(), &captures);
     let names: Vec<String> = args.models.iter().map(|path| path.display().to_string()).collect();
+    let importance = args.importance.of(&parts[0], table.as_mut(), &contestants[0], &rules, &stop)?;
     let report = Report {
         headline,
         title: format!("evaluation of {}", names.join(", ")),
@@ -171,6 +180,7 @@ pub fn run(args: &EvaluateArgs, printer: &mut Printer) -> Result<(), Failure> {
         fit: None,
         training: None,
         test: parts[0].report(&contestants, &rules),
+        importance,
         baselines: "fitted to these very rows, which favours them",
         warnings: Vec::new(),
     }
@@ -216,7 +226,7 @@ fn seen_before(contestants: &[Contestant], product: &str, captures: &[CaptureFac
 }
 
 /// The base rate and a model of `imbalance_1`, both fitted to what is evaluated.
-fn baselines(source: &Source, rules: &Rules, watch: &Watch<'_>) -> Result<[Contestant; 2], Failure> {
+fn baselines(source: &Source, rules: &Rules, memory_mb: usize, watch: &Watch<'_>) -> Result<[Contestant; 2], Failure> {
     let settings = TrainSettings {
         features: vec![Feature::Imbalance(1).into()],
         label: rules.label,
@@ -224,7 +234,7 @@ fn baselines(source: &Source, rules: &Rules, watch: &Watch<'_>) -> Result<[Conte
         ties: rules.ties,
         c: Some(1.0),
         test_share: 0.0,
-        memory_bytes: 1 << 30,
+        memory_bytes: memory_mb.saturating_mul(1 << 20),
         threads: rules.threads,
     };
     let trained = train(source, &settings, watch, || {})?;

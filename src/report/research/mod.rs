@@ -29,6 +29,7 @@
 //!     fit: None,
 //!     training: None,
 //!     test: parts[0].report(&contestants, &rules),
+//!     importance: None,
 //!     baselines: "none",
 //!     warnings: Vec::new(),
 //! }
@@ -37,6 +38,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod importance;
 mod page;
 mod tables;
 mod terminal;

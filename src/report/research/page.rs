@@ -1,6 +1,6 @@
 //! The report as a page that needs nothing else: tables, and a reliability diagram for each model.
 
-use super::tables;
+use super::{importance, tables};
 use crate::report::chart::{Ink, Slot};
 use crate::report::figures::reliability::{Counted, Diagram, Tenth};
 use crate::report::html::head::{foot, head, remarks};
@@ -23,6 +23,7 @@ pub fn page(report: &Report) -> String {
 fn write(out: &mut String, report: &Report) -> fmt::Result {
     let document = Document::of(report);
     let mut chapters = vec![("metrics", "Metrics"), ("reliability", "Reliability"), ("economics", "Economics")];
+    chapters.extend(report.importance.as_ref().map(|_| ("importance", "Importance")));
     chapters.extend(report.fit.as_ref().map(|_| ("fit", "Fit")));
     chapters.extend([("data", "Captures"), ("settings", "Settings")]);
     let plural = if report.captures.len() == 1 { "" } else { "s" };
@@ -33,6 +34,9 @@ fn write(out: &mut String, report: &Report) -> fmt::Result {
     metrics(out, report, &document)?;
     reliability(out, report, &document)?;
     economics(out, report, &document)?;
+    if let Some(of_features) = &report.importance {
+        importance::importance(out, of_features, &document)?;
+    }
     if let Some(fit) = &report.fit {
         tables::fit(out, fit, &document)?;
     }

@@ -16,7 +16,7 @@ pub const DELONG_REMARK: &str = "DeLong’s test takes rows as independent, whic
 const UNFOLDED_MAX: usize = 40;
 
 /// A number with its interval below it, if it has one.
-fn figure(document: &Document, value: &str, interval: &str, shown: Shown) -> String {
+pub fn figure(document: &Document, value: &str, interval: &str, shown: Shown) -> String {
     let interval = document.interval(interval, shown).map(|ends| format!("<small>{ends}</small>")).unwrap_or_default();
     format!("<td class=\"n\">{}{interval}</td>", document.span(value, shown))
 }
@@ -222,7 +222,8 @@ fn correlations(out: &mut String, fit: &FitReport, document: &Document) -> fmt::
     })
 }
 
-fn unfolded_if_short(
+/// A table, or one to unfold where it is long.
+pub fn unfolded_if_short(
     out: &mut String,
     count: usize,
     what: &str,
