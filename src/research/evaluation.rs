@@ -125,7 +125,8 @@ pub struct Difference {
     pub minus: String,
     /// AUC, log-loss, Brier score and the like.
     pub metrics: Vec<MetricFigure>,
-    /// Of the AUCs, as if rows were independent; `None` where rows count in both classes or a class has fewer than two.
+    /// Of the AUCs, as if rows were independent; `None` where rows count in both classes, a class has fewer than two,
+    /// or rows are of several folds' models, whose scores are not compared.
     pub delong: Option<DeLong>,
 }
 
@@ -180,7 +181,10 @@ impl Part {
         let scores = Scores::of(self, cells, rules);
         let reports = contestants.iter().enumerate();
         let reports = reports.map(|(which, contestant)| self.contestant(which, contestant, &scores, cells, rules));
-        let placed = |which: usize| Placements::new(&self.logits[which], &self.signs, rules.ties);
+        let is_one_models = self.strata.is_empty();
+        let placed = |which: usize| {
+            is_one_models.then(|| Placements::new(&self.logits[which], &self.signs, rules.ties)).flatten()
+        };
         let first = placed(0);
         let differences = (1..contestants.len()).map(|other| Difference {
             of: contestants[0].name.clone(),
@@ -361,7 +365,10 @@ impl Scores {
         let contestants: Vec<(Ranking, Vec<Tally>)> = part
             .logits
             .iter()
-            .map(|logits| (Ranking::new(logits, &part.signs, ties), part.tallies(logits, cells, rules)))
+            .map(|logits| {
+                let ranking = Ranking::within(logits, &part.signs, &part.strata, ties);
+                (ranking, part.tallies(logits, cells, rules))
+            })
             .collect();
         // Over the rows of each cell as often as it is drawn.
         let over = |times: &[u32]| -> Vec<(Tally, Values)> {

@@ -56,7 +56,7 @@ use crate::base::failure::Failure;
 use crate::statistics::blocks::Cells;
 use crate::statistics::bootstrap::{interval, resample};
 use crate::statistics::labels::{Ties, Weight};
-use crate::statistics::metrics::{Ranking, area, log_loss};
+use crate::statistics::metrics::{Ranking, log_loss, pairs_won};
 use crate::strategy::model::Model;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
@@ -147,7 +147,7 @@ impl From<ImportanceError> for Failure {
 /// What is permuted.
 #[derive(Clone, Copy, Debug)]
 pub struct Permuting<'a> {
-    /// The rows.
+    /// The rows, of one model and not of several folds'.
     pub part: &'a Part,
     /// The model's features on each of them.
     pub table: &'a Table,
@@ -167,7 +167,7 @@ pub struct Permuting<'a> {
 /// See [`ImportanceError`].
 ///
 /// # Panics
-/// The table does not have the part's rows, or not the model's features.
+/// The table does not have the part's rows, or not the model's features, or the part is of several folds.
 pub fn importance(
     permuting: &Permuting<'_>,
     rules: &Rules,
@@ -176,6 +176,7 @@ pub fn importance(
 ) -> Result<Importance, ImportanceError> {
     let Permuting { part, table, name, model, repeats } = *permuting;
     assert_eq!((table.keys().len(), table.width()), (part.rows(), model.features.len()), "a row is a row of both");
+    assert!(part.strata.is_empty(), "the rows are one model's");
     let blocks = part.blocks(rules);
     let (cells, ties) = (&blocks.cells, rules.ties);
     let stretches = stretches(cells);
@@ -368,7 +369,7 @@ impl Scored {
 
     /// With each cell taken as often as `times` says.
     fn values(&self, times: &[u32]) -> Pair {
-        let auc = area(self.ranked.iter().map(|row| {
+        let (wins, pairs) = pairs_won(self.ranked.iter().map(|row| {
             let weight = self.ties.weight(row.sign);
             let times = f64::from(times[row.cell as usize]);
             (Weight { up: weight.up * times, down: weight.down * times }, row.is_same)
@@ -377,7 +378,7 @@ impl Scored {
             (loss + f64::from(times) * of_loss, total + f64::from(times) * of_total)
         };
         let (loss, total) = self.losses.iter().zip(times).fold((0.0, 0.0), add);
-        [auc, loss / total]
+        [wins / pairs, loss / total]
     }
 }
 

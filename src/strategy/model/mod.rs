@@ -49,6 +49,7 @@ pub use onnx::Pipeline;
 pub use trees::{CLASSES_MAX, Child, Ensemble, Missing, NODES_MAX, Row, Split, TREE_DEPTH_MAX, Test, Tree, TreeFault};
 
 use crate::base::small_file;
+use crate::strategy::attempts::Attempts;
 use crate::strategy::features::{FeatureSet, Input};
 use crate::strategy::trained_on::TrainedOn;
 use std::io;
@@ -76,6 +77,8 @@ pub struct Model {
     pub threshold: Option<f64>,
     /// What it was trained on, as far as the file says so.
     pub trained_on: TrainedOn,
+    /// The models that were tried before it, and itself, as far as the file says so.
+    pub attempts: Attempts,
     evaluator: Evaluator,
     calibration: Option<Calibration>,
 }
@@ -221,6 +224,7 @@ impl Model {
             horizon_updates: None,
             threshold: None,
             trained_on: TrainedOn::default(),
+            attempts: Attempts::default(),
         }
     }
 
