@@ -263,14 +263,14 @@ pub struct TriedReport {
 }
 
 impl TriedReport {
-    /// Of a training, with what was tried before it.
-    pub fn new(trained: &Trained, before: &Attempts, product: &str, test_span_ns: (i64, i64)) -> Self {
+    /// Of a training, with the models that were tried, it included.
+    pub fn new(trained: &Trained, attempts: &Attempts, product: &str, test_span_ns: (i64, i64)) -> Self {
         let of_folds = |count: &dyn Fn(&super::regression::Fitted) -> usize| -> usize {
             let folds = trained.refits.iter().flat_map(|refits| &refits.folds);
             folds.flat_map(|fold| &fold.fitted).map(count).sum()
         };
         Self {
-            models: before.on(product, test_span_ns) + 1,
+            models: attempts.on(product, test_span_ns),
             penalties: trained.tried.len() + of_folds(&|fitted| fitted.tried.len()),
             feature_sets: trained.choice.as_ref().map_or(0, |choice| choice.sets)
                 + trained.refits.as_ref().map_or(0, |refits| refits.sets),

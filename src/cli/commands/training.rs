@@ -136,7 +136,7 @@ pub fn run(job: &Job<'_>, printer: &mut Printer) -> Result<(), Failure> {
         return Err(Failure::input("--embargo needs --cv or --validate: nothing else leaves blocks out"));
     }
     let files = outputs(job, &features)?;
-    let attempts = tried_before(args)?;
+    let mut attempts = tried_before(args)?;
     let source = args.source.open(&args.captures)?;
     let interrupt = Interrupt::watch()?;
     let stop = || interrupt.is_set();
@@ -169,7 +169,7 @@ pub fn run(job: &Job<'_>, printer: &mut Printer) -> Result<(), Failure> {
             (Some(validation), calibration)
         }
     };
-    let report = tested(job, &trained, &scored, &rules, (validation, calibration.as_ref(), &attempts), &stop)?;
+    let report = tested(job, &trained, &scored, &rules, (validation, calibration.as_ref(), &mut attempts), &stop)?;
     if stop() {
         return Err(Failure::running("interrupted; nothing was written"));
     }
@@ -239,7 +239,7 @@ fn tested(
     trained: &Trained,
     scored: &Source,
     rules: &Rules,
-    (validation, calibration, attempts): (Option<ValidationReport>, Option<&Calibration>, &Attempts),
+    (validation, calibration, attempts): (Option<ValidationReport>, Option<&Calibration>, &mut Attempts),
     stop: &(dyn Fn() -> bool + Sync),
 ) -> Result<Report, Failure> {
     let args = job.args;
@@ -282,6 +282,17 @@ fn tested(
     let means = test.feature_means(&contestants, 0);
     let training = training.report(&contestants, rules);
     let test = test.report(&contestants, rules);
+    attempts.add(Attempt {
+        date: today(),
+        product: scored.product().into(),
+        features: trained.model.features.len(),
+        c: trained.c,
+        label: rules.label.to_string(),
+        ties: rules.ties.to_string(),
+        test_span_ns: test.span_ns,
+        test_auc: test.contestants[0].figure(Metric::Auc).value,
+        test_log_loss: test.contestants[0].figure(Metric::LogLoss).value,
+    });
     let candidates = parse_features(&args.features).map_err(Failure::input)?;
     let candidates: Vec<String> = candidates.iter().map(ToString::to_string).collect();
     let choice = validation.as_ref().and_then(|validation| ChoiceReport::new(trained, &candidates, validation));
@@ -358,29 +369,16 @@ fn plain(file: &ModelFile, path: &Path) -> Result<String, Failure> {
     Ok(text)
 }
 
+fn today() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%d").to_string()
+}
+
 /// Everything that is needed to check a model.
-fn provenance(
-    trained: &Trained,
-    report: &Report,
-    settings: &TrainSettings,
-    mut attempts: Attempts,
-) -> serde_json::Value {
+fn provenance(trained: &Trained, report: &Report, settings: &TrainSettings, attempts: Attempts) -> serde_json::Value {
     let test = &report.test;
-    let date = jiff::Timestamp::now().strftime("%Y-%m-%d").to_string();
-    attempts.add(Attempt {
-        date: date.clone(),
-        product: report.product.clone(),
-        features: trained.model.features.len(),
-        c: trained.c,
-        label: report.rules.label.clone(),
-        ties: settings.ties.to_string(),
-        test_span_ns: test.span_ns,
-        test_auc: test.contestants[0].figure(Metric::Auc).value,
-        test_log_loss: test.contestants[0].figure(Metric::LogLoss).value,
-    });
     json!({
         "program": format!("papertrader {}", report.program_version),
-        "date": date,
+        "date": today(),
         "product": report.product,
         "captures": trained.facts,
         "rows": trained.rows,
