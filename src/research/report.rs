@@ -15,6 +15,7 @@
 
 use super::calibrating::CalibrationKind;
 use super::evaluation::{ContestantReport, Figure, PartReport};
+use super::importance::Importance;
 use super::penalty::Tried;
 use super::regression::Regression;
 use super::scoring::Rules;
@@ -316,6 +317,8 @@ pub struct Report {
     pub tried: Option<TriedReport>,
     /// The part tested on.
     pub test: PartReport,
+    /// What the first model loses there without each of its features, if that was asked for.
+    pub importance: Option<Importance>,
     /// Where the baselines come from.
     pub baselines: &'static str,
     /// What should give pause.
@@ -511,6 +514,7 @@ impl Report {
                 ));
             }
         }
+        warnings.extend(self.importance.as_ref().and_then(Importance::warning));
         self.warnings = warnings;
         self
     }

@@ -4,7 +4,8 @@ use crate::base::failure::Failure;
 use crate::base::output::{check_free, write_file};
 use crate::base::places::check_apart;
 use crate::cli::arguments::{
-    FigureArgs, FigureFiles, LAG_UPDATES, LabelArgs, SourceArgs, THRESHOLD, parse_share, parse_threshold,
+    FigureArgs, FigureFiles, ImportanceArgs, LAG_UPDATES, LabelArgs, SourceArgs, THRESHOLD, parse_share,
+    parse_threshold,
 };
 use crate::cli::display::bar;
 use crate::cli::interrupt::Interrupt;
@@ -16,7 +17,7 @@ use crate::research::folds::Scheme;
 use crate::research::penalty::FOLDS;
 use crate::research::regression::Regression;
 use crate::research::report::{CalibrationReport, ChoiceReport, FitReport, Report, TriedReport, ValidationReport};
-use crate::research::scoring::{By, Contestant, Rules, score};
+use crate::research::scoring::{By, Contestant, Rules, score_and_keep};
 use crate::research::source::{Source, Watch, broken, without_prints};
 use crate::research::training::{TrainError, TrainSettings, Trained, train};
 use crate::statistics::labels::Ties;
@@ -83,6 +84,9 @@ pub struct TrainingArgs {
     /// Megabytes of rows to keep in memory; what is beyond goes to a temporary file
     #[arg(long, value_name = "MB", default_value_t = 1024)]
     pub memory: usize,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub importance: ImportanceArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub source: SourceArgs,
@@ -254,7 +258,15 @@ fn tested(
     let scoring = bar(scored.bytes(), "test");
     let watch = Watch { bar: &scoring, stop };
     let part_of = |capture, sequence, until| trained.cut.part_of(capture, sequence, until);
-    let (parts, captures) = score(scored, &contestants, rules, 2, &part_of, &watch)?;
+    let mut table = match &contestants[0].by {
+        By::Model(model) => args.importance.table(model, args.memory),
+        By::Constant(_) => None,
+    };
+    let mut keep = |part: usize, key, features: &[f64]| match &mut table {
+        Some(table) if part == 1 => table.push(key, features),
+        _ => Ok(()),
+    };
+    let (parts, captures) = score_and_keep(scored, &contestants, rules, 2, &part_of, &watch, &mut keep)?;
     scoring.finish_and_clear();
     if let Some(none) = without_prints(&trained.model.features, &captures) {
         return Err(TrainError::NoPrints(none).into());
@@ -266,6 +278,7 @@ fn tested(
             broken(&captures)
         )));
     }
+    let importance = args.importance.of(test, table.as_mut(), &contestants[0], rules, stop)?;
     let means = test.feature_means(&contestants, 0);
     let training = training.report(&contestants, rules);
     let test = test.report(&contestants, rules);
@@ -301,6 +314,7 @@ fn tested(
         choice,
         tried: Some(TriedReport::new(trained, attempts, scored.product(), test.span_ns)),
         test,
+        importance,
         baselines: "fitted to the training part, as the model",
         warnings: Vec::new(),
     };
