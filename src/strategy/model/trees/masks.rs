@@ -141,7 +141,8 @@ impl<T: Real, const BITS: usize> Masks<T, BITS> {
                     entry += blocks;
                     self.which[entry] = which;
                 }
-                let missing = more(&mut asks.iter().filter(|ask| ask.missing_right), &mut Mask::ALL);
+                mask = Mask::ALL;
+                let missing = more(&mut asks.iter().filter(|ask| ask.missing_right), &mut mask);
                 self.which[entry + blocks] = missing.unwrap_or(0);
             }
             self.blocks[block].masks = [first as u32, self.masks.len() as u32];
