@@ -71,11 +71,11 @@ def measure(arguments, work):
     onnx.save(converted, work / "lightgbm.onnx")
     settings = {"objective": "binary:logistic", "max_depth": 5, "seed": 1, "nthread": 1}
     xgboost.train(settings, xgboost.DMatrix(train, up, feature_names=names), TREES).save_model(work / "xgboost.ubj")
-    deviation = train.std(axis=0)
-    regression = LogisticRegression(max_iter=1000).fit(train / np.where(deviation > 0, deviation, 1), up)
+    mean, scale = train.mean(axis=0), train.std(axis=0)
+    scale[scale == 0] = 1
+    regression = LogisticRegression().fit((train - mean) / scale, up)
     linear = {"features": names, "intercept": regression.intercept_[0], "coefficients": list(regression.coef_[0])}
-    linear["scale"] = list(np.where(deviation > 0, deviation, 1))
-    Path(work / "linear.json").write_text(json.dumps(linear))
+    (work / "linear.json").write_text(json.dumps({**linear, "mean": list(mean), "scale": list(scale)}))
     print(f"{len(rows)} rows of {len(names)} features; LightGBM's {len(leaves)} trees have {statistics.mean(leaves):.1f} leaves")
 
     program = work / "measure-models"

@@ -200,7 +200,7 @@ pub enum TreeFault {
     Nodes,
 }
 
-/// The most nodes of an ensemble that is evaluated by masks, which may take 300 bytes a node; a larger one is walked, at 16.
+/// The most nodes of an ensemble that is evaluated by masks, which take at most 350 bytes a node; a larger one is walked, at 16.
 pub const MASKED_NODES_MAX: usize = 1 << 20;
 /// Trees that are compiled together: the room for masks grows with the product of trees and nodes.
 const PART_TREES: usize = 128;
