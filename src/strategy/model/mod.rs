@@ -52,6 +52,7 @@ pub use trees::{
 };
 
 use crate::base::small_file;
+use crate::strategy::attempts::Attempts;
 use crate::strategy::features::{FeatureSet, Input};
 use crate::strategy::trained_on::TrainedOn;
 use std::io;
@@ -79,6 +80,8 @@ pub struct Model {
     pub threshold: Option<f64>,
     /// What it was trained on, as far as the file says so.
     pub trained_on: TrainedOn,
+    /// The models that were tried before it, and itself, as far as the file says so.
+    pub attempts: Attempts,
     evaluator: Evaluator,
     calibration: Option<Calibration>,
 }
@@ -224,6 +227,7 @@ impl Model {
             horizon_updates: None,
             threshold: None,
             trained_on: TrainedOn::default(),
+            attempts: Attempts::default(),
         }
     }
 
