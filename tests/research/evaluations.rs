@@ -163,9 +163,7 @@ fn the_last_share_is_judged_as_train_tests() {
         evaluate
     };
     let shown = succeed(&mut evaluate(&["--last", "0.3"]));
-    let report = |name: &str| -> Value {
-        serde_json::from_str(&fs::read_to_string(path(name)).unwrap()).unwrap()
-    };
+    let report = |name: &str| -> Value { serde_json::from_str(&fs::read_to_string(path(name)).unwrap()).unwrap() };
     let [trained, evaluated] = ["m.report.json", "e.report.json"].map(report);
     // The model, the base rate and the model of one feature, to the last digit.
     for at in 0..3 {

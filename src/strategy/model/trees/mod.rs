@@ -47,7 +47,7 @@ pub trait Real: Copy + Debug + PartialOrd + AddAssign + Default {
     fn is_none(self) -> bool;
     /// How many of these it is above, by vectors.
     #[cfg(target_arch = "x86_64")]
-    fn above(self, v3: vectors::V3, others: &[Self; 8]) -> usize;
+    fn above(self, v3: vectors::V3, others: &[Self; vectors::AT_ONCE]) -> usize;
 }
 
 impl Real for f32 {
@@ -70,7 +70,7 @@ impl Real for f32 {
     }
     #[cfg(target_arch = "x86_64")]
     #[inline(always)]
-    fn above(self, v3: vectors::V3, others: &[Self; 8]) -> usize {
+    fn above(self, v3: vectors::V3, others: &[Self; vectors::AT_ONCE]) -> usize {
         vectors::floats_above(v3, self, others)
     }
 }
@@ -95,7 +95,7 @@ impl Real for f64 {
     }
     #[cfg(target_arch = "x86_64")]
     #[inline(always)]
-    fn above(self, v3: vectors::V3, others: &[Self; 8]) -> usize {
+    fn above(self, v3: vectors::V3, others: &[Self; vectors::AT_ONCE]) -> usize {
         vectors::doubles_above(v3, self, others)
     }
 }
