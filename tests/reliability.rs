@@ -29,7 +29,7 @@ use papertrader::strategy::features::expression::{
     EXPRESSION_BYTES_MAX, EXPRESSION_DEPTH_MAX, EXPRESSION_STEPS_MAX, PROGRAM_HISTORY_MB_MAX, PROGRAM_PASTS_MAX,
 };
 use papertrader::strategy::model::{
-    ISOTONIC_POINTS_MAX, LIBRARY_MODEL_BYTES_MAX, MODEL_BYTES_MAX, NODES_MAX, TREE_DEPTH_MAX,
+    ISOTONIC_POINTS_MAX, LIBRARY_MODEL_BYTES_MAX, MASKED_NODES_MAX, MODEL_BYTES_MAX, NODES_MAX, TREE_DEPTH_MAX,
 };
 use std::fs;
 use std::path::Path;
@@ -120,6 +120,7 @@ fn every_bound_has_the_value_given() {
         ("PROGRAM_PASTS_MAX", PROGRAM_PASTS_MAX as u64),
         ("PROGRAM_HISTORY_MB_MAX", PROGRAM_HISTORY_MB_MAX as u64),
         ("NODES_MAX", NODES_MAX as u64),
+        ("MASKED_NODES_MAX", MASKED_NODES_MAX as u64),
         ("ISOTONIC_POINTS_MAX", ISOTONIC_POINTS_MAX as u64),
         ("FOLDS_MAX", u64::from(FOLDS_MAX)),
         ("ATTEMPTS_MAX", ATTEMPTS_MAX as u64),
