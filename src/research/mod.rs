@@ -34,6 +34,7 @@
 //! ```
 
 pub mod dataset;
+pub mod distribution;
 pub mod economics;
 pub mod evaluation;
 pub mod export;

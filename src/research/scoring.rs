@@ -220,6 +220,23 @@ pub fn score(
     part_of: PartOf<'_>,
     watch: &Watch<'_>,
 ) -> Result<(Vec<Part>, Vec<CaptureFacts>), SourceError> {
+    score_telling(source, contestants, rules, parts, part_of, watch, &mut |_, _, _| {})
+}
+
+/// The same. `told` gets every labelled row of a part: the part, the contestants' logits, and the features of their models behind one
+/// another.
+///
+/// # Errors
+/// As for [`score`].
+pub fn score_telling(
+    source: &Source,
+    contestants: &[Contestant],
+    rules: &Rules,
+    parts: usize,
+    part_of: PartOf<'_>,
+    watch: &Watch<'_>,
+    told: &mut dyn FnMut(usize, &[f64], &[f64]),
+) -> Result<(Vec<Part>, Vec<CaptureFacts>), SourceError> {
     let mut scored = vec![Part::new(contestants.len()); parts];
     let shape = RowShape { label: rules.label, every: 1 };
     let mut traded: Vec<(u32, Vec<Traded>)> = Vec::new();
@@ -231,7 +248,7 @@ pub fn score(
         &mut |row| -> Result<(), SinkError> {
             let (capture, sequence) = (row.head.capture, row.head.sequence);
             let (Some(change), Some(part)) = (row.change, part_of(capture, sequence, row.until)) else { return Ok(()) };
-            let part = &mut scored[part];
+            let (of, part) = (part, &mut scored[part]);
             part.captures.push(capture);
             part.sequences.push(sequence);
             part.untils.push(row.until);
@@ -241,6 +258,7 @@ pub fn score(
             for (column, &logit) in part.logits.iter_mut().zip(logits) {
                 column.push(logit);
             }
+            told(of, logits, features);
             part.feature_sums.resize(features.len(), 0.0);
             for (sum, feature) in part.feature_sums.iter_mut().zip(features) {
                 *sum += feature;

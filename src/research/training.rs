@@ -12,6 +12,7 @@
 //! ```
 
 use super::dataset::{FeatureRows, RowCounts};
+use super::distribution::Sample;
 use super::fit::{Dependence, Design, Fit, FitError, fit};
 use super::scaler::Scaler;
 use super::selection::{FOLDS, GRID, Selection, Tried, best, try_grid};
@@ -174,7 +175,7 @@ impl Regression {
             horizon_updates: Some(horizon),
             threshold: Some(threshold),
             provenance,
-            calibration: None,
+            ..ModelFile::default()
         }
     }
 }
@@ -219,6 +220,8 @@ pub struct Trained {
     pub all_outcomes: Outcomes,
     /// Bytes of rows that lay on disk.
     pub disk_bytes: u64,
+    /// Rows at equal distances, ties included.
+    pub sample: Sample,
 }
 
 /// Steps that [`train`] tells of when it chooses C.
@@ -255,7 +258,7 @@ pub const BASELINE: Feature = Feature::Imbalance(1);
 
 /// Fits the model, and the baseline of one column in the same way, to what lies before the cut.
 fn fit_both(
-    Rows { table, facts, outcomes: all_outcomes, labelled }: Rows,
+    Rows { table, facts, outcomes: all_outcomes, labelled, sample }: Rows,
     counts: RowCounts,
     baseline_column: usize,
     captures: usize,
@@ -305,6 +308,7 @@ fn fit_both(
         counts,
         all_outcomes,
         disk_bytes: table.disk_bytes(),
+        sample,
     })
 }
 
@@ -318,12 +322,15 @@ struct Rows {
     outcomes: Outcomes,
     /// Labelled rows.
     labelled: u64,
+    /// Some of them.
+    sample: Sample,
 }
 
 fn read(source: &Source, columns: &[Input], settings: &TrainSettings, watch: &Watch<'_>) -> Result<Rows, TrainError> {
     let mut table = Table::new(columns.len(), settings.memory_bytes);
     let mut outcomes = Outcomes::default();
     let mut labelled = 0;
+    let mut sample = Sample::new(settings.features.len());
     let shape = RowShape { label: settings.label, every: 1 };
     let mut observer = FeatureRows::new(FeatureSet::new(columns));
     let facts = source.read_rows(shape, &mut observer, watch, &mut |row| {
@@ -334,6 +341,7 @@ fn read(source: &Source, columns: &[Input], settings: &TrainSettings, watch: &Wa
             _ => &mut outcomes.down,
         };
         *outcome += 1;
+        sample.see((row.head.capture, row.head.sequence, row.until), row.values);
         if settings.ties.weight(change.sign).total() > 0.0 {
             let (sequence, capture) = (row.head.sequence, row.head.capture);
             table.push(
@@ -345,7 +353,7 @@ fn read(source: &Source, columns: &[Input], settings: &TrainSettings, watch: &Wa
         Ok(())
     })?;
     table.finish()?;
-    Ok(Rows { table, facts, outcomes, labelled })
+    Ok(Rows { table, facts, outcomes, labelled, sample })
 }
 
 /// Weights of up and of not up.

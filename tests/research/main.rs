@@ -3,12 +3,14 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod drift;
 mod evaluations;
 mod expressions;
 mod faults;
 mod fits;
 mod headlines;
 mod labels;
+mod models_say;
 mod pages;
 mod refusals;
 mod rows;

@@ -34,7 +34,7 @@ use crate::research::report::Report;
 use crate::research::scoring::{By, Contestant, Rules, score};
 use crate::research::source::{CaptureFacts, Source, Watch, total_counts, without_prints};
 use crate::research::training::{TrainSettings, train};
-use crate::statistics::labels::{HORIZON_MAX, Ties};
+use crate::statistics::labels::{HORIZON_MAX, LabelRule, Ties};
 use crate::strategy::features::Feature;
 use crate::strategy::model::Model;
 use clap::Args;
@@ -55,9 +55,12 @@ pub struct EvaluateArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub label: LabelArgs,
-    /// What becomes of rows after which the mid is the same
-    #[arg(long, value_enum, default_value_t)]
-    pub ties: Ties,
+    /// What becomes of rows after which the mid is the same [default: the models', else drop]
+    #[arg(long, value_enum)]
+    pub ties: Option<Ties>,
+    /// Let --label, --horizon and --ties contradict what the models' files say
+    #[arg(long)]
+    pub override_model: bool,
     /// The probability from which to buy [default: the models', else 0.6]
     #[arg(long, value_name = "P", value_parser = parse_threshold)]
     pub threshold: Option<f64>,
@@ -94,6 +97,69 @@ fn agreed<T: PartialEq + Copy + std::fmt::Display>(
     Ok(found.map(|(one, _)| one))
 }
 
+/// What is given, else what the models agree on. What is given may decide between models that differ, and contradicts no model
+/// unless `overrides`.
+fn settled<T: PartialEq + Copy + std::fmt::Display>(
+    models: &[Model],
+    what: &str,
+    given: Option<T>,
+    overrides: bool,
+    of: impl Fn(&Model) -> Option<T>,
+) -> Result<Option<T>, Failure> {
+    let Some(given) = given else { return agreed(models, what, of) };
+    match agreed(models, what, &of) {
+        Ok(Some(said)) if said != given && !overrides => {
+            let path = models.iter().find(|model| of(model).is_some()).map(|model| model.path.display());
+            let path = path.map_or_else(String::new, |path| path.to_string());
+            Err(Failure::input(format!(
+                "--{what} {given} contradicts model {path}, which was made for {what} {said}: leave --{what} out, or give \
+                 --override-model"
+            )))
+        }
+        _ => Ok(Some(given)),
+    }
+}
+
+/// What rows are scored against, and for how many updates trades hold.
+fn label_and_horizon(args: &EvaluateArgs, models: &[Model]) -> Result<(LabelRule, u32), Failure> {
+    let (given, overrides) = (&args.label, args.override_model);
+    let label = settled(models, "label", given.label, overrides, |model| model.label)?;
+    let asked = settled(models, "horizon", given.horizon, overrides, |model| model.horizon_updates);
+    let horizon = match (given.holding_updates(), asked) {
+        (Some(updates), Ok(_)) => updates,
+        // A label says it for models that differ.
+        (Some(updates), Err(_)) if given.horizon.is_none() => updates,
+        (_, asked) => asked?.unwrap_or(LAG_UPDATES),
+    };
+    let plain = LabelRule::mid_after(horizon);
+    // Without --label the horizon says how far the mid's change is looked at.
+    let is_plain = |rule: &LabelRule| rule.span_updates().is_some_and(|updates| *rule == LabelRule::mid_after(updates));
+    let label = label.filter(|rule| given.label.is_some() || given.horizon.is_none() || !is_plain(rule));
+    Ok((label.unwrap_or(plain), horizon))
+}
+
+/// Says which models do not say what they predict, of what nobody else says.
+fn warn_of_unsaid(args: &EvaluateArgs, models: &[Model], rules: &Rules) {
+    let LabelArgs { label, horizon } = &args.label;
+    let is_given = |field: &str| match field {
+        "horizon_updates" => horizon.is_some() || label.is_some(),
+        "label" => label.is_some(),
+        _ => args.ties.is_some(),
+    };
+    for model in models {
+        let unsaid: Vec<&str> = model.unsaid().into_iter().filter(|field| !is_given(field)).collect();
+        if !unsaid.is_empty() {
+            let taken = unsaid.iter().map(|field| match *field {
+                "horizon_updates" => rules.horizon.to_string(),
+                "label" => rules.label.to_string(),
+                _ => rules.ties.to_string(),
+            });
+            let (path, taken) = (model.path.display(), taken.collect::<Vec<_>>());
+            warn(format_args!("model {path} does not say its {}; taken: {}", unsaid.join(", "), taken.join(", ")));
+        }
+    }
+}
+
 /// Scores the models and reports.
 ///
 /// # Errors
@@ -106,10 +172,8 @@ pub fn run(args: &EvaluateArgs, printer: &mut Printer) -> Result<(), Failure> {
         .map(|path| Model::read_with(path, &options))
         .collect::<Result<Vec<_>, _>>()
         .map_err(Failure::input)?;
-    let horizon = match args.label.holding_updates() {
-        Some(horizon) => horizon,
-        None => agreed(&models, "horizon", |model| model.horizon_updates)?.unwrap_or(LAG_UPDATES),
-    };
+    let (label, horizon) = label_and_horizon(args, &models)?;
+    let ties = settled(&models, "ties", args.ties, args.override_model, |model| model.ties)?.unwrap_or_default();
     if !(1..=HORIZON_MAX).contains(&horizon) {
         return Err(Failure::input(format!(
             "the models' horizon is {horizon}; give a --horizon from 1 to {HORIZON_MAX}"
@@ -130,15 +194,16 @@ pub fn run(args: &EvaluateArgs, printer: &mut Printer) -> Result<(), Failure> {
     let stop = || interrupt.is_set();
     let threads = args.report.threads();
     let rules = Rules {
-        label: args.label.rule(horizon),
+        label,
         horizon,
-        ties: args.ties,
+        ties,
         threshold,
         buy_amount: args.report.buy_amount,
         bootstrap: args.report.bootstrap(),
         threads,
     };
 
+    warn_of_unsaid(args, &models, &rules);
     let reading = bar(source.bytes(), "baselines");
     let baselines = baselines(&source, &rules, &Watch { bar: &reading, stop: &stop })?;
     reading.finish_and_clear();

@@ -89,6 +89,11 @@ fn overrun(messages: u64, updates: u64) -> impl Iterator<Item = String> {
     of_tape.into_iter().chain(of_expressions)
 }
 
+/// What is to be said of a model that saw another market than it was trained on.
+fn out_of_depth(written: &Result<Written, OutputError>) -> Option<String> {
+    written.as_ref().ok()?.observed.as_ref()?.drift.as_ref()?.warning()
+}
+
 /// What is to be said of returns by the day.
 fn returns_doubts(written: &Result<Written, OutputError>, files: &RunFiles) -> Vec<String> {
     let equity = files.equity.as_ref().and_then(|equity| equity.returns.as_ref());

@@ -30,9 +30,10 @@ use crate::cli::printer::Printer;
 use crate::report::in_sample::in_sample;
 use crate::research::feature_list::parse_features;
 use crate::research::report::{FitReport, Report};
-use crate::research::scoring::{By, Contestant, Rules, score};
+use crate::research::scoring::{By, Contestant, Rules, score_telling};
 use crate::research::source::{Source, Watch, broken, without_prints};
 use crate::research::training::{Regression, SELECTION_STEPS, TrainError, TrainSettings, Trained, train};
+use crate::statistics::drift::TrainingDistribution;
 use crate::statistics::labels::Ties;
 use crate::strategy::features::{Input, SEED};
 use crate::strategy::model::{Model, ModelFile};
@@ -135,11 +136,11 @@ pub fn run(args: &TrainArgs, printer: &mut Printer) -> Result<(), Failure> {
         threads: args.report.threads(),
     };
     let trained = fitted(&source, &settings, &stop)?;
-    let report = tested(args, &trained, &scored, settings.threads, &stop)?;
+    let (report, distribution) = tested(args, &trained, &scored, settings.threads, &stop)?;
     if stop() {
         return Err(Failure::running("interrupted; nothing was written"));
     }
-    write_model(args, &trained, &report, &settings)?;
+    write_model(args, &trained, &report, &settings, distribution)?;
     args.report.publish(&report, Some(&files), printer)
 }
 
@@ -174,14 +175,14 @@ fn fitted(source: &Source, settings: &TrainSettings, stop: &(dyn Fn() -> bool + 
     Ok(trained)
 }
 
-/// Scores the model and the baselines on both parts.
+/// Scores the model and the baselines on both parts, and looks what features and score are like over the first.
 fn tested(
     args: &TrainArgs,
     trained: &Trained,
     scored: &Source,
     threads: usize,
     stop: &(dyn Fn() -> bool + Sync),
-) -> Result<Report, Failure> {
+) -> Result<(Report, TrainingDistribution), Failure> {
     let rules = Rules {
         label: args.label.rule(LAG_UPDATES),
         horizon: args.label.holding_updates().unwrap_or(LAG_UPDATES),
@@ -199,7 +200,14 @@ fn tested(
     let scoring = bar(scored.bytes(), "test");
     let watch = Watch { bar: &scoring, stop };
     let part_of = |capture, sequence, until| trained.cut.part_of(capture, sequence, until);
-    let (parts, captures) = score(scored, &contestants, &rules, 2, &part_of, &watch)?;
+    let By::Model(model) = &contestants[0].by else { unreachable!("the first is the model") };
+    let (mut profile, features) = (trained.sample.profile(trained.cut, model), model.features.len());
+    let mut told = |part: usize, logits: &[f64], values: &[f64]| {
+        if part == 0 {
+            profile.add(logits[0], values[..features].iter().copied());
+        }
+    };
+    let (parts, captures) = score_telling(scored, &contestants, &rules, 2, &part_of, &watch, &mut told)?;
     scoring.finish_and_clear();
     if let Some(none) = without_prints(&trained.model.features, &captures) {
         return Err(TrainError::NoPrints(none).into());
@@ -227,7 +235,7 @@ fn tested(
         baselines: "fitted to the training part, as the model",
         warnings: Vec::new(),
     };
-    Ok(report.warn())
+    Ok((report.warn(), profile.finish()))
 }
 
 /// Whether captures that were allowed to overlap do.
@@ -244,13 +252,21 @@ fn seen_before(
     args.allow_overlap.then(|| in_sample("the model", &trained_on, product, &[test_ns], Vec::new)).flatten()
 }
 
-fn write_model(args: &TrainArgs, trained: &Trained, report: &Report, settings: &TrainSettings) -> Result<(), Failure> {
+fn write_model(
+    args: &TrainArgs,
+    trained: &Trained,
+    report: &Report,
+    settings: &TrainSettings,
+    distribution: TrainingDistribution,
+) -> Result<(), Failure> {
     let force = args.report.force;
-    let file = trained.model.to_file(
-        args.label.holding_updates().unwrap_or(LAG_UPDATES),
-        args.threshold,
-        Some(provenance(trained, report, settings)),
-    );
+    let horizon = args.label.holding_updates().unwrap_or(LAG_UPDATES);
+    let file = ModelFile {
+        label: Some(settings.label.to_string()),
+        ties: Some(settings.ties),
+        training_distribution: Some(distribution),
+        ..trained.model.to_file(horizon, args.threshold, Some(provenance(trained, report, settings)))
+    };
     let mut text = serde_json::to_string_pretty(&file).map_err(Failure::running)?;
     text.push('\n');
     write_file(&args.output, force, &text).map_err(Failure::running)?;
