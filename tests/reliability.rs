@@ -18,6 +18,8 @@ use papertrader::feed::wire::{
 use papertrader::handoff::RING_EVENTS;
 use papertrader::market::book::ladder::FAR_LEVELS_MAX;
 use papertrader::report::executions::ROWS_MAX;
+use papertrader::research::distribution::SAMPLE_ROWS;
+use papertrader::run::observe::DRIFT_WINDOWS;
 use papertrader::sources::columns::pages::{DICTIONARY_VALUES_MAX, LIST_PAGE_VALUES_MAX};
 use papertrader::sources::columns::{CHUNK_BYTES_MAX, COLUMNS_MAX};
 use papertrader::sources::databento::orders::ORDERS_MAX;
@@ -118,6 +120,8 @@ fn every_bound_has_the_value_given() {
         ("PROGRAM_PASTS_MAX", PROGRAM_PASTS_MAX as u64),
         ("PROGRAM_HISTORY_MB_MAX", PROGRAM_HISTORY_MB_MAX as u64),
         ("NODES_MAX", NODES_MAX as u64),
+        ("DRIFT_WINDOWS", DRIFT_WINDOWS as u64),
+        ("SAMPLE_ROWS", SAMPLE_ROWS as u64),
         ("ISOTONIC_POINTS_MAX", ISOTONIC_POINTS_MAX as u64),
         ("CONFIG_BYTES_MAX", CONFIG_BYTES_MAX),
         ("CONFIG_DEPTH_MAX", u64::from(CONFIG_DEPTH_MAX)),

@@ -4,16 +4,14 @@
 //!
 //! ```
 //! use papertrader::research::distribution::Sample;
-//! use papertrader::research::training::Cut;
 //!
 //! let mut sample = Sample::new(1);
 //! (0..10).for_each(|row| sample.see((0, row, row + 2), &[row as f64]));
 //! // Of the rows before frame 8 those that do not look to it.
-//! let rows = sample.before(Cut { capture: 0, sequence: 8 });
+//! let rows = sample.rows(|(_, _, until)| until < 8);
 //! assert_eq!(rows.map(|row| row[0]).collect::<Vec<_>>(), [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
 //! ```
 
-use super::training::Cut;
 use crate::engine::observation::ROW_EVERY;
 use crate::statistics::drift::{Profile, decile_edges};
 use crate::strategy::model::Model;
@@ -22,14 +20,16 @@ use crate::strategy::model::Model;
 pub const SAMPLE_ROWS: usize = 1 << 15;
 const _: () = assert!(SAMPLE_ROWS.is_multiple_of(2), "every other row goes when a sample is full");
 
+/// Where a row comes from: its capture, its sequence, and the frame to which its label looks.
+pub type Place = (u32, u64, u64);
+
 /// Rows at equal distances. When it is full every other one goes: what it holds depends on the rows alone.
 #[derive(Clone, Debug)]
 pub struct Sample {
     width: usize,
     step: u64,
     seen: u64,
-    /// Capture, sequence, and the frame to which the label looks.
-    places: Vec<(u32, u64, u64)>,
+    places: Vec<Place>,
     /// Features, a row behind another.
     values: Vec<f64>,
 }
@@ -41,9 +41,8 @@ impl Sample {
         Self { width, step: 1, seen: 0, places: Vec::new(), values: Vec::new() }
     }
 
-    /// Takes the next row: its capture, its sequence, the frame to which its label looks, and its features, behind which other
-    /// columns may lie.
-    pub fn see(&mut self, place: (u32, u64, u64), values: &[f64]) {
+    /// Takes the next row: its place and its features, behind which other columns may lie.
+    pub fn see(&mut self, place: Place, values: &[f64]) {
         if self.seen.is_multiple_of(self.step) {
             if self.places.len() == SAMPLE_ROWS {
                 self.halve();
@@ -66,19 +65,18 @@ impl Sample {
         self.step *= 2;
     }
 
-    /// The rows of the training part.
-    pub fn before(&self, cut: Cut) -> impl Iterator<Item = &[f64]> {
+    /// The rows whose place is asked for.
+    pub fn rows(&self, asked: impl Fn(Place) -> bool) -> impl Iterator<Item = &[f64]> {
         let rows = self.places.iter().zip(self.values.chunks_exact(self.width));
-        rows.filter(move |((capture, sequence, until), _)| cut.part_of(*capture, *sequence, *until) == Some(0))
-            .map(|(_, values)| values)
+        rows.filter(move |(place, _)| asked(**place)).map(|(_, values)| values)
     }
 
     /// A profile with edges by the rows of the training part, which then takes all of them.
-    pub fn profile(&self, cut: Cut, model: &Model) -> Profile {
+    pub fn profile(&self, is_trained_on: impl Fn(Place) -> bool, model: &Model) -> Profile {
         let mut model = model.clone();
-        let mut scores: Vec<f64> = self.before(cut).map(|row| model.logit_of_row(row)).collect();
+        let mut scores: Vec<f64> = self.rows(&is_trained_on).map(|row| model.logit_of_row(row)).collect();
         let features = (0..self.width).map(|feature| {
-            let mut values: Vec<f64> = self.before(cut).map(|row| row[feature]).collect();
+            let mut values: Vec<f64> = self.rows(&is_trained_on).map(|row| row[feature]).collect();
             decile_edges(&mut values)
         });
         let features = features.collect();
@@ -98,7 +96,7 @@ mod tests {
             (0..rows).for_each(|row| sample.see((0, row, row), &[row as f64, 0.5, 9.0]));
             let step = rows.div_ceil(rows_max).next_power_of_two();
             let expected = (0..rows).step_by(step as usize).map(|row| vec![row as f64, 0.5]);
-            let found = sample.before(Cut { capture: 1, sequence: 0 }).map(<[f64]>::to_vec);
+            let found = sample.rows(|_| true).map(<[f64]>::to_vec);
             assert!(found.eq(expected), "{rows}");
         }
     }

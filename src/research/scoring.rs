@@ -208,6 +208,9 @@ impl Part {
 /// To which part a row belongs, by its capture's number, its sequence and the frame to which it looks; `None` for neither.
 pub type PartOf<'a> = &'a dyn Fn(u32, u64, u64) -> Option<usize>;
 
+/// Who hears of rows: of the part, the contestants' logits, and the features of their models behind one another.
+pub type Told<'a> = &'a mut dyn FnMut(usize, &[f64], &[f64]);
+
 /// Reads captures and scores the contestants on `parts` parts of them.
 ///
 /// # Errors
@@ -223,8 +226,7 @@ pub fn score(
     score_telling(source, contestants, rules, parts, part_of, watch, &mut |_, _, _| {})
 }
 
-/// The same. `told` gets every labelled row of a part: the part, the contestants' logits, and the features of their models behind one
-/// another.
+/// The same. `told` gets every labelled row of a part.
 ///
 /// # Errors
 /// As for [`score`].
@@ -235,7 +237,7 @@ pub fn score_telling(
     parts: usize,
     part_of: PartOf<'_>,
     watch: &Watch<'_>,
-    told: &mut dyn FnMut(usize, &[f64], &[f64]),
+    told: Told<'_>,
 ) -> Result<(Vec<Part>, Vec<CaptureFacts>), SourceError> {
     let mut scored = vec![Part::new(contestants.len()); parts];
     let shape = RowShape { label: rules.label, every: 1 };

@@ -199,10 +199,8 @@ impl TradingArgs {
 /// What is said of a model whose file does not say what it predicts, though files of its kind can.
 pub fn unsaid(args: &TradingArgs, session: &SessionSettings) -> Option<String> {
     let model = &session.model;
-    let is_missing = |field: &&str| match *field {
-        "horizon_updates" => args.lag.is_none(),
-        field => field == "label",
-    };
+    // --lag says both: evaluations are then scored against the mid so many updates later. How ties count is nothing to a run.
+    let is_missing = |field: &&str| args.lag.is_none() && *field != "ties";
     let unsaid: Vec<&str> = model.unsaid().into_iter().filter(is_missing).collect();
     let (path, lag, label) = (model.path.display(), session.rules.lag_updates, session.label());
     (!unsaid.is_empty()).then(|| {

@@ -138,26 +138,25 @@ fn label_and_horizon(args: &EvaluateArgs, models: &[Model]) -> Result<(LabelRule
     Ok((label.unwrap_or(plain), horizon))
 }
 
-/// Says which models do not say what they predict, of what nobody else says.
-fn warn_of_unsaid(args: &EvaluateArgs, models: &[Model], rules: &Rules) {
+/// What is to be said of models that do not say what they predict, where no option says it.
+fn unsaid(args: &EvaluateArgs, models: &[Model], rules: &Rules) -> Vec<String> {
     let LabelArgs { label, horizon } = &args.label;
     let is_given = |field: &str| match field {
         "horizon_updates" => horizon.is_some() || label.is_some(),
         "label" => label.is_some(),
         _ => args.ties.is_some(),
     };
-    for model in models {
+    let said = models.iter().filter_map(|model| {
         let unsaid: Vec<&str> = model.unsaid().into_iter().filter(|field| !is_given(field)).collect();
-        if !unsaid.is_empty() {
-            let taken = unsaid.iter().map(|field| match *field {
-                "horizon_updates" => rules.horizon.to_string(),
-                "label" => rules.label.to_string(),
-                _ => rules.ties.to_string(),
-            });
-            let (path, taken) = (model.path.display(), taken.collect::<Vec<_>>());
-            warn(format_args!("model {path} does not say its {}; taken: {}", unsaid.join(", "), taken.join(", ")));
-        }
-    }
+        let taken = unsaid.iter().map(|field| match *field {
+            "horizon_updates" => rules.horizon.to_string(),
+            "label" => rules.label.to_string(),
+            _ => rules.ties.to_string(),
+        });
+        let (path, taken) = (model.path.display(), taken.collect::<Vec<_>>().join(", "));
+        (!unsaid.is_empty()).then(|| format!("model {path} does not say its {}; taken: {taken}", unsaid.join(", ")))
+    });
+    said.collect()
 }
 
 /// Scores the models and reports.
@@ -203,7 +202,7 @@ pub fn run(args: &EvaluateArgs, printer: &mut Printer) -> Result<(), Failure> {
         threads,
     };
 
-    warn_of_unsaid(args, &models, &rules);
+    let unsaid = unsaid(args, &models, &rules);
     let reading = bar(source.bytes(), "baselines");
     let baselines = baselines(&source, &rules, &Watch { bar: &reading, stop: &stop })?;
     reading.finish_and_clear();
@@ -240,6 +239,7 @@ pub fn run(args: &EvaluateArgs, printer: &mut Printer) -> Result<(), Failure> {
         warnings: Vec::new(),
     }
     .warn();
+    unsaid.into_iter().for_each(warn);
     args.report.publish(&report, files.as_ref(), printer)
 }
 

@@ -71,7 +71,6 @@ pub struct LiveArgs {
 pub fn run(args: &LiveArgs, printer: &mut Printer) -> Result<(), Failure> {
     let mut trading = args.trading.settings(&args.threads)?.for_a_socket();
     trading.session.observe = !args.results.no_report;
-    unsaid(&args.trading, &trading.session).into_iter().for_each(warn);
     let settings = args.connection.settings(args.trading.scale_rule(), trading.session.wait)?;
     if args.execution.has_makers() && args.connection.no_trades {
         return Err(Failure::input("--execution maker needs prints: leave --no-trades out"));
@@ -83,6 +82,7 @@ pub fn run(args: &LiveArgs, printer: &mut Printer) -> Result<(), Failure> {
     let (product, others) = (&args.connection.product, args.record.as_deref());
     let mut files = args.results.next_files(product, trading.fee_bps, &inputs, others.as_slice())?;
     args.execution.name_logs(&trading.session, &mut files);
+    unsaid(&args.trading, &trading.session).into_iter().for_each(warn);
     let session = LiveSession {
         title: format!("live session with {}", args.connection.url),
         settings,

@@ -91,7 +91,6 @@ pub fn parse_speed(text: &str) -> Result<Speed, String> {
 pub fn run(args: &ReplayArgs, printer: &mut Printer) -> Result<(), Failure> {
     let mut settings = args.trading.settings(&args.threads)?;
     settings.session.observe = !args.results.no_report;
-    unsaid(&args.trading, &settings.session).into_iter().for_each(warn);
     settings.session.accounts = args.execution.accounts(&settings.session, settings.fee_plan())?;
     let (hot_threads, rule) = (if settings.session.fused { 1 } else { 2 }, args.trading.scale_rule());
     let source = args.source.settings(args.product.as_deref(), rule)?;
@@ -118,6 +117,7 @@ pub fn run(args: &ReplayArgs, printer: &mut Printer) -> Result<(), Failure> {
     let inputs: Vec<&Path> = inputs.map(PathBuf::as_path).collect();
     let mut files = args.results.files(replay.product(), settings.fee_bps, &inputs)?;
     args.execution.name_logs(&settings.session, &mut files);
+    unsaid(&args.trading, &settings.session).into_iter().for_each(warn);
     let interrupt = Interrupt::watch()?;
     let status = Arc::new(Status::default());
 

@@ -200,8 +200,9 @@ fn tested(
     let scoring = bar(scored.bytes(), "test");
     let watch = Watch { bar: &scoring, stop };
     let part_of = |capture, sequence, until| trained.cut.part_of(capture, sequence, until);
+    let is_trained_on = |(capture, sequence, until)| part_of(capture, sequence, until) == Some(0);
     let By::Model(model) = &contestants[0].by else { unreachable!("the first is the model") };
-    let (mut profile, features) = (trained.sample.profile(trained.cut, model), model.features.len());
+    let (mut profile, features) = (trained.sample.profile(is_trained_on, model), model.features.len());
     let mut told = |part: usize, logits: &[f64], values: &[f64]| {
         if part == 0 {
             profile.add(logits[0], values[..features].iter().copied());
