@@ -71,12 +71,13 @@ impl Sample {
         rows.filter(move |(place, _)| asked(**place)).map(|(_, values)| values)
     }
 
-    /// A profile with edges by the rows of the training part, which then takes all of them.
-    pub fn profile(&self, is_trained_on: impl Fn(Place) -> bool, model: &Model) -> Profile {
+    /// A profile of a model that looks at these columns, with edges by the rows of the training part; it then takes all of them.
+    pub fn profile(&self, is_trained_on: impl Fn(Place) -> bool, columns: &[usize], model: &Model) -> Profile {
         let mut model = model.clone();
-        let mut scores: Vec<f64> = self.rows(&is_trained_on).map(|row| model.logit_of_row(row)).collect();
-        let features = (0..self.width).map(|feature| {
-            let mut values: Vec<f64> = self.rows(&is_trained_on).map(|row| row[feature]).collect();
+        let of_model = |row: &[f64]| columns.iter().map(|&column| row[column]).collect::<Vec<f64>>();
+        let mut scores: Vec<f64> = self.rows(&is_trained_on).map(|row| model.logit_of_row(&of_model(row))).collect();
+        let features = columns.iter().map(|&column| {
+            let mut values: Vec<f64> = self.rows(&is_trained_on).map(|row| row[column]).collect();
             decile_edges(&mut values)
         });
         let features = features.collect();

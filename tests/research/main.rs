@@ -17,3 +17,4 @@ mod rows;
 mod support;
 mod tape;
 mod ticks;
+mod validations;

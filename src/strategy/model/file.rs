@@ -6,6 +6,7 @@ use super::linear::Linear;
 use super::{Evaluator, Model};
 use crate::statistics::drift::TrainingDistribution;
 use crate::statistics::labels::{LabelRule, Ties};
+use crate::strategy::attempts::Attempts;
 use crate::strategy::features::{FEATURES_MAX, Input, SEED, check, json};
 use crate::strategy::trained_on::TrainedOn;
 use serde::{Deserialize, Serialize};
@@ -150,6 +151,7 @@ impl Model {
             can_say: true,
             distribution: file.training_distribution.clone().map(Arc::new),
             threshold: file.threshold,
+            attempts: file.provenance.as_ref().map(Attempts::of).unwrap_or_default(),
             trained_on: file.provenance.as_ref().map(TrainedOn::of).unwrap_or_default(),
         })
     }

@@ -51,6 +51,7 @@ pub use trees::{CLASSES_MAX, Child, Ensemble, Missing, NODES_MAX, Row, Split, TR
 use crate::base::small_file;
 use crate::statistics::drift::TrainingDistribution;
 use crate::statistics::labels::{LabelRule, Ties};
+use crate::strategy::attempts::Attempts;
 use crate::strategy::features::{FeatureSet, Input};
 use crate::strategy::trained_on::TrainedOn;
 use std::io;
@@ -85,6 +86,8 @@ pub struct Model {
     pub threshold: Option<f64>,
     /// What it was trained on, as far as the file says so.
     pub trained_on: TrainedOn,
+    /// The models that were tried before it, and itself, as far as the file says so.
+    pub attempts: Attempts,
     evaluator: Evaluator,
     calibration: Option<Calibration>,
     /// Whether files of its kind have a place for what it predicts.
@@ -239,6 +242,7 @@ impl Model {
             distribution: None,
             threshold: None,
             trained_on: TrainedOn::default(),
+            attempts: Attempts::default(),
         }
     }
 
