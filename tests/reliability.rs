@@ -18,7 +18,9 @@ use papertrader::feed::wire::{
 use papertrader::handoff::RING_EVENTS;
 use papertrader::market::book::ladder::FAR_LEVELS_MAX;
 use papertrader::report::executions::ROWS_MAX;
+use papertrader::research::distribution::SAMPLE_ROWS;
 use papertrader::research::folds::FOLDS_MAX;
+use papertrader::run::observe::DRIFT_WINDOWS;
 use papertrader::sources::columns::pages::{DICTIONARY_VALUES_MAX, LIST_PAGE_VALUES_MAX};
 use papertrader::sources::columns::{CHUNK_BYTES_MAX, COLUMNS_MAX};
 use papertrader::sources::databento::orders::ORDERS_MAX;
@@ -121,6 +123,8 @@ fn every_bound_has_the_value_given() {
         ("PROGRAM_HISTORY_MB_MAX", PROGRAM_HISTORY_MB_MAX as u64),
         ("NODES_MAX", NODES_MAX as u64),
         ("MASKED_NODES_MAX", MASKED_NODES_MAX as u64),
+        ("DRIFT_WINDOWS", DRIFT_WINDOWS as u64),
+        ("SAMPLE_ROWS", SAMPLE_ROWS as u64),
         ("ISOTONIC_POINTS_MAX", ISOTONIC_POINTS_MAX as u64),
         ("FOLDS_MAX", u64::from(FOLDS_MAX)),
         ("ATTEMPTS_MAX", ATTEMPTS_MAX as u64),

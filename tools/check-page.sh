@@ -29,6 +29,7 @@ fi
 model=models/synthetic.json
 capture=../shared/data/captures/btc-perp-a.l2.gz
 capture_model=../shared/data/models/20_update_log_classifier.txt
+known=imbalance_1,spread_ticks,microprice_minus_mid,ofi_1_20
 # A level model that says the same of every book.
 { echo 0.5; yes 0 | head -28; } >"$work/constant.txt"
 
@@ -88,6 +89,14 @@ replay one "$work/market.l2.zst" --model "$model" --threshold "$threshold"
     >"$work/trained.report" 2>&1
 "$PAPERTRADER" evaluate "$work/market.l2.zst" --model "$work/trained.json" --model "$model" --horizon 20 --threshold 0.6 \
     --block 2 --resamples 200 --report "$work/evaluated" >"$work/evaluated.report" 2>&1
+# A model that knows what its training was like, on that market and on another one.
+"$PAPERTRADER" train "$work/market.l2.zst" --output "$work/known.json" --features "$known" --resamples 100 \
+    >"$work/known.report" 2>&1
+replay drift "$work/market.l2.zst" --model "$work/known.json" --probabilities "$work/drift.probabilities"
+tables drift "$work/market.l2.zst" "$known"
+"$PAPERTRADER" generate --output "$work/coarse.l2.zst" --frames 20000 --batch 200ms --seed 3 >"$work/generate"
+replay coarse "$work/coarse.l2.zst" --model "$work/known.json" --probabilities "$work/coarse.probabilities"
+tables coarse "$work/coarse.l2.zst" "$known"
 [ "$(wc -l <"$work/one.csv")" -eq 2 ] || { echo "check-page: one.csv has not one trade" >&2; exit 1; }
 
 evaluated() { echo --rows "$work/$1.rows.csv" --book "$work/$1.book.csv" --probabilities "$work/$1.probabilities"; }
@@ -97,6 +106,10 @@ check market $(evaluated market) --self-test
 [ ! -f "$work/real.csv" ] || check real $(evaluated real)
 for name in slow empty constant one profile.2000 profile.10000 inverse; do check "$name"; done
 check executions --self-test
+# shellcheck disable=SC2046
+check drift $(evaluated drift)
+# shellcheck disable=SC2046
+check coarse $(evaluated coarse) --self-test
 .venv/bin/python tools/check_report.py "$work/market.csv" "$work/slow.csv" "$work/constant.csv" \
     --comparison "$work/compared.html"
 
@@ -117,6 +130,8 @@ set -- \
     "$work/constant.html=$profit,$evaluations,$brief,$book,fig-weights" \
     "$work/executions.html=$profit,$executions,$evaluations,$brief,$book,$features" \
     "$work/inverse.html=$profit,$executions,$evaluations,$brief,$book,$features" \
+    "$work/drift.html=$profit,$evaluations,$brief,$book,fig-psi,$features" \
+    "$work/coarse.html=$profit,$evaluations,$brief,$book,fig-psi,$features" \
     "$work/profile.2000.html=$profit,$latency,fig-weights" \
     "$work/compared.html=$(echo "$compared" | sed 's/[^,]*/fig-compare-&/g')" \
     "$work/trained.report.html=fig-reliability-0,fig-reliability-2" \

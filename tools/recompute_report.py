@@ -4,6 +4,8 @@
 Nothing is taken from the program but those files, so that tools/check_report.py can compare.
 """
 
+import json
+
 import numpy as np
 import pandas as pd
 from hdrh.histogram import HdrHistogram
@@ -22,6 +24,7 @@ INTERVALS = ["gross_bps", "verdict_bps", "net_bps"]
 CELLS_PER_BLOCK, CELLS_MAX = 10, 50_000
 HOUR_NS = 3_600_000_000_000
 BINS, IMBALANCE_BINS, TENTHS, BUCKETS, EVERY = 2000, 1999, 10, 2048, 16
+WINDOW_ROWS, DRIFT_WINDOWS, SHARE_FLOOR, SHIFTED = 2048, 20, 1e-4, 0.25
 SLICES, CELLS, HORIZONS_PER_BLOCK = 128, 2048, 10
 ASINH_STEP, ASINH_STEPS_MAX = 0.002, 7_500
 # Range and precision of the program's histograms.
@@ -696,6 +699,66 @@ def book_series(book):
     }
 
 
+def psi(trained, seen):
+    """The population stability index of counts over the same bins; None where nothing was seen."""
+    if seen.sum() == 0:
+        return None
+    p, q = (np.maximum(counts / counts.sum(), SHARE_FLOOR) for counts in (trained, seen))
+    return float(((q - p) * np.log(q / p)).sum())
+
+
+def drift(model, rows):
+    """How far score and features lie from what the model's file says of the training; None where it does not say."""
+    if not model["path"].endswith(".json"):
+        return None
+    with open(model["path"]) as file:
+        trained = json.load(file).get("training_distribution")
+    if trained is None:
+        return None
+    names = [feature["name"] for feature in model["features"]]
+    logit = rows[names].to_numpy() @ np.array([feature["coefficient"] for feature in model["features"]]) + model["intercept"]
+    lengths, evaluations = trained["window_rows"], len(rows)
+    width = WINDOW_ROWS
+    while evaluations > DRIFT_WINDOWS * width or lengths and width < lengths[0] and evaluations // width >= 2:
+        width *= 2
+    length = max((at for at, rows_of in enumerate(lengths) if rows_of <= width), default=None)
+    judged = 0 if length is None else evaluations // width
+
+    def quantity(name, bins, values, every, slack):
+        # A value on an edge belongs below it. Logits are added up in another order here.
+        edges = np.array(bins["edges"])
+        places = np.searchsorted(edges + slack * np.maximum(1, np.abs(edges)), values, side="left")
+        counted = lambda part: np.bincount(part, minlength=len(bins["counts"]))
+        parts = [places[at : at + width // every] for at in range(0, len(places), width // every)]
+        windows = [psi(np.array(bins["counts"]), counted(part)) for part in parts]
+        usual = None if length is None else bins["psi_max"][length]
+        return {
+            "name": name,
+            "psi": psi(np.array(bins["counts"]), counted(places)),
+            "psi_max_trained": usual,
+            "windows": windows,
+            "windows_out": sum(value > max(usual, SHIFTED) for value in windows[:judged]),
+            "counts": [int(count) for count in counted(places)],
+        }
+
+    score = quantity("score", trained["score"], logit, 1, 1e-9)
+    features = [
+        quantity(name, bins, rows[name].to_numpy()[::EVERY], EVERY, 0) for name, bins in zip(names, trained["features"])
+    ]
+    most = max(part["windows_out"] for part in (score, *features))
+    return {
+        "trained_rows": trained["rows"],
+        "evaluations_per_window": width,
+        "sequence": [int(value) for value in rows.sequence[::width]],
+        "ts_recv_ns": [int(value) for value in rows.ts_recv_ns[::width]],
+        "windows_full": evaluations // width,
+        "windows_judged": judged,
+        "out_of_depth": None if judged == 0 else bool(most >= max(-(-judged // 4), min(judged, 2))),
+        "score": score,
+        "features": features,
+    }
+
+
 def observed(run, rows, book, probabilities):
     """`observed` of RUN.json, for a run whose book was live and two-sided from its first frame to its last."""
     settings = run["settings"]
@@ -705,6 +768,7 @@ def observed(run, rows, book, probabilities):
         "live_frames": len(book),
         "one_sided_frames": 0,
         "horizon_updates": horizon,
+        "label": f"mid:{horizon}",
         "calibration": calibration(rows, book, probabilities, model, settings["threshold"], horizon),
         "features": {
             "every": EVERY,
@@ -718,6 +782,7 @@ def observed(run, rows, book, probabilities):
                 for feature in model["features"]
             ],
         },
+        "drift": drift(model, rows),
         "book": book_series(book),
     }
 

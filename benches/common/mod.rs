@@ -189,12 +189,7 @@ pub fn stand_in_model() -> Model {
         features: SEED.iter().map(ToString::to_string).collect(),
         intercept: 0.0,
         coefficients: coefficients.collect(),
-        mean: None,
-        scale: None,
-        horizon_updates: None,
-        threshold: None,
-        provenance: None,
-        calibration: None,
+        ..ModelFile::default()
     };
     Model::from_file(Path::new("stand-in"), &file).expect("a good model")
 }

@@ -36,12 +36,12 @@ fuzz_target!(|bytes: &[u8]| {
                     features: model.features.iter().map(Input::definition).collect(),
                     intercept: linear.intercept,
                     coefficients: linear.coefficients.clone(),
-                    mean: None,
-                    scale: None,
                     horizon_updates: model.horizon_updates,
+                    label: model.label.map(|label| label.to_string()),
+                    ties: model.ties,
                     threshold: model.threshold,
-                    provenance: None,
-                    calibration: None,
+                    training_distribution: model.distribution.as_deref().cloned(),
+                    ..ModelFile::default()
                 };
                 let text = serde_json::to_string(&file).expect("finite numbers");
                 let again = Model::parse(Path::new("again.json"), &text).expect("it was good");

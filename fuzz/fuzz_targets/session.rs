@@ -128,12 +128,7 @@ fn watched() -> Watched {
         features: vec!["imbalance_1".into()],
         intercept: 0.0,
         coefficients: vec![1.0],
-        mean: None,
-        scale: None,
-        horizon_updates: None,
-        threshold: None,
-        provenance: None,
-        calibration: None,
+        ..ModelFile::default()
     };
     let model = Model::from_file(Path::new("m.json"), &file).expect("a model");
     // Buys whatever it sees.

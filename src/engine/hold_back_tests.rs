@@ -164,12 +164,7 @@ fn run(messages: &[Message], hold_ns: Option<i64>, latency: Latency) -> (Vec<Rec
         features: vec!["imbalance_1".into()],
         intercept: 0.0,
         coefficients: vec![1.0],
-        mean: None,
-        scale: None,
-        horizon_updates: None,
-        threshold: None,
-        provenance: None,
-        calibration: None,
+        ..ModelFile::default()
     };
     let model = Model::from_file("m.json".as_ref(), &file).unwrap();
     let (trades, _taken) = RingBuffer::new(1_000);

@@ -424,17 +424,8 @@ mod tests {
     use rtrb::{Consumer, RingBuffer};
 
     fn model(feature: &str, intercept: f64) -> Model {
-        let file = ModelFile {
-            features: vec![feature.into()],
-            intercept,
-            coefficients: vec![1.0],
-            mean: None,
-            scale: None,
-            horizon_updates: None,
-            threshold: None,
-            provenance: None,
-            calibration: None,
-        };
+        let file =
+            ModelFile { features: vec![feature.into()], intercept, coefficients: vec![1.0], ..ModelFile::default() };
         Model::from_file("m.json".as_ref(), &file).unwrap()
     }
 

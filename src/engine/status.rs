@@ -53,6 +53,7 @@ struct FeedWords {
 struct WriterWords {
     p50_ns: AtomicU64,
     p99_ns: AtomicU64,
+    out_of_depth: AtomicBool,
 }
 
 /// Shared words. Each is relaxed: a reader sees recent values, not a consistent set.
@@ -87,6 +88,8 @@ pub struct Reading {
     pub connected: bool,
     /// Median and 99th percentile of the whole way to the decision so far, nanoseconds; `None` before anything was measured.
     pub latency_p50_p99_ns: Option<(u64, u64)>,
+    /// Whether the model has been out of its depth at some time.
+    pub out_of_depth: bool,
 }
 
 impl Status {
@@ -104,6 +107,11 @@ impl Status {
     #[inline]
     pub fn stopping(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
+    }
+
+    /// The model is out of its depth by what the writer thread has gathered.
+    pub fn went_out_of_depth(&self) {
+        self.writer.out_of_depth.store(true, Ordering::Relaxed);
     }
 
     /// The engine's state after a frame.
@@ -202,6 +210,7 @@ impl Status {
             logit: f64::from_bits(words.logit.load(Ordering::Relaxed)),
             connections: self.feed.connections.load(Ordering::Relaxed),
             connected: self.feed.connected.load(Ordering::Relaxed),
+            out_of_depth: self.writer.out_of_depth.load(Ordering::Relaxed),
             latency_p50_p99_ns: Some((
                 self.writer.p50_ns.load(Ordering::Relaxed),
                 self.writer.p99_ns.load(Ordering::Relaxed),

@@ -18,6 +18,7 @@ use super::html::{Shown, break_even, doubts_in_text, finding};
 use super::material::Material;
 use super::run_file::Work;
 use super::text::{Names, counted};
+use crate::run::observe::Drift;
 use std::fmt::{self, Display, Formatter};
 
 /// Characters of a sparkline.
@@ -111,6 +112,10 @@ impl Summary<'_> {
         numbers.rebates_alone().map_or(Ok(()), |sentence| writeln!(f, "  {sentence}"))
     }
 
+    fn drift(&self) -> Option<&Drift> {
+        self.0.run.as_ref()?.observed.as_ref()?.drift.as_ref()
+    }
+
     fn probabilities(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let observed = self.0.run.as_ref().and_then(|run| run.observed.as_ref());
         let Some(calibration) = observed.map(|observed| &observed.calibration) else { return Ok(()) };
@@ -173,9 +178,20 @@ impl Display for Summary<'_> {
         for sentence in doubts_in_text(numbers) {
             writeln!(f, "  {sentence}")?;
         }
+        let drift = self.drift();
+        if let Some(drift) = drift.filter(|drift| drift.out_of_depth == Some(true)) {
+            writeln!(f, "  {}", drift.sentence())?;
+        }
         self.executions(f)?;
         self.profit(f)?;
         self.probabilities(f)?;
+        if let Some((drift, psi)) = drift.and_then(|drift| Some((drift, drift.score.psi?))) {
+            let windows = drift.shown(&drift.score).iter().flatten().copied();
+            let (low, high) = super::chart::axis::extent(windows.clone());
+            let index = |psi: f64| Shown::Fixed(3).text(psi);
+            let range = format!("PSI {} to {}, over the run {}", index(low), index(high), index(psi));
+            line(f, "drift of the score", &sparkline(windows), &range)?;
+        }
         self.latency(f)
     }
 }

@@ -1,7 +1,7 @@
 //! Which rows are fitted and which tested: folds of cross-validation and of walking forward, purged and embargoed.
 //!
 //! ```
-//! use papertrader::research::folds::{Scheme, around, folds};
+//! use papertrader::research::folds::{Cut, Scheme, around, folds};
 //! use papertrader::research::table::RowKey;
 //!
 //! // Rows 40 to 59 are left out, and the 10 on both sides whose labels reach across an edge.
@@ -14,6 +14,13 @@
 //! let walk = folds(scheme, &keys, &(0..100), 0);
 //! assert_eq!((&walk[0].fitted_on[..], walk[0].tested_on.clone()), (&[0..15][..], 25..50));
 //! assert_eq!((&walk[2].fitted_on[..], walk[2].tested_on.clone()), (&[0..65][..], 75..100));
+//!
+//! // The test part begins with frame 700 of capture 1. Rows belong to a part with the frames to which their labels look.
+//! let cut = Cut { capture: 1, sequence: 700 };
+//! assert_eq!(cut.part_of(0, 9_000, 9_020), Some(0));
+//! assert_eq!(cut.part_of(1, 679, 699), Some(0));
+//! assert_eq!(cut.part_of(1, 680, 700), None);
+//! assert_eq!(cut.part_of(1, 700, 720), Some(1));
 //! # Ok::<(), papertrader::research::folds::NoScheme>(())
 //! ```
 
@@ -151,6 +158,29 @@ pub fn outside(keys: &[RowKey], rows: &[Range<usize>], left_out: &[Range<usize>]
     left_out.fold(rows.to_vec(), |kept, range| shared(&kept, &around(keys, &whole, range, embargo)))
 }
 
+/// Where the test part begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// The first capture with rows of the test part.
+    pub capture: u32,
+    /// In it, the first frame of the test part.
+    pub sequence: u64,
+}
+
+impl Cut {
+    /// 0 for a row of the training part, 1 for one of the test part, `None` for one whose label, which looks to frame `until`, reaches
+    /// from one into the other.
+    pub fn part_of(self, capture: u32, sequence: u64, until: u64) -> Option<usize> {
+        if (capture, sequence) >= (self.capture, self.sequence) {
+            Some(1)
+        } else if capture == self.capture && until >= self.sequence {
+            None
+        } else {
+            Some(0)
+        }
+    }
+}
+
 /// The rows to fit on while `left_out` is tested on: those before it up to the first whose label reaches into it, and those behind
 /// it from the first on that no label of it reaches, less `embargo` rows (purging and embargo, López de Prado 2018, chapter 7).
 pub fn around(keys: &[RowKey], rows: &Range<usize>, left_out: &Range<usize>, embargo: usize) -> [Range<usize>; 2] {
@@ -221,6 +251,22 @@ mod tests {
         let keys: Vec<RowKey> = until.iter().enumerate().map(key).collect();
         assert_eq!(around(&keys, &(0..12), &(4..8), 0), [0..1, 12..12]);
         assert_eq!(around(&keys, &(0..12), &(6..8), 0), [0..1, 9..12]);
+    }
+
+    #[test]
+    fn rows_near_the_cut_belong_to_no_part() {
+        let cut = Cut { capture: 1, sequence: 100 };
+        for (capture, sequence, part) in [
+            (0, 5000, Some(0)),
+            (1, 79, Some(0)),
+            (1, 80, None),
+            (1, 99, None),
+            (1, 100, Some(1)),
+            (1, u64::MAX, Some(1)),
+            (2, 0, Some(1)),
+        ] {
+            assert_eq!(cut.part_of(capture, sequence, sequence.saturating_add(20)), part, "{capture} {sequence}");
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@
 //! ```
 //! use papertrader::feed::intake::ScaleRule;
 //! use papertrader::research::importance::{Permuting, importance};
-//! use papertrader::research::scoring::{By, Contestant, Rules, score_and_keep};
+//! use papertrader::research::scoring::{By, Contestant, Rules, ScoredRow, score_telling};
 //! use papertrader::research::source::{Nobody, Source, Watch};
 //! use papertrader::research::table::Table;
 //! use papertrader::statistics::bootstrap::BootstrapSettings;
@@ -35,8 +35,8 @@
 //! // Its features are kept while it is scored.
 //! let mut table = Table::new(2, 1 << 20);
 //! let watch = Watch { bar: &Nobody, stop: &|| false };
-//! let mut keep = |_: usize, key, features: &[f64]| table.push(key, features);
-//! let (parts, _) = score_and_keep(&source, &contestants, &rules, 1, &|_, _, _| Some(0), &watch, &mut keep)?;
+//! let mut keep = |row: &ScoredRow<'_>| table.push(row.key, row.features);
+//! let (parts, _) = score_telling(&source, &contestants, &rules, 1, &|_, _, _| Some(0), &watch, &mut keep)?;
 //! table.finish()?;
 //!
 //! let permuting = Permuting { part: &parts[0], table: &table, name: "imbalance", model: &model, repeats: 5 };

@@ -37,6 +37,7 @@
 
 pub mod calibrating;
 pub mod dataset;
+pub mod distribution;
 pub mod economics;
 pub mod evaluation;
 pub mod export;

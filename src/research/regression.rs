@@ -52,7 +52,7 @@ impl Regression {
             horizon_updates: Some(horizon),
             threshold: Some(threshold),
             provenance,
-            calibration: None,
+            ..ModelFile::default()
         }
     }
 }

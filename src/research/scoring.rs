@@ -263,9 +263,21 @@ impl Part {
 /// To which part a row belongs, by its capture's number, its sequence and the frame to which it looks; `None` for neither.
 pub type PartOf<'a> = &'a dyn Fn(u32, u64, u64) -> Option<usize>;
 
-/// Takes the features of the first contestant's model on each row: the part, the row's place in it as the key's ordinal, and the
-/// values in the model's order.
-pub type Keep<'a> = &'a mut dyn FnMut(usize, RowKey, &[f64]) -> io::Result<()>;
+/// A labelled row of a part.
+#[derive(Clone, Copy, Debug)]
+pub struct ScoredRow<'a> {
+    /// Which part.
+    pub part: usize,
+    /// Where it comes from; its ordinal is its place in the part.
+    pub key: RowKey,
+    /// What the contestants say of it.
+    pub logits: &'a [f64],
+    /// The features of their models, behind one another.
+    pub features: &'a [f64],
+}
+
+/// Who hears of rows.
+pub type Told<'a> = &'a mut dyn FnMut(&ScoredRow<'_>) -> io::Result<()>;
 
 /// Reads captures and scores the contestants on `parts` parts of them.
 ///
@@ -279,23 +291,22 @@ pub fn score(
     part_of: PartOf<'_>,
     watch: &Watch<'_>,
 ) -> Result<(Vec<Part>, Vec<CaptureFacts>), SourceError> {
-    score_and_keep(source, contestants, rules, parts, part_of, watch, &mut |_, _, _| Ok(()))
+    score_telling(source, contestants, rules, parts, part_of, watch, &mut |_| Ok(()))
 }
 
-/// The same, and `keep` gets what the first contestant's model looks at.
+/// The same. `told` hears of every labelled row of a part.
 ///
 /// # Errors
-/// As for [`score`], and where `keep` fails.
-pub fn score_and_keep(
+/// As for [`score`], and where `told` fails.
+pub fn score_telling(
     source: &Source,
     contestants: &[Contestant],
     rules: &Rules,
     parts: usize,
     part_of: PartOf<'_>,
     watch: &Watch<'_>,
-    keep: Keep<'_>,
+    told: Told<'_>,
 ) -> Result<(Vec<Part>, Vec<CaptureFacts>), SourceError> {
-    let kept = contestants.first().map_or(0, Contestant::width);
     let mut scored = vec![Part::new(contestants.len()); parts];
     let shape = RowShape { label: rules.label, every: 1 };
     let mut traded: Vec<(u32, Vec<Traded>)> = Vec::new();
@@ -321,7 +332,7 @@ pub fn score_and_keep(
                 column.push(logit);
             }
             let key = RowKey { ordinal, sequence, until: row.until, capture, sign: change.sign };
-            keep(number, key, &features[..kept])
+            told(&ScoredRow { part: number, key, logits, features })
                 .map_err(|error| format!("cannot use the temporary feature cache: {error}"))?;
             part.feature_sums.resize(features.len(), 0.0);
             for (sum, feature) in part.feature_sums.iter_mut().zip(features) {

@@ -1,20 +1,32 @@
 //! From captures to a model: rows into a table, a cut in time, a fit on what is before it.
 //!
 //! ```
-//! use papertrader::research::training::Cut;
+//! use papertrader::research::folds::Scheme;
+//! use papertrader::research::training::TrainSettings;
+//! use papertrader::statistics::labels::{LabelRule, Ties};
+//! use papertrader::strategy::features::SEED;
 //!
-//! // The test part begins with frame 700 of capture 1. Rows belong to a part with the frames to which their labels look.
-//! let cut = Cut { capture: 1, sequence: 700 };
-//! assert_eq!(cut.part_of(0, 9_000, 9_020), Some(0));
-//! assert_eq!(cut.part_of(1, 679, 699), Some(0));
-//! assert_eq!(cut.part_of(1, 680, 700), None);
-//! assert_eq!(cut.part_of(1, 700, 720), Some(1));
+//! let settings = TrainSettings {
+//!     features: SEED.map(Into::into).to_vec(),
+//!     choose: None,
+//!     validate: Some(Scheme::WalkForward(4)),
+//!     label: LabelRule::mid_after(20),
+//!     embargo: 0,
+//!     ties: Ties::Drop,
+//!     c: None,
+//!     test_share: 0.3,
+//!     memory_bytes: 1 << 30,
+//!     threads: 2,
+//! };
+//! // Nine values of C on five blocks, for the model and, in four folds, for it and its baseline.
+//! assert_eq!(settings.steps(), 45 * (1 + 4 * 2));
 //! ```
 
 use super::dataset::{FeatureRows, RowCounts};
+use super::distribution::Sample;
 use super::feature_choice::{Choice, Chooser};
 use super::fit::{Dependence, Design};
-use super::folds::Scheme;
+use super::folds::{Cut, Scheme};
 use super::penalty::{FOLDS, GRID, Tried};
 use super::regression::{Fitting, NoRegression, Regression};
 use super::source::{CaptureFacts, RowShape, Source, Watch, broken, total_counts, without_prints};
@@ -132,26 +144,10 @@ impl From<TrainError> for Failure {
     }
 }
 
-/// Where the test part begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cut {
-    /// The first capture with rows of the test part.
-    pub capture: u32,
-    /// In it, the first frame of the test part.
-    pub sequence: u64,
-}
-
-impl Cut {
-    /// 0 for a row of the training part, 1 for one of the test part, `None` for one whose label, which looks to frame `until`, reaches
-    /// from one into the other.
-    pub fn part_of(self, capture: u32, sequence: u64, until: u64) -> Option<usize> {
-        if (capture, sequence) >= (self.capture, self.sequence) {
-            Some(1)
-        } else if capture == self.capture && until >= self.sequence {
-            None
-        } else {
-            Some(0)
-        }
+impl Trained {
+    /// The model's columns among the features that were given.
+    pub fn columns(&self, settings: &TrainSettings) -> Vec<usize> {
+        self.choice.as_ref().map_or_else(|| (0..settings.features.len()).collect(), Choice::columns)
     }
 }
 
@@ -195,6 +191,8 @@ pub struct Trained {
     pub all_outcomes: Outcomes,
     /// Bytes of rows that lay on disk.
     pub disk_bytes: u64,
+    /// Rows of all features at equal distances, ties included.
+    pub sample: Sample,
     /// How the features were chosen, if they were.
     pub choice: Option<Choice>,
     /// The refits by which the model is judged inside the training part.
@@ -252,7 +250,7 @@ struct TrainingPart<'a> {
 
 /// Fits the model, the baseline of one column in the same way, and both to the folds of the validation.
 fn fit_all(
-    Rows { table, facts, outcomes: all_outcomes, labelled }: Rows,
+    Rows { table, facts, outcomes: all_outcomes, labelled, sample }: Rows,
     counts: RowCounts,
     part: &TrainingPart<'_>,
     settings: &TrainSettings,
@@ -319,6 +317,7 @@ fn fit_all(
         counts,
         all_outcomes,
         disk_bytes: table.disk_bytes(),
+        sample,
         choice,
         refits,
     })
@@ -337,12 +336,15 @@ struct Rows {
     outcomes: Outcomes,
     /// Labelled rows.
     labelled: u64,
+    /// Some of them.
+    sample: Sample,
 }
 
 fn read(source: &Source, columns: &[Input], settings: &TrainSettings, watch: &Watch<'_>) -> Result<Rows, TrainError> {
     let mut table = Table::new(columns.len(), settings.memory_bytes);
     let mut outcomes = Outcomes::default();
     let mut labelled = 0;
+    let mut sample = Sample::new(settings.features.len());
     let shape = RowShape { label: settings.label, every: 1 };
     let mut observer = FeatureRows::new(FeatureSet::new(columns));
     let facts = source.read_rows(shape, &mut observer, watch, &mut |row| {
@@ -353,6 +355,7 @@ fn read(source: &Source, columns: &[Input], settings: &TrainSettings, watch: &Wa
             _ => &mut outcomes.down,
         };
         *outcome += 1;
+        sample.see((row.head.capture, row.head.sequence, row.until), row.values);
         if settings.ties.weight(change.sign).total() > 0.0 {
             let (sequence, capture) = (row.head.sequence, row.head.capture);
             table.push(
@@ -364,7 +367,7 @@ fn read(source: &Source, columns: &[Input], settings: &TrainSettings, watch: &Wa
         Ok(())
     })?;
     table.finish()?;
-    Ok(Rows { table, facts, outcomes, labelled })
+    Ok(Rows { table, facts, outcomes, labelled, sample })
 }
 
 /// Where the test part begins, and the rows of the table before it whose labels do not reach into it.
@@ -407,22 +410,6 @@ fn check(table: &Table, rows: &Range<usize>, settings: &TrainSettings, labelled:
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn rows_near_the_cut_belong_to_no_part() {
-        let cut = Cut { capture: 1, sequence: 100 };
-        for (capture, sequence, part) in [
-            (0, 5000, Some(0)),
-            (1, 79, Some(0)),
-            (1, 80, None),
-            (1, 99, None),
-            (1, 100, Some(1)),
-            (1, u64::MAX, Some(1)),
-            (2, 0, Some(1)),
-        ] {
-            assert_eq!(cut.part_of(capture, sequence, sequence.saturating_add(20)), part, "{capture} {sequence}");
-        }
-    }
 
     #[test]
     fn the_cut_lies_at_the_share_of_all_rows() {

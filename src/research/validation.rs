@@ -28,12 +28,11 @@
 //! ```
 
 use super::feature_choice::Chooser;
-use super::folds::{Fold, Scheme, folds};
+use super::folds::{Cut, Fold, Scheme, folds};
 use super::regression::{Fitted, Fitting, NoRegression, Regression};
 use super::scoring::{By, Contestant, Part, Rules, score};
 use super::source::{Source, Watch};
 use super::source_error::SourceError;
-use super::training::Cut;
 use crate::base::failure::Failure;
 use crate::strategy::model::{Model, ModelError};
 use std::ops::Range;

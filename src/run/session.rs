@@ -54,6 +54,7 @@ use crate::market::publish::Publish;
 use crate::run::files::RunFiles;
 use crate::run::observe::Collector;
 use crate::run::writer::{self, Inputs, Written};
+use crate::statistics::labels::LabelRule;
 use crate::strategy::model::Model;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use rtrb::RingBuffer;
@@ -106,6 +107,11 @@ impl SessionSettings {
     /// Updates from an evaluation to the mid that it is scored against: the model's horizon, else the holding time.
     pub fn horizon_updates(&self) -> u32 {
         self.model.horizon_updates.unwrap_or(self.rules.lag_updates).max(1)
+    }
+
+    /// What an evaluation is scored against: the model's label, else the mid after [`SessionSettings::horizon_updates`].
+    pub fn label(&self) -> LabelRule {
+        self.model.label.unwrap_or_else(|| LabelRule::mid_after(self.horizon_updates()))
     }
 }
 
@@ -191,9 +197,11 @@ fn engine_and_inputs(
     let (observations, observations_out) =
         (settings.observe || files.want_frames()).then(|| RingBuffer::new(OBSERVATION_RING)).unzip();
     let (rows, rows_out) = settings.observe.then(|| row_ring(model.features.len())).unzip();
-    let collector = settings
-        .observe
-        .then(|| Collector::new(&model.features, settings.rules.threshold_logit, settings.horizon_updates()));
+    let collector = settings.observe.then(|| {
+        let (threshold_logit, horizon) = (settings.rules.threshold_logit, settings.horizon_updates());
+        Collector::by_label(&model.features, threshold_logit, settings.label(), horizon)
+            .drifting_from(model.distribution.as_ref())
+    });
     let trader = Trader::original(model.clone(), settings.rules, Outputs { trades, observations, rows });
     let (trader, records) = match &settings.accounts {
         None => (trader, None),

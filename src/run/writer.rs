@@ -258,6 +258,9 @@ impl Writer<'_, '_> {
             self.take_tables();
             if self.flushed.elapsed() >= FLUSH_AFTER || engine_gone {
                 self.faults.note(self.outputs.flush(&self.files.csv));
+                if self.inputs.collector.as_mut().is_some_and(Collector::is_out_of_depth) {
+                    self.status.went_out_of_depth();
+                }
                 self.flushed = Instant::now();
             }
             if engine_gone {

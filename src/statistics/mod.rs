@@ -1,4 +1,4 @@
-//! Statistics that research, runs and reports share: labels, metrics, intervals.
+//! Statistics that research, runs and reports share: labels, metrics, intervals, drift.
 //!
 //! ```
 //! use papertrader::statistics::labels::{DoubleMid, Ties};
@@ -17,6 +17,7 @@ pub mod bootstrap;
 #[cfg(test)]
 mod coverage;
 pub mod delong;
+pub mod drift;
 pub mod labels;
 pub mod logistic;
 pub mod metrics;

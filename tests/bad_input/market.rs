@@ -156,7 +156,8 @@ impl Setup {
     pub fn command(&self) -> Command {
         let mut command = papertrader();
         command.arg("replay").arg(self.capture()).arg("--model").arg(imbalance_model());
-        command.args(["--threshold", "0.6", "--lag", "2", "--name", "run", "--force", "--out"]).arg(self.out());
+        command.args(["--threshold", "0.6", "--lag", "2", "--override-model", "--name", "run", "--force", "--out"]);
+        command.arg(self.out());
         command.arg("--probabilities").arg(self.folder().join("probabilities.txt"));
         command
     }

@@ -83,7 +83,19 @@ fn a_capture_from_a_pipe_lost_its_beginning() {
     let setup = Setup::generated(3_000);
     let whole = setup.replay(&[]).well();
     let mut command = papertrader();
-    command.args(["replay", "/dev/stdin", "--threshold", "0.6", "--lag", "2", "--name", "run", "--force", "--model"]);
+    command.args([
+        "replay",
+        "/dev/stdin",
+        "--threshold",
+        "0.6",
+        "--lag",
+        "2",
+        "--override-model",
+        "--name",
+        "run",
+        "--force",
+    ]);
+    command.arg("--model");
     command.arg(super::market::imbalance_model()).arg("--out").arg(setup.out());
     let mut cat = Command::new("cat").arg(setup.capture()).stdout(Stdio::piped()).spawn().unwrap();
     let output = command.stdin(cat.stdout.take().unwrap()).output().unwrap();

@@ -77,7 +77,7 @@ pub fn rules() -> OriginalRules {
 }
 
 /// The same as arguments.
-pub const RULES: [&str; 4] = ["--threshold", "0.6", "--lag", "5"];
+pub const RULES: [&str; 5] = ["--threshold", "0.6", "--lag", "5", "--override-model"];
 
 /// What a session with this exchange is told: short delays between attempts, and patience for a busy machine.
 pub fn settings(exchange: &RunningExchange) -> LiveSettings {

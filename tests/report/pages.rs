@@ -208,7 +208,7 @@ fn runs_stand_side_by_side() {
     let capture = runs.capture(2_000);
     runs.replay(&capture, "a", &["--threshold", "0.55"]);
     // Only what has no queue has a latency to compare.
-    runs.replay(&capture, "b", &["--threshold", "0.6", "--lag", "50", "--fused"]);
+    runs.replay(&capture, "b", &["--threshold", "0.6", "--lag", "50", "--override-model", "--fused"]);
     let shown = succeed(papertrader().args(["report", "--compare"]).args([runs.path("a.csv"), runs.path("b.csv")]));
     assert!(shown.ends_with(&format!("wrote\n  {}\n", runs.path("a.compare.html").display())), "{shown}");
     let page = runs.text("a.compare.html");

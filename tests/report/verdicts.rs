@@ -276,7 +276,7 @@ fn the_page_says_when_exactly_a_position_is_sold() {
             "when the next book update after the buy arrives, into the book before that update, which is the book that it was bought from;",
         ),
     ] {
-        runs.replay(&capture, "run", &["--lag", lag]);
+        runs.replay(&capture, "run", &["--lag", lag, "--override-model"]);
         let page = runs.text("run.html");
         assert!(between(&page, "<table id=\"table-settings\">", "</table>").contains(rule), "{lag}");
     }

@@ -84,7 +84,7 @@ fn models_are_trained_and_judged_by_a_label() {
     );
     let mut evaluate = papertrader();
     evaluate.arg("evaluate").arg(&capture).arg("--model").arg(&model);
-    let report = succeed(evaluate.args(["--label", "barrier:2s:1tick", "--resamples", "100"]));
+    let report = succeed(evaluate.args(["--label", "barrier:2s:1tick", "--override-model", "--resamples", "100"]));
     assert!(report.contains("sign of the mid's first move by 1tick within 2s; ties: drop"), "{report}");
     // Trades hold what --horizon says, else what the label's updates, else what the model says.
     assert!(report.contains("sell 30 updates later"), "{report}");

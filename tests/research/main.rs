@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod drift;
 mod evaluations;
 mod expressions;
 mod faults;
@@ -11,6 +12,7 @@ mod headlines;
 mod importance;
 mod labels;
 mod lookahead;
+mod models_say;
 mod pages;
 mod refusals;
 mod rows;

@@ -136,12 +136,7 @@ pub fn one_feature(feature: &Input) -> Model {
         features: vec![feature.definition()],
         intercept: 0.0,
         coefficients: vec![1.0],
-        mean: None,
-        scale: None,
-        horizon_updates: None,
-        threshold: None,
-        provenance: None,
-        calibration: None,
+        ..ModelFile::default()
     };
     Model::from_file("one.json".as_ref(), &file).unwrap()
 }

@@ -39,6 +39,9 @@ pub struct TradingArgs {
     /// update N − 1. At least 1 [default: the model file's horizon, else 20]
     #[arg(long, value_name = "UPDATES", value_parser = clap::value_parser!(u32).range(1..=i64::from(LAG_MAX)))]
     pub lag: Option<u32>,
+    /// Let --lag contradict the horizon that the model's file says
+    #[arg(long)]
+    pub override_model: bool,
     /// Quote currency spent per purchase
     #[arg(long, value_name = "QUOTE", default_value_t = BUY_AMOUNT, value_parser = parse_amount)]
     pub buy_amount: f64,
@@ -172,6 +175,15 @@ impl TradingArgs {
         if threads.fused && matches!(pins, Pins::Two(..)) {
             return Err(Failure::input("--fused runs on one core: give --pin-cores one"));
         }
+        if let (Some(lag), Some(said)) = (self.lag, model.horizon_updates)
+            && lag != said
+            && !self.override_model
+        {
+            return Err(Failure::input(format!(
+                "--lag {lag} contradicts model {}, whose horizon_updates is {said}: leave --lag out, or give --override-model",
+                self.model.display()
+            )));
+        }
         let lag_updates = self.lag.or(model.horizon_updates).unwrap_or(LAG_UPDATES);
         if !(1..=LAG_MAX).contains(&lag_updates) {
             let (file, wrong) = (self.model.display(), format!("horizon_updates is {lag_updates}"));
@@ -187,6 +199,21 @@ impl TradingArgs {
         let fee_bps = fees.as_ref().map_or(self.fees.fee_bps, |plan| plan.first_tier().taker_bps);
         Ok(TradingSettings { session, threshold, fee_bps, fees })
     }
+}
+
+/// What is said of a model whose file does not say what it predicts, though files of its kind can.
+pub fn unsaid(args: &TradingArgs, session: &SessionSettings) -> Option<String> {
+    let model = &session.model;
+    // --lag says both: evaluations are then scored against the mid so many updates later. How ties count is nothing to a run.
+    let is_missing = |field: &&str| args.lag.is_none() && *field != "ties";
+    let unsaid: Vec<&str> = model.unsaid().into_iter().filter(is_missing).collect();
+    let (path, lag, label) = (model.path.display(), session.rules.lag_updates, session.label());
+    (!unsaid.is_empty()).then(|| {
+        format!(
+            "model {path} does not say its {}; trades hold for {lag} updates, and evaluations are scored against {label}",
+            unsaid.join(" and ")
+        )
+    })
 }
 
 impl ResultArgs {

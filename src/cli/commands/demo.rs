@@ -126,6 +126,7 @@ fn trading_args(args: &DemoArgs, files: &RunFiles) -> Result<TradingArgs, Failur
         model,
         threshold: None,
         lag: None,
+        override_model: false,
         buy_amount: crate::cli::arguments::BUY_AMOUNT,
         fees: FeeArgs::default(),
         tick_size: None,

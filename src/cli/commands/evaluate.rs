@@ -31,11 +31,12 @@ use crate::cli::display::{bar, warn};
 use crate::cli::interrupt::Interrupt;
 use crate::cli::printer::Printer;
 use crate::report::in_sample::in_sample;
+use crate::research::folds::Cut;
 use crate::research::report::Report;
-use crate::research::scoring::{By, Contestant, Rules, score_and_keep};
+use crate::research::scoring::{By, Contestant, Rules, ScoredRow, score_telling};
 use crate::research::source::{CaptureFacts, Source, Watch, total_counts, without_prints};
-use crate::research::training::{Cut, TrainSettings, train};
-use crate::statistics::labels::{HORIZON_MAX, Ties};
+use crate::research::training::{TrainSettings, train};
+use crate::statistics::labels::{HORIZON_MAX, LabelRule, Ties};
 use crate::strategy::features::Feature;
 use crate::strategy::model::Model;
 use clap::Args;
@@ -56,9 +57,12 @@ pub struct EvaluateArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub label: LabelArgs,
-    /// What becomes of rows after which the mid is the same
-    #[arg(long, value_enum, default_value_t)]
-    pub ties: Ties,
+    /// What becomes of rows after which the mid is the same [default: the models', else drop]
+    #[arg(long, value_enum)]
+    pub ties: Option<Ties>,
+    /// Let --label, --horizon and --ties contradict what the models' files say
+    #[arg(long)]
+    pub override_model: bool,
     /// The probability from which to buy [default: the models', else 0.6]
     #[arg(long, value_name = "P", value_parser = parse_threshold)]
     pub threshold: Option<f64>,
@@ -104,6 +108,68 @@ fn agreed<T: PartialEq + Copy + std::fmt::Display>(
     Ok(found.map(|(one, _)| one))
 }
 
+/// What is given, else what the models agree on. What is given may decide between models that differ, and contradicts no model
+/// unless `overrides`.
+fn settled<T: PartialEq + Copy + std::fmt::Display>(
+    models: &[Model],
+    what: &str,
+    given: Option<T>,
+    overrides: bool,
+    of: impl Fn(&Model) -> Option<T>,
+) -> Result<Option<T>, Failure> {
+    let Some(given) = given else { return agreed(models, what, of) };
+    match agreed(models, what, &of) {
+        Ok(Some(said)) if said != given && !overrides => {
+            let path = models.iter().find(|model| of(model).is_some()).map(|model| model.path.display());
+            let path = path.map_or_else(String::new, |path| path.to_string());
+            Err(Failure::input(format!(
+                "--{what} {given} contradicts model {path}, which was made for {what} {said}: leave --{what} out, or give \
+                 --override-model"
+            )))
+        }
+        _ => Ok(Some(given)),
+    }
+}
+
+/// What rows are scored against, and for how many updates trades hold.
+fn label_and_horizon(args: &EvaluateArgs, models: &[Model]) -> Result<(LabelRule, u32), Failure> {
+    let (given, overrides) = (&args.label, args.override_model);
+    let label = settled(models, "label", given.label, overrides, |model| model.label)?;
+    let asked = settled(models, "horizon", given.horizon, overrides, |model| model.horizon_updates);
+    let horizon = match (given.holding_updates(), asked) {
+        (Some(updates), Ok(_)) => updates,
+        // A label says it for models that differ.
+        (Some(updates), Err(_)) if given.horizon.is_none() => updates,
+        (_, asked) => asked?.unwrap_or(LAG_UPDATES),
+    };
+    let plain = LabelRule::mid_after(horizon);
+    // Without --label the horizon says how far the mid's change is looked at.
+    let is_plain = |rule: &LabelRule| rule.span_updates().is_some_and(|updates| *rule == LabelRule::mid_after(updates));
+    let label = label.filter(|rule| given.label.is_some() || given.horizon.is_none() || !is_plain(rule));
+    Ok((label.unwrap_or(plain), horizon))
+}
+
+/// What is to be said of models that do not say what they predict, where no option says it.
+fn unsaid(args: &EvaluateArgs, models: &[Model], rules: &Rules) -> Vec<String> {
+    let LabelArgs { label, horizon } = &args.label;
+    let is_given = |field: &str| match field {
+        "horizon_updates" => horizon.is_some() || label.is_some(),
+        "label" => label.is_some(),
+        _ => args.ties.is_some(),
+    };
+    let said = models.iter().filter_map(|model| {
+        let unsaid: Vec<&str> = model.unsaid().into_iter().filter(|field| !is_given(field)).collect();
+        let taken = unsaid.iter().map(|field| match *field {
+            "horizon_updates" => rules.horizon.to_string(),
+            "label" => rules.label.to_string(),
+            _ => rules.ties.to_string(),
+        });
+        let (path, taken) = (model.path.display(), taken.collect::<Vec<_>>().join(", "));
+        (!unsaid.is_empty()).then(|| format!("model {path} does not say its {}; taken: {taken}", unsaid.join(", ")))
+    });
+    said.collect()
+}
+
 /// Scores the models and reports.
 ///
 /// # Errors
@@ -116,10 +182,8 @@ pub fn run(args: &EvaluateArgs, printer: &mut Printer) -> Result<(), Failure> {
         .map(|path| Model::read_with(path, &options))
         .collect::<Result<Vec<_>, _>>()
         .map_err(Failure::input)?;
-    let horizon = match args.label.holding_updates() {
-        Some(horizon) => horizon,
-        None => agreed(&models, "horizon", |model| model.horizon_updates)?.unwrap_or(LAG_UPDATES),
-    };
+    let (label, horizon) = label_and_horizon(args, &models)?;
+    let ties = settled(&models, "ties", args.ties, args.override_model, |model| model.ties)?.unwrap_or_default();
     if !(1..=HORIZON_MAX).contains(&horizon) {
         return Err(Failure::input(format!(
             "the models' horizon is {horizon}; give a --horizon from 1 to {HORIZON_MAX}"
@@ -140,15 +204,16 @@ pub fn run(args: &EvaluateArgs, printer: &mut Printer) -> Result<(), Failure> {
     let stop = || interrupt.is_set();
     let threads = args.report.threads();
     let rules = Rules {
-        label: args.label.rule(horizon),
+        label,
         horizon,
-        ties: args.ties,
+        ties,
         threshold,
         buy_amount: args.report.buy_amount,
         bootstrap: args.report.bootstrap(),
         threads,
     };
 
+    let unsaid = unsaid(args, &models, &rules);
     let reading = bar(source.bytes(), "baselines");
     let (baselines, cut) = baselines(&source, &rules, (args.last, args.memory), &Watch { bar: &reading, stop: &stop })?;
     reading.finish_and_clear();
@@ -160,12 +225,15 @@ pub fn run(args: &EvaluateArgs, printer: &mut Printer) -> Result<(), Failure> {
     let contestants: Vec<Contestant> = named.chain(baselines).collect();
     let scoring = bar(source.bytes(), "test");
     let watch = Watch { bar: &scoring, stop: &stop };
-    let mut keep = |_: usize, key, features: &[f64]| table.as_mut().map_or(Ok(()), |table| table.push(key, features));
+    let mut keep = |row: &ScoredRow<'_>| match &mut table {
+        Some(table) => table.push(row.key, &row.features[..table.width()]),
+        None => Ok(()),
+    };
     let part_of = |capture: u32, sequence: u64, until: u64| match args.last {
         Some(_) => cut.part_of(capture, sequence, until).and_then(|part| part.checked_sub(1)),
         None => Some(0),
     };
-    let (parts, captures) = score_and_keep(&source, &contestants, &rules, 1, &part_of, &watch, &mut keep)?;
+    let (parts, captures) = score_telling(&source, &contestants, &rules, 1, &part_of, &watch, &mut keep)?;
     scoring.finish_and_clear();
     total_counts(&captures, rules.label)?;
     let features = contestants.iter().filter_map(|contestant| match &contestant.by {
@@ -206,6 +274,7 @@ pub fn run(args: &EvaluateArgs, printer: &mut Printer) -> Result<(), Failure> {
         warnings: Vec::new(),
     }
     .warn();
+    unsaid.into_iter().for_each(warn);
     args.report.publish(&report, files.as_ref(), printer)
 }
 

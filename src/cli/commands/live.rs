@@ -11,12 +11,12 @@
 //! # Ok::<(), clap::Error>(())
 //! ```
 
-use super::{never_live, overrun, published, returns_doubts, without_tape};
+use super::{never_live, out_of_depth, overrun, published, returns_doubts, without_tape};
 use crate::base::failure::Failure;
 use crate::base::output::IfTaken;
 use crate::capture::CaptureError;
 use crate::capture::recording::{self, Recorded, Recording};
-use crate::cli::arguments::{ConnectionArgs, ExecutionArgs, ResultArgs, ThreadArgs, TradingArgs};
+use crate::cli::arguments::{ConnectionArgs, ExecutionArgs, ResultArgs, ThreadArgs, TradingArgs, unsaid};
 use crate::cli::display::{status_line, tell, warn};
 use crate::cli::interrupt::Interrupt;
 use crate::cli::printer::Printer;
@@ -82,6 +82,7 @@ pub fn run(args: &LiveArgs, printer: &mut Printer) -> Result<(), Failure> {
     let (product, others) = (&args.connection.product, args.record.as_deref());
     let mut files = args.results.next_files(product, trading.fee_bps, &inputs, others.as_slice())?;
     args.execution.name_logs(&trading.session, &mut files);
+    unsaid(&args.trading, &trading.session).into_iter().for_each(warn);
     let session = LiveSession {
         title: format!("live session with {}", args.connection.url),
         settings,
@@ -181,6 +182,7 @@ impl LiveSession {
         }
         let counts = &session.engine.trader().counts;
         overrun(counts.tape_overruns, counts.update_overruns).for_each(warn);
+        out_of_depth(&session.written).into_iter().for_each(warn);
         returns_doubts(&session.written, &files).into_iter().for_each(warn);
         if let Err(error) = session.written {
             return Err(Failure::running(error));
@@ -265,6 +267,7 @@ pub fn print_notices(heard: &Receiver<String>) {
 struct Shown<'a> {
     recording: Option<&'a Recording>,
     recording_failed: bool,
+    told_out_of_depth: bool,
     /// When the session began and how long it is to last.
     started: Instant,
     duration: Option<Duration>,
@@ -280,6 +283,7 @@ impl<'a> Shown<'a> {
         Self {
             recording,
             recording_failed: false,
+            told_out_of_depth: false,
             started: now,
             duration,
             tell_every,
@@ -318,6 +322,12 @@ impl<'a> Shown<'a> {
         if !self.recording_failed && self.recording.is_some_and(Recording::has_ended) && !status.stopping() {
             self.recording_failed = true;
             line.suspend(|| warn("the recording has failed and ends here; the session goes on"));
+        }
+        if !self.told_out_of_depth && status.read().out_of_depth {
+            self.told_out_of_depth = true;
+            let what =
+                "the model is out of its depth: the market is not like its training; the report will have the figures";
+            line.suspend(|| warn(what));
         }
         self.told(status).into_iter().for_each(tell);
         let elapsed = self.second.elapsed();

@@ -45,7 +45,7 @@ pub mod replay;
 pub mod report;
 pub mod select;
 pub mod train;
-pub mod training;
+mod training;
 
 use crate::base::output::OutputError;
 use crate::capture::recording::Recorded;
@@ -89,6 +89,11 @@ fn overrun(messages: u64, updates: u64) -> impl Iterator<Item = String> {
         )
     });
     of_tape.into_iter().chain(of_expressions)
+}
+
+/// What is to be said of a model that saw another market than it was trained on.
+fn out_of_depth(written: &Result<Written, OutputError>) -> Option<String> {
+    written.as_ref().ok()?.observed.as_ref()?.drift.as_ref()?.warning()
 }
 
 /// What is to be said of returns by the day.

@@ -18,12 +18,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use super::{never_live, overrun, published, returns_doubts, without_tape};
+use super::{never_live, out_of_depth, overrun, published, returns_doubts, without_tape};
 use crate::base::clock::Speed;
 use crate::base::failure::Failure;
 use crate::capture::replay::Waits;
 use crate::capture::tape_check::{self, Reading, TapeError};
-use crate::cli::arguments::{ExecutionArgs, MarketArgs, ResultArgs, ThreadArgs, TradingArgs, parse_product};
+use crate::cli::arguments::{ExecutionArgs, MarketArgs, ResultArgs, ThreadArgs, TradingArgs, parse_product, unsaid};
 use crate::cli::display::{byte_bar, warn};
 use crate::cli::interrupt::Interrupt;
 use crate::cli::printer::Printer;
@@ -117,6 +117,7 @@ pub fn run(args: &ReplayArgs, printer: &mut Printer) -> Result<(), Failure> {
     let inputs: Vec<&Path> = inputs.map(PathBuf::as_path).collect();
     let mut files = args.results.files(replay.product(), settings.fee_bps, &inputs)?;
     args.execution.name_logs(&settings.session, &mut files);
+    unsaid(&args.trading, &settings.session).into_iter().for_each(warn);
     let interrupt = Interrupt::watch()?;
     let status = Arc::new(Status::default());
 
@@ -184,6 +185,7 @@ pub fn run(args: &ReplayArgs, printer: &mut Printer) -> Result<(), Failure> {
     }
     let counts = &session.engine.trader().counts;
     overrun(counts.tape_overruns, counts.update_overruns).for_each(warn);
+    out_of_depth(&session.written).into_iter().for_each(warn);
     returns_doubts(&session.written, &files).into_iter().for_each(warn);
     if let Err(error) = session.written {
         return Err(Failure::running(error));

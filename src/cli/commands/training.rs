@@ -17,9 +17,10 @@ use crate::research::folds::Scheme;
 use crate::research::penalty::FOLDS;
 use crate::research::regression::Regression;
 use crate::research::report::{CalibrationReport, ChoiceReport, FitReport, Report, TriedReport, ValidationReport};
-use crate::research::scoring::{By, Contestant, Rules, score_and_keep};
+use crate::research::scoring::{By, Contestant, Rules, ScoredRow, score_telling};
 use crate::research::source::{Source, Watch, broken, without_prints};
 use crate::research::training::{TrainError, TrainSettings, Trained, train};
+use crate::statistics::drift::TrainingDistribution;
 use crate::statistics::labels::Ties;
 use crate::statistics::metrics::Metric;
 use crate::strategy::attempts::{Attempt, Attempts};
@@ -169,11 +170,13 @@ pub fn run(job: &Job<'_>, printer: &mut Printer) -> Result<(), Failure> {
             (Some(validation), calibration)
         }
     };
-    let report = tested(job, &trained, &scored, &rules, (validation, calibration.as_ref(), &mut attempts), &stop)?;
+    let columns = trained.columns(&settings);
+    let (report, distribution) =
+        tested(job, (&trained, &columns), &scored, &rules, (validation, calibration.as_ref(), &mut attempts), &stop)?;
     if stop() {
         return Err(Failure::running("interrupted; nothing was written"));
     }
-    write_model(job, &trained, &report, &settings, (calibration, attempts))?;
+    write_model(job, &trained, &report, &settings, (calibration, attempts), distribution)?;
     args.report.publish(&report, Some(&files), printer)
 }
 
@@ -236,12 +239,12 @@ fn rules(args: &TrainingArgs, threads: usize) -> Rules {
 /// Scores the model, as it was before its calibration if it is calibrated, and the baselines on both parts.
 fn tested(
     job: &Job<'_>,
-    trained: &Trained,
+    (trained, columns): (&Trained, &[usize]),
     scored: &Source,
     rules: &Rules,
     (validation, calibration, attempts): (Option<ValidationReport>, Option<&Calibration>, &mut Attempts),
     stop: &(dyn Fn() -> bool + Sync),
-) -> Result<Report, Failure> {
+) -> Result<(Report, TrainingDistribution), Failure> {
     let args = job.args;
     let model = |name: &str, regression: &Regression, calibration: Option<&Calibration>| {
         let file =
@@ -258,15 +261,20 @@ fn tested(
     let scoring = bar(scored.bytes(), "test");
     let watch = Watch { bar: &scoring, stop };
     let part_of = |capture, sequence, until| trained.cut.part_of(capture, sequence, until);
-    let mut table = match &contestants[0].by {
-        By::Model(model) => args.importance.table(model, args.memory),
-        By::Constant(_) => None,
+    let is_trained_on = |(capture, sequence, until)| part_of(capture, sequence, until) == Some(0);
+    let By::Model(own) = &contestants[0].by else { unreachable!("the first is the model") };
+    let mut profile = trained.sample.profile(is_trained_on, columns, own);
+    let mut table = args.importance.table(own, args.memory);
+    let mut told = |row: &ScoredRow<'_>| {
+        let features = &row.features[..columns.len()];
+        match (row.part, &mut table) {
+            (0, _) => profile.add(row.logits[0], features.iter().copied()),
+            (_, Some(table)) => table.push(row.key, features)?,
+            _ => {}
+        }
+        Ok(())
     };
-    let mut keep = |part: usize, key, features: &[f64]| match &mut table {
-        Some(table) if part == 1 => table.push(key, features),
-        _ => Ok(()),
-    };
-    let (parts, captures) = score_and_keep(scored, &contestants, rules, 2, &part_of, &watch, &mut keep)?;
+    let (parts, captures) = score_telling(scored, &contestants, rules, 2, &part_of, &watch, &mut told)?;
     scoring.finish_and_clear();
     if let Some(none) = without_prints(&trained.model.features, &captures) {
         return Err(TrainError::NoPrints(none).into());
@@ -318,7 +326,7 @@ fn tested(
         baselines: "fitted to the training part, as the model",
         warnings: Vec::new(),
     };
-    Ok(report.warn())
+    Ok((report.warn(), profile.finish()))
 }
 
 /// Whether captures that were allowed to overlap do.
@@ -341,10 +349,14 @@ fn write_model(
     report: &Report,
     settings: &TrainSettings,
     (calibration, attempts): (Option<Calibration>, Attempts),
+    distribution: TrainingDistribution,
 ) -> Result<(), Failure> {
     let force = args.report.force;
     let file = ModelFile {
         calibration,
+        label: Some(settings.label.to_string()),
+        ties: Some(settings.ties),
+        training_distribution: Some(distribution),
         ..trained.model.to_file(
             args.label.holding_updates().unwrap_or(LAG_UPDATES),
             args.threshold,

@@ -1,8 +1,12 @@
 //! What the model looks at: how much weight it gives, and how far this run lies from what it was trained on.
 
-use crate::report::chart::axis::extent;
+use super::NOT_OBSERVED;
+use crate::report::chart::axis::{extent, fixed};
 use crate::report::chart::{Axis, Figure, Ink, Mark, Panel, Slot};
 use crate::report::material::Material;
+use crate::report::trades::go_forward;
+use crate::run::observe::QuantityDrift;
+use crate::statistics::drift::SHIFTED;
 
 /// The most features in a figure; the table has all.
 const SHOWN: usize = 40;
@@ -60,7 +64,65 @@ pub fn feature_facts(material: &Material) -> Vec<FeatureFacts> {
 
 pub fn figures(material: &Material) -> Vec<Slot> {
     let facts = feature_facts(material);
-    vec![weights(&facts), drifts(&facts)]
+    vec![over_time(material), weights(&facts), drifts(&facts)]
+}
+
+/// Features in the figure of drift over time, besides the score.
+const FARTHEST: usize = 3;
+
+fn over_time(material: &Material) -> Slot {
+    let title = "Drift from the training, over time";
+    let Some(observed) = material.run.as_ref().and_then(|run| run.observed.as_ref()) else {
+        return Slot::missing(title, NOT_OBSERVED);
+    };
+    let Some(drift) = &observed.drift else {
+        let why = "The model file has no training_distribution, which papertrader train writes.";
+        return Slot::missing(title, why);
+    };
+    if drift.score.psi.is_none() {
+        return Slot::missing(title, "The model was not evaluated once.");
+    }
+    let ends = observed.book.ts_recv_ns.last().zip(observed.book.sequence.last());
+    let (last_ns, last_sequence) = ends.map_or((i64::MIN, 0), |(ns, sequence)| (*ns, *sequence));
+    let timed = go_forward(&drift.ts_recv_ns) && drift.ts_recv_ns.last().is_some_and(|&begin| begin < last_ns);
+    let begins: Vec<f64> = if timed {
+        let from_start_s = |ns: i64| ns.saturating_sub(drift.ts_recv_ns[0]) as f64 / 1e9;
+        drift.ts_recv_ns.iter().copied().chain([last_ns]).map(from_start_s).collect()
+    } else {
+        let end = last_sequence.max(drift.sequence.last().copied().unwrap_or(0) + 1);
+        drift.sequence.iter().copied().chain([end]).map(|sequence| sequence as f64).collect()
+    };
+    let farthest: Vec<&QuantityDrift> = drift.farthest().iter().take(FARTHEST).map(|&at| &drift.features[at]).collect();
+    // The score last: it lies on the others.
+    let shown = || {
+        let features = farthest.iter().enumerate().map(|(at, &quantity)| (quantity, Ink::Series(at as u8), 1.5));
+        features.chain([(&drift.score, Ink::Text, 2.5)])
+    };
+    let steps = |quantity: &QuantityDrift| -> Vec<(f64, f64)> {
+        let places = drift.shown(quantity).iter().zip(begins.windows(2));
+        places.filter_map(|(psi, ends)| psi.map(|psi| [(ends[0], psi), (ends[1], psi)])).flatten().collect()
+    };
+    let mut figure = Figure::whole("fig-psi", title, 300, |size| {
+        let greatest = shown().flat_map(|(quantity, ..)| drift.shown(quantity).iter().flatten()).copied().fold(SHIFTED, f64::max);
+        let range = (begins[0], begins[drift.shown(&drift.score).len()]);
+        let x = match timed {
+            true => Axis::seconds("time since the first evaluation", range, size.x_labels()),
+            false => Axis::whole("frames of the book since the session began", range, size.x_labels()),
+        };
+        let shift = Mark::Rule((x.range.0, SHIFTED), (x.range.1, SHIFTED), Ink::Muted);
+        let lines = shown().map(|(quantity, ink, width)| Mark::Line(steps(quantity), ink, width));
+        let marks = std::iter::once(shift).chain(lines).collect();
+        vec![Panel { x, y: Axis::from_zero("population stability index", greatest, 5), weight: 1.0, marks }]
+    })
+    .caption(format!(
+        "Each window against the training, {} evaluations long. Dashed: {SHIFTED}, by custom a shift; what the training's own \
+         stretches came to is in the table.",
+        fixed(drift.evaluations_per_window as f64, 0)
+    ));
+    for (quantity, ink, _) in shown() {
+        figure = figure.legend(ink, quantity.name.clone());
+    }
+    figure.slot()
 }
 
 /// Horizontal bars, the first name on top.

@@ -3,7 +3,7 @@
 use super::{RunFile, Settings};
 use crate::base::one_line::{QUOTE_CHARS_MAX, quote};
 use crate::engine::latency::Stage;
-use crate::run::observe::{Calibration, Outcomes, Series, Slices, outcomes_of};
+use crate::run::observe::{Calibration, DRIFT_WINDOWS, Drift, Outcomes, QuantityDrift, Series, Slices, outcomes_of};
 use crate::run::stage_facts::StageFacts;
 
 /// No count is larger, far more than a run of ten years at a million frames a second: sums of counts do not overflow.
@@ -21,6 +21,9 @@ pub fn check<T>(run: &RunFile<T>) -> Result<(), String> {
     run.timing.stages.iter().try_for_each(stage)?;
     let Some(observed) = &run.observed else { return Ok(()) };
     calibration(&observed.calibration).map_err(|what| format!("observed.calibration.{what}"))?;
+    if let Some(found) = &observed.drift {
+        drift(found).map_err(|what| format!("observed.drift.{what}"))?;
+    }
     series(&observed.book).map_err(|what| format!("observed.book.{what}"))
 }
 
@@ -85,6 +88,31 @@ fn calibration(calibration: &Calibration) -> Result<(), String> {
     let shares = |from: f64, others: [Option<f64>; 2]| is_share(from) && others.into_iter().flatten().all(is_share);
     let good = reliability.iter().all(|row| shares(row.from, [row.mean_probability, row.up_share]));
     must(good, || "reliability has a share that is not from 0 to 1".into())
+}
+
+fn drift(found: &Drift) -> Result<(), String> {
+    let Drift { evaluations_per_window, sequence, ts_recv_ns, windows_full, windows_judged, .. } = found;
+    must((1..=COUNT_MAX).contains(evaluations_per_window), || {
+        format!("evaluations_per_window is {evaluations_per_window}; a window has at least 1")
+    })?;
+    let windows = sequence.len();
+    let counts_fit = windows_judged <= windows_full && *windows_full <= windows && windows <= DRIFT_WINDOWS;
+    must(counts_fit && ts_recv_ns.len() == windows, || {
+        format!(
+            "sequence has {windows} entries, ts_recv_ns {}; windows_full is {windows_full} and windows_judged {windows_judged}",
+            ts_recv_ns.len()
+        )
+    })?;
+    must(sequence.is_sorted(), || "sequence falls".into())?;
+    for QuantityDrift { name, psi, psi_max_trained, windows: of_windows, windows_out, .. } in found.all() {
+        let name = quote(name, QUOTE_CHARS_MAX);
+        must(of_windows.len() == windows && windows_out <= windows_judged, || {
+            format!("{name} has {} windows, {windows_out} of them out, where sequence has {windows}", of_windows.len())
+        })?;
+        let mut all = of_windows.iter().chain([psi, psi_max_trained]).flatten();
+        must(all.all(|psi| (0.0..=VALUE_MAX).contains(psi)), || format!("{name} has an index below 0"))?;
+    }
+    Ok(())
 }
 
 fn slices(Slices { up, down, model, imbalance_1, .. }: &Slices) -> Result<(), String> {

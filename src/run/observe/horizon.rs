@@ -1,7 +1,8 @@
 //! What the mid did after an evaluation, by the rules of `research`: the horizon is counted in frames of the book and never
 //! reaches over a snapshot, a gap or an invalid book.
 
-use crate::statistics::labels::DoubleMid;
+use crate::engine::observation::Observation;
+use crate::statistics::labels::{DoubleMid, Label, LabelRule, Labeller};
 use std::collections::VecDeque;
 
 /// What an evaluation ranks its moment by.
@@ -32,46 +33,101 @@ struct Waiting {
 /// Evaluations on their way to their horizon.
 #[derive(Debug)]
 pub struct Horizon {
-    updates: u64,
     stretch: u64,
-    /// At most `updates`, oldest first.
-    waiting: VecDeque<Waiting>,
+    by: By,
+}
+
+#[derive(Debug)]
+enum By {
+    /// The mid so many updates later, the label of nearly all models, compared without the labeller's wide integers.
+    Mid {
+        updates: u64,
+        /// At most `updates`, oldest first.
+        waiting: VecDeque<Waiting>,
+    },
+    /// Any other rule.
+    Rule {
+        labels: Box<Labeller>,
+        has_tick: bool,
+        /// A row of `labels` each.
+        waiting: VecDeque<Scores>,
+    },
 }
 
 impl Horizon {
-    /// So many updates ahead, at least 1.
-    pub fn new(updates: u32) -> Self {
-        assert!(updates >= 1, "a horizon lies ahead");
-        Self { updates: u64::from(updates), stretch: 0, waiting: VecDeque::new() }
+    /// By a rule that looks at least one update ahead.
+    pub fn new(rule: LabelRule) -> Self {
+        let by = match rule.span_updates() {
+            Some(updates) if rule == LabelRule::mid_after(updates) => {
+                assert!(updates >= 1, "a horizon lies ahead");
+                By::Mid { updates: u64::from(updates), waiting: VecDeque::new() }
+            }
+            _ => By::Rule { labels: Box::new(Labeller::new(rule)), has_tick: false, waiting: VecDeque::new() },
+        };
+        Self { stretch: 0, by }
     }
 
     /// Takes a live frame, and tells of each evaluation that it settles.
     #[inline]
     pub fn frame(
         &mut self,
-        stretch: u64,
-        sequence: u64,
+        frame: &Observation,
         mid: Option<DoubleMid>,
         scores: Option<Scores>,
         mut settled: impl FnMut(Settled),
     ) {
-        if stretch != self.stretch {
+        if frame.stretch != self.stretch {
             self.flush(&mut settled);
-            self.stretch = stretch;
+            self.stretch = frame.stretch;
         }
-        if let Some(due) = self.waiting.front().copied().filter(|due| due.sequence + self.updates == sequence) {
-            self.waiting.pop_front();
-            settled(Settled { scores: due.scores, sign: mid.map(|mid| due.mid.change_to(mid).sign) });
+        let sequence = frame.sequence;
+        match &mut self.by {
+            By::Mid { updates, waiting } => {
+                if let Some(due) = waiting.front().copied().filter(|due| due.sequence + *updates == sequence) {
+                    waiting.pop_front();
+                    settled(Settled { scores: due.scores, sign: mid.map(|mid| due.mid.change_to(mid).sign) });
+                }
+                if let (Some(scores), Some(mid)) = (scores, mid) {
+                    waiting.push_back(Waiting { sequence, mid, scores });
+                }
+            }
+            By::Rule { labels, has_tick, waiting } => {
+                if !*has_tick {
+                    // As in research: a tick is one of the first live book.
+                    labels.set_tick_decimals(frame.scale.price_decimals);
+                    *has_tick = true;
+                }
+                labels.frame(sequence, frame.ts_recv_ns, mid);
+                settle_known(labels, waiting, &mut settled);
+                if let (Some(scores), Some(_)) = (scores, mid) {
+                    labels.row();
+                    waiting.push_back(scores);
+                }
+            }
         }
-        match (scores, mid) {
-            (Some(scores), Some(mid)) => self.waiting.push_back(Waiting { sequence, mid, scores }),
-            (Some(scores), None) => settled(Settled { scores, sign: None }),
-            (None, _) => {}
+        if let (Some(scores), None) = (scores, mid) {
+            settled(Settled { scores, sign: None });
         }
     }
 
     /// No outcome can come for what waits.
     pub fn flush(&mut self, settled: &mut impl FnMut(Settled)) {
-        self.waiting.drain(..).for_each(|waiting| settled(Settled { scores: waiting.scores, sign: None }));
+        match &mut self.by {
+            By::Mid { waiting, .. } => {
+                waiting.drain(..).for_each(|waiting| settled(Settled { scores: waiting.scores, sign: None }));
+            }
+            By::Rule { labels, waiting, .. } => {
+                labels.reset();
+                settle_known(labels, waiting, settled);
+            }
+        }
+    }
+}
+
+fn settle_known(labels: &mut Labeller, waiting: &mut VecDeque<Scores>, settled: &mut impl FnMut(Settled)) {
+    while let Some(Label { change, .. }) = labels.next_known() {
+        if let Some(scores) = waiting.pop_front() {
+            settled(Settled { scores, sign: change.map(|change| change.sign) });
+        }
     }
 }

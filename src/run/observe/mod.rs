@@ -27,24 +27,29 @@
 //! ```
 
 mod calibration;
+mod drift;
 mod horizon;
 mod moments;
 mod series;
 mod slices;
 
 pub use calibration::{BINS, BinRow, Calibration, Outcomes, ReliabilityRow, Score, outcomes_of};
+pub use drift::{DRIFT_WINDOWS, Drift, QuantityDrift};
 pub use moments::{FeatureMoments, Moments};
 pub use series::{BUCKETS, Extent, Series};
 pub use slices::{AucIntervals, Placements, SLICES, Slices};
 
 use crate::engine::observation::{Observation, ROW_EVERY};
-use crate::statistics::labels::DoubleMid;
+use crate::statistics::drift::TrainingDistribution;
+use crate::statistics::labels::{DoubleMid, LabelRule};
 use crate::strategy::features::Input;
 use calibration::Gauge;
+use drift::DriftSums;
 use horizon::{Horizon, Scores, Settled};
 use moments::MomentSums;
 use serde::{Deserialize, Serialize};
 use series::Sampler;
+use std::sync::Arc;
 
 /// What is gathered; its place in `RUN.json` is `observed`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -55,10 +60,16 @@ pub struct Observed {
     pub one_sided_frames: u64,
     /// Updates from an evaluation to the mid that it is scored against.
     pub horizon_updates: u32,
+    /// The rule of the label that it is scored against.
+    #[serde(default)] // Earlier files lack it: theirs was the mid after the horizon.
+    pub label: Option<String>,
     /// Probabilities against what the mid did.
     pub calibration: Calibration,
     /// Of some evaluations' features.
     pub features: Moments,
+    /// How far score and features lie from the training's; `None` where the model's file does not say what they were there.
+    #[serde(default)] // Earlier files lack it.
+    pub drift: Option<Drift>,
     /// The book over time.
     pub book: Series,
 }
@@ -69,10 +80,14 @@ pub struct Collector {
     live_frames: u64,
     one_sided_frames: u64,
     horizon_updates: u32,
+    label: LabelRule,
     horizon: Horizon,
     gauge: Gauge,
     features: Vec<Input>,
+    /// The row that came last.
+    row: Vec<f64>,
     moments: MomentSums,
+    drift: Option<DriftSums>,
     series: Sampler,
 }
 
@@ -80,16 +95,33 @@ impl Collector {
     /// Of a model with these features, which buys from a threshold on and is scored against the mid `horizon_updates`,
     /// at least 1, later.
     pub fn new(features: &[Input], threshold_logit: f64, horizon_updates: u32) -> Self {
+        Self::by_label(features, threshold_logit, LabelRule::mid_after(horizon_updates), horizon_updates)
+    }
+
+    /// The same scored against another label. `horizon_updates` tells how long evaluations share their outcomes where the label looks
+    /// over a time.
+    pub fn by_label(features: &[Input], threshold_logit: f64, label: LabelRule, horizon_updates: u32) -> Self {
+        let horizon_updates = label.span_updates().unwrap_or(horizon_updates);
         Self {
             live_frames: 0,
             one_sided_frames: 0,
             horizon_updates,
-            horizon: Horizon::new(horizon_updates),
+            label,
+            horizon: Horizon::new(label),
             gauge: Gauge::new(threshold_logit, horizon_updates),
             features: features.to_vec(),
+            row: Vec::with_capacity(features.len()),
             moments: MomentSums::new(features.len()),
+            drift: None,
             series: Sampler::default(),
         }
+    }
+
+    /// With a look at how far score and features move from what they were in training.
+    #[must_use]
+    pub fn drifting_from(self, trained: Option<&Arc<TrainingDistribution>>) -> Self {
+        let drift = trained.and_then(|trained| DriftSums::new(Arc::clone(trained), self.features.len()));
+        Self { drift, ..self }
     }
 
     /// Takes a live frame.
@@ -104,7 +136,10 @@ impl Collector {
         let [bid_lots, ask_lots] = [frame.bid, frame.ask].map(|level| level.size_lots as f64);
         let imbalance = (bid_lots - ask_lots) / (bid_lots + ask_lots);
         let scores = frame.evaluation.map(|evaluation| Scores { logit: evaluation.logit, imbalance });
-        horizon.frame(frame.stretch, frame.sequence, mid, scores, |Settled { scores, sign }| gauge.add(scores, sign));
+        if let (Some(drift), Some(evaluation)) = (&mut self.drift, frame.evaluation) {
+            drift.evaluation(frame.sequence, frame.ts_recv_ns, evaluation.logit);
+        }
+        horizon.frame(frame, mid, scores, |Settled { scores, sign }| gauge.add(scores, sign));
         if two_sided {
             self.series.frame(frame);
         } else {
@@ -119,7 +154,17 @@ impl Collector {
 
     /// Takes the features of an evaluation.
     pub fn row(&mut self, values: impl Iterator<Item = f64>) {
-        self.moments.add(values);
+        self.row.clear();
+        self.row.extend(values);
+        self.moments.add(self.row.iter().copied());
+        if let Some(drift) = &mut self.drift {
+            drift.row(self.row.iter().copied());
+        }
+    }
+
+    /// Whether the model is out of its depth by now, where its file says what its training was like.
+    pub fn is_out_of_depth(&mut self) -> bool {
+        self.drift.as_mut().is_some_and(|drift| drift.is_out_of_depth(&self.features))
     }
 
     /// The run is over.
@@ -130,8 +175,10 @@ impl Collector {
             live_frames: self.live_frames,
             one_sided_frames: self.one_sided_frames,
             horizon_updates: self.horizon_updates,
+            label: Some(self.label.to_string()),
             calibration: self.gauge.finish(),
             features: self.moments.finish(&self.features, ROW_EVERY),
+            drift: self.drift.map(|drift| drift.finish(&self.features)),
             book: self.series.finish(),
         }
     }

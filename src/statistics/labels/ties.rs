@@ -52,6 +52,11 @@ impl Ties {
         }
     }
 
+    /// By its name, as it is displayed.
+    pub fn of_name(name: &str) -> Option<Self> {
+        [Self::Drop, Self::Down, Self::Three].into_iter().find(|ties| ties.to_string() == name)
+    }
+
     /// What a probability of the model means, for reports.
     pub fn meaning(self) -> &'static str {
         match self {

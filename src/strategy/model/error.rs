@@ -1,6 +1,7 @@
 //! What can be wrong with a model file, in one line each.
 
 use super::trees::TreeFault;
+use crate::statistics::labels::LabelRuleError;
 use crate::strategy::features::{FEATURES_MAX, InputError, InputsError};
 use std::io;
 use std::path::PathBuf;
@@ -111,6 +112,22 @@ pub enum ModelError {
         path: PathBuf,
         /// The option.
         option: &'static str,
+    },
+    /// A label that is none.
+    #[error("model {path}: {source}")]
+    Label {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: LabelRuleError,
+    },
+    /// A training distribution that `train` could not have written.
+    #[error("model {path}: training_distribution.{what}")]
+    Distribution {
+        /// The file.
+        path: PathBuf,
+        /// Where and what.
+        what: String,
     },
     /// A value out of its range.
     #[error("model {path}: {field} is {value}; {rule}")]

@@ -4,14 +4,17 @@ use super::calibration::Calibration;
 use super::error::{ModelError, quoted};
 use super::linear::Linear;
 use super::{Evaluator, Model};
+use crate::statistics::drift::TrainingDistribution;
+use crate::statistics::labels::{LabelRule, Ties};
 use crate::strategy::attempts::Attempts;
 use crate::strategy::features::{FEATURES_MAX, Input, SEED, check, json};
 use crate::strategy::trained_on::TrainedOn;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
+use std::sync::Arc;
 
 /// A model as it lies in a `.json` file.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelFile {
     /// Names of features, or `NAME = EXPRESSION`, in the order of the coefficients.
@@ -30,6 +33,12 @@ pub struct ModelFile {
     /// How many updates ahead the model predicts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub horizon_updates: Option<u32>,
+    /// The rule of the label that it predicts, as `--label` takes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// How rows counted whose mid stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ties: Option<Ties>,
     /// The probability from which the model's maker would buy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold: Option<f64>,
@@ -39,6 +48,9 @@ pub struct ModelFile {
     /// What makes probabilities of the logit, if it was fitted to other rows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calibration: Option<Calibration>,
+    /// What features and score were like over the rows that it was trained on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub training_distribution: Option<TrainingDistribution>,
 }
 
 impl Model {
@@ -55,18 +67,10 @@ impl Model {
         match numbers.split_first() {
             Some((&intercept, coefficients)) if coefficients.len() == SEED.len() => {
                 let names = SEED.iter().map(ToString::to_string).collect();
-                let file = ModelFile {
-                    features: names,
-                    intercept,
-                    coefficients: coefficients.into(),
-                    mean: None,
-                    scale: None,
-                    horizon_updates: None,
-                    threshold: None,
-                    provenance: None,
-                    calibration: None,
-                };
-                Self::from_file(path, &file)
+                let file =
+                    ModelFile { features: names, intercept, coefficients: coefficients.into(), ..ModelFile::default() };
+                // Nothing but numbers is in it.
+                Ok(Self { can_say: false, ..Self::from_file(path, &file)? })
             }
             _ => Err(ModelError::Count { path: path.into(), count: numbers.len() }),
         }
@@ -125,6 +129,15 @@ impl Model {
         if let Some((field, wrong, rule)) = file.calibration.as_ref().and_then(Calibration::fault) {
             return Err(value(field, wrong, rule));
         }
+        let label: Option<LabelRule> = file
+            .label
+            .as_deref()
+            .map(str::parse)
+            .transpose()
+            .map_err(|source| ModelError::Label { path: path.into(), source })?;
+        if let Some(what) = file.training_distribution.as_ref().and_then(|trained| trained.fault(count)) {
+            return Err(ModelError::Distribution { path: path.into(), what });
+        }
         let mut linear = Linear::new(&features, coefficients, intercept);
         (linear.mean, linear.scale) = (file.mean.clone(), file.scale.clone());
         Ok(Self {
@@ -133,6 +146,10 @@ impl Model {
             evaluator: Evaluator::Linear(linear),
             calibration: file.calibration.clone(),
             horizon_updates: file.horizon_updates,
+            label,
+            ties: file.ties,
+            can_say: true,
+            distribution: file.training_distribution.clone().map(Arc::new),
             threshold: file.threshold,
             attempts: file.provenance.as_ref().map(Attempts::of).unwrap_or_default(),
             trained_on: file.provenance.as_ref().map(TrainedOn::of).unwrap_or_default(),

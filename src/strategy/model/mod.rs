@@ -52,11 +52,14 @@ pub use trees::{
 };
 
 use crate::base::small_file;
+use crate::statistics::drift::TrainingDistribution;
+use crate::statistics::labels::{LabelRule, Ties};
 use crate::strategy::attempts::Attempts;
 use crate::strategy::features::{FeatureSet, Input};
 use crate::strategy::trained_on::TrainedOn;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The largest model file of our own that is read.
 pub const MODEL_BYTES_MAX: u64 = 1 << 20;
@@ -76,6 +79,12 @@ pub struct Model {
     pub features: Vec<Input>,
     /// How many updates ahead it predicts, if the file says so.
     pub horizon_updates: Option<u32>,
+    /// The rule of the label that it predicts, if the file says so.
+    pub label: Option<LabelRule>,
+    /// How rows counted whose mid stays, if the file says so.
+    pub ties: Option<Ties>,
+    /// What features and score were like over the rows that it was trained on, if the file says so.
+    pub distribution: Option<Arc<TrainingDistribution>>,
     /// The threshold that the file recommends, if it does.
     pub threshold: Option<f64>,
     /// What it was trained on, as far as the file says so.
@@ -84,6 +93,8 @@ pub struct Model {
     pub attempts: Attempts,
     evaluator: Evaluator,
     calibration: Option<Calibration>,
+    /// Whether files of its kind have a place for what it predicts.
+    can_say: bool,
 }
 
 /// The kinds of model. A frame asks once which it is.
@@ -211,6 +222,9 @@ impl Model {
                 let (features, pipeline, told) = onnx::read(bytes, options).map_err(fault(ONNX))?;
                 Ok(Self {
                     horizon_updates: told.horizon_updates,
+                    label: told.label,
+                    ties: told.ties,
+                    can_say: true,
                     threshold: told.threshold,
                     ..Self::of_library(path, features, Evaluator::Pipeline(Box::new(pipeline)))
                 })
@@ -225,10 +239,25 @@ impl Model {
             evaluator,
             calibration: None,
             horizon_updates: None,
+            label: None,
+            ties: None,
+            can_say: false,
+            distribution: None,
             threshold: None,
             trained_on: TrainedOn::default(),
             attempts: Attempts::default(),
         }
+    }
+
+    /// What its file does not say of what it predicts, though files of its kind can: our own `.json` and ONNX. Empty for the others,
+    /// whose silence means nothing.
+    pub fn unsaid(&self) -> Vec<&'static str> {
+        let fields = [
+            ("horizon_updates", self.horizon_updates.is_some()),
+            ("label", self.label.is_some()),
+            ("ties", self.ties.is_some()),
+        ];
+        fields.into_iter().filter(|&(_, said)| self.can_say && !said).map(|(field, _)| field).collect()
     }
 
     /// Its coefficients, if it is linear.
@@ -345,7 +374,7 @@ mod tests {
             (one(r#","coefficients":[1],"threshold":1"#), "threshold is 1; a threshold lies between 0 and 1"),
             (
                 one(r#","coefficients":[1],"treshold":0.5"#),
-                "unknown field `treshold`, expected one of `features`, `intercept`, `coefficients`, `mean`, `scale`, `horizon_updates`, `threshold`, `provenance`, `calibration` at line 1 column 63",
+                "unknown field `treshold`, expected one of `features`, `intercept`, `coefficients`, `mean`, `scale`, `horizon_updates`, `label`, `ties`, `threshold`, `provenance`, `calibration`, `training_distribution` at line 1 column 63",
             ),
             (
                 one(r#","coefficients":[1],"calibration":{"kind":"isotonic","x":[1,0],"y":[0,1]}"#),

@@ -10,11 +10,13 @@ pub use comparison::comparison;
 pub use sentences::{break_even, doubts_in_text, finding, lowest_taker_fee};
 
 use super::document::{Document, Shown};
+use super::escape::escaped;
 use super::head::{foot, head, remarks};
 use super::slots::write_slots;
 use crate::report::figures::{Chapter, figures};
 use crate::report::material::Material;
 use crate::report::text::things;
+use crate::statistics::labels::LabelRule;
 use std::fmt::{self, Write};
 
 /// A run's page.
@@ -64,6 +66,7 @@ fn write_page(out: &mut String, material: &Material) -> fmt::Result {
     write_slots(out, &figures(material, Chapter::Book))?;
     writeln!(out, "<h2 id=\"features\">Features</h2>")?;
     write_slots(out, &figures(material, Chapter::Features))?;
+    tables::drift(out, material, &document)?;
     tables::features(out, material)?;
     writeln!(out, "<h2 id=\"counters\">Settings and counters</h2>")?;
     tables::settings(out, material)?;
@@ -95,12 +98,19 @@ fn model(out: &mut String, material: &Material, document: &Document) -> fmt::Res
     let Some((run, observed)) = observed else {
         return write_slots(out, &figures(material, Chapter::Model));
     };
+    let plain = LabelRule::mid_after(observed.horizon_updates).to_string();
+    let against = match observed.label.as_deref().filter(|&label| label != plain) {
+        None => format!(
+            "the mid {} {} later",
+            document.span("observed.horizon_updates", Shown::Count),
+            things(observed.horizon_updates.into(), "update")
+        ),
+        Some(label) => format!("the model's label, {}", escaped(label)),
+    };
     writeln!(
         out,
-        "<p class=\"note\">All {} evaluations, each against the mid {} {} later, not only those that bought.</p>",
+        "<p class=\"note\">All {} evaluations, each against {against}, not only those that bought.</p>",
         document.span("observed.calibration.evaluations", Shown::Count),
-        document.span("observed.horizon_updates", Shown::Count),
-        things(observed.horizon_updates.into(), "update")
     )?;
     write_slots(out, &figures(material, Chapter::Model))?;
     writeln!(out, "<h3>Scores</h3>")?;

@@ -9,6 +9,7 @@ use crate::report::material::Material;
 use crate::report::run_file::{FaultCount, is_work};
 use crate::report::text::{NO_ARRIVALS, plain, things};
 use crate::run::observe::{Calibration, Outcomes};
+use crate::statistics::drift::SHIFTED;
 use std::fmt::{self, Write};
 
 /// Thresholds that are looked at, besides the run's.
@@ -418,6 +419,39 @@ pub fn settings(out: &mut String, material: &Material) -> fmt::Result {
     open::<&str>(out, "table-settings", &[])?;
     rows.iter().try_for_each(|(name, value)| row(out, name, [words(value)]))?;
     close(out)
+}
+
+/// How far score and features lie from the training's, the farthest feature first.
+pub fn drift(out: &mut String, material: &Material, document: &Document) -> fmt::Result {
+    let observed = material.run.as_ref().and_then(|run| run.observed.as_ref());
+    let Some(drift) = observed.and_then(|observed| observed.drift.as_ref()) else { return Ok(()) };
+    writeln!(
+        out,
+        "<p class=\"note\">{} Out is a window whose index is above {SHIFTED} and above the largest of the training's own stretches, \
+         which are as long where the training is long enough; {} of {} windows are judged, those that are full.</p>",
+        escaped(&drift.sentence()),
+        document.span("observed.drift.windows_judged", Shown::Count),
+        Shown::Count.text(drift.sequence.len() as f64)
+    )?;
+    let path = |quantity: &str, field: &str| format!("observed.drift.{quantity}.{field}");
+    let line = |out: &mut String, name: &str, quantity: &str| {
+        let cells = [
+            document.cell(&path(quantity, "psi"), Shown::Fixed(3), ""),
+            document.cell(&path(quantity, "psi_max_trained"), Shown::Fixed(3), ""),
+            document.cell(&path(quantity, "windows_out"), Shown::Count, ""),
+        ];
+        row(out, name, cells)
+    };
+    folded(out, "Table of drift", |out| {
+        let headings =
+            ["population stability index", "of the run", "largest of the training's stretches", "windows out"];
+        open(out, "table-drift", &headings)?;
+        line(out, "score", "score")?;
+        for at in drift.farthest() {
+            line(out, &drift.features[at].name, &format!("features.{at}"))?;
+        }
+        close(out)
+    })
 }
 
 /// What the model looks at.

@@ -42,6 +42,12 @@ pub fn write(out: &mut String, material: &Material, document: &Document) -> fmt:
     for sentence in doubts(numbers, span) {
         writeln!(out, "<p class=\"remark\">{sentence}</p>")?;
     }
+    let observed = material.run.as_ref().and_then(|run| run.observed.as_ref());
+    if let Some(drift) = observed.and_then(|observed| observed.drift.as_ref())
+        && drift.out_of_depth == Some(true)
+    {
+        writeln!(out, "<p class=\"remark\">{}</p>", escaped(&drift.sentence()))?;
+    }
     tiles(out, material, document)?;
     not_counted(out, material, document)?;
     writeln!(out, "</section>")

@@ -14,6 +14,7 @@ use super::error::{LibraryError, quoted};
 use super::evaluator::{Evaluate, log_odds};
 use super::forest::softmax_log_odds;
 use super::names::{ModelOptions, parse_classes};
+use crate::statistics::labels::{LabelRule, Ties};
 use crate::strategy::features::Input;
 use graph::Building;
 use prost::Message;
@@ -64,6 +65,10 @@ impl Evaluate for Pipeline {
 pub struct Told {
     /// `horizon_updates`.
     pub horizon_updates: Option<u32>,
+    /// `label`.
+    pub label: Option<LabelRule>,
+    /// `ties`.
+    pub ties: Option<Ties>,
     /// `threshold`.
     pub threshold: Option<f64>,
 }
@@ -112,6 +117,15 @@ pub fn read(bytes: &[u8], options: &ModelOptions) -> Result<(Vec<Input>, Pipelin
     let mut said = Told::default();
     if let Some(entry) = number("horizon_updates") {
         said.horizon_updates = Some(entry.2.parse().map_err(|_| bad(entry))?);
+    }
+    if let Some(text) = told("label") {
+        let rule = text.parse().map_err(|error| LibraryError::broken(format!("metadata 'label': {error}")))?;
+        said.label = Some(rule);
+    }
+    if let Some(text) = told("ties") {
+        let wrong =
+            || LibraryError::broken(format!("metadata 'ties' is '{}'; it is drop, down or three", quoted(text)));
+        said.ties = Some(Ties::of_name(text.trim()).ok_or_else(wrong)?);
     }
     if let Some(entry) = number("threshold") {
         let threshold = entry.2.parse().ok().filter(|&threshold: &f64| threshold > 0.0 && threshold < 1.0);

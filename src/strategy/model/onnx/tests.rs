@@ -3,6 +3,7 @@ use super::proto::{
     TypeProto, ValueInfo,
 };
 use super::*;
+use crate::statistics::labels::Ties;
 use crate::statistics::logistic::probability;
 use crate::strategy::features::Feature;
 use crate::strategy::model::names::Class;
@@ -179,9 +180,15 @@ fn linear_classifiers_and_what_metadata_say() {
         entry("classes", "up,same,down"),
         entry("horizon_updates", "50"),
         entry("threshold", "0.55"),
+        entry("label", "barrier:200:2ticks"),
+        entry("ties", "three"),
     ]);
     let (_, mut pipeline, told) = read(&three.encode_to_vec(), &ModelOptions::default()).unwrap();
     assert_eq!((told.horizon_updates, told.threshold), (Some(50), Some(0.55)));
+    assert_eq!(
+        (told.label.map(|rule| rule.to_string()), told.ties),
+        (Some("barrier:200:2ticks".into()), Some(Ties::Three))
+    );
     let expected = shares[0] / shares.iter().sum::<f64>();
     assert!((probability(pipeline.of_row([1.0, 2.0].into_iter())) - expected).abs() < 1e-7);
     let bad = |key: &str, value: &str| {
@@ -192,6 +199,11 @@ fn linear_classifiers_and_what_metadata_say() {
     };
     assert_eq!(bad("threshold", "1"), "metadata 'threshold' is '1', which is out of its range");
     assert_eq!(bad("horizon_updates", "-1"), "metadata 'horizon_updates' is '-1', which is out of its range");
+    assert_eq!(
+        bad("label", "up:20"),
+        "metadata 'label': label 'up:20' is none of mid:H, mean:H, means:H, around:H:W and barrier:H:D"
+    );
+    assert_eq!(bad("ties", "none"), "metadata 'ties' is 'none'; it is drop, down or three");
     assert_eq!(bad("output", "odds"), "metadata 'output' is 'odds'; it is logit or probability");
     assert!(bad("features", "mid").starts_with("it takes 2 inputs, and 1 features are named"));
     assert!(bad("features", "[\"mid\", \"alpha\"]").starts_with("input 1: unknown feature 'alpha'"));
