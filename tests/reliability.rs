@@ -19,17 +19,19 @@ use papertrader::handoff::RING_EVENTS;
 use papertrader::market::book::ladder::FAR_LEVELS_MAX;
 use papertrader::report::executions::ROWS_MAX;
 use papertrader::research::distribution::SAMPLE_ROWS;
+use papertrader::research::folds::FOLDS_MAX;
 use papertrader::run::observe::DRIFT_WINDOWS;
 use papertrader::sources::columns::pages::{DICTIONARY_VALUES_MAX, LIST_PAGE_VALUES_MAX};
 use papertrader::sources::columns::{CHUNK_BYTES_MAX, COLUMNS_MAX};
 use papertrader::sources::databento::orders::ORDERS_MAX;
 use papertrader::sources::table::layout::TABLE_LEVELS_MAX;
+use papertrader::strategy::attempts::ATTEMPTS_MAX;
 use papertrader::strategy::features::TAPE_MESSAGES_MAX;
 use papertrader::strategy::features::expression::{
     EXPRESSION_BYTES_MAX, EXPRESSION_DEPTH_MAX, EXPRESSION_STEPS_MAX, PROGRAM_HISTORY_MB_MAX, PROGRAM_PASTS_MAX,
 };
 use papertrader::strategy::model::{
-    ISOTONIC_POINTS_MAX, LIBRARY_MODEL_BYTES_MAX, MODEL_BYTES_MAX, NODES_MAX, TREE_DEPTH_MAX,
+    ISOTONIC_POINTS_MAX, LIBRARY_MODEL_BYTES_MAX, MASKED_NODES_MAX, MODEL_BYTES_MAX, NODES_MAX, TREE_DEPTH_MAX,
 };
 use std::fs;
 use std::path::Path;
@@ -122,7 +124,10 @@ fn every_bound_has_the_value_given() {
         ("NODES_MAX", NODES_MAX as u64),
         ("DRIFT_WINDOWS", DRIFT_WINDOWS as u64),
         ("SAMPLE_ROWS", SAMPLE_ROWS as u64),
+        ("MASKED_NODES_MAX", MASKED_NODES_MAX as u64),
         ("ISOTONIC_POINTS_MAX", ISOTONIC_POINTS_MAX as u64),
+        ("FOLDS_MAX", u64::from(FOLDS_MAX)),
+        ("ATTEMPTS_MAX", ATTEMPTS_MAX as u64),
         ("CONFIG_BYTES_MAX", CONFIG_BYTES_MAX),
         ("CONFIG_DEPTH_MAX", u64::from(CONFIG_DEPTH_MAX)),
         ("TIERS_MAX", TIERS_MAX as u64),

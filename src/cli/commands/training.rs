@@ -4,7 +4,8 @@ use crate::base::failure::Failure;
 use crate::base::output::{check_free, write_file};
 use crate::base::places::check_apart;
 use crate::cli::arguments::{
-    FigureArgs, FigureFiles, LAG_UPDATES, LabelArgs, SourceArgs, THRESHOLD, parse_share, parse_threshold,
+    FigureArgs, FigureFiles, ImportanceArgs, LAG_UPDATES, LabelArgs, SourceArgs, THRESHOLD, parse_share,
+    parse_threshold,
 };
 use crate::cli::display::bar;
 use crate::cli::interrupt::Interrupt;
@@ -16,7 +17,7 @@ use crate::research::folds::Scheme;
 use crate::research::penalty::FOLDS;
 use crate::research::regression::Regression;
 use crate::research::report::{CalibrationReport, ChoiceReport, FitReport, Report, TriedReport, ValidationReport};
-use crate::research::scoring::{By, Contestant, Rules, score_telling};
+use crate::research::scoring::{By, Contestant, Rules, score_and_keep};
 use crate::research::source::{Source, Watch, broken, without_prints};
 use crate::research::training::{TrainError, TrainSettings, Trained, train};
 use crate::statistics::drift::TrainingDistribution;
@@ -86,6 +87,9 @@ pub struct TrainingArgs {
     pub memory: usize,
     #[command(flatten)]
     #[allow(missing_docs)]
+    pub importance: ImportanceArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
     pub source: SourceArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
@@ -133,7 +137,7 @@ pub fn run(job: &Job<'_>, printer: &mut Printer) -> Result<(), Failure> {
         return Err(Failure::input("--embargo needs --cv or --validate: nothing else leaves blocks out"));
     }
     let files = outputs(job, &features)?;
-    let attempts = tried_before(args)?;
+    let mut attempts = tried_before(args)?;
     let source = args.source.open(&args.captures)?;
     let interrupt = Interrupt::watch()?;
     let stop = || interrupt.is_set();
@@ -168,7 +172,7 @@ pub fn run(job: &Job<'_>, printer: &mut Printer) -> Result<(), Failure> {
     };
     let columns = trained.columns(&settings);
     let (report, distribution) =
-        tested(job, (&trained, &columns), &scored, &rules, (validation, calibration.as_ref(), &attempts), &stop)?;
+        tested(job, (&trained, &columns), &scored, &rules, (validation, calibration.as_ref(), &mut attempts), &stop)?;
     if stop() {
         return Err(Failure::running("interrupted; nothing was written"));
     }
@@ -238,7 +242,7 @@ fn tested(
     (trained, columns): (&Trained, &[usize]),
     scored: &Source,
     rules: &Rules,
-    (validation, calibration, attempts): (Option<ValidationReport>, Option<&Calibration>, &Attempts),
+    (validation, calibration, attempts): (Option<ValidationReport>, Option<&Calibration>, &mut Attempts),
     stop: &(dyn Fn() -> bool + Sync),
 ) -> Result<(Report, TrainingDistribution), Failure> {
     let args = job.args;
@@ -260,12 +264,18 @@ fn tested(
     let is_trained_on = |(capture, sequence, until)| part_of(capture, sequence, until) == Some(0);
     let By::Model(own) = &contestants[0].by else { unreachable!("the first is the model") };
     let mut profile = trained.sample.profile(is_trained_on, columns, own);
-    let mut told = |part: usize, logits: &[f64], values: &[f64]| {
+    let mut table = args.importance.table(own, args.memory);
+    let mut own = own.clone();
+    let mut keep = |part: usize, key, features: &[f64]| {
         if part == 0 {
-            profile.add(logits[0], values[..columns.len()].iter().copied());
+            profile.add(own.logit_of_row(features), features.iter().copied());
+        }
+        match &mut table {
+            Some(table) if part == 1 => table.push(key, features),
+            _ => Ok(()),
         }
     };
-    let (parts, captures) = score_telling(scored, &contestants, rules, 2, &part_of, &watch, &mut told)?;
+    let (parts, captures) = score_and_keep(scored, &contestants, rules, 2, &part_of, &watch, &mut keep)?;
     scoring.finish_and_clear();
     if let Some(none) = without_prints(&trained.model.features, &captures) {
         return Err(TrainError::NoPrints(none).into());
@@ -277,9 +287,21 @@ fn tested(
             broken(&captures)
         )));
     }
+    let importance = args.importance.of(test, table.as_mut(), &contestants[0], rules, stop)?;
     let means = test.feature_means(&contestants, 0);
     let training = training.report(&contestants, rules);
     let test = test.report(&contestants, rules);
+    attempts.add(Attempt {
+        date: today(),
+        product: scored.product().into(),
+        features: trained.model.features.len(),
+        c: trained.c,
+        label: rules.label.to_string(),
+        ties: rules.ties.to_string(),
+        test_span_ns: test.span_ns,
+        test_auc: test.contestants[0].figure(Metric::Auc).value,
+        test_log_loss: test.contestants[0].figure(Metric::LogLoss).value,
+    });
     let candidates = parse_features(&args.features).map_err(Failure::input)?;
     let candidates: Vec<String> = candidates.iter().map(ToString::to_string).collect();
     let choice = validation.as_ref().and_then(|validation| ChoiceReport::new(trained, &candidates, validation));
@@ -301,6 +323,7 @@ fn tested(
         choice,
         tried: Some(TriedReport::new(trained, attempts, scored.product(), test.span_ns)),
         test,
+        importance,
         baselines: "fitted to the training part, as the model",
         warnings: Vec::new(),
     };
@@ -359,29 +382,16 @@ fn plain(file: &ModelFile, path: &Path) -> Result<String, Failure> {
     Ok(text)
 }
 
+fn today() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%d").to_string()
+}
+
 /// Everything that is needed to check a model.
-fn provenance(
-    trained: &Trained,
-    report: &Report,
-    settings: &TrainSettings,
-    mut attempts: Attempts,
-) -> serde_json::Value {
+fn provenance(trained: &Trained, report: &Report, settings: &TrainSettings, attempts: Attempts) -> serde_json::Value {
     let test = &report.test;
-    let date = jiff::Timestamp::now().strftime("%Y-%m-%d").to_string();
-    attempts.add(Attempt {
-        date: date.clone(),
-        product: report.product.clone(),
-        features: trained.model.features.len(),
-        c: trained.c,
-        label: report.rules.label.clone(),
-        ties: settings.ties.to_string(),
-        test_span_ns: test.span_ns,
-        test_auc: test.contestants[0].figure(Metric::Auc).value,
-        test_log_loss: test.contestants[0].figure(Metric::LogLoss).value,
-    });
     json!({
         "program": format!("papertrader {}", report.program_version),
-        "date": date,
+        "date": today(),
         "product": report.product,
         "captures": trained.facts,
         "rows": trained.rows,

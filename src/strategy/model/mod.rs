@@ -46,7 +46,10 @@ pub use forest::{Forest, Outcome};
 pub use linear::Linear;
 pub use names::{Class, ModelOptions, parse_classes};
 pub use onnx::Pipeline;
-pub use trees::{CLASSES_MAX, Child, Ensemble, Missing, NODES_MAX, Row, Split, TREE_DEPTH_MAX, Test, Tree, TreeFault};
+pub use trees::{
+    CLASSES_MAX, Child, Ensemble, MASKED_NODES_MAX, Missing, NODES_MAX, Row, Split, TREE_DEPTH_MAX, Test, Tree,
+    TreeFault,
+};
 
 use crate::base::small_file;
 use crate::statistics::drift::TrainingDistribution;
