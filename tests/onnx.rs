@@ -8,8 +8,8 @@ mod proto;
 use papertrader::strategy::model::{Model, ModelError, ModelOptions};
 use prost::Message;
 use proto::{
-    Attribute, DOUBLE, Dim, Entry, FLOAT, GraphProto, INT64, ModelProto, NodeProto, Shape, TensorProto, TensorType,
-    TypeProto, ValueInfo,
+    Attribute, Dim, Entry, FLOAT, GraphProto, ModelProto, NodeProto, Shape, TensorProto, TensorType, TypeProto,
+    ValueInfo,
 };
 use std::path::Path;
 
@@ -38,11 +38,6 @@ fn int(name: &str, int: i64) -> Attribute {
 fn tensor(name: &str, dims: &[i64], numbers: &[f32]) -> TensorProto {
     let (name, dims, float_data) = (name.into(), dims.to_vec(), numbers.to_vec());
     TensorProto { name, dims, data_type: FLOAT, float_data, ..TensorProto::default() }
-}
-
-fn integers(name: &str, numbers: &[i64]) -> TensorProto {
-    let (name, dims, int64_data) = (name.into(), vec![numbers.len() as i64], numbers.to_vec());
-    TensorProto { name, dims, data_type: INT64, int64_data, ..TensorProto::default() }
 }
 
 fn model(node: Vec<NodeProto>, initializer: Vec<TensorProto>) -> ModelProto {
@@ -84,10 +79,6 @@ fn convolution() -> ModelProto {
     model(nodes, weights)
 }
 
-fn graph(model: &mut ModelProto) -> &mut GraphProto {
-    model.graph.as_mut().unwrap()
-}
-
 fn read(model: &ModelProto) -> Result<Model, ModelError> {
     Model::parse_bytes(Path::new("m.onnx"), &model.encode_to_vec(), &ModelOptions::default())
 }
@@ -119,8 +110,18 @@ fn cut_files_are_errors() {
 
 #[cfg(feature = "onnx-graphs")]
 mod run_by_tract {
+    use super::proto::{DOUBLE, INT64};
     use super::*;
     use std::process::Command;
+
+    fn integers(name: &str, numbers: &[i64]) -> TensorProto {
+        let (name, dims, int64_data) = (name.into(), vec![numbers.len() as i64], numbers.to_vec());
+        TensorProto { name, dims, data_type: INT64, int64_data, ..TensorProto::default() }
+    }
+
+    fn graph(model: &mut ModelProto) -> &mut GraphProto {
+        model.graph.as_mut().unwrap()
+    }
 
     /// The same by hand, in doubles.
     fn by_hand(row: &[f64]) -> f64 {

@@ -50,8 +50,8 @@ pub use linear::Linear;
 pub use names::{Class, ModelOptions, parse_classes};
 use onnx::Compiled;
 #[cfg(feature = "onnx-graphs")]
-pub use onnx::{GRAPH_NODES_MAX, GRAPH_PRODUCTS_MAX, General};
-pub use onnx::{NUMBERS_MAX, Pipeline};
+pub use onnx::General;
+pub use onnx::{GRAPH_NODES_MAX, GRAPH_PRODUCTS_MAX, NUMBERS_MAX, Pipeline};
 pub use trees::{CLASSES_MAX, Child, Ensemble, Missing, NODES_MAX, Row, Split, TREE_DEPTH_MAX, Test, Tree, TreeFault};
 
 use crate::base::small_file;

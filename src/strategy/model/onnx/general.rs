@@ -4,25 +4,20 @@
 //! are listed ones, without graphs within them, without chance, with results whose shape follows from the inputs' shapes; every tensor holds what
 //! its shape says; and each node's result is sized by tract's own rules before it is computed, constants too.
 
-use super::Outcome;
 use super::attributes::{Attributes, shape};
 use super::graph::{NUMBERS_MAX, class_of_up, input_shape, needed, probabilities};
 use super::proto::{DOUBLE, FLOAT, GraphProto, INT32, INT64, NodeProto, TensorProto};
+use super::{GRAPH_NODES_MAX, GRAPH_PRODUCTS_MAX, Outcome};
+use crate::base::guarded::guarded;
 use crate::strategy::features::FEATURES_MAX;
 use crate::strategy::model::error::{LibraryError, quoted};
 use crate::strategy::model::evaluator::Evaluate;
-use std::cell::Cell;
 use std::collections::HashSet;
-use std::panic::{self, AssertUnwindSafe};
-use std::sync::{Arc, Once};
+use std::sync::Arc;
 use tract_onnx::pb::ValueInfoProto;
 use tract_onnx::tract_hir::infer::Factoid;
 use tract_onnx::tract_hir::internal::*;
 
-/// The most nodes that lead to the output.
-pub const GRAPH_NODES_MAX: usize = 4_096;
-/// The most products that an evaluation adds up. tract's working memory is at most so many floats.
-pub const GRAPH_PRODUCTS_MAX: u64 = 1 << 26;
 /// What strides, widths of kernels and borders are at most.
 const EXTENT_MAX: i64 = 1 << 16;
 
@@ -214,30 +209,10 @@ fn failed(error: &TractError, single: bool) -> LibraryError {
 #[error("{0}")]
 struct Bounded(String);
 
-thread_local! {
-    static QUIET: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Does what may panic: tract asserts, indexes and unwraps on what a file says. The panic becomes an error and prints nothing,
-/// so that the user sees one line and a session goes on.
+/// Does what may panic: tract asserts, indexes and unwraps on what a file says. The panic becomes an error, so that the user
+/// sees one line and a session goes on. What it leaves half done, whoever sees the error lets go.
 fn quietly<T>(work: impl FnOnce() -> TractResult<T>) -> TractResult<T> {
-    static HOOK: Once = Once::new();
-    HOOK.call_once(|| {
-        let before = panic::take_hook();
-        panic::set_hook(Box::new(move |info| {
-            if !QUIET.get() {
-                before(info);
-            }
-        }));
-    });
-    let outer = QUIET.replace(true);
-    // What is left half done is thrown away by whoever sees the error.
-    let done = panic::catch_unwind(AssertUnwindSafe(work));
-    QUIET.set(outer);
-    done.unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-        Err(format_err!("it panicked: {}", text.unwrap_or("without a word")))
-    })
+    guarded(work).unwrap_or_else(|| Err(format_err!("it panicked")))
 }
 
 /// Makes tract's plan. Nothing is computed whose size was not looked at before.

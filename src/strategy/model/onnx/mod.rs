@@ -19,12 +19,17 @@ use super::forest::softmax_log_odds;
 use super::names::{ModelOptions, parse_classes};
 use crate::strategy::features::Input;
 #[cfg(feature = "onnx-graphs")]
-pub use general::{GRAPH_NODES_MAX, GRAPH_PRODUCTS_MAX, General};
+pub use general::General;
 use graph::Building;
 pub use graph::NUMBERS_MAX;
 use prost::Message;
 use proto::{GraphProto, ModelProto};
 use steps::Step;
+
+/// The most nodes that lead to the output of a graph that tract runs.
+pub const GRAPH_NODES_MAX: usize = 4_096;
+/// The most products that an evaluation of such a graph adds up; its working memory is at most so many floats.
+pub const GRAPH_PRODUCTS_MAX: u64 = 1 << 26;
 
 /// A compiled graph.
 #[derive(Clone, Debug)]
