@@ -284,6 +284,25 @@ mod run_by_tract {
             changed(&|graph| graph.node[1].attribute.push(int("group", 0))),
             "Conv 'n': group is 0; it lies from 1 to 65536"
         );
+        // No numbers at all, and classes without end.
+        let shaped = |dims: &[i64]| {
+            changed(&|graph| {
+                let last = graph.node.len() - 1;
+                graph.initializer.push(tensor("none", dims, &numbers(dims.iter().product::<i64>() as usize, 0)));
+                graph.node[last].op_type = "Add".into();
+                graph.node[last].input.push("none".into());
+                graph.node[last].output[0] = "sum".into();
+                graph.node.push(node("Sigmoid", &["sum"], &["p"], vec![]));
+            })
+        };
+        assert_eq!(shaped(&[0]), "its output 'p' has no numbers");
+        assert_eq!(shaped(&[4]), "a model of 4 classes is not supported; train one with two or three");
+        // Labels of each other.
+        let map = |from: &str, to: &str| node("ZipMap", &[from], &[to], vec![]);
+        assert_eq!(
+            changed(&|graph| graph.node.splice(7.., [map("q", "p"), map("p", "q")]).for_each(drop)),
+            "ZipMap 'n': 'q' is used before it is computed: a cycle, or nodes out of order"
+        );
         assert_eq!(
             changed(&|graph| graph.input[0] = value("x", FLOAT, &[0, 129])),
             "it takes 129 inputs; a model has from 1 to 128"

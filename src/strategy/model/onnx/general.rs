@@ -120,10 +120,10 @@ pub fn load(bytes: &[u8], graph: &GraphProto) -> Result<Loaded, LibraryError> {
     let mut output = probabilities(graph)?.name.as_str();
     let mut up = None;
     let producer = |name: &str| graph.node.iter().find(|node| node.output.iter().any(|output| output == name));
-    // Views of the same numbers at the end, which tract need not know.
-    while let Some(map) = producer(output).filter(|node| node.op_type == "ZipMap") {
+    // The same numbers by the classes' names, which tract does not know.
+    if let Some(map) = producer(output).filter(|node| node.op_type == "ZipMap") {
         up = class_of_up(&Attributes::new(map)).0;
-        output = map.input.first().map(String::as_str).filter(|input| *input != output).unwrap_or_default();
+        output = map.input.first().map_or("", String::as_str);
     }
     let (nodes, wanted) = needed(graph, output);
     let constants: HashSet<&str> = graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
@@ -173,6 +173,9 @@ pub fn load(bytes: &[u8], graph: &GraphProto) -> Result<Loaded, LibraryError> {
         outcome: Outcome::Probability { at: 0, of_down: false },
     };
     quietly(|| general.run()).map_err(|error| failed(&error, single))?;
+    if general.output.is_empty() {
+        return Err(LibraryError::broken(format!("its output '{}' has no numbers", quoted(output))));
+    }
     general.remembers = general.state.iter().flat_map(|state| &state.op_states).any(Option::is_some);
     let last = nodes.iter().rev().find(|node| !VIEWS.contains(&node.op_type.as_str()));
     let open = last.filter(|last| !["Sigmoid", "Softmax"].contains(&last.op_type.as_str()));
