@@ -72,6 +72,8 @@ pub enum Command {
     Features(commands::features::FeaturesArgs),
     /// Train a model on recorded markets, and test it once on what comes after.
     Train(commands::train::TrainArgs),
+    /// Choose features by nested cross-validation, train a model of them, and say what having chosen costs.
+    Select(commands::select::SelectArgs),
     /// Test models on recorded markets, side by side.
     Evaluate(commands::evaluate::EvaluateArgs),
 }
@@ -118,6 +120,7 @@ fn execute(command: &Command, printer: &mut Printer) -> Result<(), Failure> {
         Command::Inspect(args) => commands::inspect::run(args, printer),
         Command::Features(args) => commands::features::run(args, printer),
         Command::Train(args) => commands::train::run(args, printer),
+        Command::Select(args) => commands::select::run(args, printer),
         Command::Evaluate(args) => commands::evaluate::run(args, printer),
     }
 }

@@ -355,7 +355,10 @@ impl Scores {
         let contestants: Vec<(Ranking, Vec<Tally>)> = part
             .logits
             .iter()
-            .map(|logits| (Ranking::new(logits, &part.signs, ties), part.tallies(logits, cells, rules)))
+            .map(|logits| {
+                let ranking = Ranking::within(logits, &part.signs, &part.strata, ties);
+                (ranking, part.tallies(logits, cells, rules))
+            })
             .collect();
         // Over the rows of each cell as often as it is drawn.
         let over = |times: &[u32]| -> Vec<(Tally, Values)> {

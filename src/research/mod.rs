@@ -17,6 +17,8 @@
 //! let source = Source::open(&[synthetic::capture(folder.path(), 2_000)?], None, ScaleRule::default())?;
 //! let settings = TrainSettings {
 //!     features: parse_features("imbalance_1,spread_ticks,ofi_1_20")?,
+//!     choose: None,
+//!     validate: None,
 //!     label: LabelRule::mid_after(20),
 //!     embargo: 0,
 //!     ties: Ties::Drop,
@@ -25,7 +27,7 @@
 //!     memory_bytes: 1 << 20,
 //!     threads: 1,
 //! };
-//! let trained = train(&source, &settings, &Watch { bar: &Nobody, stop: &|| false }, || {})?;
+//! let trained = train(&source, &settings, &Watch { bar: &Nobody, stop: &|| false }, &|| ())?;
 //! let file = trained.model.to_file(20, 0.6, None);
 //! let model = Model::from_file("trained.json".as_ref(), &file)?;
 //! // More bids than asks at the top foretell a rise.
@@ -33,20 +35,25 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod calibrating;
 pub mod dataset;
 pub mod economics;
 pub mod evaluation;
 pub mod export;
+pub mod feature_choice;
 pub mod feature_list;
 pub mod fit;
+pub mod folds;
 mod matrix;
 pub mod passes;
+pub mod penalty;
+pub mod regression;
 pub mod report;
 pub mod scaler;
 pub mod scoring;
-pub mod selection;
 pub mod source;
 pub mod source_error;
 pub mod table;
 pub mod tape_export;
 pub mod training;
+pub mod validation;

@@ -159,6 +159,8 @@ pub struct Part {
     pub(super) untils: Vec<u64>,
     pub(super) times_ns: Vec<i64>,
     pub(super) signs: Vec<i8>,
+    /// The rows from which other models judge, without the first: see [`Ranking::within`](crate::statistics::metrics::Ranking).
+    pub(super) strata: Vec<usize>,
     /// By contestant.
     pub(super) logits: Vec<Vec<f64>>,
     /// Sums of the contestants' features, as the observer has them.
@@ -179,6 +181,7 @@ impl Part {
             untils: Vec::new(),
             times_ns: Vec::new(),
             signs: Vec::new(),
+            strata: Vec::new(),
             logits: vec![Vec::new(); contestants],
             feature_sums: Vec::new(),
             mid_changes: 0,
@@ -191,6 +194,50 @@ impl Part {
     /// Labelled rows.
     pub fn rows(&self) -> usize {
         self.signs.len()
+    }
+
+    /// What a contestant gave the rows.
+    pub fn logits(&self, contestant: usize) -> &[f64] {
+        &self.logits[contestant]
+    }
+
+    /// What the mid did after the rows: 1 up, 0 the same, −1 down.
+    pub fn signs(&self) -> &[i8] {
+        &self.signs
+    }
+
+    /// The same rows with some of the contestants. Means of features are left behind.
+    #[must_use]
+    pub fn only(self, contestants: std::ops::Range<usize>) -> Self {
+        fn some<T>(mut list: Vec<T>, range: &std::ops::Range<usize>) -> Vec<T> {
+            list.truncate(range.end);
+            list.split_off(range.start)
+        }
+        let (logits, trades) = (some(self.logits, &contestants), some(self.trades, &contestants));
+        let open = some(self.open, &contestants);
+        Self { logits, trades, open, feature_sums: Vec::new(), ..self }
+    }
+
+    /// The rows of parts that follow on each other, with equally many contestants each, which differ from part to part.
+    pub fn joined(parts: &[Self]) -> Self {
+        let mut joined = Self::new(parts.first().map_or(0, |part| part.logits.len()));
+        for part in parts {
+            if joined.rows() > 0 {
+                joined.strata.push(joined.rows());
+            }
+            joined.captures.extend(&part.captures);
+            joined.sequences.extend(&part.sequences);
+            joined.untils.extend(&part.untils);
+            joined.times_ns.extend(&part.times_ns);
+            joined.signs.extend(&part.signs);
+            joined.mid_changes += part.mid_changes;
+            for at in 0..joined.logits.len() {
+                joined.logits[at].extend(&part.logits[at]);
+                joined.trades[at].extend(&part.trades[at]);
+                joined.open[at] += part.open[at];
+            }
+        }
+        joined
     }
 
     /// Means of the features of a contestant's model, in the model's order.

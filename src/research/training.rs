@@ -12,16 +12,18 @@
 //! ```
 
 use super::dataset::{FeatureRows, RowCounts};
-use super::fit::{Dependence, Design, Fit, FitError, fit};
-use super::scaler::Scaler;
-use super::selection::{FOLDS, GRID, Selection, Tried, best, try_grid};
+use super::feature_choice::{Choice, Chooser};
+use super::fit::{Dependence, Design};
+use super::folds::Scheme;
+use super::penalty::{FOLDS, GRID, Tried};
+use super::regression::{Fitting, NoRegression, Regression};
 use super::source::{CaptureFacts, RowShape, Source, Watch, broken, total_counts, without_prints};
 use super::source_error::{Broken, NoPrints, SourceError};
 use super::table::{RowKey, Table};
+use super::validation::{NoRefits, Procedure, Refits, Way, refit};
 use crate::base::failure::Failure;
 use crate::statistics::labels::{LabelRule, Ties};
 use crate::strategy::features::{self, Feature, FeatureSet, Input, InputsError};
-use crate::strategy::model::ModelFile;
 use serde::Serialize;
 use std::io;
 use std::ops::Range;
@@ -32,8 +34,12 @@ const ROWS_MIN: usize = 100;
 /// How to train.
 #[derive(Clone, Debug)]
 pub struct TrainSettings {
-    /// What the model looks at.
+    /// What the model looks at, or may look at.
     pub features: Vec<Input>,
+    /// The most features that are chosen of them; `None` to take all.
+    pub choose: Option<usize>,
+    /// How the model is judged inside the training part, if it is.
+    pub validate: Option<Scheme>,
     /// What a row is scored against.
     pub label: LabelRule,
     /// Rows left out behind each block of the cross-validation, besides those that its labels reach.
@@ -79,26 +85,15 @@ pub enum TrainError {
     /// Features of the tape, and a capture without one.
     #[error("{0}; leave the capture or the features of the tape out")]
     NoPrints(NoPrints),
-    /// Every row has the same outcome.
-    #[error("one class only: the mid goes {direction} after every one of the {rows} rows to train on")]
-    OneClass {
-        /// Which outcome.
-        direction: &'static str,
-        /// To train on.
-        rows: usize,
-    },
-    /// No feature moves.
-    #[error("every feature is constant over the {0} rows to train on")]
-    AllConstant(usize),
-    /// No value of C could be compared.
-    #[error("cross-validation found no value of C: the training part is too short for {FOLDS} blocks with an embargo")]
-    NoChoice,
+    /// The rows give no regression.
+    #[error(transparent)]
+    Regression(#[from] NoRegression),
+    /// A fold of the validation gives none.
+    #[error(transparent)]
+    Refits(#[from] NoRefits),
     /// The cache.
     #[error("cannot use the temporary feature cache: {0}")]
     Cache(#[from] io::Error),
-    /// The fit.
-    #[error(transparent)]
-    Fit(#[from] FitError),
     /// One of those before, of captures whose books were broken.
     #[error("{error}{broken}")]
     Broken {
@@ -112,8 +107,12 @@ pub enum TrainError {
 impl TrainError {
     /// An error of rows that have been read, which may be too few or too much alike because books were broken.
     fn with(self, broken: Broken) -> Self {
-        let of_rows =
-            matches!(self, Self::TooFewRows { .. } | Self::OneClass { .. } | Self::AllConstant(_) | Self::NoChoice);
+        let of_rows = match &self {
+            Self::TooFewRows { .. } => true,
+            Self::Regression(error) => error.is_of_rows(),
+            Self::Refits(error) => error.is_of_rows(),
+            _ => false,
+        };
         if of_rows && !broken.is_none() { Self::Broken { error: Box::new(self), broken } } else { self }
     }
 }
@@ -122,7 +121,12 @@ impl From<TrainError> for Failure {
     fn from(error: TrainError) -> Self {
         match error {
             TrainError::Source(error) => error.into(),
-            TrainError::Cache(_) | TrainError::Fit(FitError::Interrupted | FitError::Table(_)) => Self::running(error),
+            TrainError::Cache(_) => Self::running(error),
+            TrainError::Regression(ref of) | TrainError::Refits(NoRefits::Fold { source: ref of, .. })
+                if of.is_of_running() =>
+            {
+                Self::running(error)
+            }
             _ => Self::input(error),
         }
     }
@@ -147,34 +151,6 @@ impl Cut {
             None
         } else {
             Some(0)
-        }
-    }
-}
-
-/// A fit with what it is a fit of.
-#[derive(Clone, Debug)]
-pub struct Regression {
-    /// What it looks at.
-    pub features: Vec<Input>,
-    /// Brings them to mean 0 and spread 1.
-    pub scaler: Scaler,
-    /// The optimum.
-    pub fit: Fit,
-}
-
-impl Regression {
-    /// As it lies in a file.
-    pub fn to_file(&self, horizon: u32, threshold: f64, provenance: Option<serde_json::Value>) -> ModelFile {
-        ModelFile {
-            features: self.features.iter().map(Input::definition).collect(),
-            intercept: self.fit.intercept,
-            coefficients: self.fit.weights.clone(),
-            mean: Some(self.scaler.mean.clone()),
-            scale: Some(self.scaler.scale.clone()),
-            horizon_updates: Some(horizon),
-            threshold: Some(threshold),
-            provenance,
-            calibration: None,
         }
     }
 }
@@ -219,12 +195,24 @@ pub struct Trained {
     pub all_outcomes: Outcomes,
     /// Bytes of rows that lay on disk.
     pub disk_bytes: u64,
+    /// How the features were chosen, if they were.
+    pub choice: Option<Choice>,
+    /// The refits by which the model is judged inside the training part.
+    pub refits: Option<Refits>,
 }
 
-/// Steps that [`train`] tells of when it chooses C.
-pub const SELECTION_STEPS: u64 = (FOLDS * GRID.len()) as u64;
+impl TrainSettings {
+    /// Steps that [`train`] tells of: fits of cross-validations, and sets of features.
+    pub fn steps(&self) -> u64 {
+        let of_penalty = if self.c.is_none() { FOLDS * GRID.len() } else { 0 };
+        let of_choice = self.choose.map_or(0, |at_most| Chooser::sets(self.features.len(), at_most));
+        let folds = self.validate.map_or(0, |scheme| scheme.count() as usize);
+        let procedures = if self.choose.is_some() { 4 } else { 2 };
+        (of_choice * (1 + folds) + of_penalty * (1 + procedures * folds)) as u64
+    }
+}
 
-/// Trains on captures. `selecting` is told of every fit of the cross-validation.
+/// Trains on captures. `step` is told of every fit of a cross-validation and every set of features.
 ///
 /// # Errors
 /// See [`TrainError`].
@@ -232,7 +220,7 @@ pub fn train(
     source: &Source,
     settings: &TrainSettings,
     watch: &Watch<'_>,
-    selecting: impl FnMut(),
+    step: &(dyn Fn() + Sync),
 ) -> Result<Trained, TrainError> {
     let mut columns = settings.features.clone();
     let baseline_column = columns.iter().position(|feature| *feature == BASELINE).unwrap_or_else(|| {
@@ -246,67 +234,98 @@ pub fn train(
     }
     let counts = total_counts(&rows.facts, settings.label)?;
     let broken = broken(&rows.facts);
-    fit_both(rows, counts, baseline_column, source.paths().len(), settings, watch, selecting)
-        .map_err(|error| error.with(broken))
+    let (cut, trained_on) = cut(&rows.table, rows.labelled, settings.test_share, source.paths().len());
+    let part = TrainingPart { columns: &columns, baseline_column, cut, rows: trained_on };
+    fit_all(rows, counts, &part, settings, watch, step).map_err(|error| error.with(broken))
 }
 
 /// The feature of the model that every other one has to beat.
 pub const BASELINE: Feature = Feature::Imbalance(1);
 
-/// Fits the model, and the baseline of one column in the same way, to what lies before the cut.
-fn fit_both(
+/// The rows before the cut, and what their columns are.
+struct TrainingPart<'a> {
+    columns: &'a [Input],
+    baseline_column: usize,
+    cut: Cut,
+    rows: Range<usize>,
+}
+
+/// Fits the model, the baseline of one column in the same way, and both to the folds of the validation.
+fn fit_all(
     Rows { table, facts, outcomes: all_outcomes, labelled }: Rows,
     counts: RowCounts,
-    baseline_column: usize,
-    captures: usize,
+    part: &TrainingPart<'_>,
     settings: &TrainSettings,
     watch: &Watch<'_>,
-    selecting: impl FnMut(),
+    step: &(dyn Fn() + Sync),
 ) -> Result<Trained, TrainError> {
-    let TrainSettings { features, ties, threads, .. } = settings;
-    let (ties, threads) = (*ties, *threads);
-    let (cut, rows) = cut(&table, labelled, settings.test_share, captures);
-    let outcomes = check(&table, &rows, settings, labelled)?;
-    let columns: Vec<usize> = (0..features.len()).collect();
-    let rows_list = std::slice::from_ref(&rows);
-    let (c, tried) = match settings.c {
-        Some(c) => (c, Vec::new()),
-        None => {
-            let selection =
-                Selection { table: &table, columns: &columns, rows: &rows, ties, embargo: settings.embargo, threads };
-            let tried = try_grid(&selection, watch.stop, selecting)?;
-            (best(&tried).ok_or(TrainError::NoChoice)?.c, tried)
+    let TrainSettings { features, ties, c, embargo, threads, .. } = settings;
+    let rows_list = std::slice::from_ref(&part.rows);
+    let outcomes = check(&table, &part.rows, settings, labelled)?;
+    let fitting =
+        Fitting { table: &table, inputs: part.columns, ties: *ties, c: *c, embargo: *embargo, threads: *threads };
+    let all: Vec<usize> = (0..features.len()).collect();
+    let choice = match settings.choose {
+        Some(at_most) => {
+            let chooser = Chooser { fitting, candidates: features.len(), at_most };
+            Some(chooser.choose(rows_list, watch.stop, step)?)
         }
+        None => None,
     };
-    let scaler = Scaler::fit(&table, &columns, rows_list, ties, threads)?;
-    if scaler.constant.iter().all(|&constant| constant) {
-        return Err(TrainError::AllConstant(rows.len()));
+    let columns = choice.as_ref().map_or_else(|| all.clone(), Choice::columns);
+    let model = fitting.fit(&columns, rows_list, watch.stop, step)?;
+    if model.regression.scaler.constant.iter().all(|&constant| constant) {
+        return Err(NoRegression::AllConstant(part.rows.len()).into());
     }
-    let design = Design { table: &table, columns: &columns, rows: rows_list, ties, scaler: &scaler, threads };
-    let dependence = Dependence::of(&design)?;
-    let model = fit(&design, c, None, watch.stop)?;
-
-    let baseline_columns = [baseline_column];
-    let baseline_scaler = Scaler::fit(&table, &baseline_columns, rows_list, ties, threads)?;
-    let baseline_design = Design { columns: &baseline_columns, scaler: &baseline_scaler, ..design };
-    let baseline = fit(&baseline_design, c, None, watch.stop)?;
-    let weights = outcomes_weight(outcomes, ties);
+    // The same penalty, so that features alone tell the two apart.
+    let same_penalty = Fitting { c: Some(model.c), ..fitting };
+    let baseline = same_penalty.fit(&[part.baseline_column], rows_list, watch.stop, step)?;
+    let design = Design {
+        table: &table,
+        columns: &columns,
+        rows: rows_list,
+        ties: *ties,
+        scaler: &model.regression.scaler,
+        threads: *threads,
+    };
+    let dependence = Dependence::of(&design).map_err(NoRegression::from)?;
+    let refits = match settings.validate {
+        Some(scheme) => {
+            let alone = Procedure { name: BASELINE.to_string(), way: Way::Columns(vec![part.baseline_column]) };
+            let procedures = match settings.choose {
+                None => vec![Procedure { name: "model".into(), way: Way::Columns(columns) }, alone],
+                Some(at_most) => vec![
+                    Procedure { name: "model".into(), way: Way::Chosen { candidates: features.len(), at_most } },
+                    Procedure { name: CHOSEN_BEFORE.into(), way: Way::Columns(columns) },
+                    Procedure { name: "all candidates".into(), way: Way::Columns(all) },
+                    alone,
+                ],
+            };
+            Some(refit(&fitting, scheme, &part.rows, procedures, needed(settings), watch.stop, step)?)
+        }
+        None => None,
+    };
     Ok(Trained {
-        base_rate: weights.0 / (weights.0 + weights.1),
-        model: Regression { features: features.clone(), scaler: scaler.clone(), fit: model },
-        baseline: Regression { features: vec![BASELINE.into()], scaler: baseline_scaler, fit: baseline },
-        c,
-        tried,
-        rows: rows.len(),
+        base_rate: model.base_rate,
+        model: model.regression,
+        baseline: baseline.regression,
+        c: model.c,
+        tried: model.tried,
+        rows: part.rows.len(),
         outcomes,
         dependence,
-        cut,
+        cut: part.cut,
         facts,
         counts,
         all_outcomes,
         disk_bytes: table.disk_bytes(),
+        choice,
+        refits,
     })
 }
+
+/// The name of the features that were chosen by all rows, as they are judged on the folds of the validation.
+pub const CHOSEN_BEFORE: &str = "chosen beforehand";
 
 /// The rows of all captures.
 struct Rows {
@@ -348,13 +367,6 @@ fn read(source: &Source, columns: &[Input], settings: &TrainSettings, watch: &Wa
     Ok(Rows { table, facts, outcomes, labelled })
 }
 
-/// Weights of up and of not up.
-fn outcomes_weight(outcomes: Outcomes, ties: Ties) -> (f64, f64) {
-    let tie = ties.weight(0);
-    let tied = outcomes.ties as f64;
-    (outcomes.up as f64 + tie.up * tied, outcomes.down as f64 + tie.down * tied)
-}
-
 /// Where the test part begins, and the rows of the table before it whose labels do not reach into it.
 fn cut(table: &Table, labelled: u64, test_share: f64, captures: usize) -> (Cut, Range<usize>) {
     let keys = table.keys();
@@ -368,7 +380,12 @@ fn cut(table: &Table, labelled: u64, test_share: f64, captures: usize) -> (Cut, 
     (cut, 0..keys.iter().position(is_of_test).unwrap_or(keys.len()))
 }
 
-/// Counts the outcomes of the rows to train on and refuses what cannot be trained on.
+/// Rows that a training set has at least.
+fn needed(settings: &TrainSettings) -> usize {
+    ROWS_MIN.max(2 * settings.features.len())
+}
+
+/// Counts the outcomes of the rows to train on and refuses too few.
 fn check(table: &Table, rows: &Range<usize>, settings: &TrainSettings, labelled: u64) -> Result<Outcomes, TrainError> {
     let mut outcomes = Outcomes::default();
     for key in &table.keys()[rows.clone()] {
@@ -378,20 +395,11 @@ fn check(table: &Table, rows: &Range<usize>, settings: &TrainSettings, labelled:
             _ => outcomes.down += 1,
         }
     }
-    let needed = ROWS_MIN.max(2 * settings.features.len());
+    let needed = needed(settings);
     if rows.len() < needed {
         let ties = labelled - table.keys().len() as u64;
         let features = settings.features.len();
         return Err(TrainError::TooFewRows { rows: rows.len(), features, labelled, ties, needed });
-    }
-    let (up, down) = outcomes_weight(outcomes, settings.ties);
-    if up == 0.0 || down == 0.0 {
-        let direction = match settings.ties {
-            _ if down == 0.0 => "up",
-            Ties::Down => "not up",
-            _ => "down",
-        };
-        return Err(TrainError::OneClass { direction, rows: rows.len() });
     }
     Ok(outcomes)
 }

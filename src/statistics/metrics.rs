@@ -223,27 +223,55 @@ pub struct Ranking {
     rows: Vec<u32>,
     /// Whether a row of `rows` has the score of the one before it.
     same: Vec<bool>,
+    /// Where in `rows` the strata begin, without the first.
+    strata: Vec<usize>,
 }
 
 impl Ranking {
     /// Ranks the rows that the ties rule does not leave out. At most 2^32 rows.
     pub fn new(logits: &[f64], signs: &[i8], ties: Ties) -> Self {
-        let counts = |row: &u32| ties.weight(signs[*row as usize]).total() > 0.0;
-        let mut rows: Vec<u32> = (0..logits.len() as u32).filter(counts).collect();
-        rows.sort_by(|&a, &b| logits[a as usize].total_cmp(&logits[b as usize]));
-        let same =
-            (0..rows.len()).map(|at| at > 0 && logits[rows[at] as usize] == logits[rows[at - 1] as usize]).collect();
-        Self { rows, same }
+        Self::within(logits, signs, &[], ties)
+    }
+
+    /// The same for rows in strata, each judged by a model of its own: scores of different models are not compared, which would
+    /// flatter none and punish all (Parker, Günter and Bedo 2007). `starts` are the rows from which the strata begin, in order,
+    /// without the first.
+    pub fn within(logits: &[f64], signs: &[i8], starts: &[usize], ties: Ties) -> Self {
+        let mut ranking = Self { rows: Vec::new(), same: Vec::new(), strata: Vec::new() };
+        let edges = [0].into_iter().chain(starts.iter().copied());
+        let ends = starts.iter().copied().chain([logits.len()]);
+        for (from, to) in edges.zip(ends) {
+            let first = ranking.rows.len();
+            let counts = |row: &u32| ties.weight(signs[*row as usize]).total() > 0.0;
+            ranking.rows.extend((from as u32..to as u32).filter(counts));
+            let rows = &mut ranking.rows[first..];
+            rows.sort_by(|&a, &b| logits[a as usize].total_cmp(&logits[b as usize]));
+            let is_same = |at: usize| at > 0 && logits[rows[at] as usize] == logits[rows[at - 1] as usize];
+            ranking.same.extend((0..rows.len()).map(is_same));
+            if from > 0 {
+                ranking.strata.push(first);
+            }
+        }
+        ranking
     }
 
     /// The area under the curve with each row taken as often as `times` says; NaN without up or without down.
     ///
     /// It is the probability that a row that goes up scores higher than one that does not, half of that where the scores
-    /// are equal (Hanley and McNeil 1982).
+    /// are equal (Hanley and McNeil 1982); of several strata, over the pairs within them.
     pub fn auc(&self, weight: impl Fn(usize) -> Weight) -> f64 {
+        let edges = [0].into_iter().chain(self.strata.iter().copied());
+        let ends = self.strata.iter().copied().chain([self.rows.len()]);
+        let of_strata = edges.zip(ends).map(|(from, to)| self.wins(from..to, &weight));
+        let (wins, pairs) = of_strata.fold((0.0, 0.0), |sum, part| (sum.0 + part.0, sum.1 + part.1));
+        wins / pairs
+    }
+
+    /// How many pairs of some of the rows are won, and how many there are.
+    fn wins(&self, places: std::ops::Range<usize>, weight: impl Fn(usize) -> Weight) -> (f64, f64) {
         let (mut ups, mut downs, mut wins) = (0.0, 0.0, 0.0);
         let (mut group_up, mut group_down) = (0.0, 0.0);
-        for (&row, &same) in self.rows.iter().zip(&self.same) {
+        for (&row, &same) in self.rows[places.clone()].iter().zip(&self.same[places]) {
             if !same {
                 wins += group_up * (downs + group_down / 2.0);
                 ups += group_up;
@@ -257,7 +285,7 @@ impl Ranking {
         wins += group_up * (downs + group_down / 2.0);
         ups += group_up;
         downs += group_down;
-        wins / (ups * downs)
+        (wins, ups * downs)
     }
 }
 
@@ -331,6 +359,22 @@ mod tests {
                 Weight { up: weight.up * f64::from(row.2), down: weight.down * f64::from(row.2) }
             }).collect();
             let ranked = Ranking::new(&logits, &signs, ties).auc(|row| weights[row]);
+            // In two strata the pairs of each.
+            let middle = logits.len() / 2;
+            let halves = Ranking::within(&logits, &signs, &[middle], ties).auc(|row| weights[row]);
+            let pairs = |weights: &[Weight]| {
+                let (up, down) = weights.iter().fold((0.0, 0.0), |sum, of| (sum.0 + of.up, sum.1 + of.down));
+                up * down
+            };
+            let (mut wins, mut all) = (0.0, 0.0);
+            for rows in [0..middle, middle..logits.len()] {
+                let own = pairs(&weights[rows.clone()]);
+                if own > 0.0 {
+                    wins += own * auc_by_pairs(&logits[rows.clone()], &weights[rows]);
+                    all += own;
+                }
+            }
+            prop_assert!((halves.is_nan() && all == 0.0) || (halves - wins / all).abs() < 1e-9, "{halves} {wins} {all}");
             let paired = auc_by_pairs(&logits, &weights);
             prop_assert!(ranked == paired || (ranked - paired).abs() < 1e-12 || (ranked.is_nan() && paired.is_nan()));
         }

@@ -20,6 +20,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod attempts;
 pub mod features;
 pub mod model;
 pub mod trained_on;

@@ -141,3 +141,45 @@ fn evaluation_agrees_with_the_engine() {
     let auc = Ranking::new(&scores, &signs, Ties::Drop).auc(|row| Ties::Drop.weight(signs[row]));
     assert!((evaluated - auc).abs() < 1e-12, "{evaluated} and {auc}");
 }
+
+#[test]
+fn the_last_share_is_judged_as_train_tests() {
+    let folder = tempfile::tempdir().unwrap();
+    let capture = synthetic(&folder, "a.l2", 7, 6_000);
+    let path = |name: &str| folder.path().join(name);
+    let mut train = papertrader();
+    train.arg("train").arg(&capture).args(["--features", "imbalance_1,spread_ticks", "--resamples", "100", "-o"]);
+    succeed(train.arg(path("m.json")));
+    let evaluate = |more: &[&str]| {
+        let mut evaluate = papertrader();
+        evaluate
+            .arg("evaluate")
+            .arg(&capture)
+            .arg("--model")
+            .arg(path("m.json"))
+            .args(["--resamples", "100"])
+            .args(more);
+        evaluate.arg("--report").arg(path("e")).arg("--force");
+        evaluate
+    };
+    let shown = succeed(&mut evaluate(&["--last", "0.3"]));
+    let report = |name: &str| -> Value { serde_json::from_str(&fs::read_to_string(path(name)).unwrap()).unwrap() };
+    let [trained, evaluated] = ["m.report.json", "e.report.json"].map(report);
+    // The model, the base rate and the model of one feature, to the last digit.
+    for at in 0..3 {
+        let [expected, found] = [&trained, &evaluated].map(|report| {
+            let mut contestant = report["test"]["contestants"][at].clone();
+            contestant["name"] = Value::Null;
+            contestant
+        });
+        assert_eq!(found, expected, "{at}");
+    }
+    assert_eq!(evaluated["test"]["span_ns"], trained["test"]["span_ns"]);
+    // What came before is not what it is judged by.
+    assert!(!shown.contains("in sample") && !shown.contains("trained on"), "{shown}");
+    assert!(shown.contains("baselines: fitted to the rows before, as `train` does"), "{shown}");
+    assert!(succeed(&mut evaluate(&[])).contains("trained on"));
+    let (code, error) = fail(&mut evaluate(&["--last", "1"]));
+    assert_eq!(code, 2);
+    assert!(error.contains("a share lies between 0 and 1, both excluded"), "{error}");
+}

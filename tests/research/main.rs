@@ -15,3 +15,4 @@ mod rows;
 mod support;
 mod tape;
 mod ticks;
+mod validations;

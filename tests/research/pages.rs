@@ -30,6 +30,7 @@ fn is_not_keyed(path: &str, json: &Value) -> bool {
         ["fit", "cross_validation", _, "c"] | [.., "net", _, "fee_bps"] => true,
         ["training", "differences", ..] => true,
         ["training", "contestants", _, part, ..] => part != "metrics",
+        ["validation", "contestants", _, part, ..] => !["metrics", "economics"].contains(&part),
         ["test", "contestants", at, "reliability" | "reached", .., field] => {
             let contestant = &json["test"]["contestants"][at.parse::<usize>().unwrap()];
             let bin = steps[4].parse::<usize>().ok().map(|bin| &contestant["reliability"][bin]);
@@ -57,8 +58,12 @@ impl Made {
 }
 
 fn trained(capture: &Path, stem: PathBuf, more: &[&str]) -> Made {
+    made_by("train", capture, stem, more)
+}
+
+fn made_by(name: &str, capture: &Path, stem: PathBuf, more: &[&str]) -> Made {
     let mut command = papertrader();
-    command.arg("train").arg(capture).args(["--resamples", "100", "--block", "1", "--force"]).args(more);
+    command.arg(name).arg(capture).args(["--resamples", "100", "--block", "1", "--force"]).args(more);
     let terminal = succeed(command.arg("-o").arg(stem.with_extension("json")));
     Made::read(&stem, terminal)
 }
@@ -111,6 +116,15 @@ fn a_page_has_every_number_of_its_report() {
     assert_has_every_number(&made);
     assert_eq!(figures(&made.page), ["fig-reliability-0", "fig-reliability-2"]);
     assert!(made.page.contains("C, by cross-validation"));
+
+    let calibrated = ["--validate", "walk-forward:4", "--calibrate", "sigmoid", "--features", "imbalance_1,bid_size_1"];
+    let made = trained(&capture, folder.path().join("m"), &calibrated);
+    assert_has_every_number(&made);
+    assert!(made.page.contains("id=\"table-folds\"") && !made.page.contains("id=\"table-choice\""));
+    let chosen = ["--at-most", "2", "--features", "imbalance_1,ofi_1_20,bid_size_1"];
+    let made = made_by("select", &capture, folder.path().join("m"), &chosen);
+    assert_has_every_number(&made);
+    assert!(made.page.contains("id=\"table-folds\"") && made.page.contains("id=\"table-choice\""));
 
     let models = [model(&folder, "good.json", 1.5), model(&folder, "bad.json", -1.5)];
     // No block: no interval. Another ties rule: rows count in halves.

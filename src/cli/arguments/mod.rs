@@ -25,7 +25,7 @@ pub use model::{ClassNames, FeatureNames, ModelArgs};
 pub use research::{FigureArgs, FigureFiles, LabelArgs, SourceArgs};
 pub use trading::{
     BUY_AMOUNT, LAG_UPDATES, ResultArgs, THRESHOLD, ThreadArgs, TradingArgs, parse_amount, parse_name, parse_product,
-    parse_threshold,
+    parse_share, parse_threshold,
 };
 
 use std::time::Duration;

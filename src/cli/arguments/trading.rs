@@ -117,6 +117,11 @@ pub fn parse_threshold(text: &str) -> Result<f64, String> {
     number_in(text, "a probability lies between 0 and 1, both excluded", |p| p > 0.0 && p < 1.0)
 }
 
+/// Reads a share.
+pub fn parse_share(text: &str) -> Result<f64, String> {
+    number_in(text, "a share lies between 0 and 1, both excluded", |share| share > 0.0 && share < 1.0)
+}
+
 /// Reads an amount of quote currency.
 pub fn parse_amount(text: &str) -> Result<f64, String> {
     number_in(text, "an amount is a number above 0", |amount| amount > 0.0 && amount.is_finite())

@@ -24,7 +24,7 @@
 use crate::base::failure::Failure;
 use crate::base::places::check_apart;
 use crate::cli::arguments::{
-    FigureArgs, FigureFiles, LAG_UPDATES, LabelArgs, ModelArgs, SourceArgs, THRESHOLD, parse_threshold,
+    FigureArgs, FigureFiles, LAG_UPDATES, LabelArgs, ModelArgs, SourceArgs, THRESHOLD, parse_share, parse_threshold,
 };
 use crate::cli::display::{bar, warn};
 use crate::cli::interrupt::Interrupt;
@@ -33,7 +33,7 @@ use crate::report::in_sample::in_sample;
 use crate::research::report::Report;
 use crate::research::scoring::{By, Contestant, Rules, score};
 use crate::research::source::{CaptureFacts, Source, Watch, total_counts, without_prints};
-use crate::research::training::{TrainSettings, train};
+use crate::research::training::{Cut, TrainSettings, train};
 use crate::statistics::labels::{HORIZON_MAX, Ties};
 use crate::strategy::features::Feature;
 use crate::strategy::model::Model;
@@ -61,6 +61,9 @@ pub struct EvaluateArgs {
     /// The probability from which to buy [default: the models', else 0.6]
     #[arg(long, value_name = "P", value_parser = parse_threshold)]
     pub threshold: Option<f64>,
+    /// Judge by the last share of the rows alone, with baselines fitted to the rows before, as `train` tests
+    #[arg(long, value_name = "SHARE", value_parser = parse_share)]
+    pub last: Option<f64>,
     /// Write the report to STEM.report.json and STEM.report.html
     #[arg(long = "report", value_name = "STEM")]
     pub stem: Option<PathBuf>,
@@ -140,7 +143,7 @@ pub fn run(args: &EvaluateArgs, printer: &mut Printer) -> Result<(), Failure> {
     };
 
     let reading = bar(source.bytes(), "baselines");
-    let baselines = baselines(&source, &rules, &Watch { bar: &reading, stop: &stop })?;
+    let (baselines, cut) = baselines(&source, &rules, args.last, &Watch { bar: &reading, stop: &stop })?;
     reading.finish_and_clear();
     let taken: Vec<&str> = baselines.iter().map(|baseline| baseline.name.as_str()).collect();
     let names = told_apart(&args.models, &taken);
@@ -149,7 +152,11 @@ pub fn run(args: &EvaluateArgs, printer: &mut Printer) -> Result<(), Failure> {
     let contestants: Vec<Contestant> = named.chain(baselines).collect();
     let scoring = bar(source.bytes(), "test");
     let watch = Watch { bar: &scoring, stop: &stop };
-    let (parts, captures) = score(&source, &contestants, &rules, 1, &|_, _, _| Some(0), &watch)?;
+    let part_of = |capture: u32, sequence: u64, until: u64| match args.last {
+        Some(_) => cut.part_of(capture, sequence, until).and_then(|part| part.checked_sub(1)),
+        None => Some(0),
+    };
+    let (parts, captures) = score(&source, &contestants, &rules, 1, &part_of, &watch)?;
     scoring.finish_and_clear();
     total_counts(&captures, rules.label)?;
     let features = contestants.iter().filter_map(|contestant| match &contestant.by {
@@ -159,7 +166,13 @@ pub fn run(args: &EvaluateArgs, printer: &mut Printer) -> Result<(), Failure> {
     if let Some(none) = without_prints(features.flatten(), &captures) {
         warn(none.warning());
     }
-    let headline = seen_before(&contestants[..args.models.len()], source.product(), &captures);
+    let test = parts[0].report(&contestants, &rules);
+    if test.rows == 0 {
+        let share = args.last.unwrap_or(1.0);
+        return Err(Failure::input(format!("the last {share} of the rows has no labelled row; give a larger --last")));
+    }
+    let last_ns = args.last.map(|_| test.span_ns);
+    let headline = seen_before(&contestants[..args.models.len()], source.product(), &captures, last_ns);
     let names: Vec<String> = args.models.iter().map(|path| path.display().to_string()).collect();
     let report = Report {
         headline,
@@ -170,8 +183,15 @@ pub fn run(args: &EvaluateArgs, printer: &mut Printer) -> Result<(), Failure> {
         rules: (&rules).into(),
         fit: None,
         training: None,
-        test: parts[0].report(&contestants, &rules),
-        baselines: "fitted to these very rows, which favours them",
+        validation: None,
+        choice: None,
+        calibration: None,
+        tried: None,
+        test,
+        baselines: match args.last {
+            Some(_) => "fitted to the rows before, as `train` does",
+            None => "fitted to these very rows, which favours them",
+        },
         warnings: Vec::new(),
     }
     .warn();
@@ -203,37 +223,58 @@ fn told_apart(paths: &[PathBuf], taken: &[&str]) -> Vec<String> {
     names
 }
 
-/// Says which models were trained on what they are judged by, and of which nobody knows.
-fn seen_before(contestants: &[Contestant], product: &str, captures: &[CaptureFacts]) -> Vec<String> {
-    let spans: Vec<(i64, i64)> =
-        captures.iter().map(|capture| (capture.first_ts_recv_ns, capture.last_ts_recv_ns)).collect();
+/// Says which models were trained on what they are judged by, of which nobody knows, and how many were tried before one.
+fn seen_before(
+    contestants: &[Contestant],
+    product: &str,
+    captures: &[CaptureFacts],
+    last_ns: Option<(i64, i64)>,
+) -> Vec<String> {
+    let whole = || captures.iter().map(|capture| (capture.first_ts_recv_ns, capture.last_ts_recv_ns)).collect();
+    let spans: Vec<(i64, i64)> = last_ns.map_or_else(whole, |last_ns| vec![last_ns]);
     let hashes = || captures.iter().map(|capture| capture.sha256.clone()).collect();
-    let said = contestants.iter().filter_map(|contestant| match &contestant.by {
-        By::Model(model) => in_sample(&contestant.name, &model.trained_on, product, &spans, hashes),
-        By::Constant(_) => None,
+    let models = || {
+        contestants.iter().filter_map(|contestant| match &contestant.by {
+            By::Model(model) => Some((&contestant.name, model)),
+            By::Constant(_) => None,
+        })
+    };
+    let seen = models().filter_map(|(name, model)| in_sample(name, &model.trained_on, product, &spans, hashes));
+    let tried = models().filter(|(_, model)| model.attempts.count() > 1).map(|(name, model)| {
+        let count = model.attempts.count();
+        format!("{name} is the last of {count} models that were tried: the best of several looks better than it is.")
     });
-    said.collect()
+    seen.chain(tried).collect()
 }
 
-/// The base rate and a model of `imbalance_1`, both fitted to what is evaluated.
-fn baselines(source: &Source, rules: &Rules, watch: &Watch<'_>) -> Result<[Contestant; 2], Failure> {
+/// The base rate and a model of `imbalance_1`, both fitted to what is evaluated, or to what is before its last share, and where
+/// that begins.
+fn baselines(
+    source: &Source,
+    rules: &Rules,
+    last: Option<f64>,
+    watch: &Watch<'_>,
+) -> Result<([Contestant; 2], Cut), Failure> {
     let settings = TrainSettings {
         features: vec![Feature::Imbalance(1).into()],
+        choose: None,
+        validate: None,
         label: rules.label,
         embargo: 0,
         ties: rules.ties,
         c: Some(1.0),
-        test_share: 0.0,
+        test_share: last.unwrap_or(0.0),
         memory_bytes: 1 << 30,
         threads: rules.threads,
     };
-    let trained = train(source, &settings, watch, || {})?;
+    let trained = train(source, &settings, watch, &|| ())?;
     let file = trained.model.to_file(rules.horizon, rules.threshold, None);
     let model = Model::from_file("imbalance_1".as_ref(), &file).map_err(Failure::running)?;
-    Ok([
+    let contestants = [
         Contestant { name: "base rate".into(), by: By::Constant(trained.base_rate) },
         Contestant { name: "imbalance_1".into(), by: By::Model(Box::new(model)) },
-    ])
+    ];
+    Ok((contestants, trained.cut))
 }
 
 #[cfg(test)]

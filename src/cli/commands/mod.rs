@@ -43,7 +43,9 @@ pub mod profile;
 pub mod record;
 pub mod replay;
 pub mod report;
+pub mod select;
 pub mod train;
+pub mod training;
 
 use crate::base::output::OutputError;
 use crate::capture::recording::Recorded;

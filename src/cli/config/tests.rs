@@ -87,7 +87,7 @@ fn what_the_command_line_excludes_gives_way() {
         let What::Train(args) = File::new(text).command(&format!("train x -o m.json -- {more}")) else {
             panic!("training")
         };
-        (args.cv, args.c)
+        (args.training.cv, args.training.c)
     };
     assert_eq!(train("cv = true", "--c 2"), (false, 2.0));
     assert_eq!(train("c = 2", "--cv"), (true, 1.0));
@@ -118,7 +118,7 @@ fn one_file_is_for_all_commands() {
     let What::Live(live) = file.command("live --model m") else { panic!("a session") };
     assert_eq!((live.trading.threshold, live.trading.lag), (Some(0.9), Some(7)));
     let What::Train(train) = file.command("train x -o m.json") else { panic!("training") };
-    assert_eq!((train.threshold, train.report.resamples), (0.8, 200));
+    assert_eq!((train.training.threshold, train.training.report.resamples), (0.8, 200));
     for (text, error) in [
         (
             "lag = 1\nthresold = 0.7",

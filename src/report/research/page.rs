@@ -9,7 +9,7 @@ use crate::report::html::tables::tile;
 use crate::report::html::{Document, Shown, escaped};
 use crate::report::text::{plain, things};
 use crate::research::evaluation::{BinReport, ContestantReport};
-use crate::research::report::Report;
+use crate::research::report::{Report, ValidationReport};
 use crate::statistics::metrics::Metric;
 use std::fmt::{self, Write};
 
@@ -23,6 +23,8 @@ pub fn page(report: &Report) -> String {
 fn write(out: &mut String, report: &Report) -> fmt::Result {
     let document = Document::of(report);
     let mut chapters = vec![("metrics", "Metrics"), ("reliability", "Reliability"), ("economics", "Economics")];
+    chapters.extend(report.choice.as_ref().map(|_| ("choice", "Choice")));
+    chapters.extend(report.validation.as_ref().map(|_| ("validation", "Validation")));
     chapters.extend(report.fit.as_ref().map(|_| ("fit", "Fit")));
     chapters.extend([("data", "Captures"), ("settings", "Settings")]);
     let plural = if report.captures.len() == 1 { "" } else { "s" };
@@ -33,6 +35,13 @@ fn write(out: &mut String, report: &Report) -> fmt::Result {
     metrics(out, report, &document)?;
     reliability(out, report, &document)?;
     economics(out, report, &document)?;
+    if let Some(choice) = &report.choice {
+        writeln!(out, "<h2 id=\"choice\">Choice of features</h2>")?;
+        tables::choice(out, choice, &document)?;
+    }
+    if let Some(validation) = &report.validation {
+        write_validation(out, validation, &document)?;
+    }
     if let Some(fit) = &report.fit {
         tables::fit(out, fit, &document)?;
     }
@@ -105,7 +114,7 @@ fn metrics(out: &mut String, report: &Report, document: &Document) -> fmt::Resul
         tables::metrics(out, "table-training-metrics", "training", training, document)?;
     }
     writeln!(out, "</div></div>")?;
-    tables::differences(out, "test", &report.test, document)
+    tables::differences(out, "table-differences", "test", &report.test, document)
 }
 
 fn reliability(out: &mut String, report: &Report, document: &Document) -> fmt::Result {
@@ -123,7 +132,11 @@ fn reliability(out: &mut String, report: &Report, document: &Document) -> fmt::R
 
 /// The contestants that are models, each with its place among all.
 fn models(report: &Report) -> impl Iterator<Item = (usize, &ContestantReport)> {
-    report.test.contestants.iter().enumerate().filter(|(_, contestant)| contestant.economics.is_some())
+    models_of(&report.test.contestants)
+}
+
+fn models_of(contestants: &[ContestantReport]) -> impl Iterator<Item = (usize, &ContestantReport)> {
+    contestants.iter().enumerate().filter(|(_, contestant)| contestant.economics.is_some())
 }
 
 fn diagram(at: usize, contestant: &ContestantReport) -> Slot {
@@ -167,5 +180,25 @@ fn economics(out: &mut String, report: &Report, document: &Document) -> fmt::Res
         things(report.rules.horizon_updates.into(), "update")
     )?;
     let models: Vec<(usize, &ContestantReport)> = models(report).collect();
-    tables::economics(out, &models, document)
+    tables::economics(out, "table-economics", "test", &models, document)
+}
+
+/// How the way to the model did inside the training part.
+fn write_validation(out: &mut String, validation: &ValidationReport, document: &Document) -> fmt::Result {
+    writeln!(out, "<h2 id=\"validation\">Validation</h2>")?;
+    writeln!(
+        out,
+        "<p class=\"note\">Inside the training part ({}): {}. Rows whose labels reach across an edge are left out, and {} behind \
+         each block. Base rates and models are of each fold's own rows.</p>",
+        escaped(&validation.scheme),
+        escaped(&validation.meaning),
+        document.span("validation.embargo_rows", Shown::Count)
+    )?;
+    tables::metrics(out, "table-validation-metrics", "validation", &validation.part, document)?;
+    tables::differences(out, "table-validation-differences", "validation", &validation.part, document)?;
+    writeln!(out, "<h3>Folds</h3>")?;
+    tables::folds(out, validation, document)?;
+    writeln!(out, "<h3>Economics of the folds' models</h3>")?;
+    let models: Vec<(usize, &ContestantReport)> = models_of(&validation.part.contestants).collect();
+    tables::economics(out, "table-validation-economics", "validation", &models, document)
 }

@@ -5,7 +5,7 @@ use crate::report::html::tables::{close, folded, open, row, words};
 use crate::report::html::{Document, Shown, escaped};
 use crate::report::text::plain;
 use crate::research::evaluation::{ContestantReport, MetricFigure, PartReport};
-use crate::research::report::{FitReport, Report};
+use crate::research::report::{ChoiceReport, FitReport, Report, ValidationReport};
 use crate::research::source::CaptureFacts;
 use std::fmt::{self, Write};
 
@@ -48,7 +48,7 @@ pub fn metrics(out: &mut String, id: &str, path: &str, part: &PartReport, docume
 }
 
 /// The first contestant against each other one.
-pub fn differences(out: &mut String, path: &str, part: &PartReport, document: &Document) -> fmt::Result {
+pub fn differences(out: &mut String, id: &str, path: &str, part: &PartReport, document: &Document) -> fmt::Result {
     let Some(first) = part.differences.first() else { return Ok(()) };
     let differences = part.differences.iter().enumerate();
     let columns: Vec<(String, String)> = differences
@@ -56,7 +56,60 @@ pub fn differences(out: &mut String, path: &str, part: &PartReport, document: &D
         .collect();
     let title = escaped(&first.of);
     writeln!(out, "<h3>Differences: {title} minus each other one</h3>")?;
-    metric_columns(out, "table-differences", &first.metrics, &columns, (document, Shown::Signed(4)))
+    metric_columns(out, id, &first.metrics, &columns, (document, Shown::Signed(4)))
+}
+
+/// How features were chosen.
+pub fn choice(out: &mut String, choice: &ChoiceReport, document: &Document) -> fmt::Result {
+    open(
+        out,
+        "table-choice",
+        &["feature, in the order of adding", "log-loss with it", "taken", "folds that chose it too"],
+    )?;
+    for (at, step) in choice.path.iter().enumerate() {
+        let cell = |field: &str, shown| document.cell(&format!("choice.path.{at}.{field}"), shown, "");
+        let taken = words(if step.taken { "yes" } else { "no" });
+        row(out, &step.feature, [cell("log_loss", Shown::Fixed(6)), taken, cell("folds", Shown::Count)])?;
+    }
+    close(out)?;
+    let count = |field: &str| document.span(&format!("choice.{field}"), Shown::Count);
+    let price = document.span("choice.price.value", Shown::Signed(6));
+    let interval = document.interval("choice.price.interval", Shown::Signed(6)).unwrap_or_else(|| "no interval".into());
+    writeln!(
+        out,
+        "<p class=\"note\">{} of {} candidates are taken: the shortest part of the path whose loss lies within one standard error \
+         of the least. The price of having chosen is {price} of log-loss ({interval}): by so much features that were chosen with \
+         the tested rows in view look better than features chosen anew without them.</p>",
+        count("taken"),
+        count("candidates")
+    )
+}
+
+/// The folds of the validation.
+pub fn folds(out: &mut String, validation: &ValidationReport, document: &Document) -> fmt::Result {
+    const HEADINGS: [&str; 8] =
+        ["fold", "tested from", "rows fitted on", "rows tested on", "C", "AUC", "log-loss", "AUC of one feature"];
+    open(out, "table-folds", &HEADINGS)?;
+    for at in 0..validation.folds.len() {
+        let path = |field: &str| format!("validation.folds.{at}.{field}");
+        let [from, to] = ["span_ns.0", "span_ns.1"].map(|field| document.span(&path(field), Shown::Utc));
+        let cell = |field: &str, shown| document.cell(&path(field), shown, "");
+        let with_interval = |field: &str| {
+            let shown = Shown::Fixed(4);
+            figure(document, &path(&format!("{field}.value")), &path(&format!("{field}.interval")), shown)
+        };
+        let cells = [
+            format!("<td class=\"n\">{from}<small>to {to}</small></td>"),
+            cell("fitted_rows", Shown::Count),
+            cell("rows", Shown::Count),
+            cell("c", Shown::Plain),
+            with_interval("auc"),
+            with_interval("log_loss"),
+            with_interval("rival_auc"),
+        ];
+        row(out, &(at + 1).to_string(), cells)?;
+    }
+    close(out)
 }
 
 /// A model's probabilities by tenths.
@@ -88,14 +141,20 @@ pub fn reliability(
     close(out)
 }
 
-/// What models would have earned.
-pub fn economics(out: &mut String, models: &[(usize, &ContestantReport)], document: &Document) -> fmt::Result {
+/// What models would have earned on the part at `part`.
+pub fn economics(
+    out: &mut String,
+    id: &str,
+    part: &str,
+    models: &[(usize, &ContestantReport)],
+    document: &Document,
+) -> fmt::Result {
     let headings: Vec<&str> = [""].into_iter().chain(models.iter().map(|(_, model)| model.name.as_str())).collect();
-    let path = |at: usize, field: &str| format!("test.contestants.{at}.economics.{field}");
+    let path = |at: usize, field: &str| format!("{part}.contestants.{at}.economics.{field}");
     let cells = |field: &str, shown: Shown| -> Vec<String> {
         models.iter().map(|&(at, _)| document.cell(&path(at, field), shown, "")).collect()
     };
-    open(out, "table-economics", &headings)?;
+    open(out, id, &headings)?;
     row(out, "closed trades", cells("trades", Shown::Count))?;
     row(out, "winners before fees", cells("winners", Shown::Percent(1)))?;
     row(out, "still open, in no other figure", cells("open", Shown::Count))?;
@@ -244,8 +303,7 @@ fn breaks(out: &mut String, at: usize, capture: &CaptureFacts, document: &Docume
 
 /// What was trained on and tested on.
 pub fn parts(out: &mut String, report: &Report, document: &Document) -> fmt::Result {
-    let parts = report.training.iter().map(|part| ("training", part)).chain([("test", &report.test)]);
-    let parts: Vec<(&str, &PartReport)> = parts.collect();
+    let parts = report.parts();
     let headings: Vec<&str> = ["part"].into_iter().chain(parts.iter().map(|(name, _)| *name)).collect();
     let line = |out: &mut String, name: &str, field: &str, shown: Shown| {
         row(out, name, parts.iter().map(|(part, _)| document.cell(&format!("{part}.{field}"), shown, "")))
@@ -283,5 +341,15 @@ pub fn settings(out: &mut String, report: &Report, document: &Document) -> fmt::
     row(out, "bootstrap: resamples", [number("bootstrap.replicates", Shown::Count)])?;
     row(out, "bootstrap: seed", [words(&rules.bootstrap.seed.to_string())])?;
     row(out, "baselines", [words(report.baselines)])?;
+    if report.tried.is_some() {
+        let tried = |field: &str| document.cell(&format!("tried.{field}"), Shown::Count, "");
+        row(out, "models tested on these rows", [tried("models")])?;
+        row(out, "values of C compared", [tried("penalties")])?;
+        row(out, "sets of features compared", [tried("feature_sets")])?;
+    }
+    if let Some(calibration) = &report.calibration {
+        row(out, "calibration", [words(&calibration.kind.to_string())])?;
+        row(out, "… fitted to rows of the validation", [document.cell("calibration.rows", Shown::Count, "")])?;
+    }
     close(out)
 }

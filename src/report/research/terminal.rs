@@ -5,7 +5,9 @@ use crate::feed::breaks::Cause;
 use crate::report::html::lowest_taker_fee;
 use crate::report::text::{Names, amount, basis_points, plain, signed, things, utc};
 use crate::research::evaluation::{BinReport, ContestantReport, Figure, PartReport};
-use crate::research::report::{FitReport, Report};
+use crate::research::report::{
+    CalibrationReport, ChoiceReport, FitReport, FoldReport, Report, TriedReport, ValidationReport,
+};
 use crate::statistics::metrics::Metric;
 use std::fmt::{self, Display, Write};
 
@@ -47,8 +49,20 @@ fn write(out: &mut String, report: &Report) -> fmt::Result {
     if let Some(fit) = &report.fit {
         write_fit(out, fit)?;
     }
+    if let Some(choice) = &report.choice {
+        write_choice(out, choice)?;
+    }
+    if let Some(tried) = &report.tried {
+        write_tried(out, tried)?;
+    }
     if let Some(training) = &report.training {
         write_training(out, training)?;
+    }
+    if let Some(validation) = &report.validation {
+        write_validation(out, validation)?;
+    }
+    if let Some(CalibrationReport { kind, rows }) = &report.calibration {
+        line(out, "calibration", format_args!("{kind}, fitted to {rows} {} of the validation", things(*rows, "row")))?;
     }
     write_test(out, report)?;
     for contestant in report.test.contestants.iter().filter(|contestant| contestant.economics.is_some()) {
@@ -91,9 +105,61 @@ fn write_source(out: &mut String, report: &Report) -> fmt::Result {
 
 fn write_training(out: &mut String, training: &PartReport) -> fmt::Result {
     write_part(out, "training part", training)?;
-    for contestant in &training.contestants {
+    write_contestants(out, training)
+}
+
+fn write_contestants(out: &mut String, part: &PartReport) -> fmt::Result {
+    for contestant in &part.contestants {
         let [auc, log_loss] = [Metric::Auc, Metric::LogLoss].map(|metric| figure(contestant.figure(metric)));
         writeln!(out, "  {:24} AUC {auc}  log-loss {log_loss}", contestant.name)?;
+    }
+    Ok(())
+}
+
+fn write_choice(out: &mut String, choice: &ChoiceReport) -> fmt::Result {
+    line(out, "choice", format_args!("{} of {} features, in the order of adding", choice.taken, choice.candidates))?;
+    for step in &choice.path {
+        let (mark, folds) = (if step.taken { "+" } else { " " }, step.folds);
+        writeln!(
+            out,
+            "  {mark} log-loss {:.6}  in {folds} {}  {}",
+            step.log_loss,
+            things(folds as u64, "fold"),
+            step.feature
+        )?;
+    }
+    writeln!(out, "  price of having chosen: log-loss {}", figure(choice.price))
+}
+
+fn write_tried(out: &mut String, tried: &TriedReport) -> fmt::Result {
+    let TriedReport { models, penalties, feature_sets } = *tried;
+    let mut said = vec![format!("{models} {} on these test rows", things(models, "model"))];
+    for (count, what) in [(penalties, "value"), (feature_sets, "set")] {
+        if count > 0 {
+            let of = if what == "value" { "of C" } else { "of features" };
+            said.push(format!("{count} {} {of}", things(count as u64, what)));
+        }
+    }
+    line(out, "tried", said.join(", "))
+}
+
+fn write_validation(out: &mut String, validation: &ValidationReport) -> fmt::Result {
+    write_part(out, "validation", &validation.part)?;
+    writeln!(out, "  {}: {}; embargo {}", validation.scheme, validation.meaning, validation.embargo_rows)?;
+    write_contestants(out, &validation.part)?;
+    write_differences(out, &validation.part)?;
+    for (at, fold) in validation.folds.iter().enumerate() {
+        let FoldReport { fitted_rows, rows, c, auc, log_loss, rival_auc, .. } = fold;
+        writeln!(
+            out,
+            "  fold {}: {fitted_rows} {} fitted, C = {}, {rows} tested: AUC {}, log-loss {}; one feature alone AUC {}",
+            at + 1,
+            things(*fitted_rows as u64, "row"),
+            plain(*c),
+            figure(*auc),
+            figure(*log_loss),
+            figure(*rival_auc)
+        )?;
     }
     Ok(())
 }
@@ -116,7 +182,11 @@ fn write_test(out: &mut String, report: &Report) -> fmt::Result {
     }
     writeln!(out, "  baselines: {}", report.baselines)?;
     write_metrics(out, &report.test)?;
-    for difference in &report.test.differences {
+    write_differences(out, &report.test)
+}
+
+fn write_differences(out: &mut String, part: &PartReport) -> fmt::Result {
+    for difference in &part.differences {
         write!(out, "  {} minus {}:", difference.of, difference.minus)?;
         for metric in &difference.metrics {
             if matches!(metric.metric, Metric::Auc | Metric::LogLoss) {

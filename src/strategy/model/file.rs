@@ -4,6 +4,7 @@ use super::calibration::Calibration;
 use super::error::{ModelError, quoted};
 use super::linear::Linear;
 use super::{Evaluator, Model};
+use crate::strategy::attempts::Attempts;
 use crate::strategy::features::{FEATURES_MAX, Input, SEED, check, json};
 use crate::strategy::trained_on::TrainedOn;
 use serde::{Deserialize, Serialize};
@@ -134,6 +135,7 @@ impl Model {
             calibration: file.calibration.clone(),
             horizon_updates: file.horizon_updates,
             threshold: file.threshold,
+            attempts: file.provenance.as_ref().map(Attempts::of).unwrap_or_default(),
             trained_on: file.provenance.as_ref().map(TrainedOn::of).unwrap_or_default(),
         })
     }

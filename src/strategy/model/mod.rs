@@ -55,6 +55,7 @@ pub use onnx::{GRAPH_NODES_MAX, GRAPH_PRODUCTS_MAX, NUMBERS_MAX, Pipeline};
 pub use trees::{CLASSES_MAX, Child, Ensemble, Missing, NODES_MAX, Row, Split, TREE_DEPTH_MAX, Test, Tree, TreeFault};
 
 use crate::base::small_file;
+use crate::strategy::attempts::Attempts;
 use crate::strategy::features::{FeatureSet, Input};
 use crate::strategy::trained_on::TrainedOn;
 use std::io;
@@ -84,6 +85,8 @@ pub struct Model {
     pub trained_on: TrainedOn,
     /// What an evaluation costs, once [`measure`](Self::measure) was asked; `None` for models that the program compiles itself.
     pub cost: Option<Cost>,
+    /// The models that were tried before it, and itself, as far as the file says so.
+    pub attempts: Attempts,
     evaluator: Evaluator,
     calibration: Option<Calibration>,
 }
@@ -237,6 +240,7 @@ impl Model {
             horizon_updates: None,
             threshold: None,
             trained_on: TrainedOn::default(),
+            attempts: Attempts::default(),
         }
     }
 
