@@ -27,8 +27,8 @@ else
     echo "SKIPPED: no real capture in $real"
 fi
 
-# What the tests run is the program with the feature.
-cargo test --quiet --features onnx-graphs --test onnx
+# What the tests run is the program with the feature. It takes longer to build than it runs: nothing is optimised.
+CARGO_PROFILE_DEV_OPT_LEVEL=0 CARGO_PROFILE_DEV_DEBUG=0 cargo test --quiet --features onnx-graphs --test onnx
 PAPERTRADER=target/debug/papertrader
 "$PAPERTRADER" features "$work/market.l2.zst" --output "$work/rows.parquet" --force >"$work/said"
 check "$work/market.l2.zst" --graphs

@@ -13,7 +13,7 @@ use crate::strategy::features::FEATURES_MAX;
 use crate::strategy::model::error::{LibraryError, quoted};
 use crate::strategy::model::evaluator::Evaluate;
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use tract_onnx::pb::ValueInfoProto;
 use tract_onnx::tract_hir::infer::Factoid;
 use tract_onnx::tract_hir::internal::*;
@@ -37,11 +37,12 @@ const OPERATORS: &[&str] = &[
 ];
 
 /// A graph that tract runs.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct General {
     plan: Arc<TypedRunnableModel>,
-    /// `None` where tract gave none after a failure.
-    state: Option<TypedSimpleState>,
+    /// `None` before the first row, and after a failure. Never locked: tract's state may go to another thread and not be shared, and
+    /// settings with a model in them are.
+    state: Mutex<Option<TypedSimpleState>>,
     /// Whether operators remember: then each row begins with a new state.
     remembers: bool,
     /// Whether its numbers are floats, and the shape of each input.
@@ -50,6 +51,19 @@ pub struct General {
     row: Vec<f64>,
     output: Vec<f64>,
     pub(super) outcome: Outcome,
+}
+
+impl Clone for General {
+    fn clone(&self) -> Self {
+        Self {
+            plan: Arc::clone(&self.plan),
+            state: Mutex::default(),
+            shapes: self.shapes.clone(),
+            row: self.row.clone(),
+            output: self.output.clone(),
+            ..*self
+        }
+    }
 }
 
 /// A graph as loaded, its features not yet named.
@@ -93,11 +107,14 @@ impl General {
             }
             inputs.push(tensor.into_tvalue());
         }
-        if self.remembers || self.state.is_none() {
-            self.state = Some(self.plan.spawn()?);
-        }
-        let Self { state: Some(state), output, .. } = self else { bail!("there is no state") };
-        let outputs = quietly(|| state.run(inputs)).and_then(|outputs| {
+        let Self { plan, state, remembers, output, .. } = self;
+        let state = state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        // It is put back where nothing failed: what a failure leaves in it is not known.
+        let mut running = match state.take().filter(|_| !*remembers) {
+            Some(running) => running,
+            None => plan.spawn()?,
+        };
+        let outputs = quietly(|| running.run(inputs)).and_then(|outputs| {
             let tensor = outputs.first().context("there is no output")?;
             output.clear();
             if tensor.datum_type() == f32::datum_type() {
@@ -107,9 +124,8 @@ impl General {
             }
             Ok(())
         });
-        if outputs.is_err() {
-            // What a failure left in it is not known.
-            self.state = None;
+        if outputs.is_ok() {
+            *state = Some(running);
         }
         outputs
     }
@@ -163,7 +179,7 @@ pub fn load(bytes: &[u8], graph: &GraphProto) -> Result<Loaded, LibraryError> {
     let plan =
         quietly(|| plan(bytes, &nodes, &wanted, output, single, &shapes)).map_err(|error| failed(&error, single))?;
     let mut general = General {
-        state: None,
+        state: Mutex::default(),
         remembers: false,
         single,
         row: vec![0.0; count],
@@ -176,7 +192,8 @@ pub fn load(bytes: &[u8], graph: &GraphProto) -> Result<Loaded, LibraryError> {
     if general.output.is_empty() {
         return Err(LibraryError::broken(format!("its output '{}' has no numbers", quoted(output))));
     }
-    general.remembers = general.state.iter().flat_map(|state| &state.op_states).any(Option::is_some);
+    let state = general.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+    general.remembers = state.iter().flat_map(|state| &state.op_states).any(Option::is_some);
     let last = nodes.iter().rev().find(|node| !VIEWS.contains(&node.op_type.as_str()));
     let open = last.filter(|last| !["Sigmoid", "Softmax"].contains(&last.op_type.as_str()));
     Ok(Loaded {
