@@ -261,9 +261,11 @@ fn none_on_the_synthetic_market() {
     }
     let model = Model::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("models/imbalance.json")).unwrap();
     assert_none(&frames, &config.product, &model);
-    // Trees too.
-    let trees = common::forest(&["imbalance_1", "spread_ticks", "ofi_5_20"]);
-    assert_none(&frames, &config.product, &Model::parse("trees.txt".as_ref(), &trees).unwrap());
+    // Trees too: by masks of 32 leaves, by masks of 64, and walked.
+    for leaves in [3, 40, 65] {
+        let trees = common::forest(&["imbalance_1", "spread_ticks", "ofi_5_20"], leaves);
+        assert_none(&frames, &config.product, &Model::parse("trees.txt".as_ref(), &trees).unwrap());
+    }
     assert_none(&frames, &config.product, &compiled_graph());
 }
 

@@ -18,17 +18,19 @@ use papertrader::feed::wire::{
 use papertrader::handoff::RING_EVENTS;
 use papertrader::market::book::ladder::FAR_LEVELS_MAX;
 use papertrader::report::executions::ROWS_MAX;
+use papertrader::research::folds::FOLDS_MAX;
 use papertrader::sources::columns::pages::{DICTIONARY_VALUES_MAX, LIST_PAGE_VALUES_MAX};
 use papertrader::sources::columns::{CHUNK_BYTES_MAX, COLUMNS_MAX};
 use papertrader::sources::databento::orders::ORDERS_MAX;
 use papertrader::sources::table::layout::TABLE_LEVELS_MAX;
+use papertrader::strategy::attempts::ATTEMPTS_MAX;
 use papertrader::strategy::features::TAPE_MESSAGES_MAX;
 use papertrader::strategy::features::expression::{
     EXPRESSION_BYTES_MAX, EXPRESSION_DEPTH_MAX, EXPRESSION_STEPS_MAX, PROGRAM_HISTORY_MB_MAX, PROGRAM_PASTS_MAX,
 };
 use papertrader::strategy::model::{
-    GRAPH_NODES_MAX, GRAPH_PRODUCTS_MAX, ISOTONIC_POINTS_MAX, LIBRARY_MODEL_BYTES_MAX, MODEL_BYTES_MAX, NODES_MAX,
-    NUMBERS_MAX, TREE_DEPTH_MAX,
+    GRAPH_NODES_MAX, GRAPH_PRODUCTS_MAX, ISOTONIC_POINTS_MAX, LIBRARY_MODEL_BYTES_MAX, MASKED_NODES_MAX,
+    MODEL_BYTES_MAX, NODES_MAX, NUMBERS_MAX, TREE_DEPTH_MAX,
 };
 use std::fs;
 use std::path::Path;
@@ -119,10 +121,13 @@ fn every_bound_has_the_value_given() {
         ("PROGRAM_PASTS_MAX", PROGRAM_PASTS_MAX as u64),
         ("PROGRAM_HISTORY_MB_MAX", PROGRAM_HISTORY_MB_MAX as u64),
         ("NODES_MAX", NODES_MAX as u64),
+        ("MASKED_NODES_MAX", MASKED_NODES_MAX as u64),
         ("ISOTONIC_POINTS_MAX", ISOTONIC_POINTS_MAX as u64),
         ("NUMBERS_MAX", NUMBERS_MAX as u64),
         ("GRAPH_NODES_MAX", GRAPH_NODES_MAX as u64),
         ("GRAPH_PRODUCTS_MAX", GRAPH_PRODUCTS_MAX),
+        ("FOLDS_MAX", u64::from(FOLDS_MAX)),
+        ("ATTEMPTS_MAX", ATTEMPTS_MAX as u64),
         ("CONFIG_BYTES_MAX", CONFIG_BYTES_MAX),
         ("CONFIG_DEPTH_MAX", u64::from(CONFIG_DEPTH_MAX)),
         ("TIERS_MAX", TIERS_MAX as u64),

@@ -1,8 +1,8 @@
 #!/bin/sh
-# What Python says of our research: scikit-learn fits the exported features to the same optimum, the notebook runs from
-# exported features to a model, and its model file, in both forms, is one that the program trades alike. The notebook of a
-# run's profit runs on a real capture, where there is one, and on the synthetic market. Files of frames are read by their
-# description alone.
+# What Python says of our research: scikit-learn fits the exported features to the same optimum, numpy finds the same in DeLong's
+# test, the notebook runs from exported features to a model, and its model file, in both forms, is one that the program trades
+# alike. The notebook of a run's profit runs on a real capture, where there is one, and on the synthetic market. Files of frames
+# are read by their description alone.
 #
 #   tools/ci-python.sh [FRAMES]
 #
@@ -20,6 +20,7 @@ compare() {
     "$PAPERTRADER" features "$1" --output "$work/$2.parquet" >"$work/$2.features"
     "$PAPERTRADER" train "$1" --output "$work/$2.json" --resamples 200 >"$work/$2.report" 2>"$work/$2.warnings"
     .venv/bin/python tools/check_sklearn.py "$work/$2.parquet" "$work/$2.json"
+    .venv/bin/python tools/check_delong.py "$work/$2.parquet" "$work/$2.json" "$work/$2.report.json"
 }
 
 "$PAPERTRADER" generate --output "$work/market.l2.zst" --frames "$frames" --levels 5000

@@ -29,6 +29,7 @@ use super::economics::{Closed, Economics, by_cell};
 use super::scoring::{By, Contestant, Part, Rules};
 use crate::statistics::blocks::{Cells, Reach, residuals};
 use crate::statistics::bootstrap::{BootstrapSettings, Interval, interval, resample};
+use crate::statistics::delong::{DeLong, Placements};
 use crate::statistics::labels::{Ties, Weight};
 use crate::statistics::logistic::logit_of;
 use crate::statistics::metrics::{Metric, Ranking, Tally, Values};
@@ -44,7 +45,7 @@ pub struct Figure {
 }
 
 impl Figure {
-    fn new(value: f64, interval: Option<Interval>) -> Self {
+    pub(super) fn new(value: f64, interval: Option<Interval>) -> Self {
         Self { value: value.is_finite().then_some(value), interval }
     }
 }
@@ -124,6 +125,9 @@ pub struct Difference {
     pub minus: String,
     /// AUC, log-loss, Brier score and the like.
     pub metrics: Vec<MetricFigure>,
+    /// Of the AUCs, as if rows were independent; `None` where rows count in both classes, a class has fewer than two,
+    /// or rows are of several folds' models, whose scores are not compared.
+    pub delong: Option<DeLong>,
 }
 
 /// What is known of a part.
@@ -177,6 +181,11 @@ impl Part {
         let scores = Scores::of(self, cells, rules);
         let reports = contestants.iter().enumerate();
         let reports = reports.map(|(which, contestant)| self.contestant(which, contestant, &scores, cells, rules));
+        let is_one_models = self.strata.is_empty();
+        let placed = |which: usize| {
+            is_one_models.then(|| Placements::new(&self.logits[which], &self.signs, rules.ties)).flatten()
+        };
+        let first = placed(0);
         let differences = (1..contestants.len()).map(|other| Difference {
             of: contestants[0].name.clone(),
             minus: contestants[other].name.clone(),
@@ -186,6 +195,7 @@ impl Part {
                 |_| (f64::NEG_INFINITY, f64::INFINITY),
                 |_| cells.blocks(),
             ),
+            delong: first.as_ref().zip(placed(other)).map(|(first, other)| DeLong::of(first, &other)),
         });
         PartReport {
             rows: self.rows() as u64,
@@ -239,7 +249,7 @@ impl Part {
     }
 
     /// The blocks of the part: as they are given, or chosen by horizon and dependence.
-    fn blocks(&self, rules: &Rules) -> Blocks {
+    pub(super) fn blocks(&self, rules: &Rules) -> Blocks {
         let times = self.captures.iter().copied().zip(self.times_ns.iter().copied());
         let reach = Reach::of(self.ahead_s());
         let horizon_s = reach.map(|reach| reach.median_s);
@@ -330,9 +340,9 @@ impl Part {
 }
 
 /// How the rows of a part are drawn.
-struct Blocks {
-    cells: Cells,
-    bootstrap: BootstrapSettings,
+pub(super) struct Blocks {
+    pub(super) cells: Cells,
+    pub(super) bootstrap: BootstrapSettings,
     horizon_s: Option<f64>,
     needed_s: f64,
 }

@@ -44,6 +44,7 @@ pub mod feature_choice;
 pub mod feature_list;
 pub mod fit;
 pub mod folds;
+pub mod importance;
 mod matrix;
 pub mod passes;
 pub mod penalty;

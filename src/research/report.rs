@@ -15,6 +15,7 @@
 
 use super::calibrating::CalibrationKind;
 use super::evaluation::{ContestantReport, Figure, PartReport};
+use super::importance::Importance;
 use super::penalty::Tried;
 use super::regression::Regression;
 use super::scoring::Rules;
@@ -262,14 +263,14 @@ pub struct TriedReport {
 }
 
 impl TriedReport {
-    /// Of a training, with what was tried before it.
-    pub fn new(trained: &Trained, before: &Attempts, product: &str, test_span_ns: (i64, i64)) -> Self {
+    /// Of a training, with the models that were tried, it included.
+    pub fn new(trained: &Trained, attempts: &Attempts, product: &str, test_span_ns: (i64, i64)) -> Self {
         let of_folds = |count: &dyn Fn(&super::regression::Fitted) -> usize| -> usize {
             let folds = trained.refits.iter().flat_map(|refits| &refits.folds);
             folds.flat_map(|fold| &fold.fitted).map(count).sum()
         };
         Self {
-            models: before.on(product, test_span_ns) + 1,
+            models: attempts.on(product, test_span_ns),
             penalties: trained.tried.len() + of_folds(&|fitted| fitted.tried.len()),
             feature_sets: trained.choice.as_ref().map_or(0, |choice| choice.sets)
                 + trained.refits.as_ref().map_or(0, |refits| refits.sets),
@@ -316,6 +317,8 @@ pub struct Report {
     pub tried: Option<TriedReport>,
     /// The part tested on.
     pub test: PartReport,
+    /// What the first model loses there without each of its features, if that was asked for.
+    pub importance: Option<Importance>,
     /// Where the baselines come from.
     pub baselines: &'static str,
     /// What should give pause.
@@ -511,6 +514,7 @@ impl Report {
                 ));
             }
         }
+        warnings.extend(self.importance.as_ref().and_then(Importance::warning));
         self.warnings = warnings;
         self
     }

@@ -34,6 +34,7 @@ use super::dataset::{Observer, SinkError};
 use super::economics::{Backtest, Closed, Traded};
 use super::source::{CaptureFacts, RowShape, Source, Watch};
 use super::source_error::SourceError;
+use super::table::RowKey;
 use crate::execution::rules::OriginalRules;
 use crate::market::book::Book;
 use crate::market::event::{Event, FrameHead};
@@ -43,6 +44,7 @@ use crate::statistics::labels::{DoubleMid, LabelRule, Ties};
 use crate::statistics::logistic::logit_of;
 use crate::strategy::features::{FeatureSet, NoFeatures};
 use crate::strategy::model::Model;
+use std::io;
 
 /// Somebody who gives probabilities.
 #[derive(Clone, Debug)]
@@ -51,6 +53,16 @@ pub struct Contestant {
     pub name: String,
     /// What it goes by.
     pub by: By,
+}
+
+impl Contestant {
+    /// How many features it looks at.
+    fn width(&self) -> usize {
+        match &self.by {
+            By::Model(model) => model.features.len(),
+            By::Constant(_) => 0,
+        }
+    }
 }
 
 /// What a contestant goes by.
@@ -242,18 +254,18 @@ impl Part {
 
     /// Means of the features of a contestant's model, in the model's order.
     pub fn feature_means(&self, contestants: &[Contestant], which: usize) -> Vec<f64> {
-        let width = |contestant: &Contestant| match &contestant.by {
-            By::Model(model) => model.features.len(),
-            By::Constant(_) => 0,
-        };
-        let from: usize = contestants[..which].iter().map(width).sum();
-        let own = self.feature_sums.get(from..from + width(&contestants[which])).unwrap_or_default();
+        let from: usize = contestants[..which].iter().map(Contestant::width).sum();
+        let own = self.feature_sums.get(from..from + contestants[which].width()).unwrap_or_default();
         own.iter().map(|sum| sum / self.rows() as f64).collect()
     }
 }
 
 /// To which part a row belongs, by its capture's number, its sequence and the frame to which it looks; `None` for neither.
 pub type PartOf<'a> = &'a dyn Fn(u32, u64, u64) -> Option<usize>;
+
+/// Takes the features of the first contestant's model on each row: the part, the row's place in it as the key's ordinal, and the
+/// values in the model's order.
+pub type Keep<'a> = &'a mut dyn FnMut(usize, RowKey, &[f64]) -> io::Result<()>;
 
 /// Reads captures and scores the contestants on `parts` parts of them.
 ///
@@ -267,6 +279,23 @@ pub fn score(
     part_of: PartOf<'_>,
     watch: &Watch<'_>,
 ) -> Result<(Vec<Part>, Vec<CaptureFacts>), SourceError> {
+    score_and_keep(source, contestants, rules, parts, part_of, watch, &mut |_, _, _| Ok(()))
+}
+
+/// The same, and `keep` gets what the first contestant's model looks at.
+///
+/// # Errors
+/// As for [`score`], and where `keep` fails.
+pub fn score_and_keep(
+    source: &Source,
+    contestants: &[Contestant],
+    rules: &Rules,
+    parts: usize,
+    part_of: PartOf<'_>,
+    watch: &Watch<'_>,
+    keep: Keep<'_>,
+) -> Result<(Vec<Part>, Vec<CaptureFacts>), SourceError> {
+    let kept = contestants.first().map_or(0, Contestant::width);
     let mut scored = vec![Part::new(contestants.len()); parts];
     let shape = RowShape { label: rules.label, every: 1 };
     let mut traded: Vec<(u32, Vec<Traded>)> = Vec::new();
@@ -277,8 +306,11 @@ pub fn score(
         watch,
         &mut |row| -> Result<(), SinkError> {
             let (capture, sequence) = (row.head.capture, row.head.sequence);
-            let (Some(change), Some(part)) = (row.change, part_of(capture, sequence, row.until)) else { return Ok(()) };
-            let part = &mut scored[part];
+            let (Some(change), Some(number)) = (row.change, part_of(capture, sequence, row.until)) else {
+                return Ok(());
+            };
+            let part = &mut scored[number];
+            let ordinal = part.rows() as u64;
             part.captures.push(capture);
             part.sequences.push(sequence);
             part.untils.push(row.until);
@@ -288,6 +320,9 @@ pub fn score(
             for (column, &logit) in part.logits.iter_mut().zip(logits) {
                 column.push(logit);
             }
+            let key = RowKey { ordinal, sequence, until: row.until, capture, sign: change.sign };
+            keep(number, key, &features[..kept])
+                .map_err(|error| format!("cannot use the temporary feature cache: {error}"))?;
             part.feature_sums.resize(features.len(), 0.0);
             for (sum, feature) in part.feature_sums.iter_mut().zip(features) {
                 *sum += feature;

@@ -122,10 +122,10 @@ impl From<TrainError> for Failure {
         match error {
             TrainError::Source(error) => error.into(),
             TrainError::Cache(_) => Self::running(error),
-            TrainError::Regression(ref of) | TrainError::Refits(NoRefits::Fold { source: ref of, .. })
+            TrainError::Regression(of) | TrainError::Refits(NoRefits::Fold { source: of, .. })
                 if of.is_of_running() =>
             {
-                Self::running(error)
+                Self::running(of)
             }
             _ => Self::input(error),
         }

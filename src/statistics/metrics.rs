@@ -101,6 +101,12 @@ impl Metric {
 /// A value per metric, in the order of [`Metric::ALL`]; NaN where there is none.
 pub type Values = [f64; Metric::ALL.len()];
 
+/// −ln of the probability given to what happened, by the logit, for a row of this weight.
+pub fn log_loss(logit: f64, weight: Weight) -> f64 {
+    let small = (-logit.abs()).exp().ln_1p();
+    weight.up * (small + (-logit).max(0.0)) + weight.down * (small + logit.max(0.0))
+}
+
 /// Rows of a reliability bin.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Bin {
@@ -163,8 +169,7 @@ impl Tally {
             self.reached.add(p, sign, weight);
         }
         if weight.total() > 0.0 {
-            let small = (-logit.abs()).exp().ln_1p();
-            self.log_loss += weight.up * (small + (-logit).max(0.0)) + weight.down * (small + logit.max(0.0));
+            self.log_loss += log_loss(logit, weight);
             self.squares += weight.up * (1.0 - p) * (1.0 - p) + weight.down * p * p;
             self.correct += if p >= 0.5 { weight.up } else { weight.down };
         }
@@ -255,6 +260,11 @@ impl Ranking {
         ranking
     }
 
+    /// The rows, from the lowest score of their stratum, each with whether its score is that of the one before it.
+    pub fn rows(&self) -> impl Iterator<Item = (usize, bool)> + '_ {
+        self.rows.iter().zip(&self.same).map(|(&row, &same)| (row as usize, same))
+    }
+
     /// The area under the curve with each row taken as often as `times` says; NaN without up or without down.
     ///
     /// It is the probability that a row that goes up scores higher than one that does not, half of that where the scores
@@ -262,31 +272,34 @@ impl Ranking {
     pub fn auc(&self, weight: impl Fn(usize) -> Weight) -> f64 {
         let edges = [0].into_iter().chain(self.strata.iter().copied());
         let ends = self.strata.iter().copied().chain([self.rows.len()]);
-        let of_strata = edges.zip(ends).map(|(from, to)| self.wins(from..to, &weight));
+        let of_strata = edges.zip(ends).map(|(from, to)| {
+            let rows = self.rows[from..to].iter().zip(&self.same[from..to]);
+            pairs_won(rows.map(|(&row, &same)| (weight(row as usize), same)))
+        });
         let (wins, pairs) = of_strata.fold((0.0, 0.0), |sum, part| (sum.0 + part.0, sum.1 + part.1));
         wins / pairs
     }
+}
 
-    /// How many pairs of some of the rows are won, and how many there are.
-    fn wins(&self, places: std::ops::Range<usize>, weight: impl Fn(usize) -> Weight) -> (f64, f64) {
-        let (mut ups, mut downs, mut wins) = (0.0, 0.0, 0.0);
-        let (mut group_up, mut group_down) = (0.0, 0.0);
-        for (&row, &same) in self.rows[places.clone()].iter().zip(&self.same[places]) {
-            if !same {
-                wins += group_up * (downs + group_down / 2.0);
-                ups += group_up;
-                downs += group_down;
-                (group_up, group_down) = (0.0, 0.0);
-            }
-            let weight = weight(row as usize);
-            group_up += weight.up;
-            group_down += weight.down;
+/// How many pairs of an up and another row the up wins, and how many there are: of rows from the lowest score on, each with whether
+/// its score is that of the one before it. Equal scores are half a win.
+pub fn pairs_won(rows: impl Iterator<Item = (Weight, bool)>) -> (f64, f64) {
+    let (mut ups, mut downs, mut wins) = (0.0, 0.0, 0.0);
+    let (mut group_up, mut group_down) = (0.0, 0.0);
+    for (weight, same) in rows {
+        if !same {
+            wins += group_up * (downs + group_down / 2.0);
+            ups += group_up;
+            downs += group_down;
+            (group_up, group_down) = (0.0, 0.0);
         }
-        wins += group_up * (downs + group_down / 2.0);
-        ups += group_up;
-        downs += group_down;
-        (wins, ups * downs)
+        group_up += weight.up;
+        group_down += weight.down;
     }
+    wins += group_up * (downs + group_down / 2.0);
+    ups += group_up;
+    downs += group_down;
+    (wins, ups * downs)
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ pub mod blocks;
 pub mod bootstrap;
 #[cfg(test)]
 mod coverage;
+pub mod delong;
 pub mod labels;
 pub mod logistic;
 pub mod metrics;

@@ -68,21 +68,15 @@ impl Attempts {
     /// Adds those of another model, and leaves out what is there already.
     pub fn join(&mut self, other: Self) {
         self.older = self.older.max(other.older);
-        for attempt in other.models {
-            if !self.models.contains(&attempt) {
-                self.models.push(attempt);
-            }
-        }
-        self.keep_newest();
+        other.models.into_iter().for_each(|attempt| self.add(attempt));
     }
 
-    /// Adds a model.
+    /// Adds a model, unless it is there already: the same training again, on whatever day, tries nothing new.
     pub fn add(&mut self, attempt: Attempt) {
+        if self.models.iter().any(|other| Attempt { date: attempt.date.clone(), ..other.clone() } == attempt) {
+            return;
+        }
         self.models.push(attempt);
-        self.keep_newest();
-    }
-
-    fn keep_newest(&mut self) {
         let beyond = self.models.len().saturating_sub(ATTEMPTS_MAX);
         self.models.drain(..beyond);
         self.older = self.older.saturating_add(beyond as u64);
@@ -129,7 +123,9 @@ mod tests {
         let mut other = Attempts { older: 0, models: vec![attempt(2), attempt(7)] };
         other.join(read);
         assert_eq!(other.models.iter().map(|attempt| attempt.features).collect::<Vec<_>>(), [2, 7, 0, 1]);
-        (0..ATTEMPTS_MAX).for_each(|number| other.add(attempt(number)));
+        other.add(Attempt { date: "2024-08-09".into(), ..attempt(7) });
+        assert_eq!(other.count(), 4);
+        (0..ATTEMPTS_MAX).for_each(|number| other.add(attempt(100 + number)));
         assert_eq!((other.older, other.count()), (4, ATTEMPTS_MAX as u64 + 4));
         assert_eq!(other.on("A-B", (1, 5)), ATTEMPTS_MAX as u64 + 4);
         assert_eq!(Attempts::of(&serde_json::json!({ "attempts": 7 })), Attempts::default());

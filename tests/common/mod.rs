@@ -76,18 +76,26 @@ pub fn figures(page: &str) -> Vec<String> {
     page.split("<figure id=\"").skip(1).map(|rest| rest.split('"').next().unwrap().to_string()).collect()
 }
 
-/// LightGBM's file of a hundred small trees over these features.
-pub fn forest(features: &[&str]) -> String {
+/// LightGBM's file of a hundred trees of so many leaves over these features.
+pub fn forest(features: &[&str], leaves: usize) -> String {
     let mut text = format!(
         "tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nmax_feature_idx={}\nobjective=binary sigmoid:1\nfeature_names={}\n",
         features.len() - 1,
         features.join(" ")
     );
+    let list = |count: usize, entry: &dyn Fn(usize) -> String| (0..count).map(entry).collect::<Vec<_>>().join(" ");
     for tree in 0..100 {
-        let feature = tree % features.len();
+        // A chain: right children are leaves, left children the next node.
+        let splits = leaves - 1;
+        let split_feature = list(splits, &|node| ((tree * ((node + 1) % 2)) % features.len()).to_string());
+        let threshold = list(splits, &|node| format!("{}0.{tree}{}", ["", "-"][node % 2], "1".repeat(node / 2)));
+        let decision_type = list(splits, &|node| ["2", "8"][node % 2].into());
+        let left_child = list(splits, &|node| if node + 1 < splits { (node + 1).to_string() } else { "-1".into() });
+        let right_child = list(splits, &|node| format!("-{}", node + 2));
+        let leaf_value = list(leaves, &|leaf| ["-0.01", "0.02", "0.01"][leaf % 3].into());
         text += &format!(
-            "\nTree={tree}\nnum_leaves=3\nnum_cat=0\nsplit_feature={feature} 0\nthreshold=0.{tree} -0.{tree}\ndecision_type=2 8\n\
-             left_child=1 -1\nright_child=-2 -3\nleaf_value=-0.01 0.02 0.01\nis_linear=0\n"
+            "\nTree={tree}\nnum_leaves={leaves}\nnum_cat=0\nsplit_feature={split_feature}\nthreshold={threshold}\n\
+             decision_type={decision_type}\nleft_child={left_child}\nright_child={right_child}\nleaf_value={leaf_value}\nis_linear=0\n"
         );
     }
     text + "\nend of trees\n"

@@ -112,9 +112,15 @@ fn assert_has_every_number(made: &Made) {
 fn a_page_has_every_number_of_its_report() {
     let folder = tempfile::tempdir().unwrap();
     let capture = synthetic(&folder, "a.l2", 7, 6_000);
-    let made = trained(&capture, folder.path().join("m"), &["--cv", "--features", "imbalance_1,ofi_1_20,bid_size_1"]);
+    let features = "imbalance_1,ofi_1_20,bid_size_1";
+    let made = trained(&capture, folder.path().join("m"), &["--cv", "--importance", "--features", features]);
     assert_has_every_number(&made);
-    assert_eq!(figures(&made.page), ["fig-reliability-0", "fig-reliability-2"]);
+    assert_eq!(figures(&made.page), ["fig-reliability-0", "fig-reliability-2", "fig-importance"]);
+    // The test of the AUCs says of both comparisons how far it goes.
+    let remark = "DeLong’s test takes rows as independent, which overlapping labels are not: its p is too small.";
+    assert!(made.page.contains(remark) && made.terminal.contains(remark), "{}", made.terminal);
+    assert!(made.terminal.contains("    minus imbalance_1: standard error "), "{}", made.terminal);
+    assert!(made.json["test"]["differences"][1]["delong"]["p"].is_number());
     assert!(made.page.contains("C, by cross-validation"));
 
     let calibrated = ["--validate", "walk-forward:4", "--calibrate", "sigmoid", "--features", "imbalance_1,bid_size_1"];
@@ -141,6 +147,10 @@ fn a_page_has_every_number_of_its_report() {
             assert!(made.page.contains(&format!("<p class=\"remark\">{}</p>", warning.as_str().unwrap())), "{warning}");
         }
         assert!(made.terminal.contains("good minus bad:"), "{}", made.terminal);
+        // Where a tie counts in both classes there is no test.
+        let has_test = !more.contains(&"three");
+        assert_eq!(made.json["test"]["differences"][0]["delong"].is_object(), has_test);
+        assert_eq!(made.page.contains("DeLong"), has_test);
     }
 }
 
@@ -153,7 +163,7 @@ fn names_stay_text() {
     let model = model(&folder, &format!("{MARKUP}.json"), 1.5);
     let stem = folder.path().join("e");
     let pages = [
-        evaluated(&capture, &[model.clone(), model], stem, &[]).page,
+        evaluated(&capture, &[model.clone(), model], stem, &["--importance"]).page,
         trained(&capture, folder.path().join(format!("{MARKUP}m")), &["--features", "imbalance_1"]).page,
     ];
     for page in pages {

@@ -152,3 +152,22 @@ fn an_interrupt_leaves_nothing_half_written() {
     assert_eq!(String::from_utf8(ended.stderr).unwrap().trim_end(), "error: interrupted; nothing was written");
     assert_eq!(written().count(), 0);
 }
+
+/// A choice that would take minutes ends at once.
+#[cfg(unix)]
+#[test]
+fn an_interrupt_ends_a_choice() {
+    let folder = tempfile::tempdir().unwrap();
+    let capture = synthetic(&folder, "a.l2", 3, 8_000);
+    let mut select = papertrader();
+    select.arg("select").arg(&capture).args(["--features", "all", "--at-most", "40", "--validate", "kfold:20", "-o"]);
+    select.arg(folder.path().join("m.json"));
+    let running = select.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    // Rows are read in less; whatever it does by then, it ends.
+    std::thread::sleep(Duration::from_secs(2));
+    assert!(Command::new("kill").args(["-INT", &running.id().to_string()]).status().unwrap().success());
+    let ended = running.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(1));
+    assert_eq!(String::from_utf8(ended.stderr).unwrap().trim_end(), "error: interrupted; nothing was written");
+    assert!(!folder.path().join("m.json").exists());
+}

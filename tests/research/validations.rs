@@ -131,17 +131,8 @@ fn the_choice_does_not_depend_on_threads() {
         let (_, _, shown) = made("select", &capture, &folder.path().join("m"), &more);
         (shown, fs::read_to_string(folder.path().join("m.report.json")).unwrap())
     };
-    let (first, second) = (files("1"), files("2"));
-    // What was tried before is counted: the second run replaces the first.
-    assert!(first.1.contains("\"models\": 1") && second.1.contains("\"models\": 2"));
-    assert!(second.0.contains("2 models have been tested on these rows, this one included"), "{}", second.0);
-    let without = |text: &str| {
-        let mut report: Value = serde_json::from_str(text).unwrap();
-        report["headline"] = Value::Null;
-        report["tried"]["models"] = Value::Null;
-        report
-    };
-    assert!(without(&first.1) == without(&second.1));
+    // The second run replaces the first, and tries nothing new.
+    assert!(files("1") == files("2"));
 }
 
 #[test]

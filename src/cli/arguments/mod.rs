@@ -22,7 +22,7 @@ pub use execution::ExecutionArgs;
 pub use fees::{FeeArgs, TIERS_ENDING};
 pub use market::{MarketArgs, TimeName};
 pub use model::{ClassNames, FeatureNames, ModelArgs};
-pub use research::{FigureArgs, FigureFiles, LabelArgs, SourceArgs};
+pub use research::{FigureArgs, FigureFiles, ImportanceArgs, LabelArgs, SourceArgs};
 pub use trading::{
     BUY_AMOUNT, LAG_UPDATES, ResultArgs, THRESHOLD, ThreadArgs, TradingArgs, parse_amount, parse_name, parse_product,
     parse_share, parse_threshold,

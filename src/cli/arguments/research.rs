@@ -3,17 +3,21 @@
 use super::{BUY_AMOUNT, MarketArgs, parse_amount, parse_product};
 use crate::base::failure::Failure;
 use crate::base::output::{check_free, write_file};
-use crate::cli::display::warn;
+use crate::cli::display::{bar, warn};
 use crate::cli::printer::Printer;
 use crate::feed::intake::ScaleRule;
 use crate::market::units::parse_step;
 use crate::report::research::{page, terminal};
+use crate::research::importance::{Importance, ImportanceError, Permuting, importance};
 use crate::research::report::Report;
+use crate::research::scoring::{By, Contestant, Part, Rules};
 use crate::research::source::Source;
+use crate::research::table::Table;
 use crate::sources::files::expand;
 use crate::sources::market::MarketSettings;
 use crate::statistics::bootstrap::BootstrapSettings;
 use crate::statistics::labels::{HORIZON_MAX, Horizon, LabelRule};
+use crate::strategy::model::Model;
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -144,6 +148,45 @@ impl FigureFiles {
     /// One is taken and `force` does not say to replace it.
     pub fn check_free(&self, force: bool) -> Result<(), Failure> {
         [&self.json, &self.html].into_iter().try_for_each(|path| check_free(path, force)).map_err(Failure::input)
+    }
+}
+
+/// Whether features are permuted.
+#[derive(Clone, Debug, Args)]
+pub struct ImportanceArgs {
+    /// Permute each feature of the (first) model in blocks of time on the rows tested on, and tell what AUC and log-loss lose by it
+    #[arg(long)]
+    pub importance: bool,
+    /// Permutations of each feature for --importance, by --seed
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100), requires = "importance")]
+    pub repeats: u32,
+}
+
+impl ImportanceArgs {
+    /// A table for the features of a model's rows, if they are asked for; up to `memory_mb` megabytes of it stay in memory.
+    pub fn table(&self, model: &Model, memory_mb: usize) -> Option<Table> {
+        self.importance.then(|| Table::new(model.features.len(), memory_mb.saturating_mul(1 << 20)))
+    }
+
+    /// The importance of the first contestant's features on a part, with a bar; `None` without a table.
+    ///
+    /// # Errors
+    /// Somebody stopped the program, or the table's file failed.
+    pub fn of(
+        &self,
+        part: &Part,
+        table: Option<&mut Table>,
+        first: &Contestant,
+        rules: &Rules,
+        stop: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Option<Importance>, Failure> {
+        let (Some(table), By::Model(model)) = (table, &first.by) else { return Ok(None) };
+        table.finish().map_err(ImportanceError::Cache)?;
+        let permuting = bar(model.features.len() as u64, "importance");
+        let of = Permuting { part, table, name: &first.name, model, repeats: self.repeats };
+        let found = importance(&of, rules, stop, || permuting.inc(1))?;
+        permuting.finish_and_clear();
+        Ok(Some(found))
     }
 }
 

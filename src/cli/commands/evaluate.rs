@@ -24,14 +24,15 @@
 use crate::base::failure::Failure;
 use crate::base::places::check_apart;
 use crate::cli::arguments::{
-    FigureArgs, FigureFiles, LAG_UPDATES, LabelArgs, ModelArgs, SourceArgs, THRESHOLD, parse_share, parse_threshold,
+    FigureArgs, FigureFiles, ImportanceArgs, LAG_UPDATES, LabelArgs, ModelArgs, SourceArgs, THRESHOLD, parse_share,
+    parse_threshold,
 };
 use crate::cli::display::{bar, warn};
 use crate::cli::interrupt::Interrupt;
 use crate::cli::printer::Printer;
 use crate::report::in_sample::in_sample;
 use crate::research::report::Report;
-use crate::research::scoring::{By, Contestant, Rules, score};
+use crate::research::scoring::{By, Contestant, Rules, score_and_keep};
 use crate::research::source::{CaptureFacts, Source, Watch, total_counts, without_prints};
 use crate::research::training::{Cut, TrainSettings, train};
 use crate::statistics::labels::{HORIZON_MAX, Ties};
@@ -64,6 +65,12 @@ pub struct EvaluateArgs {
     /// Judge by the last share of the rows alone, with baselines fitted to the rows before, as `train` tests
     #[arg(long, value_name = "SHARE", value_parser = parse_share)]
     pub last: Option<f64>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub importance: ImportanceArgs,
+    /// Megabytes of rows to keep in memory; what is beyond goes to a temporary file
+    #[arg(long, value_name = "MB", default_value_t = 1024)]
+    pub memory: usize,
     /// Write the report to STEM.report.json and STEM.report.html
     #[arg(long = "report", value_name = "STEM")]
     pub stem: Option<PathBuf>,
@@ -143,20 +150,22 @@ pub fn run(args: &EvaluateArgs, printer: &mut Printer) -> Result<(), Failure> {
     };
 
     let reading = bar(source.bytes(), "baselines");
-    let (baselines, cut) = baselines(&source, &rules, args.last, &Watch { bar: &reading, stop: &stop })?;
+    let (baselines, cut) = baselines(&source, &rules, (args.last, args.memory), &Watch { bar: &reading, stop: &stop })?;
     reading.finish_and_clear();
     let taken: Vec<&str> = baselines.iter().map(|baseline| baseline.name.as_str()).collect();
     let names = told_apart(&args.models, &taken);
+    let mut table = args.importance.table(&models[0], args.memory);
     let named = models.into_iter().zip(names);
     let named = named.map(|(model, name)| Contestant { name, by: By::Model(Box::new(model)) });
     let contestants: Vec<Contestant> = named.chain(baselines).collect();
     let scoring = bar(source.bytes(), "test");
     let watch = Watch { bar: &scoring, stop: &stop };
+    let mut keep = |_: usize, key, features: &[f64]| table.as_mut().map_or(Ok(()), |table| table.push(key, features));
     let part_of = |capture: u32, sequence: u64, until: u64| match args.last {
         Some(_) => cut.part_of(capture, sequence, until).and_then(|part| part.checked_sub(1)),
         None => Some(0),
     };
-    let (parts, captures) = score(&source, &contestants, &rules, 1, &part_of, &watch)?;
+    let (parts, captures) = score_and_keep(&source, &contestants, &rules, 1, &part_of, &watch, &mut keep)?;
     scoring.finish_and_clear();
     total_counts(&captures, rules.label)?;
     let features = contestants.iter().filter_map(|contestant| match &contestant.by {
@@ -174,6 +183,7 @@ pub fn run(args: &EvaluateArgs, printer: &mut Printer) -> Result<(), Failure> {
     let last_ns = args.last.map(|_| test.span_ns);
     let headline = seen_before(&contestants[..args.models.len()], source.product(), &captures, last_ns);
     let names: Vec<String> = args.models.iter().map(|path| path.display().to_string()).collect();
+    let importance = args.importance.of(&parts[0], table.as_mut(), &contestants[0], &rules, &stop)?;
     let report = Report {
         headline,
         title: format!("evaluation of {}", names.join(", ")),
@@ -188,6 +198,7 @@ pub fn run(args: &EvaluateArgs, printer: &mut Printer) -> Result<(), Failure> {
         calibration: None,
         tried: None,
         test,
+        importance,
         baselines: match args.last {
             Some(_) => "fitted to the rows before, as `train` does",
             None => "fitted to these very rows, which favours them",
@@ -252,7 +263,7 @@ fn seen_before(
 fn baselines(
     source: &Source,
     rules: &Rules,
-    last: Option<f64>,
+    (last, memory_mb): (Option<f64>, usize),
     watch: &Watch<'_>,
 ) -> Result<([Contestant; 2], Cut), Failure> {
     let settings = TrainSettings {
@@ -264,7 +275,7 @@ fn baselines(
         ties: rules.ties,
         c: Some(1.0),
         test_share: last.unwrap_or(0.0),
-        memory_bytes: 1 << 30,
+        memory_bytes: memory_mb.saturating_mul(1 << 20),
         threads: rules.threads,
     };
     let trained = train(source, &settings, watch, &|| ())?;

@@ -4,7 +4,8 @@ use crate::base::failure::Failure;
 use crate::base::output::{check_free, write_file};
 use crate::base::places::check_apart;
 use crate::cli::arguments::{
-    FigureArgs, FigureFiles, LAG_UPDATES, LabelArgs, SourceArgs, THRESHOLD, parse_share, parse_threshold,
+    FigureArgs, FigureFiles, ImportanceArgs, LAG_UPDATES, LabelArgs, SourceArgs, THRESHOLD, parse_share,
+    parse_threshold,
 };
 use crate::cli::display::bar;
 use crate::cli::interrupt::Interrupt;
@@ -16,7 +17,7 @@ use crate::research::folds::Scheme;
 use crate::research::penalty::FOLDS;
 use crate::research::regression::Regression;
 use crate::research::report::{CalibrationReport, ChoiceReport, FitReport, Report, TriedReport, ValidationReport};
-use crate::research::scoring::{By, Contestant, Rules, score};
+use crate::research::scoring::{By, Contestant, Rules, score_and_keep};
 use crate::research::source::{Source, Watch, broken, without_prints};
 use crate::research::training::{TrainError, TrainSettings, Trained, train};
 use crate::statistics::labels::Ties;
@@ -85,6 +86,9 @@ pub struct TrainingArgs {
     pub memory: usize,
     #[command(flatten)]
     #[allow(missing_docs)]
+    pub importance: ImportanceArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
     pub source: SourceArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
@@ -132,7 +136,7 @@ pub fn run(job: &Job<'_>, printer: &mut Printer) -> Result<(), Failure> {
         return Err(Failure::input("--embargo needs --cv or --validate: nothing else leaves blocks out"));
     }
     let files = outputs(job, &features)?;
-    let attempts = tried_before(args)?;
+    let mut attempts = tried_before(args)?;
     let source = args.source.open(&args.captures)?;
     let interrupt = Interrupt::watch()?;
     let stop = || interrupt.is_set();
@@ -165,7 +169,7 @@ pub fn run(job: &Job<'_>, printer: &mut Printer) -> Result<(), Failure> {
             (Some(validation), calibration)
         }
     };
-    let report = tested(job, &trained, &scored, &rules, (validation, calibration.as_ref(), &attempts), &stop)?;
+    let report = tested(job, &trained, &scored, &rules, (validation, calibration.as_ref(), &mut attempts), &stop)?;
     if stop() {
         return Err(Failure::running("interrupted; nothing was written"));
     }
@@ -235,7 +239,7 @@ fn tested(
     trained: &Trained,
     scored: &Source,
     rules: &Rules,
-    (validation, calibration, attempts): (Option<ValidationReport>, Option<&Calibration>, &Attempts),
+    (validation, calibration, attempts): (Option<ValidationReport>, Option<&Calibration>, &mut Attempts),
     stop: &(dyn Fn() -> bool + Sync),
 ) -> Result<Report, Failure> {
     let args = job.args;
@@ -254,7 +258,15 @@ fn tested(
     let scoring = bar(scored.bytes(), "test");
     let watch = Watch { bar: &scoring, stop };
     let part_of = |capture, sequence, until| trained.cut.part_of(capture, sequence, until);
-    let (parts, captures) = score(scored, &contestants, rules, 2, &part_of, &watch)?;
+    let mut table = match &contestants[0].by {
+        By::Model(model) => args.importance.table(model, args.memory),
+        By::Constant(_) => None,
+    };
+    let mut keep = |part: usize, key, features: &[f64]| match &mut table {
+        Some(table) if part == 1 => table.push(key, features),
+        _ => Ok(()),
+    };
+    let (parts, captures) = score_and_keep(scored, &contestants, rules, 2, &part_of, &watch, &mut keep)?;
     scoring.finish_and_clear();
     if let Some(none) = without_prints(&trained.model.features, &captures) {
         return Err(TrainError::NoPrints(none).into());
@@ -266,9 +278,21 @@ fn tested(
             broken(&captures)
         )));
     }
+    let importance = args.importance.of(test, table.as_mut(), &contestants[0], rules, stop)?;
     let means = test.feature_means(&contestants, 0);
     let training = training.report(&contestants, rules);
     let test = test.report(&contestants, rules);
+    attempts.add(Attempt {
+        date: today(),
+        product: scored.product().into(),
+        features: trained.model.features.len(),
+        c: trained.c,
+        label: rules.label.to_string(),
+        ties: rules.ties.to_string(),
+        test_span_ns: test.span_ns,
+        test_auc: test.contestants[0].figure(Metric::Auc).value,
+        test_log_loss: test.contestants[0].figure(Metric::LogLoss).value,
+    });
     let candidates = parse_features(&args.features).map_err(Failure::input)?;
     let candidates: Vec<String> = candidates.iter().map(ToString::to_string).collect();
     let choice = validation.as_ref().and_then(|validation| ChoiceReport::new(trained, &candidates, validation));
@@ -290,6 +314,7 @@ fn tested(
         choice,
         tried: Some(TriedReport::new(trained, attempts, scored.product(), test.span_ns)),
         test,
+        importance,
         baselines: "fitted to the training part, as the model",
         warnings: Vec::new(),
     };
@@ -344,29 +369,16 @@ fn plain(file: &ModelFile, path: &Path) -> Result<String, Failure> {
     Ok(text)
 }
 
+fn today() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%d").to_string()
+}
+
 /// Everything that is needed to check a model.
-fn provenance(
-    trained: &Trained,
-    report: &Report,
-    settings: &TrainSettings,
-    mut attempts: Attempts,
-) -> serde_json::Value {
+fn provenance(trained: &Trained, report: &Report, settings: &TrainSettings, attempts: Attempts) -> serde_json::Value {
     let test = &report.test;
-    let date = jiff::Timestamp::now().strftime("%Y-%m-%d").to_string();
-    attempts.add(Attempt {
-        date: date.clone(),
-        product: report.product.clone(),
-        features: trained.model.features.len(),
-        c: trained.c,
-        label: report.rules.label.clone(),
-        ties: settings.ties.to_string(),
-        test_span_ns: test.span_ns,
-        test_auc: test.contestants[0].figure(Metric::Auc).value,
-        test_log_loss: test.contestants[0].figure(Metric::LogLoss).value,
-    });
     json!({
         "program": format!("papertrader {}", report.program_version),
-        "date": date,
+        "date": today(),
         "product": report.product,
         "captures": trained.facts,
         "rows": trained.rows,

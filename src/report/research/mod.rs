@@ -33,6 +33,7 @@
 //!     calibration: None,
 //!     tried: None,
 //!     test: parts[0].report(&contestants, &rules),
+//!     importance: None,
 //!     baselines: "none",
 //!     warnings: Vec::new(),
 //! }
@@ -41,6 +42,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod importance;
 mod page;
 mod tables;
 mod terminal;

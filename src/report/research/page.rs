@@ -1,6 +1,6 @@
 //! The report as a page that needs nothing else: tables, and a reliability diagram for each model.
 
-use super::tables;
+use super::{importance, tables};
 use crate::report::chart::{Ink, Slot};
 use crate::report::figures::reliability::{Counted, Diagram, Tenth};
 use crate::report::html::head::{foot, head, remarks};
@@ -23,6 +23,7 @@ pub fn page(report: &Report) -> String {
 fn write(out: &mut String, report: &Report) -> fmt::Result {
     let document = Document::of(report);
     let mut chapters = vec![("metrics", "Metrics"), ("reliability", "Reliability"), ("economics", "Economics")];
+    chapters.extend(report.importance.as_ref().map(|_| ("importance", "Importance")));
     chapters.extend(report.choice.as_ref().map(|_| ("choice", "Choice")));
     chapters.extend(report.validation.as_ref().map(|_| ("validation", "Validation")));
     chapters.extend(report.fit.as_ref().map(|_| ("fit", "Fit")));
@@ -35,6 +36,9 @@ fn write(out: &mut String, report: &Report) -> fmt::Result {
     metrics(out, report, &document)?;
     reliability(out, report, &document)?;
     economics(out, report, &document)?;
+    if let Some(of_features) = &report.importance {
+        importance::importance(out, of_features, &document)?;
+    }
     if let Some(choice) = &report.choice {
         writeln!(out, "<h2 id=\"choice\">Choice of features</h2>")?;
         tables::choice(out, choice, &document)?;

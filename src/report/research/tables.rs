@@ -9,11 +9,14 @@ use crate::research::report::{ChoiceReport, FitReport, Report, ValidationReport}
 use crate::research::source::CaptureFacts;
 use std::fmt::{self, Write};
 
+/// How far DeLong's test goes.
+pub const DELONG_REMARK: &str = "DeLong’s test takes rows as independent, which overlapping labels are not: its p is too small. The paired interval decides.";
+
 /// Longer tables are folded.
 const UNFOLDED_MAX: usize = 40;
 
 /// A number with its interval below it, if it has one.
-fn figure(document: &Document, value: &str, interval: &str, shown: Shown) -> String {
+pub fn figure(document: &Document, value: &str, interval: &str, shown: Shown) -> String {
     let interval = document.interval(interval, shown).map(|ends| format!("<small>{ends}</small>")).unwrap_or_default();
     format!("<td class=\"n\">{}{interval}</td>", document.span(value, shown))
 }
@@ -56,7 +59,34 @@ pub fn differences(out: &mut String, id: &str, path: &str, part: &PartReport, do
         .collect();
     let title = escaped(&first.of);
     writeln!(out, "<h3>Differences: {title} minus each other one</h3>")?;
-    metric_columns(out, id, &first.metrics, &columns, (document, Shown::Signed(4)))
+    metric_columns(out, id, &first.metrics, &columns, (document, Shown::Signed(4)))?;
+    delong(out, path, part, &columns, document)
+}
+
+/// The test of the AUCs beside their paired intervals.
+fn delong(
+    out: &mut String,
+    path: &str,
+    part: &PartReport,
+    columns: &[(String, String)],
+    document: &Document,
+) -> fmt::Result {
+    if part.differences.iter().all(|difference| difference.delong.is_none()) {
+        return Ok(());
+    }
+    writeln!(out, "<h3>DeLong’s test of the AUCs</h3>\n<p class=\"note\">{DELONG_REMARK}</p>")?;
+    let headings: Vec<&str> = [""].into_iter().chain(columns.iter().map(|(name, _)| name.as_str())).collect();
+    open(out, "table-delong", &headings)?;
+    for (name, field, shown) in [
+        ("difference", "difference", Shown::Signed(4)),
+        ("standard error", "standard_error", Shown::Figures),
+        ("z", "z", Shown::Signed(2)),
+        ("p, two-sided", "p", Shown::Figures),
+    ] {
+        let cell = |at: usize| document.cell(&format!("{path}.differences.{at}.delong.{field}"), shown, "");
+        row(out, name, (0..columns.len()).map(cell))?;
+    }
+    close(out)
 }
 
 /// How features were chosen.
@@ -251,7 +281,8 @@ fn correlations(out: &mut String, fit: &FitReport, document: &Document) -> fmt::
     })
 }
 
-fn unfolded_if_short(
+/// A table, or one to unfold where it is long.
+pub fn unfolded_if_short(
     out: &mut String,
     count: usize,
     what: &str,

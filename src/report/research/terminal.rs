@@ -1,18 +1,24 @@
 //! The report as text.
 
+use super::importance::REMARK as IMPORTANCE_REMARK;
+use super::tables::DELONG_REMARK;
 use crate::base::one_line::OneLine;
 use crate::feed::breaks::Cause;
 use crate::report::html::lowest_taker_fee;
 use crate::report::text::{Names, amount, basis_points, plain, signed, things, utc};
 use crate::research::evaluation::{BinReport, ContestantReport, Figure, PartReport};
+use crate::research::importance::Importance;
 use crate::research::report::{
     CalibrationReport, ChoiceReport, FitReport, FoldReport, Report, TriedReport, ValidationReport,
 };
+use crate::statistics::delong::DeLong;
 use crate::statistics::metrics::Metric;
 use std::fmt::{self, Display, Write};
 
 /// Features and correlations that are shown; the JSON has all.
 const SHOWN: usize = 10;
+/// A p below this is not told exactly.
+const P_SHOWN: f64 = 1e-99;
 
 fn number(value: Option<f64>) -> String {
     value.map_or_else(|| "—".into(), |value| format!("{value:.4}"))
@@ -68,7 +74,30 @@ fn write(out: &mut String, report: &Report) -> fmt::Result {
     for contestant in report.test.contestants.iter().filter(|contestant| contestant.economics.is_some()) {
         write_reliability(out, contestant, report.rules.threshold)?;
     }
-    report.test.contestants.iter().try_for_each(|contestant| write_economics(out, contestant, report))
+    report.test.contestants.iter().try_for_each(|contestant| write_economics(out, contestant, report))?;
+    report.importance.as_ref().map_or(Ok(()), |importance| write_importance(out, importance))
+}
+
+/// What the model loses without its features.
+fn write_importance(out: &mut String, importance: &Importance) -> fmt::Result {
+    let Importance { of, repeats, features } = importance;
+    line(
+        out,
+        "importance",
+        format_args!("of {of}’s features, mean of {repeats} {}", things((*repeats).into(), "permutation")),
+    )?;
+    writeln!(out, "  {IMPORTANCE_REMARK}")?;
+    write_shortened(out, "drop in AUC, largest first; rise in log-loss", features.len())?;
+    for (_, feature) in importance.ranked().into_iter().take(SHOWN) {
+        let [drop, rise] = [feature.auc_drop, feature.log_loss_rise].map(signed_figure);
+        writeln!(out, "    {drop:32}  {rise:32}  {}", feature.name)?;
+    }
+    Ok(())
+}
+
+fn signed_figure(figure: Figure) -> String {
+    let value = figure.value.map_or_else(|| "—".into(), |value| format!("{value:+.4}"));
+    figure.interval.map_or(value.clone(), |ends| format!("{value} [{:+.4}, {:+.4}]", ends.low, ends.high))
 }
 
 /// What the rows are.
@@ -194,6 +223,23 @@ fn write_differences(out: &mut String, part: &PartReport) -> fmt::Result {
             }
         }
         writeln!(out)?;
+    }
+    write_delong(out, part)
+}
+
+/// The test of the AUCs beside their paired intervals.
+fn write_delong(out: &mut String, part: &PartReport) -> fmt::Result {
+    let tested = part.differences.iter().filter_map(|difference| Some((difference, difference.delong?)));
+    for (at, (difference, DeLong { standard_error, z, p, .. })) in tested.enumerate() {
+        if at == 0 {
+            writeln!(out, "  {DELONG_REMARK}")?;
+        }
+        let z = z.map_or_else(|| "—".into(), |z| format!("{z:+.2}"));
+        let p = p.map_or_else(
+            || "—".into(),
+            |p| if p < P_SHOWN { format!("below {P_SHOWN:e}") } else { format!("{p:.2e}") },
+        );
+        writeln!(out, "    minus {}: standard error {standard_error:.6}, z {z}, p {p}", difference.minus)?;
     }
     Ok(())
 }

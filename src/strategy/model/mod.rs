@@ -52,7 +52,10 @@ use onnx::Compiled;
 #[cfg(feature = "onnx-graphs")]
 pub use onnx::General;
 pub use onnx::{GRAPH_NODES_MAX, GRAPH_PRODUCTS_MAX, NUMBERS_MAX, Pipeline};
-pub use trees::{CLASSES_MAX, Child, Ensemble, Missing, NODES_MAX, Row, Split, TREE_DEPTH_MAX, Test, Tree, TreeFault};
+pub use trees::{
+    CLASSES_MAX, Child, Ensemble, MASKED_NODES_MAX, Missing, NODES_MAX, Row, Split, TREE_DEPTH_MAX, Test, Tree,
+    TreeFault,
+};
 
 use crate::base::small_file;
 use crate::strategy::attempts::Attempts;
