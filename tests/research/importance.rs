@@ -109,7 +109,7 @@ fn any_number_of_threads_and_any_memory_give_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let capture = synthetic(&folder, "a.l2", 9, 6_000);
     let path = folder.path().join("forest.txt");
-    fs::write(&path, forest(&["imbalance_1", "spread_ticks", "ofi_1_20"])).unwrap();
+    fs::write(&path, forest(&["imbalance_1", "spread_ticks", "ofi_1_20"], 3)).unwrap();
     let of = |more: &[&str]| evaluated(&capture, &path, &[&["--block", "1", "--repeats", "3"], more].concat()).0;
     let one = of(&["--threads", "1"]);
     assert!(one == of(&["--threads", "3"]));
