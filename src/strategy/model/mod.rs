@@ -222,7 +222,7 @@ impl Model {
                 let evaluator = match compiled {
                     Compiled::Pipeline(pipeline) => Evaluator::Pipeline(Box::new(pipeline)),
                     #[cfg(feature = "onnx-graphs")]
-                    Compiled::General(general) => Evaluator::General(Box::new(general)),
+                    Compiled::General(general) => Evaluator::General(general),
                 };
                 Ok(Self {
                     horizon_updates: told.horizon_updates,

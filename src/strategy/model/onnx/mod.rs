@@ -89,7 +89,7 @@ pub struct Told {
 pub enum Compiled {
     Pipeline(Pipeline),
     #[cfg(feature = "onnx-graphs")]
-    General(General),
+    General(Box<General>),
 }
 
 /// A graph, before its features and its output have a meaning.
@@ -124,7 +124,7 @@ impl Meaningless {
     #[cfg(feature = "onnx-graphs")]
     fn general(bytes: &[u8], graph: &GraphProto) -> Result<Self, LibraryError> {
         let general::Loaded { general, inputs, input_names, width, up, open } = general::load(bytes, graph)?;
-        Ok(Self { compiled: Compiled::General(general), inputs, input_names, width, up, open })
+        Ok(Self { compiled: Compiled::General(Box::new(general)), inputs, input_names, width, up, open })
     }
 
     #[cfg(not(feature = "onnx-graphs"))]
