@@ -8,6 +8,12 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // The crate's allocator is the program's, then: the system's, which looks at a thread-local number each time.
+    #[cfg(feature = "onnx-graphs")]
+    papertrader::strategy::model::count_allocations_by(|work| {
+        let counted = allocation_counter::measure(work);
+        (counted.count_total, counted.bytes_total)
+    });
     match cli::run(std::env::args_os()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

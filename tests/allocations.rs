@@ -1,6 +1,9 @@
 //! Nothing is allocated on the hot threads between the snapshot and the last frame.
 
 mod common;
+#[allow(dead_code)] // Of the messages, what one graph needs.
+#[path = "../src/strategy/model/onnx/proto.rs"]
+mod proto;
 
 use papertrader::base::clock::Clock;
 use papertrader::capture::{CaptureReader, Item};
@@ -24,7 +27,7 @@ use papertrader::feed::intake::{Arrival, Intake, ScaleRule};
 use papertrader::handoff::{FramePublisher, Wait, handoff};
 use papertrader::market::event::{Event, FrameHead};
 use papertrader::market::publish::{EngineGone, Publish};
-use papertrader::strategy::model::Model;
+use papertrader::strategy::model::{Model, ModelOptions};
 use rtrb::RingBuffer;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -263,6 +266,66 @@ fn none_on_the_synthetic_market() {
         let trees = common::forest(&["imbalance_1", "spread_ticks", "ofi_5_20"], leaves);
         assert_none(&frames, &config.product, &Model::parse("trees.txt".as_ref(), &trees).unwrap());
     }
+    assert_none(&frames, &config.product, &compiled_graph());
+}
+
+/// An ONNX graph with steps of each kind: a scaler, what is missing filled in, a tree, a product, a norm, and numbers copied.
+fn compiled_graph() -> Model {
+    use proto::{Attribute, Entry, FLOAT, GraphProto, ModelProto, NodeProto, ValueInfo};
+    use proto::{Dim, Shape, TensorProto, TensorType, TypeProto};
+    let attribute = |name: &str| Attribute { name: name.into(), ..Attribute::default() };
+    let floats = |name: &str, floats: &[f32]| Attribute { floats: floats.to_vec(), ..attribute(name) };
+    let ints = |name: &str, ints: &[i64]| Attribute { ints: ints.to_vec(), ..attribute(name) };
+    let modes = ["BRANCH_LEQ", "LEAF", "LEAF"].map(Into::into).to_vec();
+    let tree = vec![
+        ints("nodes_treeids", &[0; 3]),
+        ints("nodes_nodeids", &[0, 1, 2]),
+        ints("nodes_featureids", &[0; 3]),
+        Attribute { strings: modes, ..attribute("nodes_modes") },
+        floats("nodes_values", &[0.0; 3]),
+        ints("nodes_truenodeids", &[1, 0, 0]),
+        ints("nodes_falsenodeids", &[2, 0, 0]),
+        ints("target_treeids", &[0; 2]),
+        ints("target_nodeids", &[1, 2]),
+        ints("target_ids", &[0; 2]),
+        floats("target_weights", &[-0.5, 0.5]),
+    ];
+    let node = |op: &str, inputs: &[&str], output: &str, attribute| NodeProto {
+        input: inputs.iter().map(ToString::to_string).collect(),
+        output: vec![output.into()],
+        op_type: op.into(),
+        attribute,
+        ..NodeProto::default()
+    };
+    let value = |name: &str| {
+        let shape = Some(Shape { dim: vec![Dim { value: 0 }, Dim { value: 3 }] });
+        let tensor = Some(TensorType { element: FLOAT, shape });
+        ValueInfo { name: name.into(), kind: Some(TypeProto { tensor }) }
+    };
+    let weights = TensorProto {
+        name: "w".into(),
+        dims: vec![3, 1],
+        data_type: FLOAT,
+        float_data: vec![1.0, -0.5, 0.25],
+        ..TensorProto::default()
+    };
+    let filling = vec![floats("imputed_value_floats", &[0.5])];
+    let graph = GraphProto {
+        node: vec![
+            node("Scaler", &["x"], "scaled", vec![floats("offset", &[0.5]), floats("scale", &[2.0])]),
+            node("Imputer", &["scaled"], "filled", filling),
+            node("TreeEnsembleRegressor", &["filled"], "tree", tree),
+            node("MatMul", &["filled", "w"], "linear", vec![]),
+            node("Concat", &["tree", "linear"], "scores", vec![Attribute { i: Some(1), ..attribute("axis") }]),
+            node("Softmax", &["scores"], "p", vec![]),
+        ],
+        initializer: vec![weights],
+        input: vec![value("x")],
+        output: vec![value("p")],
+    };
+    let features = Entry { key: "features".into(), value: "imbalance_1,spread_ticks,ofi_5_20".into() };
+    let file = prost::Message::encode_to_vec(&ModelProto { graph: Some(graph), metadata_props: vec![features] });
+    Model::parse_bytes("graph.onnx".as_ref(), &file, &ModelOptions::default()).unwrap()
 }
 
 #[test]

@@ -24,8 +24,11 @@ import pandas as pd
 import xgboost
 from onnxmltools.convert.common.data_types import FloatTensorType
 from skl2onnx import to_onnx
+from skl2onnx.common import data_types
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
@@ -43,6 +46,35 @@ def scaled(model):
 def with_names(model, names):
     onnx.helper.set_model_props(model, {"features": ",".join(names)})
     return model
+
+
+def convolution(count, names):
+    """Two convolutions over the features, the mean of each channel, a logistic regression of those: seeded, not trained."""
+    draw = np.random.default_rng(1)
+    node, weights = onnx.helper.make_node, []
+
+    def weight(name, *shape):
+        weights.append(onnx.numpy_helper.from_array(draw.normal(0, 0.5, shape).astype(np.float32), name))
+        return name
+
+    weights.append(onnx.numpy_helper.from_array(np.array([1]), "axis"))
+    same = {"kernel_shape": [3], "pads": [1, 1]}
+    nodes = [
+        node("Tanh", ["x"], ["bounded"]),
+        node("Unsqueeze", ["bounded", "axis"], ["row"]),
+        node("Conv", ["row", weight("w1", 16, 1, 3), weight("b1", 16)], ["one"], **same),
+        node("Relu", ["one"], ["positive"]),
+        node("Conv", ["positive", weight("w2", 16, 16, 3), weight("b2", 16)], ["two"], **same),
+        node("GlobalAveragePool", ["two"], ["means"]),
+        node("Flatten", ["means"], ["flat"]),
+        node("Gemm", ["flat", weight("w3", 16, 1), weight("b3", 1)], ["score"]),
+        node("Sigmoid", ["score"], ["p"]),
+    ]
+    value = lambda name, width: onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [None, width])
+    graph = onnx.helper.make_graph(nodes, "convolution", [value("x", count)], [value("p", 1)], weights)
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
+    onnx.checker.check_model(model, full_check=True)
+    return with_names(model, names)
 
 
 def plain_lists():
@@ -65,6 +97,7 @@ def main():
     parser.add_argument("market")
     parser.add_argument("features")
     parser.add_argument("folder")
+    parser.add_argument("--graphs", action="store_true", help="the program is built with the feature onnx-graphs: nothing else is compared")
     arguments = parser.parse_args()
     warnings.filterwarnings("ignore")
     plain_lists()
@@ -87,6 +120,11 @@ def main():
         given = session.get_inputs()[0].name
         output = session.get_outputs()[-1].name
         case(file, session.run([output], {given: rows.astype(dtype)})[0][:, column], tolerance, *options)
+
+    if arguments.graphs:
+        onnx.save(convolution(len(names), names), path("convolution.onnx"))
+        by_onnxruntime("convolution.onnx", FLOAT)
+        return compare(arguments, cases, hanging, rows, path)
 
     # LightGBM, in doubles.
     for name, settings in [
@@ -139,6 +177,8 @@ def main():
         ("forest3", forest(), three),
         ("histogram", HistGradientBoostingClassifier(max_iter=50), up),
         ("perceptron", scaled(MLPClassifier((16, 8), max_iter=50, random_state=1)), up),
+        ("imputed", make_pipeline(SimpleImputer(), regression()), up),
+        ("constant", make_pipeline(SimpleImputer(strategy="constant", fill_value=0.5), regression()), up),
         ("sigmoid", CalibratedClassifierCV(regression(), method="sigmoid", cv=3), up),
         ("isotonic", CalibratedClassifierCV(regression(), method="isotonic", cv=3), up),
         ("isotonic.forest", CalibratedClassifierCV(forest(), method="isotonic", cv=2), up),
@@ -153,16 +193,33 @@ def main():
             # What a graph says of doubles its operators of ai.onnx.ml still do as floats.
             has_floats = kind == "float" or any(node.domain == "ai.onnx.ml" and "Ensemble" in node.op_type for node in onnx.load(path(file)).graph.node)
             options = ["--model-classes", "down,same,up"] if name == "regression3" and kind == "double" else []
-            has_sums = kind == "float" and name in ("regression", "regression3", "perceptron")
+            has_sums = kind == "float" and name in ("regression", "regression3", "perceptron", "imputed", "constant")
+            if name in ("imputed", "constant") and kind == "double":
+                case(file, own, DOUBLE)  # onnxruntime has no Imputer of doubles.
+                continue
             by_onnxruntime(file, FLOAT_SUMS if has_sums else FLOAT if has_floats else DOUBLE, *options, dtype=dtype)
             hanging[f"{file}, beside scikit-learn's own"] = np.abs(cases[-1][1] - own)
+        if name == "imputed":
+            # As of a DataFrame: an input for each column, whose name is the feature.
+            file = f"sklearn.{name}.columns.onnx"
+            by_column = make_pipeline(ColumnTransformer([("all", "passthrough", names)]), model).fit(pd.DataFrame(train, columns=names), labels)
+            columns = [(column, data_types.FloatTensorType([None, 1])) for column in names]
+            onnx.save(to_onnx(by_column, initial_types=columns, options={"zipmap": False}), path(file))
+            session = onnxruntime.InferenceSession(path(file))
+            given = {column: rows[:, [at]].astype(np.float32) for at, column in enumerate(names)}
+            case(file, session.run([session.get_outputs()[-1].name], given)[0][:, -1], FLOAT_SUMS)
         if name == "regression":
             file = f"sklearn.{name}.zipmap.onnx"
             onnx.save(with_names(to_onnx(model, train[:1]), names), path(file))
             case(file, own, DOUBLE)
 
+    compare(arguments, cases, hanging, rows, path)
+
+
+def compare(arguments, cases, hanging, rows, path):
+    """The program's probabilities with each case's."""
     failures = 0
-    wrong = (cases[0][0], cases[1][1], DOUBLE, ())
+    wrong = (cases[0][0], 1 - np.roll(cases[0][1], 1), DOUBLE, ())
     for file, reference, tolerance, options in cases + [wrong]:
         out = path("probabilities.txt")
         command = [arguments.papertrader, "replay", arguments.market, "--model", path(file), "--probabilities", out]

@@ -123,6 +123,82 @@ def model():
     written = {"features": ["mid", {"imb5": IMBALANCE}], "intercept": 0, "coefficients": [0, 1]}
     yield json.dumps(written).encode()
     yield json.dumps(written | {"features": ["mid", {"imb5": "ln(bid_sise_3)"}]}).encode()
+    yield compact(BOOSTER).encode()
+    yield ubjson(BOOSTER)
+    yield from onnx()
+
+
+# XGBoost's: two trees.
+def booster_tree(left, right, feature, split, weights):
+    nodes = len(left)
+    return {"base_weights": weights, "categories": [], "categories_nodes": [], "categories_segments": [], "categories_sizes": [],
+            "default_left": [0] * nodes, "id": 0, "left_children": left, "loss_changes": [0.0] * nodes,
+            "parents": [2147483647] + [0] * (nodes - 1), "right_children": right, "split_conditions": split,
+            "split_indices": feature, "split_type": [0] * nodes, "sum_hessian": [0.0] * nodes,
+            "tree_param": {"num_deleted": "0", "num_feature": "2", "num_nodes": str(nodes), "size_leaf_vector": "1"}}
+
+
+BOOSTER = {"learner": {
+    "attributes": {}, "feature_names": ["mid", "imbalance_1"], "feature_types": ["float", "float"],
+    "gradient_booster": {"model": {
+        "gbtree_model_param": {"num_parallel_tree": "1", "num_trees": "2"}, "iteration_indptr": [0, 1, 2], "tree_info": [0, 0],
+        "trees": [booster_tree([1, -1, -1], [2, -1, -1], [1, 0, 0], [0.25, -0.5, 0.5], [0.0, -0.5, 0.5]),
+                  booster_tree([-1], [-1], [0], [0.0625], [0.0625])]}, "name": "gbtree"},
+    "learner_model_param": {"base_score": "[5E-1]", "boost_from_average": "1", "num_class": "0", "num_feature": "2",
+                            "num_target": "1"},
+    "objective": {"name": "binary:logistic", "reg_loss_param": {"scale_pos_weight": "1"}}}, "version": [3, 2, 0]}
+
+
+def ubjson(value):
+    """Universal Binary JSON, arrays of numbers with their type in front."""
+    text = lambda value: b"L" + struct.pack(">q", len(value)) + value.encode()
+    if isinstance(value, dict):
+        return b"{" + b"".join(text(key) + ubjson(entry) for key, entry in value.items()) + b"}"
+    if isinstance(value, list):
+        for kind, marker, form in (int, b"l", ">i"), (float, b"d", ">f"):
+            if value and all(type(entry) is kind for entry in value):
+                packed = b"".join(struct.pack(form, entry) for entry in value)
+                return b"[$" + marker + b"#L" + struct.pack(">q", len(value)) + packed
+        return b"[" + b"".join(map(ubjson, value)) + b"]"
+    return b"S" + text(value) if isinstance(value, str) else b"d" + struct.pack(">f", value)
+
+
+def onnx():
+    """Graphs by the field numbers of onnx.proto."""
+    def field(number, value):
+        if isinstance(value, int):
+            return varint(number << 3) + varint(value & 2**64 - 1)
+        if isinstance(value, float):
+            return varint(number << 3 | 5) + struct.pack("<f", value)
+        value = value.encode() if isinstance(value, str) else value
+        return varint(number << 3 | 2) + varint(len(value)) + value
+
+    fields = lambda *pairs: b"".join(field(number, value) for number, value in pairs)
+    ints = lambda name, *numbers: fields((1, name), *((8, number) for number in numbers), (20, 7))
+    floats = lambda name, *numbers: fields((1, name), *((7, number) for number in numbers), (20, 6))
+    texts = lambda name, *values: fields((1, name), *((9, value) for value in values), (20, 8))
+    tensor = lambda name, dims, numbers: fields(*((1, dim) for dim in dims), (2, 1), *((4, number) for number in numbers), (8, name))
+    value = lambda name, width: fields((1, name), (2, field(1, fields((1, 1), (2, field(1, b"") + field(1, field(1, width)))))))
+
+    def node(operator, inputs, outputs, *attributes):
+        return fields(*((1, name) for name in inputs), *((2, name) for name in outputs), (4, operator),
+                      *((5, attribute) for attribute in attributes))
+
+    def model(nodes, weights):
+        graph = fields(*((1, entry) for entry in nodes), *((5, entry) for entry in weights), (11, value("x", 2)), (12, value("p", 2)))
+        return fields((1, 8), (7, graph), (8, field(2, 17)), (14, fields((1, "features"), (2, "mid,imbalance_1"))))
+
+    product = node("Gemm", ["filled", "w", "b"], ["score"], fields((1, "alpha"), (2, 0.5), (20, 1)))
+    yield model([node("Scaler", ["x"], ["scaled"], floats("offset", 1.0, 2.0), floats("scale", 0.5, 2.0)),
+                 node("Imputer", ["scaled"], ["filled"], floats("imputed_value_floats", 0.5)), product,
+                 node("Softmax", ["score"], ["p"])], [tensor("w", [2, 2], [1.0, -1.0, 0.5, 0.25]), tensor("b", [2], [0.0, 0.5])])
+    lists = {"nodes_treeids": [0, 0, 0], "nodes_nodeids": [0, 1, 2], "nodes_featureids": [1, 0, 0], "nodes_truenodeids": [1, 0, 0],
+             "nodes_falsenodeids": [2, 0, 0], "class_treeids": [0, 0], "class_nodeids": [1, 2], "class_ids": [0, 0],
+             "classlabels_int64s": [0, 1]}
+    yield model([node("TreeEnsembleClassifier", ["x"], ["label", "p"], *(ints(name, *numbers) for name, numbers in lists.items()),
+                      texts("nodes_modes", "BRANCH_LEQ", "LEAF", "LEAF"), floats("nodes_values", 0.125, 0.0, 0.0),
+                      floats("class_weights", 0.25, 0.75))], [])
+    yield model([node("Conv", ["x", "w"], ["p"], ints("pads", 1, 1))], [tensor("w", [1, 1, 3], [1.0, 2.0, 3.0])])
 
 
 IMBALANCE = "(sum(bid_size, 1..5) - sum(ask_size, 1..5)) / (sum(bid_size, 1..5) + sum(ask_size, 1..5))"

@@ -26,7 +26,7 @@ DOWNLOADS = re.compile(r"\b(curl|wget|ureq|reqwest|hyper|TcpStream|UdpSocket|git
 HEAD = """# Licences
 
 Every crate that is linked into the program or runs while it is built, for x86-64 Linux, with the licence that it
-declares. Those marked have a build script; none of these downloads anything: ring and zstd-sys compile the C and
+declares; those of the feature `onnx-graphs` are among them. Those marked have a build script; none of these downloads anything: ring and zstd-sys compile the C and
 assembly that they carry. `tools/licences.py` writes this list, and the gates check it. The program's own licence is MIT
 or Apache-2.0.
 
@@ -36,7 +36,7 @@ or Apache-2.0.
 
 
 def crates():
-    command = ["cargo", "tree", "--locked", "--edges", "normal,build", "--prefix", "none", "--no-dedupe", "--target",
+    command = ["cargo", "tree", "--locked", "--features", "onnx-graphs", "--edges", "normal,build", "--prefix", "none", "--no-dedupe", "--target",
                "x86_64-unknown-linux-gnu", "--format", "{p}\t{l}"]
     output = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     found = set()

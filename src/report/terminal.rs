@@ -21,7 +21,7 @@ use crate::feed::intake::{FaultNote, IntakeCounts};
 use crate::market::event::FaultCounts;
 use crate::market::units::Decimal;
 use crate::report::material::Material;
-use crate::report::run_file::TapeCounters;
+use crate::report::run_file::{ModelCost, TapeCounters};
 use crate::report::summary::Summary;
 pub use crate::report::text::Grouped;
 use crate::report::text::{NO_ARRIVALS, Names, amount, basis_points, counted, plain, signed, things};
@@ -131,6 +131,9 @@ impl<'a> RunReport<'a> {
         }
         let features = counted(session.model.features.len() as u64, "feature");
         line(f, "model", format_args!("{}, {features}", session.model.path.display()))?;
+        if let Some(cost) = session.model.cost {
+            line(f, "evaluation", ModelCost::from(cost))?;
+        }
         let rules = session.rules;
         let lag = rules.lag_updates;
         line(

@@ -165,7 +165,8 @@ impl TradingArgs {
     /// # Errors
     /// Either is bad.
     pub fn settings(&self, threads: &ThreadArgs) -> Result<TradingSettings, Failure> {
-        let model = Model::read_with(&self.model, &self.of_model.options()).map_err(Failure::input)?;
+        let mut model = Model::read_with(&self.model, &self.of_model.options()).map_err(Failure::input)?;
+        model.measure();
         let pins = match &threads.pin_cores {
             None => Pins::Anywhere,
             Some(text) => {

@@ -202,6 +202,7 @@ fn timing<O>(run: &Run<'_>, session: &SessionReport<O>, latency: Option<&StageTa
         writer_waits: session.engine.trader().counts.writer_waits,
         stamp_floor_ns: session.stamp_floor_ns,
         work: Work::of(&stages),
+        model: settings.model.cost.map(Into::into),
         stages,
     }
 }

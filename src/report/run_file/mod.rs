@@ -24,9 +24,12 @@ use crate::base::output::{OutputError, write_file};
 use crate::base::small_file;
 use crate::engine::latency::Stage;
 use crate::report::executions::ExecutionNumbers;
+use crate::report::text::{Grouped, things};
 use crate::run::observe::Observed;
 use crate::run::stage_facts::StageFacts;
+use crate::strategy::model::Cost;
 use serde::{Deserialize, Serialize};
+use std::fmt::{self, Display, Formatter};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -246,7 +249,41 @@ pub struct Timing {
     /// Earlier files lack it.
     #[serde(default)]
     pub work: Option<Work>,
+    /// Of a model that the program does not compile itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<ModelCost>,
     pub stages: Vec<StageFacts>,
+}
+
+/// What an evaluation of an ONNX graph costs that tract runs: measured before the session, over rows of zeros and of ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct ModelCost {
+    pub evaluations: u64,
+    pub p50_ns: u64,
+    pub p99_ns: u64,
+    /// In one evaluation, at most; `None` where the program does not count.
+    pub allocations: Option<u64>,
+    pub allocated_bytes: Option<u64>,
+}
+
+impl From<Cost> for ModelCost {
+    fn from(Cost { evaluations, p50_ns, p99_ns, allocations }: Cost) -> Self {
+        let (allocations, allocated_bytes) = allocations.unzip();
+        Self { evaluations, p50_ns, p99_ns, allocations, allocated_bytes }
+    }
+}
+
+impl Display for ModelCost {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str("a general ONNX graph, run by tract; an evaluation ")?;
+        if let (Some(allocations), Some(bytes)) = (self.allocations, self.allocated_bytes) {
+            let (times, bytes) = (Grouped(allocations), Grouped(bytes));
+            write!(f, "allocates {times} {}, {bytes} bytes, and ", things(allocations, "time"))?;
+        }
+        let [p50_us, p99_us] = [self.p50_ns, self.p99_ns].map(|ns| ns as f64 / 1e3);
+        write!(f, "takes p50 {p50_us:.1} µs, p99 {p99_us:.1} µs (before the session, {} rows)", self.evaluations)
+    }
 }
 
 fn yes() -> bool {

@@ -158,6 +158,17 @@ pub enum LibraryError {
         /// What to do.
         instead: &'static str,
     },
+    /// An operator that is not compiled.
+    #[error(
+        "the operator {operator} of node '{node}' is not supported; scalers, linear models, trees, perceptrons and calibration are, \
+         and a program built with --features onnx-graphs runs others"
+    )]
+    Operator {
+        /// Its name.
+        operator: String,
+        /// The node's.
+        node: String,
+    },
     /// A text that is no JSON, or not such a model's.
     #[error("{0}")]
     Json(serde_json::Error),

@@ -143,6 +143,7 @@ impl Model {
         Ok(Self {
             path: path.into(),
             features,
+            cost: None,
             evaluator: Evaluator::Linear(linear),
             calibration: file.calibration.clone(),
             horizon_updates: file.horizon_updates,

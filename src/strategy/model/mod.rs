@@ -7,7 +7,8 @@
 //! | `.json`, `.ubj` | XGBoost's `save_model` | as floats |
 //! | `.onnx` | what converters make of scikit-learn, LightGBM and XGBoost | as floats or doubles, as the graph says |
 //!
-//! All are compiled when loaded and evaluated without allocation.
+//! All are compiled when loaded and evaluated without allocation, but for ONNX graphs that tract runs (feature `onnx-graphs`): what
+//! those cost is measured when a session begins, see [`Cost`].
 //!
 //! ```
 //! use papertrader::strategy::features::Feature;
@@ -26,6 +27,7 @@
 //! ```
 
 mod calibration;
+mod cost;
 mod error;
 mod evaluator;
 mod file;
@@ -39,13 +41,17 @@ mod ubjson;
 mod xgboost;
 
 pub use calibration::{Calibration, ISOTONIC_POINTS_MAX};
+pub use cost::{COST_ROWS, COST_TIME_MAX, Cost, CountAllocations, count_allocations_by};
 pub use error::{LibraryError, ModelError};
 pub use evaluator::{Evaluate, LOG_ODDS_MAX};
 pub use file::ModelFile;
 pub use forest::{Forest, Outcome};
 pub use linear::Linear;
 pub use names::{Class, ModelOptions, parse_classes};
-pub use onnx::Pipeline;
+use onnx::Compiled;
+#[cfg(feature = "onnx-graphs")]
+pub use onnx::General;
+pub use onnx::{GRAPH_NODES_MAX, GRAPH_PRODUCTS_MAX, NUMBERS_MAX, Pipeline};
 pub use trees::{
     CLASSES_MAX, Child, Ensemble, MASKED_NODES_MAX, Missing, NODES_MAX, Row, Split, TREE_DEPTH_MAX, Test, Tree,
     TreeFault,
@@ -89,6 +95,8 @@ pub struct Model {
     pub threshold: Option<f64>,
     /// What it was trained on, as far as the file says so.
     pub trained_on: TrainedOn,
+    /// What an evaluation costs, once [`measure`](Self::measure) was asked; `None` for models that the program compiles itself.
+    pub cost: Option<Cost>,
     /// The models that were tried before it, and itself, as far as the file says so.
     pub attempts: Attempts,
     evaluator: Evaluator,
@@ -106,6 +114,8 @@ enum Evaluator {
     /// Of XGBoost.
     Floats(Forest<f32>),
     Pipeline(Box<Pipeline>),
+    #[cfg(feature = "onnx-graphs")]
+    General(Box<General>),
 }
 
 /// What kind of file it is.
@@ -219,14 +229,19 @@ impl Model {
                 Ok(Self::of_library(path, features, Evaluator::Floats(forest)))
             }
             Kind::Onnx => {
-                let (features, pipeline, told) = onnx::read(bytes, options).map_err(fault(ONNX))?;
+                let (features, compiled, told) = onnx::read(bytes, options).map_err(fault(ONNX))?;
+                let evaluator = match compiled {
+                    Compiled::Pipeline(pipeline) => Evaluator::Pipeline(Box::new(pipeline)),
+                    #[cfg(feature = "onnx-graphs")]
+                    Compiled::General(general) => Evaluator::General(general),
+                };
                 Ok(Self {
                     horizon_updates: told.horizon_updates,
                     label: told.label,
                     ties: told.ties,
                     can_say: true,
                     threshold: told.threshold,
-                    ..Self::of_library(path, features, Evaluator::Pipeline(Box::new(pipeline)))
+                    ..Self::of_library(path, features, evaluator)
                 })
             }
         }
@@ -236,6 +251,7 @@ impl Model {
         Self {
             path: path.into(),
             features,
+            cost: None,
             evaluator,
             calibration: None,
             horizon_updates: None,
@@ -260,6 +276,14 @@ impl Model {
         fields.into_iter().filter(|&(_, said)| self.can_say && !said).map(|(field, _)| field).collect()
     }
 
+    /// Measures what an evaluation costs if another library runs the model. What the program compiles itself allocates nothing.
+    pub fn measure(&mut self) {
+        #[cfg(feature = "onnx-graphs")]
+        if matches!(self.evaluator, Evaluator::General(_)) {
+            self.cost = Some(Cost::of(self));
+        }
+    }
+
     /// Its coefficients, if it is linear.
     pub fn linear(&self) -> Option<&Linear> {
         match &self.evaluator {
@@ -276,6 +300,8 @@ impl Model {
             Evaluator::Doubles(forest) => forest.logit(features),
             Evaluator::Floats(forest) => forest.logit(features),
             Evaluator::Pipeline(pipeline) => pipeline.logit(features),
+            #[cfg(feature = "onnx-graphs")]
+            Evaluator::General(general) => general.logit(features),
         };
         self.calibrated(score)
     }
@@ -288,6 +314,8 @@ impl Model {
             Evaluator::Doubles(forest) => forest.of_row(row),
             Evaluator::Floats(forest) => forest.of_row(row),
             Evaluator::Pipeline(pipeline) => pipeline.of_row(row),
+            #[cfg(feature = "onnx-graphs")]
+            Evaluator::General(general) => general.of_row(row),
         };
         self.calibrated(score)
     }

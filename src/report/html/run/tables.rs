@@ -411,6 +411,7 @@ pub fn settings(out: &mut String, material: &Material) -> fmt::Result {
             ),
         ),
     ];
+    rows.extend(timing.model.map(|cost| ("evaluation", cost.to_string())));
     rows.extend(fees.map(|fees| ("fees", fees)));
     rows.extend(timing.source.iter().map(|(name, value)| (name.as_str(), value.clone())));
     if !run.run.passed_over.is_empty() {

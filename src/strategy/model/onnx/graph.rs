@@ -14,6 +14,19 @@ pub const NUMBERS_MAX: usize = 1 << 20;
 /// What a graph's values have at most dimensions.
 const DIMS_MAX: usize = 8;
 
+/// What is compiled. All are known before the first one is, since another runs none of them half.
+#[rustfmt::skip]
+const OPERATORS: &[&str] = &[
+    "Abs", "Add", "ArgMax", "ArgMin", "ArrayFeatureExtractor", "Cast", "Clip", "Concat", "Constant", "Div", "Dropout", "Exp",
+    "Flatten", "Gemm", "Identity", "Imputer", "LinearClassifier", "LinearRegressor", "Log", "MatMul", "Max", "Min", "Mul", "Neg",
+    "Normalizer", "ReduceMean", "ReduceSum", "Relu", "Reshape", "Scaler", "Sigmoid", "Softmax", "Sqrt", "Squeeze", "Sub", "Sum",
+    "Tanh", "TreeEnsembleClassifier", "TreeEnsembleRegressor", "Unsqueeze", "ZipMap",
+];
+
+fn uncompiled(node: &NodeProto) -> LibraryError {
+    LibraryError::Operator { operator: quoted(&node.op_type), node: quoted(&node.name) }
+}
+
 /// A value.
 #[derive(Clone, Debug)]
 pub struct Value {
@@ -50,6 +63,9 @@ impl Building {
         let output = probabilities(graph)?;
         let constants: HashSet<&str> = graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
         let (needed, wanted) = needed(graph, &output.name);
+        if let Some(node) = needed.iter().find(|node| !OPERATORS.contains(&node.op_type.as_str())) {
+            return Err(uncompiled(node));
+        }
         let none = Value { place: 0..0, shape: Vec::new(), element: 0, is_constant: false };
         let mut building = Self {
             steps: Vec::new(),
@@ -84,36 +100,13 @@ impl Building {
     }
 
     fn input(&mut self, input: &ValueInfo, of: usize) -> Result<(), LibraryError> {
-        let name = quoted(&input.name);
-        let tensor = input.kind.as_ref().and_then(|kind| kind.tensor.as_ref());
-        let tensor = tensor.ok_or_else(|| LibraryError::broken(format!("input '{name}' is no tensor")))?;
-        let single = match tensor.element {
-            FLOAT => true,
-            DOUBLE => false,
-            other => {
-                let what = format!("input '{name}' of type {other}");
-                return Err(LibraryError::unsupported(
-                    what,
-                    "features are float or double: convert the model with one of them",
-                ));
-            }
-        };
+        let (single, shape) = input_shape(input)?;
+        let count: usize = shape.iter().product();
         if self.inputs > 0 && single != self.single {
             return Err(LibraryError::unsupported(
                 "inputs of several types",
                 "convert the model with one type of input",
             ));
-        }
-        // What is left open is the number of rows.
-        let dims = tensor
-            .shape
-            .iter()
-            .flat_map(|shape| &shape.dim)
-            .map(|dim| usize::try_from(dim.value.max(1)).unwrap_or(usize::MAX));
-        let shape: Vec<usize> = dims.collect();
-        let count = shape.iter().fold(1_usize, |product, &dim| product.saturating_mul(dim));
-        if count > FEATURES_MAX || shape.len() > DIMS_MAX {
-            return Err(LibraryError::Count(count));
         }
         self.single = single;
         let place = self.inputs..self.inputs + count;
@@ -125,7 +118,8 @@ impl Building {
         if of > 1 && count == 1 {
             self.input_names.push(input.name.clone());
         }
-        self.values.insert(input.name.clone(), Value { place, shape, element: tensor.element, is_constant: false });
+        let value = Value { place, shape, element: if single { FLOAT } else { DOUBLE }, is_constant: false };
+        self.values.insert(input.name.clone(), value);
         Ok(())
     }
 
@@ -266,16 +260,19 @@ impl Building {
             }
             "Gemm" => {
                 needs(2)?;
-                let plain = attributes.float("alpha", 1.0) == 1.0 && attributes.float("beta", 1.0) == 1.0;
-                if !plain || attributes.int("transA", 0) != 0 {
+                if attributes.int("transA", 0) != 0 {
                     return Err(LibraryError::unsupported(
-                        format!("{} with alpha, beta or transA", attributes.name()),
+                        format!("{} with transA", attributes.name()),
                         "export without",
                     ));
                 }
                 let product = self.product(node, &inputs[0], &inputs[1], attributes.int("transB", 0) != 0)?;
+                let product = self.times(node, attributes.float("alpha", 1.0), product)?;
                 match inputs.get(2) {
-                    Some(bias) => self.binary(node, Binary::Add, &product, bias)?,
+                    Some(bias) => {
+                        let bias = self.times(node, attributes.float("beta", 1.0), bias.clone())?;
+                        self.binary(node, Binary::Add, &product, &bias)?
+                    }
                     None => product,
                 }
             }
@@ -349,6 +346,24 @@ impl Building {
                 };
                 self.norm(node, &inputs[0], norm)?
             }
+            "Imputer" => {
+                let of = &inputs[0];
+                if !attributes.ints("imputed_value_int64s").is_empty() {
+                    let what = format!("{} of integers", attributes.name());
+                    return Err(LibraryError::unsupported(what, "features are float or double"));
+                }
+                let width = of.shape.last().copied().unwrap_or(1);
+                let list = attributes.floats("imputed_value_floats");
+                if list.is_empty() || list.len() != 1 && list.len() != width {
+                    return Err(
+                        attributes.fault(format!("imputed_value_floats has {} entries and not {width}", list.len()))
+                    );
+                }
+                let by = self.list(list, of.element).place;
+                let what =
+                    What::Replace { of: of.place.clone(), what: attributes.float("replaced_value_float", 0.0), by };
+                self.step(node, what, of.shape.clone(), of.element)?
+            }
             "Scaler" => {
                 let of = &inputs[0];
                 let width = of.shape.last().copied().unwrap_or(1);
@@ -372,13 +387,7 @@ impl Building {
                 DOUBLE => self.trees(node, &attributes, &inputs[0], Trees::Doubles)?,
                 _ => return Err(attributes.fault("its input is no float")),
             },
-            other => {
-                let what = format!("the operator {} of node '{}'", quoted(other), quoted(&node.name));
-                return Err(LibraryError::unsupported(
-                    what,
-                    "scalers, linear models, trees, perceptrons and calibration are",
-                ));
-            }
+            _ => return Err(uncompiled(node)),
         };
         // Views do not change what the last step was.
         if !["Identity", "Dropout", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Cast", "ZipMap"].contains(&what_for)
@@ -392,6 +401,15 @@ impl Building {
             self.values.insert(name.clone(), value);
         }
         Ok(())
+    }
+
+    /// A value times a constant.
+    fn times(&mut self, node: &NodeProto, factor: f64, value: Value) -> Result<Value, LibraryError> {
+        if factor == 1.0 {
+            return Ok(value);
+        }
+        let factor = self.number(factor, value.element);
+        self.binary(node, Binary::Mul, &value, &factor)
     }
 
     fn number(&mut self, number: f64, element: i32) -> Value {
@@ -545,15 +563,9 @@ impl Building {
 
     /// Takes note of which class says up, if the labels tell.
     fn labels(&mut self, attributes: &Attributes<'_>) -> usize {
-        let texts = ["classlabels_strings", "classlabels_string"].map(|name| attributes.strings(name));
-        let texts = texts.into_iter().find(|texts| !texts.is_empty()).unwrap_or_default();
-        let numbers = ["classlabels_int64s", "classlabels_ints"].map(|name| attributes.ints(name));
-        let numbers = numbers.into_iter().find(|numbers| !numbers.is_empty()).unwrap_or_default();
-        self.up = match numbers {
-            [-1, 0, 1] => Some(2),
-            _ => texts.iter().position(|text| text == b"up").or(self.up),
-        };
-        texts.len().max(numbers.len())
+        let (up, count) = class_of_up(attributes);
+        self.up = up.or(self.up);
+        count
     }
 
     fn linear(&mut self, node: &NodeProto, attributes: &Attributes<'_>, of: &Value) -> Result<Value, LibraryError> {
@@ -665,8 +677,48 @@ fn axis(attributes: &Attributes<'_>, name: &str, absent: i64, dims: usize) -> Re
     good.ok_or_else(|| attributes.fault(format!("{name} is {axis} for {dims} dimensions")))
 }
 
+/// Whether an input's numbers are floats, and its shape. What is left open is the number of rows: one.
+pub fn input_shape(input: &ValueInfo) -> Result<(bool, Vec<usize>), LibraryError> {
+    let name = quoted(&input.name);
+    let tensor = input.kind.as_ref().and_then(|kind| kind.tensor.as_ref());
+    let tensor = tensor.ok_or_else(|| LibraryError::broken(format!("input '{name}' is no tensor")))?;
+    let single = match tensor.element {
+        FLOAT => true,
+        DOUBLE => false,
+        other => {
+            let what = format!("input '{name}' of type {other}");
+            let instead = "features are float or double: convert the model with one of them";
+            return Err(LibraryError::unsupported(what, instead));
+        }
+    };
+    let dims = tensor
+        .shape
+        .iter()
+        .flat_map(|shape| &shape.dim)
+        .map(|dim| usize::try_from(dim.value.max(1)).unwrap_or(usize::MAX));
+    let shape: Vec<usize> = dims.collect();
+    let count = shape.iter().fold(1_usize, |product, &dim| product.saturating_mul(dim));
+    if count > FEATURES_MAX || shape.len() > DIMS_MAX {
+        return Err(LibraryError::Count(count));
+    }
+    Ok((single, shape))
+}
+
+/// Which class says up, if labels tell, and how many labels there are.
+pub fn class_of_up(attributes: &Attributes<'_>) -> (Option<usize>, usize) {
+    let texts = ["classlabels_strings", "classlabels_string"].map(|name| attributes.strings(name));
+    let texts = texts.into_iter().find(|texts| !texts.is_empty()).unwrap_or_default();
+    let numbers = ["classlabels_int64s", "classlabels_ints"].map(|name| attributes.ints(name));
+    let numbers = numbers.into_iter().find(|numbers| !numbers.is_empty()).unwrap_or_default();
+    let up = match numbers {
+        [-1, 0, 1] => Some(2),
+        _ => texts.iter().position(|text| text == b"up"),
+    };
+    (up, texts.len().max(numbers.len()))
+}
+
 /// The output that is no label: the last one of floats, or of maps.
-fn probabilities(graph: &GraphProto) -> Result<&ValueInfo, LibraryError> {
+pub fn probabilities(graph: &GraphProto) -> Result<&ValueInfo, LibraryError> {
     let is_float = |output: &&ValueInfo| {
         let tensor = output.kind.as_ref().and_then(|kind| kind.tensor.as_ref());
         tensor.is_none_or(|tensor| tensor.element == FLOAT || tensor.element == DOUBLE)
@@ -679,7 +731,7 @@ fn probabilities(graph: &GraphProto) -> Result<&ValueInfo, LibraryError> {
 }
 
 /// The nodes that an output needs, in their order, and the names that they read.
-fn needed<'a>(graph: &'a GraphProto, output: &'a str) -> (Vec<&'a NodeProto>, HashSet<&'a str>) {
+pub fn needed<'a>(graph: &'a GraphProto, output: &'a str) -> (Vec<&'a NodeProto>, HashSet<&'a str>) {
     let mut wanted: HashSet<&str> = HashSet::from([output]);
     let mut nodes = Vec::new();
     for node in graph.node.iter().rev() {

@@ -111,6 +111,12 @@ pub enum What {
     Binary(Binary, Vec<[u32; 2]>),
     /// Numbers from these places.
     Copy(Vec<u32>),
+    /// What equals this, or is no number where this is none, by one of a list, which begins again behind its end.
+    Replace {
+        of: Place,
+        what: f64,
+        by: Place,
+    },
     /// From a list, those that these numbers say.
     Pick {
         list: Place,
@@ -169,6 +175,13 @@ impl Step {
                     .for_each(|(to, [a, b])| *to = binary.of(before[*a as usize], before[*b as usize]));
             }
             What::Copy(of) => to.iter_mut().zip(of).for_each(|(to, from)| *to = before[*from as usize]),
+            What::Replace { of, what, by } => {
+                let is_what = |x: f64| x == *what || x.is_nan() && what.is_nan();
+                let by = before[by.clone()].iter().cycle();
+                to.iter_mut()
+                    .zip(before[of.clone()].iter().zip(by))
+                    .for_each(|(to, (&x, &by))| *to = if is_what(x) { by } else { x });
+            }
             What::Pick { list, which } => {
                 let list = &before[list.clone()];
                 let pick = |which: f64| list.get(which as usize).copied().unwrap_or(f64::NAN);

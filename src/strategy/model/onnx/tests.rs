@@ -16,7 +16,8 @@ fn value(name: &str, element: i32, dims: &[i64]) -> ValueInfo {
 
 fn node(op: &str, inputs: &[&str], outputs: &[&str], attribute: Vec<Attribute>) -> NodeProto {
     let names = |names: &[&str]| names.iter().map(ToString::to_string).collect();
-    NodeProto { input: names(inputs), output: names(outputs), name: "n".into(), op_type: op.into(), attribute }
+    let (name, op_type) = ("n".into(), op.into());
+    NodeProto { input: names(inputs), output: names(outputs), name, op_type, attribute, domain: String::new() }
 }
 
 fn ints(name: &str, ints: &[i64]) -> Attribute {
@@ -56,8 +57,16 @@ fn model(element: i32, node: Vec<NodeProto>, initializer: Vec<TensorProto>) -> M
     ModelProto { graph: Some(graph), metadata_props: vec![features] }
 }
 
+fn pipeline(model: &ModelProto, options: &ModelOptions) -> Pipeline {
+    match read(&model.encode_to_vec(), options).unwrap().1 {
+        Compiled::Pipeline(pipeline) => pipeline,
+        #[cfg(feature = "onnx-graphs")]
+        other => panic!("{other:?}"),
+    }
+}
+
 fn of_row(model: &ModelProto, options: &ModelOptions, row: [f64; 2]) -> f64 {
-    read(&model.encode_to_vec(), options).unwrap().1.of_row(row.into_iter())
+    pipeline(model, options).of_row(row.into_iter())
 }
 
 fn said(model: &ModelProto) -> String {
@@ -149,7 +158,8 @@ fn a_perceptron_by_hand() {
     // Centred (1, 2): hidden (5, −1, 0), positive (5, 0, 0).
     let expected = 5.0 * 0.5 + 0.125;
     assert!((of_row(&model, &ModelOptions::default(), [2.0, 4.0]) - expected).abs() < 1e-13);
-    let (features, pipeline, _) = read(&model.encode_to_vec(), &ModelOptions::default()).unwrap();
+    let features = read(&model.encode_to_vec(), &ModelOptions::default()).unwrap().0;
+    let pipeline = pipeline(&model, &ModelOptions::default());
     assert_eq!(features, [Feature::Mid, Feature::Imbalance(1)]);
     // What it gives depends on the row alone.
     let (mut one, mut other) = (pipeline.clone(), pipeline);
@@ -183,7 +193,8 @@ fn linear_classifiers_and_what_metadata_say() {
         entry("label", "barrier:200:2ticks"),
         entry("ties", "three"),
     ]);
-    let (_, mut pipeline, told) = read(&three.encode_to_vec(), &ModelOptions::default()).unwrap();
+    let told = read(&three.encode_to_vec(), &ModelOptions::default()).unwrap().2;
+    let mut pipeline = pipeline(&three, &ModelOptions::default());
     assert_eq!((told.horizon_updates, told.threshold), (Some(50), Some(0.55)));
     assert_eq!(
         (told.label.map(|rule| rule.to_string()), told.ties),
@@ -212,9 +223,15 @@ fn linear_classifiers_and_what_metadata_say() {
 #[test]
 fn what_is_wrong_is_named() {
     let one = |node: NodeProto| said(&model(DOUBLE, vec![node], vec![tensor("w", &[2, 2], &[1.0, 2.0, 3.0, 4.0])]));
+    let unknown = "the operator Whatever of node 'n' is not supported; ";
     assert_eq!(
-        one(node("Conv", &["x"], &["p"], vec![])),
-        "the operator Conv of node 'n' is not supported; scalers, linear models, trees, perceptrons and calibration are"
+        one(node("Whatever", &["x"], &["p"], vec![])),
+        unknown.to_owned()
+            + if cfg!(feature = "onnx-graphs") {
+                "export without it"
+            } else {
+                "scalers, linear models, trees, perceptrons and calibration are, and a program built with --features onnx-graphs runs others"
+            }
     );
     assert_eq!(
         one(node("MatMul", &["x", "w"], &["p"], vec![])),
@@ -316,6 +333,75 @@ fn what_is_wrong_is_named() {
         )),
         "tensor 'w' has 1 numbers for its shape [9223372036854775807, 9223372036854775807]"
     );
+}
+
+#[test]
+fn a_gemm_has_factors() {
+    let factor = |name: &str, f: f32| Attribute { name: name.into(), f: Some(f), ..Attribute::default() };
+    let gemm = node(
+        "Gemm",
+        &["x", "w", "b"],
+        &["score"],
+        vec![factor("alpha", 0.5), factor("beta", -2.0), factor("unused", 9.0)],
+    );
+    let nodes = vec![gemm, node("Sigmoid", &["score"], &["p"], vec![])];
+    let model = model(DOUBLE, nodes, vec![tensor("w", &[2, 1], &[3.0, 4.0]), tensor("b", &[1], &[0.25])]);
+    let expected = 0.5 * (3.0 * 0.5 + 4.0 * -0.125) - 2.0 * 0.25;
+    assert!((of_row(&model, &ModelOptions::default(), [0.5, -0.125]) - expected).abs() < 1e-14);
+}
+
+#[test]
+fn an_imputer_replaces() {
+    let imputer = |by: &[f32], what: Option<f32>| {
+        let mut attributes = vec![floats("imputed_value_floats", by)];
+        attributes.push(Attribute { name: "replaced_value_float".into(), f: what, ..Attribute::default() });
+        let take = node("MatMul", &["filled", "w"], &["score"], vec![]);
+        let nodes =
+            vec![node("Imputer", &["x"], &["filled"], attributes), take, node("Sigmoid", &["score"], &["p"], vec![])];
+        model(DOUBLE, nodes, vec![tensor("w", &[2, 1], &[1.0, 10.0])])
+    };
+    let none = ModelOptions::default();
+    for (by, what, row, filled) in [
+        (&[0.5, -0.25][..], Some(f32::NAN), [f64::NAN, 0.125], [0.5, 0.125]),
+        (&[0.5, -0.25], Some(f32::NAN), [f64::NAN, f64::NAN], [0.5, -0.25]),
+        // One for all, in place of another number than none.
+        (&[0.5], Some(3.0), [3.0, 3.0], [0.5, 0.5]),
+        (&[0.5], Some(3.0), [3.000_001, 0.0], [3.000_001, 0.0]),
+        (&[0.5, 0.25], None, [0.0, 1.0], [0.5, 1.0]),
+    ] {
+        let expected = filled[0] + 10.0 * filled[1];
+        assert!((of_row(&imputer(by, what), &none, row) - expected).abs() < 1e-9, "{by:?} {what:?} {row:?}");
+    }
+    assert!(of_row(&imputer(&[0.5], Some(3.0)), &none, [f64::NAN, 0.0]).is_nan());
+    assert_eq!(said(&imputer(&[1.0, 2.0, 3.0], None)), "Imputer 'n': imputed_value_floats has 3 entries and not 2");
+    assert_eq!(said(&imputer(&[], None)), "Imputer 'n': imputed_value_floats has 0 entries and not 2");
+    let mut integers = imputer(&[], None);
+    integers.graph.as_mut().unwrap().node[0].attribute = vec![ints("imputed_value_int64s", &[1, 2])];
+    assert_eq!(said(&integers), "Imputer 'n' of integers is not supported; features are float or double");
+}
+
+#[test]
+fn inputs_of_one_number_each_name_the_features() {
+    let concat = node("Concat", &["mid", "imbalance_1"], &["x"], vec![]);
+    let take = node("MatMul", &["x", "w"], &["score"], vec![]);
+    let mut columns = model(
+        DOUBLE,
+        vec![concat, take, node("Sigmoid", &["score"], &["p"], vec![])],
+        vec![tensor("w", &[2, 1], &[1.0, 10.0])],
+    );
+    columns.metadata_props.clear();
+    columns.graph.as_mut().unwrap().input = ["mid", "imbalance_1"].map(|name| value(name, DOUBLE, &[0, 1])).into();
+    let features = read(&columns.encode_to_vec(), &ModelOptions::default()).unwrap().0;
+    assert_eq!(features, [Feature::Mid, Feature::Imbalance(1)]);
+    assert!((of_row(&columns, &ModelOptions::default(), [0.25, 0.5]) - 5.25).abs() < 1e-13);
+    let input = |columns: &mut ModelProto, to: ValueInfo| columns.graph.as_mut().unwrap().input[0] = to;
+    let mut other = columns.clone();
+    input(&mut other, value("mud", DOUBLE, &[0, 1]));
+    assert!(said(&other).starts_with("Concat 'n': 'mid' is used before it is computed"));
+    other.graph.as_mut().unwrap().node[0].input[0] = "mud".into();
+    assert!(said(&other).starts_with("input 0: unknown feature 'mud'; "), "{}", said(&other));
+    input(&mut columns, value("mid", FLOAT, &[0, 1]));
+    assert_eq!(said(&columns), "inputs of several types is not supported; convert the model with one type of input");
 }
 
 #[test]
