@@ -187,7 +187,16 @@ impl Building {
                 self.labels(&attributes);
                 inputs[0].clone()
             }
-            "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" => self.reshaped(&attributes, &inputs)?,
+            "Reshape" => self.reshaped(&attributes, &inputs)?,
+            "Flatten" => {
+                let of = &inputs[0];
+                let axis = attributes.int("axis", 1);
+                let axis = if axis < 0 { axis + of.shape.len() as i64 } else { axis };
+                let axis = usize::try_from(axis).unwrap_or(usize::MAX).min(of.shape.len());
+                let outer: usize = of.shape[..axis].iter().product();
+                Value { shape: vec![outer, of.place.len() / outer.max(1)], ..of.clone() }
+            }
+            "Squeeze" | "Unsqueeze" => self.squeezed(&attributes, &inputs, node.op_type == "Squeeze")?,
             "Neg" | "Abs" | "Exp" | "Log" | "Sqrt" | "Sigmoid" | "Tanh" | "Relu" => {
                 let unary = match what_for {
                     "Neg" => Unary::Neg,
@@ -492,25 +501,56 @@ impl Building {
         self.step(node, What::Norm { of: of.place.clone(), count, norm }, of.shape.clone(), of.element)
     }
 
-    fn reshaped(&self, attributes: &Attributes<'_>, inputs: &[Value]) -> Result<Value, LibraryError> {
-        // A row of numbers stays one: what matters of a shape is its last dimension, and that the numbers keep their order.
+    /// Without dimensions of 1, or with more of them. Numbers keep their order.
+    fn squeezed(&self, attributes: &Attributes<'_>, inputs: &[Value], removes: bool) -> Result<Value, LibraryError> {
         let of = &inputs[0];
-        let shape = match inputs.get(1) {
-            None => vec![1, of.place.len()],
-            Some(wanted) => {
-                let wanted = self.integers(wanted).ok_or_else(|| {
-                    LibraryError::unsupported(
-                        format!("{} to a computed shape", attributes.name()),
-                        "export it with a fixed one",
-                    )
-                })?;
-                if attributes.name().starts_with("Reshape") { wanted } else { vec![1, -1] }
-                    .iter()
-                    .map(|&dim| usize::try_from(dim).unwrap_or(usize::MAX))
-                    .collect()
+        let axes = match inputs.get(1) {
+            None => attributes.ints("axes").to_vec(),
+            Some(axes) => self.integers(axes).ok_or_else(|| {
+                LibraryError::unsupported(
+                    format!("{} of computed axes", attributes.name()),
+                    "export it with fixed ones",
+                )
+            })?,
+        };
+        let dims = if removes { of.shape.len() } else { of.shape.len() + axes.len() };
+        let from_behind = |&axis: &i64| if axis < 0 { axis + dims as i64 } else { axis };
+        let axes: Option<Vec<usize>> =
+            axes.iter().map(|axis| usize::try_from(from_behind(axis)).ok().filter(|&axis| axis < dims)).collect();
+        let axes = axes.filter(|axes| dims <= DIMS_MAX && (0..axes.len()).all(|at| !axes[..at].contains(&axes[at])));
+        let Some(axes) = axes else {
+            return Err(attributes.fault(format!("its axes are none of a value of the shape {:?}", of.shape)));
+        };
+        if !removes {
+            let mut rest = of.shape.iter();
+            let dim = |at: usize| if axes.contains(&at) { Some(1) } else { rest.next().copied() };
+            let shape: Option<Vec<usize>> = (0..dims).map(dim).collect();
+            return Ok(Value { shape: shape.expect("as many as are left"), ..of.clone() });
+        }
+        // The first dimension is that of rows: of several it would stay.
+        let is_named = |at: usize| if axes.is_empty() { at > 0 || of.is_constant } else { axes.contains(&at) };
+        if let Some(&axis) = axes.iter().find(|&&axis| of.shape[axis] != 1) {
+            return Err(attributes.fault(format!("dimension {axis} of {:?} is not 1", of.shape)));
+        }
+        let kept = of.shape.iter().enumerate().filter(|&(at, &dim)| dim != 1 || !is_named(at));
+        Ok(Value { shape: kept.map(|(_, &dim)| dim).collect(), ..of.clone() })
+    }
+
+    fn reshaped(&self, attributes: &Attributes<'_>, inputs: &[Value]) -> Result<Value, LibraryError> {
+        let of = &inputs[0];
+        let wanted = inputs.get(1).and_then(|wanted| self.integers(wanted));
+        let wanted = match wanted {
+            Some(wanted) => wanted,
+            // Of old, an attribute.
+            None if inputs.len() == 1 && !attributes.ints("shape").is_empty() => attributes.ints("shape").to_vec(),
+            None => {
+                return Err(LibraryError::unsupported(
+                    format!("{} to a computed shape", attributes.name()),
+                    "export it with a fixed one",
+                ));
             }
         };
-        let mut shape: Vec<usize> = shape;
+        let mut shape: Vec<usize> = wanted.iter().map(|&dim| usize::try_from(dim).unwrap_or(usize::MAX)).collect();
         for (at, dim) in shape.iter_mut().enumerate() {
             if *dim == 0 {
                 *dim = of.shape.get(at).copied().unwrap_or(1);

@@ -413,3 +413,30 @@ fn cut_files_are_errors() {
         read(&whole[..end], &ModelOptions::default()).unwrap_err();
     }
 }
+
+#[test]
+fn squeezed_values_have_the_shape_that_they_say() {
+    // x of [1, 2] beside itself as [1, 2, 1]: by broadcasting, all four sums, and not two.
+    let nodes = vec![
+        node("Unsqueeze", &["x"], &["column"], vec![ints("axes", &[2])]),
+        node("Unsqueeze", &["x"], &["row"], vec![ints("axes", &[1])]),
+        node("Add", &["column", "row"], &["table"], vec![]),
+        node("Flatten", &["table"], &["four"], vec![]),
+        node("MatMul", &["four", "w"], &["score"], vec![]),
+        node("Sigmoid", &["score"], &["p"], vec![]),
+    ];
+    // 1·(x0 + x0) + 10·(x0 + x1) + 100·(x1 + x0) + 1000·(x1 + x1), in thousandths.
+    let weights = tensor("w", &[4, 1], &[0.001, 0.01, 0.1, 1.0]);
+    let found = of_row(&model(DOUBLE, nodes, vec![weights]), &ModelOptions::default(), [0.25, 0.75]);
+    let expected = 0.001 * 0.5 + 0.01 * (0.25 + 0.75) + 0.1 * (0.75 + 0.25) + 1.5;
+    assert!((found - expected).abs() < 1e-9, "{found} {expected}");
+    for (op, axes, says) in [
+        ("Squeeze", &[1][..], "Squeeze 'n': dimension 1 of [1, 2] is not 1"),
+        ("Squeeze", &[2], "Squeeze 'n': its axes are none of a value of the shape [1, 2]"),
+        ("Unsqueeze", &[0, 0], "Unsqueeze 'n': its axes are none of a value of the shape [1, 2]"),
+        ("Unsqueeze", &[-4], "Unsqueeze 'n': its axes are none of a value of the shape [1, 2]"),
+    ] {
+        let nodes = vec![node(op, &["x"], &["p"], vec![ints("axes", axes)])];
+        assert_eq!(said(&model(DOUBLE, nodes, vec![])), says);
+    }
+}
