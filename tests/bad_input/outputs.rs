@@ -246,7 +246,11 @@ fn a_pipe_is_written_to_while_somebody_reads() {
         assert_eq!((code, stderr, report.as_str()), (2, format!("error: {nobody}"), ""));
     }
     let model = setup.folder().join("model.json");
-    fs::write(&model, r#"{"features": ["imbalance_1"], "intercept": 0.0, "coefficients": [2.0]}"#).unwrap();
+    fs::write(
+        &model,
+        r#"{"features": ["imbalance_1"], "intercept": 0.0, "coefficients": [2.0], "horizon_updates": 20, "label": "mid:20"}"#,
+    )
+    .unwrap();
     let live = ["live", "--url", "wss://127.0.0.1:1", "--model", model.to_str().unwrap(), "--max-retries", "1"];
     let out = setup.folder().join("live");
     for option in ["--decisions", "--record"] {

@@ -164,8 +164,14 @@ impl Given {
                 figures(&mut command);
                 vec!["model.json", "model.report.json", "model.report.html"]
             }
+            "select" => {
+                command.arg(&capture).arg("--output").arg(out.join("model.json"));
+                figures(&mut command);
+                command.args(["--features", "imbalance_1,spread_ticks", "--at-most", "1", "--validate", "kfold:3"]);
+                vec!["model.json", "model.report.json", "model.report.html"]
+            }
             "evaluate" => {
-                command.arg(&capture).arg("--report").arg(out.join("model"));
+                command.arg(&capture).arg("--report").arg(out.join("model")).arg("--override-model");
                 model(&mut command);
                 figures(&mut command);
                 vec!["model.report.json", "model.report.html"]
