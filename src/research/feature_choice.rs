@@ -21,7 +21,7 @@
 //!     table.push(RowKey { ordinal: at, sequence: at, until: at + 2, capture: 0, sign }, &values)?;
 //! }
 //! table.finish()?;
-//! let inputs = [Feature::Imbalance(1).into(), Feature::Spread.into()];
+//! let inputs = [Feature::Imbalance(1).into(), Feature::Imbalance(2).into()];
 //! let fitting = Fitting { table: &table, inputs: &inputs, ties: Ties::Drop, c: Some(1.0), embargo: 0, threads: 1 };
 //! let chooser = Chooser { fitting, candidates: 2, at_most: 2 };
 //! let choice = chooser.choose(&[0..400], &|| false, &|| ())?;
