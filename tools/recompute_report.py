@@ -24,7 +24,7 @@ INTERVALS = ["gross_bps", "verdict_bps", "net_bps"]
 CELLS_PER_BLOCK, CELLS_MAX = 10, 50_000
 HOUR_NS = 3_600_000_000_000
 BINS, IMBALANCE_BINS, TENTHS, BUCKETS, EVERY = 2000, 1999, 10, 2048, 16
-WINDOW_ROWS, DRIFT_WINDOWS, SHARE_FLOOR, SHIFTED = 2048, 20, 1e-4, 0.25
+WINDOW_ROWS, DRIFT_WINDOWS, SHARE_FLOOR, SHIFTED, USUAL_TIMES = 2048, 20, 1e-4, 0.25, 2
 SLICES, CELLS, HORIZONS_PER_BLOCK = 128, 2048, 10
 ASINH_STEP, ASINH_STEPS_MAX = 0.002, 7_500
 # Range and precision of the program's histograms.
@@ -737,7 +737,7 @@ def drift(model, rows):
             "psi": psi(np.array(bins["counts"]), counted(places)),
             "psi_max_trained": usual,
             "windows": windows,
-            "windows_out": sum(value > max(usual, SHIFTED) for value in windows[:judged]),
+            "windows_out": sum(value > max(USUAL_TIMES * usual, SHIFTED) for value in windows[:judged]),
             "counts": [int(count) for count in counted(places)],
         }
 
@@ -745,7 +745,8 @@ def drift(model, rows):
     features = [
         quantity(name, bins, rows[name].to_numpy()[::EVERY], EVERY, 0) for name, bins in zip(names, trained["features"])
     ]
-    most = max(part["windows_out"] for part in (score, *features))
+    needed = lambda of: max(-(-judged // of), min(judged, 2))
+    out = score["windows_out"] >= needed(4) or max(part["windows_out"] for part in features) >= needed(2)
     return {
         "trained_rows": trained["rows"],
         "evaluations_per_window": width,
@@ -753,7 +754,7 @@ def drift(model, rows):
         "ts_recv_ns": [int(value) for value in rows.ts_recv_ns[::width]],
         "windows_full": evaluations // width,
         "windows_judged": judged,
-        "out_of_depth": None if judged == 0 else bool(most >= max(-(-judged // 4), min(judged, 2))),
+        "out_of_depth": None if judged == 0 else out,
         "score": score,
         "features": features,
     }

@@ -44,7 +44,7 @@ impl fmt::Display for CalibrationKind {
 }
 
 /// Why there is no calibration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 pub enum NoCalibration {
     /// The rows have one outcome, or are none.
     #[error("the rows to calibrate on have one class only")]
@@ -52,6 +52,15 @@ pub enum NoCalibration {
     /// Platt's fit went astray.
     #[error("Platt's fit did not converge; the scores may be out of all proportion")]
     NotConverged,
+    /// It would turn the model round.
+    #[error(
+        "Platt's fit says that higher scores mean a fall: its slope is {slope}, which would turn the model round; the folds are \
+         too small or too unlike for a calibration, or a few scores are out of all proportion"
+    )]
+    Falling {
+        /// Of the log-odds by the score.
+        slope: f64,
+    },
     /// More steps than a model's file may have.
     #[error(
         "isotonic calibration has {0} points, at most {ISOTONIC_POINTS_MAX} fit into a model; calibrate with sigmoid"
@@ -124,6 +133,9 @@ fn sigmoid(rows: &[(f64, Weight)]) -> Result<Calibration, NoCalibration> {
         let decrement = gradient[0] * step[0] + gradient[1] * step[1];
         if !decrement.is_finite() {
             return Err(NoCalibration::NotConverged);
+        }
+        if decrement <= 1e-12 && slope < 0.0 {
+            return Err(NoCalibration::Falling { slope });
         }
         if decrement <= 1e-12 {
             return Ok(Calibration::Sigmoid { a: -slope, b: -intercept });
@@ -237,6 +249,15 @@ mod tests {
                 prop_assert!((ours - plain).abs() < 1e-9, "{}: {} {}", score, ours, plain);
             }
         }
+    }
+
+    #[test]
+    fn a_model_is_not_turned_round() {
+        let error =
+            calibrate(CalibrationKind::Sigmoid, &[1.0, 1.0, 1.0, -1.0, -1.0, -1.0], &[-1, -1, 1, 1, 1, -1], Ties::Drop);
+        assert!(matches!(error, Err(NoCalibration::Falling { slope }) if slope < 0.0), "{error:?}");
+        let text = error.unwrap_err().to_string();
+        assert!(text.starts_with("Platt's fit says that higher scores mean a fall: its slope is -0."), "{text}");
     }
 
     #[test]

@@ -27,7 +27,7 @@
 
 use super::economics::{Closed, Economics, by_cell};
 use super::scoring::{By, Contestant, Part, Rules};
-use crate::statistics::blocks::{Cells, Reach, residuals};
+use crate::statistics::blocks::{BLOCKS_MIN, Cells, Reach, residuals};
 use crate::statistics::bootstrap::{BootstrapSettings, Interval, interval, resample};
 use crate::statistics::delong::{DeLong, Placements};
 use crate::statistics::labels::{Ties, Weight};
@@ -181,10 +181,10 @@ impl Part {
         let scores = Scores::of(self, cells, rules);
         let reports = contestants.iter().enumerate();
         let reports = reports.map(|(which, contestant)| self.contestant(which, contestant, &scores, cells, rules));
-        let is_one_models = self.strata.is_empty();
-        let placed = |which: usize| {
-            is_one_models.then(|| Placements::new(&self.logits[which], &self.signs, rules.ties)).flatten()
-        };
+        // Beside an interval, and of scores of one model.
+        let is_tested = self.strata.is_empty() && cells.blocks() >= BLOCKS_MIN && rules.bootstrap.replicates > 0;
+        let placed =
+            |which: usize| is_tested.then(|| Placements::new(&self.logits[which], &self.signs, rules.ties)).flatten();
         let first = placed(0);
         let differences = (1..contestants.len()).map(|other| Difference {
             of: contestants[0].name.clone(),

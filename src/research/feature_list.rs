@@ -67,6 +67,11 @@ pub enum FeatureListError {
     Inputs(#[from] InputsError),
 }
 
+/// The file that a list of features names, if it names one.
+pub fn file_of(text: &str) -> Option<&Path> {
+    text.trim().strip_prefix('@').map(Path::new)
+}
+
 /// Numbers of updates that `all` stands for.
 const MID_RETURNS: [u32; 3] = [1, 20, 100];
 const OFI_LEVELS: [u8; 3] = [1, 5, 10];
@@ -82,8 +87,8 @@ const WINDOWS_MS: [u32; 2] = [500, 5_000];
 /// See [`FeatureListError`].
 pub fn parse_features(text: &str) -> Result<Vec<Input>, FeatureListError> {
     let mut features = Vec::new();
-    match text.trim().strip_prefix('@') {
-        Some(path) => read_file(Path::new(path), &mut features)?,
+    match file_of(text) {
+        Some(path) => read_file(path, &mut features)?,
         None => {
             for (index, entry) in entries(text).enumerate() {
                 add(entry.trim(), &mut features).map_err(|source| FeatureListError::Entry { index, source })?;

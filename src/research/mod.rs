@@ -17,6 +17,7 @@
 //! let source = Source::open(&[synthetic::capture(folder.path(), 2_000)?], None, ScaleRule::default())?;
 //! let settings = TrainSettings {
 //!     features: parse_features("imbalance_1,spread_ticks,ofi_1_20")?,
+//!     beside: Vec::new(),
 //!     choose: None,
 //!     validate: None,
 //!     label: LabelRule::mid_after(20),

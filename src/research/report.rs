@@ -244,9 +244,14 @@ impl ChoiceReport {
     fn headline(&self) -> String {
         let Self { candidates, taken, price, .. } = self;
         format!(
-            "{taken} of {candidates} features were chosen; the price of having chosen is {} of log-loss: by so much features \
-             chosen with the tested rows in view look better than features chosen without them.",
-            Valued(*price, true)
+            "{taken} of {candidates} features were chosen; the price of having chosen is {} of log-loss: {}.",
+            Valued(*price, true),
+            match price.interval {
+                Some(interval) if interval.low > 0.0 =>
+                    "by so much features chosen with the tested rows in view look better than features chosen without them",
+                Some(_) => "features chosen with the tested rows in view look no better, as far as the interval tells",
+                None => "without an interval, nobody can tell by how much chance",
+            }
         )
     }
 }
@@ -515,7 +520,7 @@ impl Report {
             }
         }
         warnings.extend(self.importance.as_ref().and_then(Importance::warning));
-        self.warnings = warnings;
+        self.warnings.extend(warnings);
         self
     }
 

@@ -8,6 +8,7 @@
 //!
 //! let settings = TrainSettings {
 //!     features: SEED.map(Into::into).to_vec(),
+//!     beside: Vec::new(),
 //!     choose: None,
 //!     validate: Some(Scheme::WalkForward(4)),
 //!     label: LabelRule::mid_after(20),
@@ -48,6 +49,8 @@ const ROWS_MIN: usize = 100;
 pub struct TrainSettings {
     /// What the model looks at, or may look at.
     pub features: Vec<Input>,
+    /// What every row has to have besides, though no model looks at it.
+    pub beside: Vec<Input>,
     /// The most features that are chosen of them; `None` to take all.
     pub choose: Option<usize>,
     /// How the model is judged inside the training part, if it is.
@@ -225,6 +228,11 @@ pub fn train(
         columns.push(BASELINE.into());
         settings.features.len()
     });
+    for input in &settings.beside {
+        if !columns.contains(input) {
+            columns.push(input.clone());
+        }
+    }
     features::check(&columns).map_err(TrainError::Features)?;
     let rows = read(source, &columns, settings, watch)?;
     if let Some(none) = without_prints(&columns, &rows.facts) {

@@ -31,6 +31,9 @@ pub const SHARE_FLOOR: f64 = 1e-4;
 pub const MOVED: f64 = 0.1;
 /// From here on it has shifted, by custom.
 pub const SHIFTED: f64 = 0.25;
+/// A stretch is unusual if its index is above so many times the largest of the training's own stretches: the largest of ten is
+/// beaten by one stretch in eleven of the same market, and a run has many windows and features.
+pub const USUAL_TIMES: f64 = 2.0;
 /// Rows of the shortest stretches.
 pub const WINDOW_ROWS: u64 = 2_048;
 /// The most stretches of a training that are looked at, an even number: two million rows' before they double.
@@ -55,6 +58,11 @@ pub fn psi(trained: &[u64], seen: &[u64]) -> Option<f64> {
         (q - p) * (libm::log(q) - libm::log(p))
     });
     Some(terms.sum())
+}
+
+/// The index above which a stretch is out, by the largest of the training's own.
+pub fn bar(psi_max: f64) -> f64 {
+    SHIFTED.max(USUAL_TIMES * psi_max)
 }
 
 /// The upper edges of tenths of values, which are sorted and finite: a value belongs to the first bin whose edge is not below it, or to

@@ -60,9 +60,22 @@ pub struct Attempts {
 }
 
 impl Attempts {
-    /// Of a model's provenance; none where it says nothing that can be read.
-    pub fn of(provenance: &Value) -> Self {
-        Self::deserialize(&provenance["attempts"]).unwrap_or_default()
+    /// Of a model's provenance; none where it names none.
+    ///
+    /// # Errors
+    /// What it names cannot be read.
+    pub fn of(provenance: &Value) -> Result<Self, String> {
+        match provenance.get("attempts") {
+            None => Ok(Self::default()),
+            Some(attempts) => Self::deserialize(attempts).map_err(|error| error.to_string()),
+        }
+    }
+
+    /// Those of a model that was tried: a file that names no model is one itself.
+    #[must_use]
+    pub fn or_itself(mut self) -> Self {
+        self.older = self.older.max(u64::from(self.models.is_empty()));
+        self
     }
 
     /// Adds those of another model, and leaves out what is there already.
@@ -87,12 +100,12 @@ impl Attempts {
         let meets = |attempt: &&Attempt| {
             attempt.product == product && attempt.test_span_ns.0 <= to && from <= attempt.test_span_ns.1
         };
-        self.older + self.models.iter().filter(meets).count() as u64
+        self.older.saturating_add(self.models.iter().filter(meets).count() as u64)
     }
 
     /// All of them.
     pub fn count(&self) -> u64 {
-        self.older + self.models.len() as u64
+        self.older.saturating_add(self.models.len() as u64)
     }
 }
 
@@ -118,7 +131,7 @@ mod tests {
     fn attempts_are_read_back_joined_and_bounded() {
         let mut attempts = Attempts::default();
         (0..3).for_each(|number| attempts.add(attempt(number)));
-        let read = Attempts::of(&serde_json::json!({ "attempts": attempts }));
+        let read = Attempts::of(&serde_json::json!({ "attempts": attempts })).unwrap();
         assert_eq!(read, attempts);
         let mut other = Attempts { older: 0, models: vec![attempt(2), attempt(7)] };
         other.join(read);
@@ -128,7 +141,11 @@ mod tests {
         (0..ATTEMPTS_MAX).for_each(|number| other.add(attempt(100 + number)));
         assert_eq!((other.older, other.count()), (4, ATTEMPTS_MAX as u64 + 4));
         assert_eq!(other.on("A-B", (1, 5)), ATTEMPTS_MAX as u64 + 4);
-        assert_eq!(Attempts::of(&serde_json::json!({ "attempts": 7 })), Attempts::default());
-        assert_eq!(Attempts::of(&serde_json::Value::Null).count(), 0);
+        assert!(Attempts::of(&serde_json::json!({ "attempts": 7 })).is_err());
+        assert!(Attempts::of(&serde_json::json!({ "attempts": { "older": -1, "models": [] } })).is_err());
+        assert_eq!(Attempts::of(&serde_json::Value::Null).unwrap().count(), 0);
+        assert_eq!(Attempts::default().or_itself().count(), 1);
+        let most = Attempts { older: u64::MAX, models: vec![attempt(1)] };
+        assert_eq!((most.count(), most.on("A-B", (0, 1))), (u64::MAX, u64::MAX));
     }
 }

@@ -148,7 +148,7 @@ fn the_last_share_is_judged_as_train_tests() {
     let capture = synthetic(&folder, "a.l2", 7, 6_000);
     let path = |name: &str| folder.path().join(name);
     let mut train = papertrader();
-    train.arg("train").arg(&capture).args(["--features", "imbalance_1,spread_ticks", "--resamples", "100", "-o"]);
+    train.arg("train").arg(&capture).args(["--features", "imbalance_1,ofi_1_50", "--resamples", "100", "-o"]);
     succeed(train.arg(path("m.json")));
     let evaluate = |more: &[&str]| {
         let mut evaluate = papertrader();

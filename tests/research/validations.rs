@@ -193,6 +193,81 @@ fn models_tried_before_are_counted() {
 }
 
 #[test]
+fn what_is_said_of_models_tried_before_has_to_be_readable() {
+    let folder = tempfile::tempdir().unwrap();
+    let capture = synthetic(&folder, "a.l2", 7, 2_000);
+    let model = folder.path().join("old.json");
+    let after = |attempts: &str| {
+        let text = r#"{"features":["imbalance_1"],"intercept":0,"coefficients":[1],"provenance":{ATTEMPTS}}"#;
+        fs::write(&model, text.replace("ATTEMPTS", attempts)).unwrap();
+        let mut train = papertrader();
+        train.arg("train").arg(&capture).args([
+            "--features",
+            "imbalance_1",
+            "--resamples",
+            "100",
+            "--force",
+            "--after",
+        ]);
+        train.arg(&model).arg("-o").arg(folder.path().join("m.json"));
+        train
+    };
+    // A model that names none is one itself, however often it is named.
+    for _ in 0..2 {
+        let report = succeed(&mut after(r#""by": "hand""#));
+        assert!(report.contains("2 models have been tested on these rows, this one included"), "{report}");
+    }
+    assert!(
+        succeed(&mut after(r#""attempts": {"older": 18446744073709551615, "models": []}"#))
+            .contains("models have been")
+    );
+    for (attempts, what) in [
+        (r#""attempts": 7"#, "invalid type: integer `7`, expected struct Attempts"),
+        (r#""attempts": {"older": -1, "models": []}"#, "invalid value: integer `-1`, expected u64"),
+        (r#""attempts": {"models": "x"}"#, "invalid type: string \"x\", expected a sequence"),
+    ] {
+        let (code, error) = fail(&mut after(attempts));
+        let says = format!(
+            "error: model {}: provenance.attempts: {what}; it says how many models were tried before: mend it, or leave it out",
+            model.display()
+        );
+        assert_eq!((code, error), (2, says));
+    }
+}
+
+#[test]
+fn what_a_training_reads_is_not_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let capture = synthetic(&folder, "a.l2", 7, 1_000);
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    fs::write(path("a.json"), r#"{"features":["imbalance_1"],"intercept":0,"coefficients":[1]}"#).unwrap();
+    fs::copy(path("a.json"), path("b.report.json")).unwrap();
+    fs::write(path("list.txt"), "seed").unwrap();
+    let list = format!("@{}", path("list.txt"));
+    for (arguments, kept) in [
+        (vec!["-o", "new.json", "--after", "a.json", "--txt", "a.json"], "a.json"),
+        (vec!["-o", "b.json", "--after", "b.report.json"], "b.report.json"),
+        (vec!["-o", "new.json", "--features", &list, "--txt", "list.txt"], "list.txt"),
+    ] {
+        let before = fs::read(path(kept)).unwrap();
+        let mut train = papertrader();
+        train.arg("train").arg(&capture).arg("--force");
+        for argument in arguments {
+            let is_name = argument.contains('.') && !argument.starts_with('@');
+            train.arg(if is_name { path(argument) } else { argument.into() });
+        }
+        let (code, error) = fail(&mut train);
+        let says =
+            format!("error: {} would be written over, and this command reads it; choose another name", path(kept));
+        assert_eq!((code, error), (2, says));
+        assert_eq!(fs::read(path(kept)).unwrap(), before);
+    }
+    let mut features = papertrader();
+    features.arg("features").arg(&capture).args(["--force", "--features", &list, "-o", &path("list.txt")]);
+    assert_eq!(fail(&mut features).0, 2);
+}
+
+#[test]
 fn what_cannot_be_validated_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let capture = synthetic(&folder, "a.l2", 7, 1_000);

@@ -37,7 +37,7 @@ use crate::research::scoring::{By, Contestant, Rules, ScoredRow, score_telling};
 use crate::research::source::{CaptureFacts, Source, Watch, total_counts, without_prints};
 use crate::research::training::{TrainSettings, train};
 use crate::statistics::labels::{HORIZON_MAX, LabelRule, Ties};
-use crate::strategy::features::Feature;
+use crate::strategy::features::{FEATURES_MAX, Feature, Input};
 use crate::strategy::model::Model;
 use clap::Args;
 use std::path::PathBuf;
@@ -215,7 +215,14 @@ pub fn run(args: &EvaluateArgs, printer: &mut Printer) -> Result<(), Failure> {
 
     let unsaid = unsaid(args, &models, &rules);
     let reading = bar(source.bytes(), "baselines");
-    let (baselines, cut) = baselines(&source, &rules, (args.last, args.memory), &Watch { bar: &reading, stop: &stop })?;
+    let mut looked_at: Vec<Input> = Vec::new();
+    for input in models.iter().flat_map(|model| &model.features) {
+        if !looked_at.contains(input) && looked_at.len() < FEATURES_MAX - 1 {
+            looked_at.push(input.clone());
+        }
+    }
+    let watch = Watch { bar: &reading, stop: &stop };
+    let (baselines, cut) = baselines(&source, &rules, (args.last, args.memory), &looked_at, &watch)?;
     reading.finish_and_clear();
     let taken: Vec<&str> = baselines.iter().map(|baseline| baseline.name.as_str()).collect();
     let names = told_apart(&args.models, &taken);
@@ -333,10 +340,13 @@ fn baselines(
     source: &Source,
     rules: &Rules,
     (last, memory_mb): (Option<f64>, usize),
+    beside: &[Input],
     watch: &Watch<'_>,
 ) -> Result<([Contestant; 2], Cut), Failure> {
     let settings = TrainSettings {
         features: vec![Feature::Imbalance(1).into()],
+        // The last share is that of the rows that all models can judge.
+        beside: if last.is_some() { beside.to_vec() } else { Vec::new() },
         choose: None,
         validate: None,
         label: rules.label,

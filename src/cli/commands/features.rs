@@ -26,7 +26,7 @@ use crate::cli::interrupt::Interrupt;
 use crate::cli::printer::Printer;
 use crate::research::dataset::{FeatureRows, LabelledRow, RowCounts};
 use crate::research::export::{ExportError, RowWriter};
-use crate::research::feature_list::parse_features;
+use crate::research::feature_list::{file_of, parse_features};
 use crate::research::source::{CaptureFacts, RowShape, Source, Watch, total_counts, without_prints};
 use crate::research::source_error::SourceError;
 use crate::research::tape_export::{CaptureTape, TapeWriter};
@@ -103,8 +103,9 @@ pub fn run(args: &FeaturesArgs, printer: &mut Printer) -> Result<(), Failure> {
         return Err(Failure::input("name the table to write with --output or --prints"));
     }
     let features = parse_features(&args.features).map_err(Failure::input)?;
-    check_apart(args.output.iter().chain(&args.prints), &args.source.inputs(&args.captures)?)
-        .map_err(Failure::input)?;
+    let captures = args.source.inputs(&args.captures)?;
+    let inputs = captures.iter().map(PathBuf::as_path).chain(file_of(&args.features));
+    check_apart(args.output.iter().chain(&args.prints), inputs).map_err(Failure::input)?;
     let source = args.source.open(&args.captures)?;
     let names: Vec<String> = source.paths().iter().map(|path| path.display().to_string()).collect();
     let rows = args.output.as_deref().map(|output| RowWriter::create(output, args.force, &names, &features));

@@ -12,7 +12,7 @@ use crate::cli::interrupt::Interrupt;
 use crate::cli::printer::Printer;
 use crate::report::in_sample::in_sample;
 use crate::research::calibrating::{CalibrationKind, calibrate};
-use crate::research::feature_list::parse_features;
+use crate::research::feature_list::{file_of, parse_features};
 use crate::research::folds::Scheme;
 use crate::research::penalty::FOLDS;
 use crate::research::regression::Regression;
@@ -54,8 +54,8 @@ pub struct TrainingArgs {
     /// Leave out so many rows behind each block of a cross-validation or of --validate, besides those that its labels reach
     #[arg(long, value_name = "ROWS", default_value_t = 0)]
     pub embargo: usize,
-    /// Calibrate the model on the validation's rows, by models that had not seen them
-    #[arg(long, value_enum, value_name = "KIND")]
+    /// Calibrate the model on the validation's rows, by models of the same penalty that had not seen them
+    #[arg(long, value_enum, value_name = "KIND", conflicts_with = "cv")]
     pub calibrate: Option<CalibrationKind>,
     /// Inverse strength of the L2 penalty, as in scikit-learn
     #[arg(long, default_value_t = 1.0, value_parser = parse_c)]
@@ -137,7 +137,7 @@ pub fn run(job: &Job<'_>, printer: &mut Printer) -> Result<(), Failure> {
         return Err(Failure::input("--embargo needs --cv or --validate: nothing else leaves blocks out"));
     }
     let files = outputs(job, &features)?;
-    let mut attempts = tried_before(args)?;
+    let mut attempts = tried_before(args, &files)?;
     let source = args.source.open(&args.captures)?;
     let interrupt = Interrupt::watch()?;
     let stop = || interrupt.is_set();
@@ -146,6 +146,7 @@ pub fn run(job: &Job<'_>, printer: &mut Printer) -> Result<(), Failure> {
 
     let settings = TrainSettings {
         features,
+        beside: Vec::new(),
         choose: job.choose,
         validate: job.validate(),
         label: args.label.rule(LAG_UPDATES),
@@ -181,10 +182,12 @@ pub fn run(job: &Job<'_>, printer: &mut Printer) -> Result<(), Failure> {
 }
 
 /// What is known of models that were tried before.
-fn tried_before(args: &TrainingArgs) -> Result<Attempts, Failure> {
+fn tried_before(args: &TrainingArgs, files: &FigureFiles) -> Result<Attempts, Failure> {
     let mut attempts = Attempts::default();
+    // What is replaced may be named too, but by nothing except the model that follows it.
+    check_apart([&files.json, &files.html], &args.after).map_err(Failure::input)?;
     for path in &args.after {
-        attempts.join(Model::read(path).map_err(Failure::input)?.attempts);
+        attempts.join(Model::read(path).map_err(Failure::input)?.attempts.or_itself());
     }
     // What is about to be replaced may be anything.
     if let Ok(model) = Model::read(&args.output) {
@@ -198,8 +201,10 @@ fn outputs(Job { args, txt, .. }: &Job<'_>, features: &[Input]) -> Result<Figure
     let force = args.report.force;
     let files = FigureFiles::beside(&args.output.with_extension(""));
     let outputs = [&args.output, &files.json, &files.html].map(PathBuf::as_path).into_iter().chain(*txt);
-    let inputs = [args.source.inputs(&args.captures)?, args.source.inputs(&args.test)?].concat();
-    check_apart(outputs, &inputs).map_err(Failure::input)?;
+    let captures = [args.source.inputs(&args.captures)?, args.source.inputs(&args.test)?].concat();
+    let inputs = captures.iter().map(PathBuf::as_path).chain(file_of(&args.features));
+    check_apart(outputs, inputs).map_err(Failure::input)?;
+    check_apart(*txt, &args.after).map_err(Failure::input)?;
     if let Some(txt) = txt {
         if features != SEED {
             return Err(Failure::input("--txt holds a model of the seed features only; leave out --features or --txt"));
@@ -308,6 +313,14 @@ fn tested(
         let ties = if args.ties == Ties::Drop { validation.part.ties } else { 0 };
         validation.part.rows - ties
     };
+    let calibrated_worse = calibration.and_then(|_| {
+        let [after, before] = [0, 1].map(|at| test.contestants[at].figure(Metric::LogLoss).value);
+        let (after, before) = after.zip(before).filter(|(after, before)| after > before)?;
+        Some(format!(
+            "the calibration made the model worse on the test part: log-loss {after:.4} over {before:.4} before; its folds \
+             may be unlike the test part, or too small"
+        ))
+    });
     let report = Report {
         headline: seen_before(args, trained, scored.product(), training.span_ns, test.span_ns).into_iter().collect(),
         title: format!("training of {}", args.output.display()),
@@ -324,7 +337,7 @@ fn tested(
         test,
         importance,
         baselines: "fitted to the training part, as the model",
-        warnings: Vec::new(),
+        warnings: calibrated_worse.into_iter().collect(),
     };
     Ok((report.warn(), profile.finish()))
 }

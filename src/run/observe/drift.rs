@@ -2,13 +2,14 @@
 //! features in a bounded number of windows, with what stretches of the training had.
 //!
 //! The score is counted at every evaluation, features as they are handed over, at every sixteenth. A quantity is *out* in a window if its
-//! index there is above [`SHIFTED`] and above that of every equally long stretch of the training. The last window counts if
-//! it is full. The model is out of its depth if its score, or a feature, is out in at least a quarter of the windows,
-//! and in two if there are two.
+//! index there is above [`SHIFTED`](crate::statistics::drift::SHIFTED) and above twice that of every equally long stretch of the training:
+//! see [`bar`]. The last window counts if
+//! it is full. The model is out of its depth if its score is out in at least a quarter of the windows, or a feature in at least half of
+//! them, and in two if there are two.
 
 use crate::engine::observation::ROW_EVERY;
 use crate::statistics::drift::{
-    SHIFTED, TrainedBins, TrainingDistribution, WINDOW_ROWS, Windows, offsets, psi as index_of,
+    TrainedBins, TrainingDistribution, WINDOW_ROWS, Windows, bar, offsets, psi as index_of,
 };
 use crate::strategy::features::Input;
 use serde::{Deserialize, Serialize};
@@ -19,8 +20,10 @@ use std::sync::Arc;
 pub const DRIFT_WINDOWS: usize = 20;
 const _: () = assert!(DRIFT_WINDOWS.is_multiple_of(2), "windows merge in pairs");
 const _: () = assert!(WINDOW_ROWS.is_multiple_of(ROW_EVERY as u64), "windows of features end with those of the score");
-/// A quantity makes the verdict if it is out in one of so many windows.
-const OUT_OF: usize = 4;
+/// The score makes the verdict if it is out in one of so many windows.
+const SCORE_OUT_OF: usize = 4;
+/// A feature does in one of so many: there are many of them, and one that moves need not move the score.
+const FEATURES_OUT_OF: usize = 2;
 
 /// How far a quantity of the run lies from the training's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -88,9 +91,13 @@ impl Drift {
     pub fn sentence(&self) -> String {
         let of = |drift: &QuantityDrift| {
             let psi = drift.psi.map_or_else(|| "unknown".into(), |psi| format!("{psi:.2}"));
+            let greatest = drift.windows[..self.windows_judged].iter().flatten().copied().fold(0.0, f64::max);
             let out = match drift.windows_out {
                 0 => String::new(),
-                out => format!(" (out in {out} of {} windows)", self.windows_judged),
+                out => format!(
+                    " over the run, {greatest:.2} in its worst window (out in {out} of {} windows)",
+                    self.windows_judged
+                ),
             };
             format!("{psi}{out}")
         };
@@ -197,7 +204,7 @@ impl DriftSums {
             let by_window: Vec<Option<f64>> =
                 windows.full().iter().map(Vec::as_slice).chain(windows.begun()).map(index).collect();
             let psi_max_trained = length.map(|length| bins.psi_max[length]);
-            let is_out = |psi: &&Option<f64>| psi.zip(psi_max_trained).is_some_and(|(psi, max)| psi > max.max(SHIFTED));
+            let is_out = |psi: &&Option<f64>| psi.zip(psi_max_trained).is_some_and(|(psi, max)| psi > bar(max));
             let total = windows.total();
             QuantityDrift {
                 name,
@@ -214,8 +221,9 @@ impl DriftSums {
         let features: Vec<QuantityDrift> = features
             .map(|((name, bins), ends)| quantity(name.to_string(), bins, &self.features, ends[0]..ends[1]))
             .collect();
-        let most_out = features.iter().map(|drift| drift.windows_out).chain([score.windows_out]).max().unwrap_or(0);
-        let needed = judged.div_ceil(OUT_OF).max(judged.min(2));
+        let most_out = features.iter().map(|drift| drift.windows_out).max().unwrap_or(0);
+        let needed = |of: usize| judged.div_ceil(of).max(judged.min(2));
+        let is_out = score.windows_out >= needed(SCORE_OUT_OF) || most_out >= needed(FEATURES_OUT_OF);
         Drift {
             trained_rows: trained.rows,
             evaluations_per_window: width,
@@ -223,7 +231,7 @@ impl DriftSums {
             ts_recv_ns: self.begins.iter().map(|(_, ts_recv_ns)| *ts_recv_ns).collect(),
             windows_full: full,
             windows_judged: judged,
-            out_of_depth: (judged > 0).then_some(most_out >= needed),
+            out_of_depth: (judged > 0).then_some(is_out),
             score,
             features,
         }
@@ -242,7 +250,7 @@ fn keep_even(begins: &mut Vec<(u64, i64)>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::statistics::drift::{Profile, decile_edges};
+    use crate::statistics::drift::{Profile, SHIFTED, decile_edges};
     use crate::strategy::features::Feature;
 
     /// A training whose score and feature go round through a thousand values.

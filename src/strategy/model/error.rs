@@ -121,6 +121,16 @@ pub enum ModelError {
         /// What is wrong.
         source: LabelRuleError,
     },
+    /// A list of models tried before that cannot be read.
+    #[error(
+        "model {path}: provenance.attempts: {what}; it says how many models were tried before: mend it, or leave it out"
+    )]
+    Attempts {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        what: String,
+    },
     /// A training distribution that `train` could not have written.
     #[error("model {path}: training_distribution.{what}")]
     Distribution {

@@ -135,6 +135,8 @@ impl Model {
             .map(str::parse)
             .transpose()
             .map_err(|source| ModelError::Label { path: path.into(), source })?;
+        let attempts = file.provenance.as_ref().map(Attempts::of).transpose();
+        let attempts = attempts.map_err(|what| ModelError::Attempts { path: path.into(), what })?.unwrap_or_default();
         if let Some(what) = file.training_distribution.as_ref().and_then(|trained| trained.fault(count)) {
             return Err(ModelError::Distribution { path: path.into(), what });
         }
@@ -152,7 +154,7 @@ impl Model {
             can_say: true,
             distribution: file.training_distribution.clone().map(Arc::new),
             threshold: file.threshold,
-            attempts: file.provenance.as_ref().map(Attempts::of).unwrap_or_default(),
+            attempts,
             trained_on: file.provenance.as_ref().map(TrainedOn::of).unwrap_or_default(),
         })
     }

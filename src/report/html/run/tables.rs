@@ -428,7 +428,7 @@ pub fn drift(out: &mut String, material: &Material, document: &Document) -> fmt:
     let Some(drift) = observed.and_then(|observed| observed.drift.as_ref()) else { return Ok(()) };
     writeln!(
         out,
-        "<p class=\"note\">{} Out is a window whose index is above {SHIFTED} and above the largest of the training's own stretches, \
+        "<p class=\"note\">{} Out is a window whose index is above {SHIFTED} and above twice the largest of the training's own stretches, \
          which are as long where the training is long enough; {} of {} windows are judged, those that are full.</p>",
         escaped(&drift.sentence()),
         document.span("observed.drift.windows_judged", Shown::Count),
