@@ -78,8 +78,8 @@ pub struct TrainingArgs {
     /// Let captures to test on overlap those trained on in time
     #[arg(long)]
     pub allow_overlap: bool,
-    /// A model that was tried before this one: what it says of models tested on the same rows is counted and kept. That of an
-    /// --output that exists is counted too
+    /// A model that was tried before this one: what it says of models tested on the same rows is counted and kept, and it counts
+    /// as one where it says nothing. What an --output that exists says is counted too
     #[arg(long, value_name = "MODEL")]
     pub after: Vec<PathBuf>,
     /// Megabytes of rows to keep in memory; what is beyond goes to a temporary file
