@@ -1,6 +1,6 @@
 //! Walk-forward, K-fold, choice of features, calibration, and what is told of them.
 
-use crate::common::{fail, papertrader, succeed};
+use crate::common::{fail, forest, papertrader, succeed};
 use crate::support::{moving, synthetic};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
@@ -265,6 +265,31 @@ fn what_a_training_reads_is_not_written_over() {
     let mut features = papertrader();
     features.arg("features").arg(&capture).args(["--force", "--features", &list, "-o", &path("list.txt")]);
     assert_eq!(fail(&mut features).0, 2);
+    // Of a library's model too, whatever command runs it.
+    fs::write(path("forest.txt"), forest(&["imbalance_1", "spread_ticks"], 3)).unwrap();
+    let names = format!("@{}", path("e.report.json"));
+    fs::write(path("e.report.json"), "imbalance_1\nspread_ticks\n").unwrap();
+    let model = ["--model", &path("forest.txt"), "--model-features", &names, "--force"];
+    let mut evaluate = papertrader();
+    evaluate.arg("evaluate").arg(&capture).args(model).args(["--report", &path("e")]);
+    fs::copy(path("e.report.json"), path("run.json")).unwrap();
+    let run_names = format!("@{}", path("run.json"));
+    let mut replay = papertrader();
+    replay.arg("replay").arg(&capture).args([
+        "--model",
+        &path("forest.txt"),
+        "--model-features",
+        &run_names,
+        "--force",
+    ]);
+    replay.args(["--name", "run", "--out"]).arg(folder.path());
+    for (command, kept) in [(&mut evaluate, "e.report.json"), (&mut replay, "run.json")] {
+        let (code, error) = fail(command);
+        let says =
+            format!("error: {} would be written over, and this command reads it; choose another name", path(kept));
+        assert_eq!((code, error), (2, says));
+        assert_eq!(fs::read_to_string(path(kept)).unwrap(), "imbalance_1\nspread_ticks\n");
+    }
 }
 
 #[test]

@@ -13,21 +13,26 @@
 //! assert_eq!(options.features.map(|features| features.len()), Some(2));
 //! ```
 
-use crate::research::feature_list::{FeatureListError, parse_features};
+use crate::research::feature_list::{FeatureListError, file_of, parse_features};
 use crate::strategy::features::Input;
 use crate::strategy::model::{Class, ModelOptions, parse_classes};
 use clap::Args;
+use std::path::{Path, PathBuf};
 
 /// A list of features in one argument.
 #[derive(Clone, Debug, PartialEq)]
-pub struct FeatureNames(Vec<Input>);
+pub struct FeatureNames {
+    features: Vec<Input>,
+    /// The file that holds them, if they come from one.
+    file: Option<PathBuf>,
+}
 
 /// A class map in one argument.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClassNames(Vec<Class>);
 
 fn parse_names(text: &str) -> Result<FeatureNames, FeatureListError> {
-    parse_features(text).map(FeatureNames)
+    Ok(FeatureNames { features: parse_features(text)?, file: file_of(text).map(Into::into) })
 }
 
 fn parse_map(text: &str) -> Result<ClassNames, String> {
@@ -49,10 +54,15 @@ pub struct ModelArgs {
 }
 
 impl ModelArgs {
+    /// The file of features that is read, if one is named.
+    pub fn file(&self) -> Option<&Path> {
+        self.model_features.as_ref().and_then(|names| names.file.as_deref())
+    }
+
     /// For reading models.
     pub fn options(&self) -> ModelOptions {
         ModelOptions {
-            features: self.model_features.as_ref().map(|FeatureNames(features)| features.clone()),
+            features: self.model_features.as_ref().map(|names| names.features.clone()),
             classes: self.model_classes.as_ref().map(|ClassNames(classes)| classes.clone()),
         }
     }

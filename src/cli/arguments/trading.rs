@@ -59,6 +59,14 @@ pub struct TradingArgs {
     pub of_model: ModelArgs,
 }
 
+impl TradingArgs {
+    /// All files that these name: what a run reads, besides its market.
+    pub fn inputs(&self) -> Vec<PathBuf> {
+        let list = self.of_model.file().map(Into::into);
+        [self.model.clone()].into_iter().chain(self.fees.file()).chain(list).collect()
+    }
+}
+
 /// Where and how the hot threads run.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Threads")]

@@ -196,7 +196,8 @@ pub fn run(args: &EvaluateArgs, printer: &mut Printer) -> Result<(), Failure> {
     let files = args.stem.as_deref().map(FigureFiles::beside);
     if let Some(files) = &files {
         let captures = args.source.inputs(&args.captures)?;
-        check_apart([&files.json, &files.html], captures.iter().chain(&args.models)).map_err(Failure::input)?;
+        let inputs = captures.iter().chain(&args.models).map(PathBuf::as_path).chain(args.of_models.file());
+        check_apart([&files.json, &files.html], inputs).map_err(Failure::input)?;
         files.check_free(args.report.force)?;
     }
     let source = args.source.open(&args.captures)?;

@@ -76,9 +76,9 @@ pub fn run(args: &LiveArgs, printer: &mut Printer) -> Result<(), Failure> {
         return Err(Failure::input("--execution maker needs prints: leave --no-trades out"));
     }
     trading.session.accounts = args.execution.accounts(&trading.session, trading.fee_plan())?;
-    let tiers = args.trading.fees.file();
-    let others = args.connection.ca_cert.iter().chain(&args.execution.order_latency_file).chain(&tiers);
-    let inputs: Vec<&Path> = [&args.trading.model].into_iter().chain(others).map(PathBuf::as_path).collect();
+    let read = args.trading.inputs();
+    let others = args.connection.ca_cert.iter().chain(&args.execution.order_latency_file);
+    let inputs: Vec<&Path> = read.iter().chain(others).map(PathBuf::as_path).collect();
     let (product, others) = (&args.connection.product, args.record.as_deref());
     let mut files = args.results.next_files(product, trading.fee_bps, &inputs, others.as_slice())?;
     args.execution.name_logs(&trading.session, &mut files);

@@ -257,8 +257,7 @@ impl<'a> Profile<'a> {
         let frames = Arc::new(Frames::read_market(&args.capture, market.product(), &source).map_err(Failure::input)?);
         let stem = args.name.clone().unwrap_or_else(|| args.free_stem());
         let inputs = args.source.inputs(std::slice::from_ref(&args.capture));
-        let inputs = [&args.trading.model].into_iter().cloned().chain(inputs).chain(args.trading.fees.file());
-        check_apart(args.places(&stem), inputs.collect::<Vec<_>>()).map_err(Failure::input)?;
+        check_apart(args.places(&stem), [args.trading.inputs(), inputs].concat()).map_err(Failure::input)?;
         let claim = RunFiles::named(&args.out, &stem, IfTaken::refuse_unless(args.force)).map_err(Failure::input)?;
         Ok(Self { args, settings, rule, frames, stem, _claim: claim })
     }

@@ -112,9 +112,8 @@ pub fn run(args: &ReplayArgs, printer: &mut Printer) -> Result<(), Failure> {
             reading => accounts.rules.takers_side = reading.map_err(Failure::input)? == Reading::TakersSide,
         }
     }
-    let (tiers, read) = (args.trading.fees.file(), args.source.inputs(&captures));
-    let inputs = [&args.trading.model].into_iter().chain(&read).chain(&args.execution.order_latency_file).chain(&tiers);
-    let inputs: Vec<&Path> = inputs.map(PathBuf::as_path).collect();
+    let read = [args.trading.inputs(), args.source.inputs(&captures)].concat();
+    let inputs: Vec<&Path> = read.iter().chain(&args.execution.order_latency_file).map(PathBuf::as_path).collect();
     let mut files = args.results.files(replay.product(), settings.fee_bps, &inputs)?;
     args.execution.name_logs(&settings.session, &mut files);
     unsaid(&args.trading, &settings.session).into_iter().for_each(warn);
