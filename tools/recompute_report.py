@@ -745,8 +745,7 @@ def drift(model, rows):
     features = [
         quantity(name, bins, rows[name].to_numpy()[::EVERY], EVERY, 0) for name, bins in zip(names, trained["features"])
     ]
-    needed = lambda of: max(-(-judged // of), min(judged, 2))
-    out = score["windows_out"] >= needed(4) or max(part["windows_out"] for part in features) >= needed(2)
+    out = max(part["windows_out"] for part in (score, *features)) >= max(-(-judged // 2), min(judged, 2))
     return {
         "trained_rows": trained["rows"],
         "evaluations_per_window": width,

@@ -34,6 +34,7 @@ use crate::statistics::labels::{Ties, Weight};
 use crate::statistics::logistic::logit_of;
 use crate::statistics::metrics::{Metric, Ranking, Tally, Values};
 use serde::Serialize;
+use std::fmt;
 
 /// A figure with its interval.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -47,6 +48,21 @@ pub struct Figure {
 impl Figure {
     pub(super) fn new(value: f64, interval: Option<Interval>) -> Self {
         Self { value: value.is_finite().then_some(value), interval }
+    }
+}
+
+/// A figure with its interval, or that there is none; with its sign, if asked.
+pub(super) struct Valued(pub Figure, pub bool);
+
+impl fmt::Display for Valued {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(Figure { value, interval }, signed) = self;
+        let number = |value: f64| if *signed { format!("{value:+.4}") } else { format!("{value:.4}") };
+        write!(f, "{} ", value.map_or_else(|| "—".into(), number))?;
+        match interval {
+            Some(interval) => write!(f, "[{}, {}]", number(interval.low), number(interval.high)),
+            None => f.write_str("(no interval)"),
+        }
     }
 }
 

@@ -60,3 +60,4 @@ pub mod table;
 pub mod tape_export;
 pub mod training;
 pub mod validation;
+pub mod validation_report;

@@ -13,23 +13,20 @@
 //! assert_eq!((report.horizon_updates, report.probability_of), (20, "P(up) over all rows"));
 //! ```
 
-use super::calibrating::CalibrationKind;
-use super::evaluation::{ContestantReport, Figure, PartReport};
+use super::evaluation::{ContestantReport, PartReport, Valued};
 use super::importance::Importance;
 use super::penalty::Tried;
 use super::regression::Regression;
 use super::scoring::Rules;
 use super::source::CaptureFacts;
-use super::training::{CHOSEN_BEFORE, Outcomes, Trained};
-use super::validation::{Judged, Refits};
+use super::training::{Outcomes, Trained};
+use super::validation_report::{CalibrationReport, ChoiceReport, TriedReport, ValidationReport};
 use crate::feed::breaks::times;
 use crate::statistics::blocks::BLOCKS_MIN;
 use crate::statistics::bootstrap::BootstrapSettings;
 use crate::statistics::labels::Ties;
 use crate::statistics::metrics::Metric;
-use crate::strategy::attempts::Attempts;
 use serde::Serialize;
-use std::fmt;
 
 /// The test part may look better than the training part by so much AUC before it is suspicious.
 const AUC_GAIN_SUSPICIOUS: f64 = 0.02;
@@ -129,167 +126,6 @@ pub struct FitReport {
     pub correlations: Vec<CorrelationReport>,
     /// In the model's order.
     pub features: Vec<FeatureReport>,
-}
-
-/// A fold of the validation.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct FoldReport {
-    /// Rows that the model was fitted to.
-    pub fitted_rows: usize,
-    /// Rows that it was tested on.
-    pub rows: u64,
-    /// Receive times of the first and the last of them, Unix nanoseconds.
-    pub span_ns: (i64, i64),
-    /// The penalty's inverse strength.
-    pub c: f64,
-    /// What the model looks at.
-    pub features: Vec<String>,
-    /// The model's area under the curve.
-    pub auc: Figure,
-    /// The model's log-loss.
-    pub log_loss: Figure,
-    /// The area under the curve of the model of one feature.
-    pub rival_auc: Figure,
-}
-
-/// The way to make the model, judged inside the training part by models that had not seen what they are judged by.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ValidationReport {
-    /// As it is written.
-    pub scheme: String,
-    /// In words.
-    pub meaning: String,
-    /// Rows left out behind a block, besides those that its labels reach.
-    pub embargo_rows: usize,
-    /// In order of time.
-    pub folds: Vec<FoldReport>,
-    /// The rows of all folds.
-    #[serde(flatten)]
-    pub part: PartReport,
-}
-
-impl ValidationReport {
-    /// What the folds showed.
-    pub fn new(refits: &Refits, judged: &Judged, rules: &Rules, embargo_rows: usize) -> Self {
-        let fold = |(refit, part): (&super::validation::Refit, &super::scoring::Part)| {
-            let report = part.report(&judged.contestants, rules);
-            let (first, rival) = (&report.contestants[0], &report.contestants[report.contestants.len() - 1]);
-            FoldReport {
-                fitted_rows: refit.fitted_rows,
-                rows: report.rows,
-                span_ns: report.span_ns,
-                c: refit.fitted[0].c,
-                features: refit.fitted[0].regression.features.iter().map(ToString::to_string).collect(),
-                auc: first.figure(Metric::Auc),
-                log_loss: first.figure(Metric::LogLoss),
-                rival_auc: rival.figure(Metric::Auc),
-            }
-        };
-        Self {
-            scheme: refits.scheme.to_string(),
-            meaning: refits.scheme.meaning(),
-            embargo_rows,
-            folds: refits.folds.iter().zip(&judged.folds).map(fold).collect(),
-            part: judged.whole.report(&judged.contestants, rules),
-        }
-    }
-}
-
-/// A feature of the path by which features were chosen.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct StepReport {
-    /// Its name.
-    pub feature: String,
-    /// The mean log-loss with it on the blocks left out: what it was chosen by.
-    pub log_loss: f64,
-    /// Whether it is taken.
-    pub taken: bool,
-    /// How many folds of the validation chose it too.
-    pub folds: usize,
-}
-
-/// How features were chosen.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ChoiceReport {
-    /// From how many.
-    pub candidates: usize,
-    /// How many were taken.
-    pub taken: usize,
-    /// In the order in which they were added.
-    pub path: Vec<StepReport>,
-    /// The price of having chosen: log-loss of the choice repeated without the rows that it is judged by, minus that of the
-    /// features that were chosen with them in view.
-    pub price: Figure,
-}
-
-impl ChoiceReport {
-    /// Of a training that chose, and its validation.
-    pub fn new(trained: &Trained, candidates: &[String], validation: &ValidationReport) -> Option<Self> {
-        let choice = trained.choice.as_ref()?;
-        let step = |(at, step): (usize, &super::feature_choice::Step)| StepReport {
-            feature: candidates[step.column].clone(),
-            log_loss: step.log_loss,
-            taken: at < choice.taken,
-            folds: validation.folds.iter().filter(|fold| fold.features.contains(&candidates[step.column])).count(),
-        };
-        let difference = validation.part.differences.iter().find(|difference| difference.minus == CHOSEN_BEFORE);
-        Some(Self {
-            candidates: candidates.len(),
-            taken: choice.taken,
-            path: choice.path.iter().enumerate().map(step).collect(),
-            price: difference.and_then(|difference| difference.figure(Metric::LogLoss))?,
-        })
-    }
-
-    fn headline(&self) -> String {
-        let Self { candidates, taken, price, .. } = self;
-        format!(
-            "{taken} of {candidates} features were chosen; the price of having chosen is {} of log-loss: {}.",
-            Valued(*price, true),
-            match price.interval {
-                Some(interval) if interval.low > 0.0 =>
-                    "by so much features chosen with the tested rows in view look better than features chosen without them",
-                Some(_) => "features chosen with the tested rows in view look no better, as far as the interval tells",
-                None => "without an interval, nobody can tell by how much chance",
-            }
-        )
-    }
-}
-
-/// What was tried for a model.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct TriedReport {
-    /// Models tested on these rows, this one included.
-    pub models: u64,
-    /// Values of C that were compared for this one, in the training part and in each fold.
-    pub penalties: usize,
-    /// Sets of features that were compared for this one, in the training part and in each fold.
-    pub feature_sets: usize,
-}
-
-impl TriedReport {
-    /// Of a training, with the models that were tried, it included.
-    pub fn new(trained: &Trained, attempts: &Attempts, product: &str, test_span_ns: (i64, i64)) -> Self {
-        let of_folds = |count: &dyn Fn(&super::regression::Fitted) -> usize| -> usize {
-            let folds = trained.refits.iter().flat_map(|refits| &refits.folds);
-            folds.flat_map(|fold| &fold.fitted).map(count).sum()
-        };
-        Self {
-            models: attempts.on(product, test_span_ns),
-            penalties: trained.tried.len() + of_folds(&|fitted| fitted.tried.len()),
-            feature_sets: trained.choice.as_ref().map_or(0, |choice| choice.sets)
-                + trained.refits.as_ref().map_or(0, |refits| refits.sets),
-        }
-    }
-}
-
-/// How the model was calibrated.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct CalibrationReport {
-    /// Which kind.
-    pub kind: CalibrationKind,
-    /// Rows of the validation that it was fitted to.
-    pub rows: u64,
 }
 
 /// All of it.
@@ -413,21 +249,6 @@ fn against_rival(part: &PartReport, ties: Ties) -> Option<String> {
     ))
 }
 
-/// A figure with its interval, or that there is none; with its sign, if asked.
-struct Valued(Figure, bool);
-
-impl fmt::Display for Valued {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(Figure { value, interval }, signed) = self;
-        let number = |value: f64| if *signed { format!("{value:+.4}") } else { format!("{value:.4}") };
-        write!(f, "{} ", value.map_or_else(|| "—".into(), number))?;
-        match interval {
-            Some(interval) => write!(f, "[{}, {}]", number(interval.low), number(interval.high)),
-            None => f.write_str("(no interval)"),
-        }
-    }
-}
-
 impl Report {
     /// The parts that there are, each with its name.
     pub fn parts(&self) -> Vec<(&'static str, &PartReport)> {
@@ -474,12 +295,7 @@ impl Report {
     pub fn warn(mut self) -> Self {
         self.headline.extend(against_rival(&self.test, self.rules.ties));
         self.headline.extend(self.choice.as_ref().map(ChoiceReport::headline));
-        self.headline.extend(self.tried.as_ref().filter(|tried| tried.models > 1).map(|tried| {
-            let models = tried.models;
-            format!(
-                "{models} models have been tested on these rows, this one included: the best of several looks better than it is."
-            )
-        }));
+        self.headline.extend(self.tried.as_ref().and_then(TriedReport::headline));
         // What makes every interval doubtful comes first.
         let parts = self.parts();
         let mut warnings: Vec<String> =

@@ -109,3 +109,22 @@ fn a_model_without_a_distribution_has_no_drift_and_the_page_says_why() {
     assert_eq!((said.as_str(), &observed["drift"]), ("", &Value::Null));
     assert!(page.contains("The model file has no training_distribution, which papertrader train writes."));
 }
+
+/// Many features, few rows in a window: what ten stretches of the training have is beaten by one in eleven of the same market.
+#[test]
+fn a_market_of_the_same_kind_is_no_alarm() {
+    let folder = tempfile::tempdir().unwrap();
+    let capture = synthetic(&folder, "a.l2", 101, 30_000);
+    let model = folder.path().join("m.json");
+    let features = "imbalance_1,imbalance_5,imbalance_10,spread_ticks,microprice_minus_mid,ofi_1_50,ofi_5_50,mid_return_50,\
+                    mid_return_10,bid_size_1,ask_size_1,bid_size_2,ask_size_2,updates_since_mid_change";
+    let mut train = papertrader();
+    train.arg("train").arg(&capture).args(["--features", features, "--resamples", "100", "-o"]).arg(&model);
+    succeed(&mut train);
+    for seed in [102, 103, 104, 105] {
+        let other = synthetic(&folder, &format!("{seed}.l2"), seed, 16_000);
+        let (said, observed, _) = replayed(&folder, &other, &model, &[]);
+        let drift = &observed["drift"];
+        assert_eq!((&drift["windows_judged"], &drift["out_of_depth"]), (&7.into(), &false.into()), "{seed}: {said}");
+    }
+}

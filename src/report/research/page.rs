@@ -9,7 +9,8 @@ use crate::report::html::tables::tile;
 use crate::report::html::{Document, Shown, escaped};
 use crate::report::text::{plain, things};
 use crate::research::evaluation::{BinReport, ContestantReport};
-use crate::research::report::{Report, ValidationReport};
+use crate::research::report::Report;
+use crate::research::validation_report::ValidationReport;
 use crate::statistics::metrics::Metric;
 use std::fmt::{self, Write};
 

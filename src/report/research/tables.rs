@@ -5,8 +5,9 @@ use crate::report::html::tables::{close, folded, open, row, words};
 use crate::report::html::{Document, Shown, escaped};
 use crate::report::text::plain;
 use crate::research::evaluation::{ContestantReport, MetricFigure, PartReport};
-use crate::research::report::{ChoiceReport, FitReport, Report, ValidationReport};
+use crate::research::report::{FitReport, Report};
 use crate::research::source::CaptureFacts;
+use crate::research::validation_report::{ChoiceReport, ValidationReport};
 use std::fmt::{self, Write};
 
 /// How far DeLong's test goes.

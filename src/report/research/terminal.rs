@@ -8,9 +8,8 @@ use crate::report::html::lowest_taker_fee;
 use crate::report::text::{Names, amount, basis_points, plain, signed, things, utc};
 use crate::research::evaluation::{BinReport, ContestantReport, Figure, PartReport};
 use crate::research::importance::Importance;
-use crate::research::report::{
-    CalibrationReport, ChoiceReport, FitReport, FoldReport, Report, TriedReport, ValidationReport,
-};
+use crate::research::report::{FitReport, Report};
+use crate::research::validation_report::{CalibrationReport, ChoiceReport, FoldReport, TriedReport, ValidationReport};
 use crate::statistics::delong::DeLong;
 use crate::statistics::metrics::Metric;
 use std::fmt::{self, Display, Write};
