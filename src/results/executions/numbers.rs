@@ -5,7 +5,7 @@ use super::records::{Account, Leg, Order, Outcome, Purpose, REASONS};
 use super::shortfall::Shortfalls;
 use crate::execution::fees::Liquidity;
 use crate::execution::fill::settled;
-use crate::report::trades::{drawdowns, go_forward};
+use crate::results::trades::{drawdowns, go_forward};
 use crate::statistics::blocks::{Cells, Reach, residuals};
 use crate::statistics::bootstrap::{BootstrapSettings, Interval, interval, resample};
 use serde::Serialize;
