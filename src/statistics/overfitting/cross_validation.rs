@@ -92,8 +92,9 @@ fn blocks_for(slices: usize, settings: usize) -> Option<usize> {
 }
 
 impl CrossValidation {
-    /// Of a sweep; `None` of one setting, of fewer than 16 slices, and of more than 3.5 million settings.
+    /// Of a sweep; `None` of one setting, of none that traded, of fewer than 16 slices, and of more than 3.5 million settings.
     pub fn of(returns: &Returns<'_>) -> Option<Self> {
+        returns.best()?;
         Self::with_blocks(returns, blocks_for(returns.slices(), returns.settings())?)
     }
 

@@ -11,8 +11,12 @@
 //!
 //! Settings beside each other trade nearly alike and are not N independent trials. Their effective number is that of the
 //! paper's appendix, from the mean correlation ρ of all pairs: ρ + (1 − ρ) N, with ρ below 0 taken as 0. Both are
-//! reported; the verdict is by the effective number. V is that between the settings as they are: settings that truly differ
-//! raise it, and with it the bar.
+//! reported; the verdict is by the effective number.
+//!
+//! V is the variance between the settings, and no more than 1 ÷ (n − 1), which the ratio of n slices without skill has
+//! by chance. The paper has no such bound: its trials differ by chance alone. Settings of a sweep do not; fees alone put those
+//! that trade much far below the others, and with the whole of their spread for V every edge would be called luck. What the
+//! ratio is without the bound is reported too.
 //!
 //! ```
 //! use papertrader::statistics::overfitting::deflated::expected_maximum;
@@ -60,6 +64,8 @@ pub struct Deflated {
     /// How many independent trials they are worth: at least 1, at most `trials`.
     pub effective_trials: f64,
     /// The variance of their Sharpe ratios, by n − 1; 0 of one.
+    pub variance_between: f64,
+    /// V: the same, but at most what chance gives.
     pub variance: f64,
     /// The greatest ratio that as many effective trials without skill are expected to show.
     pub expected_maximum: f64,
@@ -67,6 +73,8 @@ pub struct Deflated {
     pub probability: f64,
     /// The same if every setting were an independent trial.
     pub probability_all: f64,
+    /// The same as `probability` with V as the settings have it, however much they truly differ.
+    pub probability_unbounded: f64,
 }
 
 impl Deflated {
@@ -82,7 +90,8 @@ impl Deflated {
         let sharpes: Vec<f64> = of_settings.iter().filter_map(Moments::sharpe).collect();
         let trials = sharpes.len();
         let spread = Moments::of(sharpes.iter().copied());
-        let variance = spread.deviation * spread.deviation;
+        let variance_between = spread.deviation * spread.deviation;
+        let variance = variance_between.min(1.0 / (returns.slices() as f64 - 1.0));
         let mean_correlation = mean_correlation(returns, &of_settings);
         let effective_trials = mean_correlation.map_or(1.0, |mean| {
             let mean = mean.clamp(0.0, 1.0);
@@ -97,10 +106,12 @@ impl Deflated {
             trials,
             mean_correlation,
             effective_trials,
+            variance_between,
             variance,
             expected_maximum: bar,
             probability: moments.probability_above(bar)?,
             probability_all: moments.probability_above(expected_maximum(trials as f64, variance))?,
+            probability_unbounded: moments.probability_above(expected_maximum(effective_trials, variance_between))?,
         })
     }
 }

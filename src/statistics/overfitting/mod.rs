@@ -34,6 +34,7 @@
 pub mod cross_validation;
 pub mod deflated;
 pub mod normal;
+pub mod ranks;
 pub mod reality_check;
 pub mod sharpe;
 #[cfg(test)]

@@ -108,6 +108,23 @@ fn alike_settings_are_one_trial() {
     assert!(found.probability_all <= found.probability && found.probability < found.probability_alone);
 }
 
+/// Settings that lose by different fees spread more than chance makes them: the bar stays where chance puts it.
+#[test]
+fn what_truly_differs_does_not_raise_the_bar() {
+    let mut values = with_skill(noise(6, 200, 20), 20, 0.5);
+    values
+        .chunks_mut(20)
+        .for_each(|row| row.iter_mut().enumerate().skip(1).for_each(|(at, value)| *value -= 0.2 * at as f64));
+    let found = Deflated::of(&Returns::new(&values, 20).unwrap()).unwrap();
+    assert!(found.variance_between > 0.5, "{found:?}");
+    assert_eq!((found.best, found.variance), (0, 1.0 / 199.0));
+    assert!(found.probability > 0.99 && found.probability_unbounded < 0.01, "{found:?}");
+    // Of noise alone both are nearly the same.
+    let values = noise(7, 200, 20);
+    let found = Deflated::of(&Returns::new(&values, 20).unwrap()).unwrap();
+    assert!((found.variance_between * 199.0 - 1.0).abs() < 0.6 && found.probability < 0.95, "{found:?}");
+}
+
 /// The mean correlation by its definition: pair by pair.
 #[test]
 fn the_mean_correlation_is_that_of_all_pairs() {
@@ -140,8 +157,8 @@ fn where_nothing_is_judged() {
     assert_eq!(judged(&noise(1, 20, 3), 3), (true, true, true));
     // One setting needs no correction for many, and has no rank.
     assert_eq!(judged(&noise(1, 64, 1), 1), (true, false, true));
-    // Nobody traded: every half has the same.
-    assert_eq!(judged(&[0.0; 120], 3), (false, true, false));
+    // Nobody traded.
+    assert_eq!(judged(&[0.0; 120], 3), (false, false, false));
     assert_eq!(judged(&[], 3), (false, false, false));
     let values = noise(1, 64, 2);
     let returns = Returns::new(&values, 2).unwrap();
