@@ -56,7 +56,7 @@ fn words_short(text: &str) -> String {
 
 /// What the verdict stands on.
 pub fn statistics(out: &mut String, report: &SweepReport, document: &Document) -> fmt::Result {
-    open(out, "table-statistics", &["", "", "what it says"])?;
+    open::<&str>(out, "table-statistics", &[])?;
     let mut line = |name: &str, path: &str, shown: Shown, meaning: &str| {
         row(out, name, [document.cell(path, shown, ""), words(meaning)])
     };
@@ -167,12 +167,12 @@ pub fn captures(out: &mut String, report: &SweepReport, document: &Document) -> 
         let headings = [
             "capture",
             "in sample",
-            "trades, all settings",
+            "trades",
             "of the best",
-            "its net, bp per trade",
+            "its net bp",
             "its rank",
-            "best here, bp per trade",
-            "rank correlation with the others",
+            "best here, net bp",
+            "rank correlation",
         ];
         open(out, "table-captures", &headings)?;
         for (at, capture) in report.captures.iter().enumerate() {

@@ -8,7 +8,8 @@
 //! ln(ω ÷ (1 − ω)). The probability is the share of logits below 0.
 //!
 //! What is tied: out of sample a rank is the mean of those that equal ratios share; where several are best in sample, their
-//! relative ranks are averaged; a logit of 0 counts half. A setting that earned nothing in a half has the ratio 0 there.
+//! relative ranks are averaged; a logit of 0 counts half. A setting that earned nothing in a half has the ratio 0 there; one
+//! that never traded is no candidate and left out.
 //! Where the number of slices is no multiple of S, blocks differ by one slice.
 //!
 //! ```
@@ -92,16 +93,20 @@ fn blocks_for(slices: usize, settings: usize) -> Option<usize> {
 }
 
 impl CrossValidation {
-    /// Of a sweep; `None` of one setting, of none that traded, of fewer than 16 slices, and of more than 3.5 million settings.
+    /// Of a sweep; `None` of fewer than two settings that traded, of fewer than 16 slices, and of more than 3.5 million settings.
     pub fn of(returns: &Returns<'_>) -> Option<Self> {
-        returns.best()?;
         Self::with_blocks(returns, blocks_for(returns.slices(), returns.settings())?)
     }
 
-    /// With so many blocks: even, from 2 to [`BLOCKS_MAX`], and no more than there are slices; `None` otherwise, and of one
-    /// setting.
+    /// With so many blocks: even, from 2 to [`BLOCKS_MAX`], and no more than there are slices; `None` otherwise, and of fewer
+    /// than two settings that traded.
     pub fn with_blocks(returns: &Returns<'_>, blocks: usize) -> Option<Self> {
-        let (slices, settings) = (returns.slices(), returns.settings());
+        let slices = returns.slices();
+        let mut traded = vec![false; returns.settings()];
+        for row in returns.rows() {
+            traded.iter_mut().zip(row).for_each(|(traded, profit)| *traded |= *profit != 0.0);
+        }
+        let settings = traded.iter().filter(|traded| **traded).count();
         let is_possible = (2..=BLOCKS_MAX).contains(&blocks) && blocks.is_multiple_of(2) && blocks <= slices;
         if !is_possible || settings < 2 {
             return None;
@@ -112,7 +117,8 @@ impl CrossValidation {
             // The block whose balanced range holds the slice.
             let block = ((slice + 1) * blocks - 1) / slices;
             counts[block] += 1.0;
-            for (sums, profit) in sums[block * settings..].iter_mut().zip(row) {
+            let profits = row.iter().zip(&traded).filter(|(_, traded)| **traded).map(|(profit, _)| profit);
+            for (sums, profit) in sums[block * settings..].iter_mut().zip(profits) {
                 sums.sum += profit;
                 sums.squares += profit * profit;
             }
