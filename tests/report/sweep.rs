@@ -302,7 +302,11 @@ fn what_was_trained_on_is_said_before_all_else() {
         assert_eq!(report.verdict.in_sample.as_deref(), said);
         let page = page(&report);
         // Whatever survives there is in doubt.
-        assert_eq!(page.contains("<section id=\"verdict\" data-finding=\"gain_in_doubt\">"), said.is_some(), "{said:?}");
+        assert_eq!(
+            page.contains("<section id=\"verdict\" data-finding=\"gain_in_doubt\">"),
+            said.is_some(),
+            "{said:?}"
+        );
         if let Some(said) = said {
             let first = page.find("<p class=\"finding\">").unwrap();
             assert!(page[first..].starts_with(&format!("<p class=\"finding\">{said}</p>")), "{said}");
@@ -390,6 +394,35 @@ fn files_that_are_no_sweep_are_refused() {
     let output = papertrader().arg("report").arg(&path).arg("-o").arg(&path).arg("--force").output().unwrap();
     assert!(!output.status.success());
     assert_eq!(fs::read_to_string(&path).unwrap(), SweepResult::default().to_json());
+}
+
+/// A file by hand: every shape that the reader lets through has a page, whatever its numbers are.
+#[test]
+fn no_file_is_too_odd_for_a_page() {
+    for (captures, models, slices, profit, amount) in [
+        (0, 1, 4, 1.0, 100.0),
+        (1, 0, 4, 1.0, 100.0),
+        (2, 1, 0, 1.0, 100.0),
+        (2, 1, 1, 1.0, 100.0),
+        (2, 2, 64, 1.0, 0.0),
+        (2, 2, 64, 0.0, 0.0),
+        (2, 2, 64, 1e308, 100.0),
+        (2, 2, 64, -1e308, 1e-308),
+        (1, 2, 64, 5e-324, 5e-324),
+    ] {
+        let mut result = Grid { captures, models, ..Grid::default() }.result();
+        result.slices = slices;
+        result.settings.iter_mut().for_each(|setting| setting.buy_amount = amount);
+        for (at, row) in result.rows.iter_mut().enumerate() {
+            let net = |slice: u32| if (slice + at as u32).is_multiple_of(3) { profit } else { -profit };
+            row.slice_net = (0..slices).map(net).collect();
+            row.slice_bought = vec![amount; slices as usize];
+        }
+        let result = SweepResult::parse("a.sweep.json".as_ref(), &result.to_json()).unwrap();
+        let report = SweepReport::of("odd", &result);
+        let shown = format!("{}{}{}", page(&report), terminal(&report), report.to_json());
+        assert!(!shown.contains("NaN") && !shown.contains(" inf"), "{captures} {models} {slices} {profit} {amount}");
+    }
 }
 
 /// Names come from files and file names: they are text on the page and give the terminal no commands.

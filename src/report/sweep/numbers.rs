@@ -36,7 +36,7 @@ const REPLICATES: u32 = 2_000;
 const SEED: u64 = 1;
 /// Maps of thresholds and lags, at most.
 const MAPS_MAX: usize = 24;
-/// Bars of a histogram.
+/// Bars of a histogram, and at most one more.
 const BARS: usize = 24;
 
 /// What may be said of the best setting.
@@ -574,7 +574,7 @@ fn warnings(result: &SweepResult) -> Vec<String> {
     warnings
 }
 
-/// Equal bars from the least to the greatest value; `None` of none.
+/// Equal bars from the least to the greatest value, none across 0; `None` of none.
 fn histogram(values: impl Iterator<Item = f64> + Clone) -> Option<Histogram> {
     let (low, high) = values
         .clone()
@@ -584,11 +584,14 @@ fn histogram(values: impl Iterator<Item = f64> + Clone) -> Option<Histogram> {
         return None;
     }
     let width = if high > low { (high - low) / BARS as f64 } else { low.abs().max(1.0) / BARS as f64 };
-    let mut counts = vec![0; BARS];
+    // 0 lies between two bars.
+    let first = (low / width).floor();
+    let place = |value: f64| (value / width).floor() - first;
+    let mut counts = vec![0; place(high) as usize + 1];
     for value in values.filter(|value| value.is_finite()) {
-        counts[(((value - low) / width) as usize).min(BARS - 1)] += 1;
+        counts[place(value) as usize] += 1;
     }
-    Some(Histogram { from: low, width, counts })
+    Some(Histogram { from: first * width, width, counts })
 }
 
 /// A map for each model and execution, those with the best settings first.

@@ -111,7 +111,7 @@ fn verdict(out: &mut String, report: &SweepReport, document: &Document) -> fmt::
     tile(out, "captures", &span("counts.captures", Shown::Count), &slices)?;
     if report.best().is_some() {
         let interval = document.interval("top.0.net_bps_interval", Shown::SignedBasisPoints);
-        let below = interval.map_or_else(|| "no interval".into(), |ends| format!("95\u{a0}%: {ends}"));
+        let below = interval.map_or_else(|| "no interval".into(), |ends| format!("95%: {ends}"));
         tile(out, "best setting, net bp per trade", &span("top.0.net_bps", Shown::SignedBasisPoints), &below)?;
         let gross = format!("{} bp before fees", span("top.0.gross_bps", Shown::SignedBasisPoints));
         tile(out, "best setting, trades", &span("top.0.trades", Shown::Count), &gross)?;

@@ -107,6 +107,12 @@ pub fn statistics(out: &mut String, report: &SweepReport, document: &Document) -
             "The same if every setting counted in full.",
         )?;
         line(
+            "by the whole spread",
+            "deflated.probability_unbounded",
+            Shown::Fixed(4),
+            "The paper’s own: what the settings truly differ by counts as luck too. Low where fees or thresholds set them far apart.",
+        )?;
+        line(
             "as the only setting",
             "deflated.probability_alone",
             Shown::Fixed(4),
