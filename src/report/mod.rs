@@ -24,6 +24,7 @@ pub mod publish;
 pub mod research;
 pub mod run_file;
 pub mod summary;
+pub mod sweep;
 pub mod terminal;
 pub mod text;
 pub use crate::results::trades;
