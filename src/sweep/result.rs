@@ -25,7 +25,7 @@ use crate::base::small_file;
 use crate::execution::records::AccountKind;
 use crate::statistics::bootstrap::Interval;
 use serde::{Deserialize, Serialize};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// What tells such a file.
@@ -314,10 +314,21 @@ pub enum ResultError {
 }
 
 impl SweepResult {
-    /// As `NAME.sweep.json` has it.
-    pub fn to_json(&self) -> String {
+    /// Writes it as `NAME.sweep.json` has it.
+    ///
+    /// # Errors
+    /// The output does not take it.
+    pub fn write_json(&self, mut output: impl Write) -> io::Result<()> {
         let file = File { schema: SCHEMA.into(), schema_version: SCHEMA_VERSION.into(), result: self };
-        serde_json::to_string(&file).expect("its keys are text and its numbers are finite or absent") + "\n"
+        serde_json::to_writer(&mut output, &file)?;
+        output.write_all(b"\n")
+    }
+
+    /// The same as a text.
+    pub fn to_json(&self) -> String {
+        let mut text = Vec::new();
+        self.write_json(&mut text).expect("memory takes it: keys are text");
+        String::from_utf8_lossy(&text).into_owned()
     }
 
     /// Reads a file.

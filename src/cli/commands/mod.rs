@@ -44,6 +44,7 @@ pub mod record;
 pub mod replay;
 pub mod report;
 pub mod select;
+pub mod sweep;
 pub mod train;
 mod training;
 

@@ -108,7 +108,7 @@ pub fn run(args: &ReplayArgs, printer: &mut Printer) -> Result<(), Failure> {
         let market = Market::open_all(&captures, &source).map_err(Failure::input)?;
         match tape_check::reading(market, Path::new(&name)) {
             // Who says whose side it is knows better.
-            Ok(_) | Err(TapeError::NoSide { .. }) if args.execution.prints_side.is_some() => {}
+            Ok(_) | Err(TapeError::NoSide { .. }) if args.execution.of_accounts.prints_side.is_some() => {}
             reading => accounts.rules.takers_side = reading.map_err(Failure::input)? == Reading::TakersSide,
         }
     }
