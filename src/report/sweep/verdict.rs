@@ -47,7 +47,7 @@ fn sentences(report: &SweepReport, finding: Finding) -> Vec<String> {
     let settings = report.counts.settings;
     match (finding, report.best()) {
         (Finding::NoCaptures, _) => {
-            return vec!["No capture could be read to its end: there is nothing to judge.".into()];
+            vec!["No capture could be read to its end: there is nothing to judge.".into()]
         }
         (Finding::NoTrades, _) | (_, None) => {
             let none = if settings == 1 {
@@ -55,7 +55,7 @@ fn sentences(report: &SweepReport, finding: Finding) -> Vec<String> {
             } else {
                 format!("None of the {} closes", counted(settings as u64, "setting"))
             };
-            return vec![format!("{none} a trade: there is nothing to judge.")];
+            vec![format!("{none} a trade: there is nothing to judge.")]
         }
         (_, Some(best)) => {
             let mut sentences = vec![first(report, finding, best), which(report, finding, best)];
@@ -156,7 +156,7 @@ fn across(report: &SweepReport, best: &SettingFacts) -> Option<String> {
 /// What stands before all else: a model judged by what it was trained on.
 fn in_sample(report: &SweepReport) -> Option<String> {
     let counts = &report.counts;
-    if counts.captures == 0 {
+    if counts.pairs == 0 {
         return None;
     }
     if counts.pairs_in_sample == counts.pairs {
