@@ -264,6 +264,7 @@ impl SweepReport {
 
     /// Judges a sweep.
     pub fn of(name: &str, result: &SweepResult) -> Self {
+        let threads = std::thread::available_parallelism().map_or(1, Into::into);
         let slices = Slices::of(result);
         let settings = result.settings.len();
         // A profit that is no finite number is that of a broken file: nothing is judged by it.
@@ -272,7 +273,7 @@ impl SweepReport {
         let cross_validation = returns.as_ref().and_then(CrossValidation::of);
         let reality_check = returns
             .as_ref()
-            .and_then(|returns| RealityCheck::of(returns, Resampling { replicates: REPLICATES, seed: SEED }));
+            .and_then(|returns| RealityCheck::of(returns, Resampling { replicates: REPLICATES, seed: SEED }, threads));
         let mut facts = Judged { result, slices: &slices }.settings();
         let sharpes = histogram(facts.iter().filter_map(|setting| setting.sharpe));
         let (maps, maps_left_out) = maps(&facts);

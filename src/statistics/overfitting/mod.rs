@@ -26,7 +26,7 @@
 //! assert!(deflated.probability > 0.99);
 //! let halves = CrossValidation::of(&returns).expect("two settings");
 //! assert_eq!(halves.probability, 0.0);
-//! let check = RealityCheck::of(&returns, Resampling { replicates: 200, seed: 1 }).expect("there are slices enough");
+//! let check = RealityCheck::of(&returns, Resampling { replicates: 200, seed: 1 }, 2).expect("there are slices enough");
 //! assert!(check.spa.consistent < 0.05);
 //! # Ok::<(), papertrader::statistics::overfitting::ReturnsError>(())
 //! ```

@@ -24,7 +24,7 @@
 //!
 //! // Two settings that win and lose by turns.
 //! let values: Vec<f64> = (0..40).flat_map(|slice| [f64::from(slice % 3 - 1), f64::from(slice % 5 - 2)]).collect();
-//! let check = RealityCheck::of(&Returns::new(&values, 2)?, Resampling { replicates: 500, seed: 7 }).expect("40 slices");
+//! let check = RealityCheck::of(&Returns::new(&values, 2)?, Resampling { replicates: 500, seed: 7 }, 2).expect("40 slices");
 //! assert!(check.white > 0.2 && check.spa.consistent > 0.2);
 //! # Ok::<(), papertrader::statistics::overfitting::ReturnsError>(())
 //! ```
@@ -35,6 +35,8 @@ use crate::statistics::blocks::dependence_cells;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
 use serde::{Deserialize, Serialize};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
 
 /// How much longer blocks are than the rule of Politis and White asks for.
 const LENGTHENED: f64 = 2.0;
@@ -45,7 +47,7 @@ const ADDITIONS_MAX: u64 = 10_000_000_000;
 /// No large sweep has fewer resamples than this, if as many were asked for.
 pub const REPLICATES_MIN: u32 = 500;
 /// Weights of autocovariances below this are left out.
-const WEIGHT_MIN: f64 = 1e-15;
+const WEIGHT_MIN: f64 = 1e-12;
 
 /// What is drawn how often.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,9 +89,10 @@ pub struct RealityCheck {
 }
 
 impl RealityCheck {
-    /// Of a sweep; `None` where no setting traded, below [`SLICES_MIN`] slices, and without resamples. Where the work would be
-    /// too much there are fewer resamples, down to [`REPLICATES_MIN`].
-    pub fn of(returns: &Returns<'_>, resampling: Resampling) -> Option<Self> {
+    /// Of a sweep, on up to `threads` threads, on whose number nothing depends; `None` where no setting traded, below
+    /// [`SLICES_MIN`] slices, and without resamples. Where the work would be too much there are fewer resamples, down to
+    /// [`REPLICATES_MIN`].
+    pub fn of(returns: &Returns<'_>, resampling: Resampling, threads: usize) -> Option<Self> {
         let (slices, moments) = (returns.slices(), returns.moments());
         let best = best_of(&moments)?;
         let block_slices = block_slices(returns, &moments, best);
@@ -98,11 +101,17 @@ impl RealityCheck {
         let replicates = resampling.replicates.min(affordable);
         (slices >= SLICES_MIN && replicates > 0).then(|| {
             let resampling = Resampling { replicates, ..resampling };
-            Self::with_blocks(returns, &moments, resampling, block_slices)
+            Self::with_blocks(returns, &moments, resampling, block_slices, threads)
         })
     }
 
-    fn with_blocks(returns: &Returns<'_>, moments: &[Moments], resampling: Resampling, block_slices: f64) -> Self {
+    fn with_blocks(
+        returns: &Returns<'_>,
+        moments: &[Moments],
+        resampling: Resampling,
+        block_slices: f64,
+        threads: usize,
+    ) -> Self {
         let Resampling { replicates, seed } = resampling;
         let root = (returns.slices() as f64).sqrt();
         let widened = (1.0 / (1.0 - share_missed(returns.slices(), block_slices))).sqrt();
@@ -111,8 +120,8 @@ impl RealityCheck {
             .collect();
         let statistic = greatest(settings.iter().map(|setting| root * setting.mean));
         let spa_statistic = greatest(settings.iter().map(|setting| setting.t)).max(0.0);
-        let mut reached = [0_u32; 4];
-        for replicate in 0..replicates {
+        let figures = [statistic, spa_statistic, spa_statistic, spa_statistic];
+        let reaches = |replicate| {
             let means = resampled_means(returns, block_slices, seed, replicate);
             let mut most = [f64::NEG_INFINITY, 0.0, 0.0, 0.0];
             for (setting, mean) in settings.iter().zip(means) {
@@ -122,13 +131,27 @@ impl RealityCheck {
                     *most = most.max((deviation + kept) * setting.per_mean);
                 }
             }
-            let figures = [statistic, spa_statistic, spa_statistic, spa_statistic];
-            for ((reached, most), figure) in reached.iter_mut().zip(most).zip(figures) {
-                *reached += u32::from(most >= figure);
+            [0, 1, 2, 3].map(|test| most[test] >= figures[test])
+        };
+        // What is counted is the same in whatever order.
+        let (next, reached) = (AtomicU32::new(0), [const { AtomicU32::new(0) }; 4]);
+        thread::scope(|scope| {
+            for _ in 0..threads.max(1) {
+                scope.spawn(|| {
+                    loop {
+                        let replicate = next.fetch_add(1, Ordering::Relaxed);
+                        if replicate >= replicates {
+                            break;
+                        }
+                        for (reached, reaches) in reached.iter().zip(reaches(replicate)) {
+                            reached.fetch_add(u32::from(reaches), Ordering::Relaxed);
+                        }
+                    }
+                });
             }
-        }
+        });
         let [white, lower, consistent, upper] =
-            reached.map(|reached| f64::from(1 + reached) / (1.0 + f64::from(replicates)));
+            reached.map(|reached| (1.0 + f64::from(reached.into_inner())) / (1.0 + f64::from(replicates)));
         let spa = SuperiorAbility { statistic: spa_statistic, lower, consistent, upper };
         Self { replicates, seed, block_slices, statistic, white, spa }
     }

@@ -2,6 +2,7 @@
 
 use super::cross_validation::CrossValidation;
 use super::deflated::{Deflated, expected_maximum};
+use super::ranks::ranks;
 use super::reality_check::{RealityCheck, Resampling};
 use super::sharpe::{Moments, probability_above};
 use super::{Returns, ReturnsError};
@@ -150,7 +151,7 @@ fn where_nothing_is_judged() {
     let judged = |values: &[f64], settings| {
         let returns = Returns::new(values, settings).unwrap();
         let of_halves = CrossValidation::of(&returns).is_some();
-        (Deflated::of(&returns).is_some(), of_halves, RealityCheck::of(&returns, resampling).is_some())
+        (Deflated::of(&returns).is_some(), of_halves, RealityCheck::of(&returns, resampling, 1).is_some())
     };
     assert_eq!(judged(&noise(1, 19, 3), 3), (false, true, false));
     assert_eq!(judged(&noise(1, 15, 3), 3), (false, false, false));
@@ -162,7 +163,7 @@ fn where_nothing_is_judged() {
     assert_eq!(judged(&[], 3), (false, false, false));
     let values = noise(1, 64, 2);
     let returns = Returns::new(&values, 2).unwrap();
-    assert_eq!(RealityCheck::of(&returns, Resampling { replicates: 0, seed: 1 }), None);
+    assert_eq!(RealityCheck::of(&returns, Resampling { replicates: 0, seed: 1 }, 1), None);
     for blocks in [0, 1, 7, 18, 66] {
         assert_eq!(CrossValidation::with_blocks(&returns, blocks), None, "{blocks}");
     }
@@ -206,7 +207,7 @@ fn noise_is_overfitted_half_of_the_time_and_skill_is_not() {
 #[test]
 fn the_reality_check_is_as_sure_as_it_says() {
     let resampling = Resampling { replicates: 200, seed: 11 };
-    let check = |values: &[f64]| RealityCheck::of(&Returns::new(values, 15).unwrap(), resampling).unwrap();
+    let check = |values: &[f64]| RealityCheck::of(&Returns::new(values, 15).unwrap(), resampling, 2).unwrap();
     let found: Vec<RealityCheck> = (0..200).map(|seed| check(&noise(1_000 + seed, 60, 15))).collect();
     let share_below = |p: f64, of: fn(&RealityCheck) -> f64| {
         found.iter().filter(|check| of(check) <= p).count() as f64 / found.len() as f64
@@ -235,6 +236,17 @@ fn the_reality_check_is_as_sure_as_it_says() {
 }
 
 #[test]
+fn threads_change_nothing() {
+    let values = noise(8, 40, 5);
+    let by = |threads| {
+        RealityCheck::of(&Returns::new(&values, 5).unwrap(), Resampling { replicates: 101, seed: 3 }, threads)
+    };
+    assert_eq!(by(0), by(1));
+    assert_eq!(by(1), by(3));
+    assert_ne!(by(1), RealityCheck::of(&Returns::new(&values, 5).unwrap(), Resampling { replicates: 101, seed: 4 }, 1));
+}
+
+#[test]
 fn dependence_makes_longer_blocks() {
     let mut value = 0.0;
     let slow: Vec<f64> = noise(5, 640, 1)
@@ -245,7 +257,7 @@ fn dependence_makes_longer_blocks() {
         })
         .collect();
     let of = |values: &[f64]| {
-        RealityCheck::of(&Returns::new(values, 1).unwrap(), Resampling { replicates: 50, seed: 1 })
+        RealityCheck::of(&Returns::new(values, 1).unwrap(), Resampling { replicates: 50, seed: 1 }, 1)
             .unwrap()
             .block_slices
     };
@@ -253,8 +265,65 @@ fn dependence_makes_longer_blocks() {
     assert!(of(&noise(5, 640, 1)) < 10.0);
 }
 
+/// The splits as the paper has them: every choice of half of the blocks, and each setting's moments on it.
+fn plain_splits(returns: &Returns<'_>, blocks: usize) -> Vec<f64> {
+    let slices = returns.slices();
+    let traded: Vec<usize> =
+        (0..returns.settings()).filter(|&setting| returns.of_setting(setting).any(|value| value != 0.0)).collect();
+    let sharpes = |is_in: &dyn Fn(usize) -> bool| -> Vec<f64> {
+        let of = |&setting: &usize| {
+            let values: Vec<f64> = returns
+                .of_setting(setting)
+                .enumerate()
+                .filter(|&(slice, _)| is_in(slice))
+                .map(|(_, value)| value)
+                .collect();
+            Moments::of(values.iter().copied()).sharpe().unwrap_or(0.0)
+        };
+        traded.iter().map(of).collect()
+    };
+    let block_of = |slice: usize| (0..blocks).find(|block| slice < (block + 1) * slices / blocks).unwrap();
+    let masks = (0..1_u32 << blocks).filter(|mask| mask.count_ones() as usize == blocks / 2);
+    let logit = |mask: u32| {
+        let chosen = |slice: usize| mask >> block_of(slice) & 1 == 1;
+        let (within, outside) = (sharpes(&chosen), sharpes(&|slice| !chosen(slice)));
+        let best = within.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        // Rank 1 is the worst.
+        let ranked = ranks(&outside.iter().map(|sharpe| -sharpe).collect::<Vec<_>>());
+        let of_best: Vec<f64> = (0..within.len()).filter(|&at| within[at] == best).map(|at| ranked[at]).collect();
+        let relative = of_best.iter().sum::<f64>() / of_best.len() as f64 / (within.len() as f64 + 1.0);
+        (relative / (1.0 - relative)).ln()
+    };
+    masks.map(logit).collect()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Sums of blocks, and each pair of halves once, give what every split by itself gives.
+    #[test]
+    fn sums_of_blocks_agree_with_every_split(
+        seed in 0_u64..1_000, settings in 2_usize..6, slices in 12_usize..30, half in 1_usize..4, idle in any::<bool>(),
+    ) {
+        let mut values = noise(seed, slices, settings);
+        if idle {
+            values.iter_mut().skip(1).step_by(settings).for_each(|value| *value = 0.0);
+        }
+        let returns = Returns::new(&values, settings).unwrap();
+        let Some(found) = CrossValidation::with_blocks(&returns, 2 * half) else {
+            prop_assert!(idle && settings == 2);
+            return Ok(());
+        };
+        let sorted = |mut logits: Vec<f64>| {
+            logits.sort_unstable_by(f64::total_cmp);
+            logits
+        };
+        let (found, expected) = (sorted(found.logits), sorted(plain_splits(&returns, 2 * half)));
+        prop_assert_eq!(found.len(), expected.len());
+        for (found, expected) in found.iter().zip(expected) {
+            prop_assert!((found - expected).abs() < 1e-9, "{} {}", found, expected);
+        }
+    }
 
     /// Neither the unit of the profits nor the order of the settings counts, and the same input gives the same bytes.
     #[test]
@@ -268,7 +337,7 @@ proptest! {
             let returns = Returns::new(values, settings).unwrap();
             let deflated = Deflated::of(&returns).unwrap();
             let halves = CrossValidation::of(&returns).unwrap();
-            let check = RealityCheck::of(&returns, resampling).unwrap();
+            let check = RealityCheck::of(&returns, resampling, 1).unwrap();
             (deflated.probability, halves.probability, check.white, check.spa.consistent)
         };
         let found = judge(&values);
