@@ -23,9 +23,9 @@ pub const VALUES_MAX: usize = 10_000;
 /// Settings of a sweep at most.
 pub const SETTINGS_MAX: usize = 100_000;
 /// Rows of a sweep, settings × captures, at most: they are held in memory, a kilobyte or two each.
-pub const ROWS_MAX: u64 = 1_000_000;
+pub const SWEEP_ROWS_MAX: u64 = 1_000_000;
 /// Rows from which somebody has to say that this is meant.
-pub const ROWS_UNASKED: u64 = 10_000;
+pub const SWEEP_ROWS_UNASKED: u64 = 10_000;
 /// Digits behind the point to which a range's values are rounded.
 const DECIMALS_MAX: usize = 15;
 

@@ -526,6 +526,14 @@ pub fn log_name(capture: u32, setting: u32) -> String {
     format!("{capture:06}-{setting:06}.csv")
 }
 
+/// Whether a file has the name of a log that is kept.
+pub fn is_log_name(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    let numbers = name.and_then(|name| name.strip_suffix(".csv")?.split('.').next()?.split_once('-'));
+    let is_number = |text: &str| text.len() >= 6 && text.bytes().all(|byte| byte.is_ascii_digit());
+    numbers.is_some_and(|(capture, setting)| is_number(capture) && is_number(setting))
+}
+
 /// Trade logs that are kept: the same trades in each.
 struct Log {
     logs: Vec<(PathBuf, TradeLog<Output>)>,

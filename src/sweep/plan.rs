@@ -1,4 +1,18 @@
 //! What a sweep is told.
+//!
+//! ```
+//! use papertrader::strategy::model::Model;
+//! use papertrader::sweep::plan::{Plan, PlannedModel};
+//!
+//! let folder = tempfile::tempdir()?;
+//! let file = folder.path().join("imbalance.json");
+//! std::fs::write(&file, r#"{"features": ["imbalance_1"], "intercept": 0.0, "coefficients": [2.0]}"#)?;
+//! let model = PlannedModel::of(Model::read(&file)?)?;
+//! assert_eq!((model.facts.features, model.facts.sha256.len()), (1, 64));
+//! let plan = Plan::new(vec![model], Vec::new(), vec!["market.l2".into()]);
+//! assert_eq!((plan.rows(), plan.fee_bps), (0, 0.0));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use super::result::{Execution, Setting, SweptModel};
 use crate::execution::account::{AccountRules, AfterTimeout, ExitStyle, Limits, MakerRules};

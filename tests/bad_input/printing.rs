@@ -180,7 +180,7 @@ impl Given {
                 command.arg(&capture).args(["--threshold", "0.5,0.6"]);
                 model(&mut command);
                 named(&mut command);
-                vec!["run.sweep.csv", "run.sweep.parquet", "run.sweep.json"]
+                vec!["run.sweep.csv", "run.sweep.parquet", "run.sweep.json", "run.sweep.report.json", "run.sweep.html"]
             }
             _ => panic!("no case for the command {name}"),
         };

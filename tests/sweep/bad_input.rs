@@ -54,6 +54,11 @@ fn grids_of_nothing_of_nonsense_or_of_too_much() {
         assert_eq!(code, 2, "{error}");
         assert!(error.starts_with("error: ") && error.contains(said) && error.lines().count() == 1, "{error}");
     }
+    let many: Vec<PathBuf> = (0..12).map(|n| markets.path(&format!("{n}.l2"))).collect();
+    let grid = ["--threshold", "0.01:0.99:0.01", "--lag", "1:1000:1", "--yes"];
+    let (code, error) = fail(&mut sweep(&many, &markets.path(""), "a", &grid));
+    let due = "error: 99,000 settings over 12 captures are 1,188,000 rows; a sweep has at most 1,000,000";
+    assert_eq!((code, error.as_str()), (2, due));
     let (code, error) = fail(&mut crate::common::papertrader().args(["sweep", "--model", "a.json"]));
     assert!(code == 2 && error.contains("CAPTURE"), "{error}");
     // A name is needed to find what was stopped.
@@ -171,7 +176,7 @@ fn nothing_that_is_read_or_not_ours_is_written_over() {
     let (code, error) = fail(&mut markets.sweep("b", &["--model", &own, "--force"]));
     assert!(code == 2 && error.contains("would be written over"), "{error}");
     // Results of before.
-    for ending in ["csv", "parquet", "json", "html"] {
+    for ending in ["csv", "parquet", "json", "report.json", "html"] {
         let path = markets.file("c", ending);
         fs::write(&path, "kept").unwrap();
         let (code, error) = fail(&mut markets.sweep("c", &[]));

@@ -32,15 +32,17 @@ use crate::execution::fees::{FeePlan, FeeSchedule};
 use crate::execution::rules::LAG_MAX;
 use crate::feed::intake::ScaleRule;
 use crate::market::units::parse_step;
-use crate::report::text::{Grouped, Names, amount, counted, things};
+use crate::report::sweep::publish::{SweepFiles, publish};
+use crate::report::sweep::terminal;
+use crate::report::text::{Grouped, counted};
 use crate::run::files::stem_now;
 use crate::sources::files::expand;
 use crate::strategy::model::Model;
-use crate::sweep::grid::{self, Axes, ROWS_MAX, ROWS_UNASKED};
+use crate::sweep::grid::{self, Axes, SWEEP_ROWS_MAX, SWEEP_ROWS_UNASKED};
 use crate::sweep::journal::{Identity, Journal, check_captures};
 use crate::sweep::plan::{Plan, PlannedModel};
-use crate::sweep::result::{Execution, Row, SLICES, SLICES_MAX, Setting, SweepResult};
-use crate::sweep::{STEPS, Sweep, SweepError, Watch, tables};
+use crate::sweep::result::{Execution, SLICES, SLICES_MAX};
+use crate::sweep::{STEPS, Sweep, SweepError, Watch, is_log_name, tables};
 use clap::Args;
 use std::fmt::{self, Display, Formatter};
 use std::path::{Path, PathBuf};
@@ -115,7 +117,7 @@ pub struct GridArgs {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Results")]
 pub struct SweepResultArgs {
-    /// Folder for NAME.sweep.csv, .parquet, .json and .html
+    /// Folder for the table NAME.sweep.csv and .parquet, the page .html, and .json and .report.json for machines
     #[arg(long, value_name = "FOLDER", default_value = "simulations")]
     pub out: PathBuf,
     /// Name of the files in it, without ending [default: start time]
@@ -204,30 +206,46 @@ fn parse_latencies(text: &str) -> Result<List<Option<i64>>, String> {
 }
 
 /// The files of a sweep.
-struct SweepFiles {
+struct Places {
     csv: PathBuf,
     parquet: PathBuf,
     json: PathBuf,
-    html: PathBuf,
+    /// What the page is made from, and the page.
+    report: SweepFiles,
     journal: PathBuf,
     logs: PathBuf,
 }
 
-impl SweepFiles {
+impl Places {
     fn of(folder: &Path, stem: &str) -> Self {
         let with = |ending: &str| folder.join(format!("{stem}.sweep.{ending}"));
+        let (name, html, report) = (stem.into(), with("html"), with("report.json"));
         Self {
             csv: with("csv"),
             parquet: with("parquet"),
             json: with("json"),
-            html: with("html"),
+            report: SweepFiles { name, html, json: report },
             journal: with("part"),
             logs: with("logs"),
         }
     }
 
-    fn all(&self) -> [&Path; 6] {
-        [&self.csv, &self.parquet, &self.json, &self.html, &self.journal, &self.logs].map(PathBuf::as_path)
+    /// Those that a sweep leaves when it has ended.
+    fn results(&self) -> [&PathBuf; 5] {
+        [&self.csv, &self.parquet, &self.json, &self.report.json, &self.report.html]
+    }
+
+    fn all(&self) -> impl Iterator<Item = &PathBuf> {
+        self.results().into_iter().chain([&self.journal, &self.logs])
+    }
+
+    /// Removes what a sweep of before has kept of its settings: they were others.
+    fn remove_logs(&self) -> Result<(), Failure> {
+        let Ok(files) = fs::read_dir(&self.logs) else { return Ok(()) };
+        for path in files.flatten().map(|file| file.path()).filter(|path| is_log_name(path)) {
+            fs::remove_file(&path).map_err(OutputError::at(&path)).map_err(Failure::running)?;
+        }
+        Ok(())
     }
 
     /// Looks at all places before anything runs.
@@ -237,11 +255,8 @@ impl SweepFiles {
             fs::create_dir_all(parent).map_err(OutputError::at(parent)).map_err(Failure::input)?;
         }
         if args.resume || args.force {
-            let files = [&self.csv, &self.parquet, &self.json, &self.html, &self.journal];
-            return files
-                .into_iter()
-                .try_for_each(|path| check(path, IfTaken::Replace).map(drop))
-                .map_err(Failure::input);
+            let mut files = self.results().into_iter().chain([&self.journal]);
+            return files.try_for_each(|path| check(path, IfTaken::Replace).map(drop)).map_err(Failure::input);
         }
         if self.journal.exists() {
             return Err(Failure::input(format!(
@@ -249,12 +264,12 @@ impl SweepFiles {
                 self.journal.display()
             )));
         }
-        self.all().into_iter().try_for_each(|path| check(path, IfTaken::Refuse).map(drop)).map_err(Failure::input)
+        self.all().try_for_each(|path| check(path, IfTaken::Refuse).map(drop)).map_err(Failure::input)
     }
 }
 
 /// Reads the models and makes the grid.
-fn planned(args: &SweepArgs, captures: Vec<PathBuf>, files: &SweepFiles) -> Result<Plan, Failure> {
+fn planned(args: &SweepArgs, captures: Vec<PathBuf>, files: &Places) -> Result<Plan, Failure> {
     let (options, grid) = (args.of_model.options(), &args.grid);
     let mut models: Vec<PlannedModel> = Vec::new();
     for path in &grid.model {
@@ -344,10 +359,10 @@ fn check_rows(args: &SweepArgs, plan: &Plan) -> Result<(), Failure> {
             Grouped(plan.rows())
         )
     };
-    if plan.rows() > ROWS_MAX {
-        return Err(Failure::input(format!("{}; a sweep has at most {}", all(), Grouped(ROWS_MAX))));
+    if plan.rows() > SWEEP_ROWS_MAX {
+        return Err(Failure::input(format!("{}; a sweep has at most {}", all(), Grouped(SWEEP_ROWS_MAX))));
     }
-    if plan.rows() > ROWS_UNASKED && !args.grid.yes {
+    if plan.rows() > SWEEP_ROWS_UNASKED && !args.grid.yes {
         return Err(Failure::input(format!("{}; give --yes if that is meant", all())));
     }
     Ok(())
@@ -361,7 +376,7 @@ pub fn run(args: &SweepArgs, printer: &mut Printer) -> Result<(), Failure> {
     let captures = expand(&args.captures).map_err(Failure::input)?;
     let results = &args.results;
     let stem = results.name.clone().unwrap_or_else(|| stem_now("sweep"));
-    let files = SweepFiles::of(&results.out, &stem);
+    let files = Places::of(&results.out, &stem);
     let list = args.of_model.file().map(Into::into);
     let models = args.grid.model.iter().cloned().chain(args.fees.file()).chain(list);
     let inputs: Vec<PathBuf> = args.source.inputs(&captures).into_iter().chain(models).collect();
@@ -377,6 +392,7 @@ pub fn run(args: &SweepArgs, printer: &mut Printer) -> Result<(), Failure> {
         check_captures(&files.journal, &done).map_err(Failure::input)?;
         (journal, done)
     } else {
+        files.remove_logs()?;
         (Journal::begin(&files.journal, &identity, results.force).map_err(Failure::input)?, Vec::new())
     };
     let journal = Mutex::new(journal);
@@ -397,7 +413,13 @@ pub fn run(args: &SweepArgs, printer: &mut Printer) -> Result<(), Failure> {
     let mut json = Output::create(&files.json, replace).map_err(Failure::running)?;
     result.write_json(&mut json).map_err(OutputError::at(&files.json)).map_err(Failure::running)?;
     json.finish().map_err(Failure::running)?;
-    printer.print(Swept { result: &result, files: &files });
+    let report = publish(&result, &files.report, replace).map_err(Failure::running)?;
+    let rows = counted(result.rows.len() as u64, "row");
+    let captures = counted(result.captures.len() as u64, "capture");
+    printer.print(format_args!("sweep: {rows} of {captures}\n{}wrote\n", terminal(&report)));
+    let logs = sweep.plan().logs.iter().filter(|logs| logs.exists());
+    files.results().into_iter().chain(logs).for_each(|path| printer.print(format_args!("  {}\n", path.display())));
+    report.warnings.iter().for_each(warn);
     for capture in &result.captures {
         capture.remarks.iter().for_each(|remark| warn(format_args!("{}: {remark}", capture.path)));
     }
@@ -415,61 +437,5 @@ pub fn run(args: &SweepArgs, printer: &mut Printer) -> Result<(), Failure> {
                 first.path
             )))
         }
-    }
-}
-
-/// What the terminal shows.
-struct Swept<'a> {
-    result: &'a SweepResult,
-    files: &'a SweepFiles,
-}
-
-impl Display for Swept<'_> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Self { result, files } = self;
-        let line = |f: &mut Formatter<'_>, name: &str, value: &dyn Display| Names::RUN.line(f, name, value);
-        let count = |count: usize| Grouped(count as u64);
-        writeln!(f, "sweep")?;
-        line(f, "settings", &count(result.settings.len()))?;
-        line(f, "captures", &count(result.captures.len()))?;
-        line(f, "rows", &count(result.rows.len()))?;
-        if let Some((setting, row, captures)) = self.best() {
-            let model = &result.models[setting.model as usize].path;
-            let at = format!(
-                "setting {}: {model}, threshold {}, lag {}, amount {}, {}",
-                setting.number,
-                setting.threshold,
-                setting.lag_updates,
-                setting.buy_amount,
-                setting.execution.name()
-            );
-            line(f, "best by net profit", &at)?;
-            let of = if captures == 1 { String::new() } else { format!(" over {captures} captures") };
-            let trades = format!("{} {}", Grouped(row.trades), things(row.trades, "trade"));
-            line(f, "  net profit", &format!("{} of {trades}{of}", amount(row.net_profit)))?;
-            let tried = count(result.settings.len());
-            line(f, "  tried", &format!("the best of {tried} is better than it will be again: see the page"))?;
-        }
-        line(f, "table", &format_args!("{}, {}", files.csv.display(), files.parquet.display()))?;
-        line(f, "for machines", &files.json.display())
-    }
-}
-
-impl Swept<'_> {
-    /// The setting with the greatest net profit over all captures.
-    fn best(&self) -> Option<(&Setting, Row, usize)> {
-        let result = self.result;
-        let captures = result.captures.len();
-        let summed = |setting: &Setting| {
-            let mut rows = (0..captures).map(|place| &result.rows_of(place)[setting.number as usize]);
-            let mut sum = rows.next()?.clone();
-            for row in rows {
-                sum.net_profit += row.net_profit;
-                sum.trades += row.trades;
-            }
-            Some(sum)
-        };
-        let all = result.settings.iter().filter_map(|setting| Some((setting, summed(setting)?, captures)));
-        all.reduce(|best, next| if next.1.net_profit > best.1.net_profit { next } else { best })
     }
 }
