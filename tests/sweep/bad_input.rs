@@ -59,7 +59,7 @@ fn grids_of_nothing_of_nonsense_or_of_too_much() {
     let (code, error) = fail(&mut sweep(&many, &markets.path(""), "a", &grid));
     let due = "error: 99,000 settings over 12 captures are 1,188,000 rows; a sweep has at most 1,000,000";
     assert_eq!((code, error.as_str()), (2, due));
-    let (code, error) = fail(&mut crate::common::papertrader().args(["sweep", "--model", "a.json"]));
+    let (code, error) = fail(crate::common::papertrader().args(["sweep", "--model", "a.json"]));
     assert!(code == 2 && error.contains("CAPTURE"), "{error}");
     // A name is needed to find what was stopped.
     let mut unnamed = crate::common::papertrader();
@@ -126,7 +126,10 @@ fn a_capture_that_breaks_costs_its_own_rows() {
         assert_eq!(output.status.code(), Some(1), "{error}");
         let lines: Vec<&str> = error.lines().collect();
         let [warning, last] = lines[..] else { panic!("two lines: {error}") };
-        assert!(warning.starts_with(&format!("warning: no rows of {path}: capture {path}, line ")), "{error}");
+        assert!(
+            warning.starts_with(&format!("warning: no rows of {path}: it broke, capture {path}, line ")),
+            "{error}"
+        );
         let due = format!(
             "error: 1 of 3 captures broke, the first {path}; mend or remove them, and give --resume for their rows"
         );
@@ -166,7 +169,7 @@ fn nothing_that_is_read_or_not_ours_is_written_over() {
     // A capture that has the name of a result.
     let named = at("a.sweep.csv");
     fs::rename(&markets.captures[0], &named).unwrap();
-    let over = sweep(&[named.clone()], &at(""), "a", &["--force"]).output().unwrap();
+    let over = sweep(std::slice::from_ref(&named), &at(""), "a", &["--force"]).output().unwrap();
     let due =
         format!("error: {} would be written over, and this command reads it; choose another name\n", named.display());
     assert_eq!((stderr(&over), over.status.code()), (due, Some(2)));
