@@ -1,6 +1,6 @@
 #!/bin/sh
 # What Python says of our research: scikit-learn fits the exported features to the same optimum, numpy finds the same in DeLong's
-# test, the notebook runs from exported features to a model, and its model file, in both forms, is one that the program trades
+# test and in a sweep's tests of luck, the notebook runs from exported features to a model, and its model file, in both forms, is one that the program trades
 # alike. The notebook of a run's profit runs on a real capture, where there is one, and on the synthetic market. Files of frames
 # are read by their description alone.
 #
@@ -31,6 +31,11 @@ if [ -f "$real" ]; then
 else
     echo "SKIPPED: no real capture in $real"
 fi
+
+# A sweep, and what its report says of luck.
+"$PAPERTRADER" sweep "$work/market.l2.zst" --model models/synthetic.json --model "$work/market.json" --threshold 0.5:0.7:0.05 \
+    --lag 5,20,50 --execution original,taker --out "$work" --name grid >"$work/grid.report" 2>"$work/grid.warnings"
+.venv/bin/python tools/check_overfitting.py "$work/grid.sweep.json" "$work/grid.sweep.report.json"
 
 # Row by row what a file of frames holds, by another reader than ours.
 for compression in "" --no-compression; do
