@@ -357,9 +357,9 @@ impl Write for Output {
 ///
 /// # Errors
 /// As for [`Output`].
-pub fn write_file(path: &Path, force: bool, text: &str) -> Result<(), OutputError> {
+pub fn write_file(path: &Path, force: bool, text: impl AsRef<[u8]>) -> Result<(), OutputError> {
     let mut output = Output::create(path, force)?;
-    output.write_all(text.as_bytes()).map_err(OutputError::at(path))?;
+    output.write_all(text.as_ref()).map_err(OutputError::at(path))?;
     output.finish()
 }
 

@@ -32,6 +32,9 @@ pub struct TradingArgs {
     /// Model file: .txt (the original's 28 features) or .json, or as a library saves it: LightGBM's .txt, XGBoost's .json or .ubj, .onnx
     #[arg(long, value_name = "FILE")]
     pub model: PathBuf,
+    /// The model itself, of a caller that has it: no file is read then
+    #[arg(skip)]
+    pub held: Option<Model>,
     /// Buy when the model's probability is at least this [default: the model file's, else 0.6]
     #[arg(long, value_name = "P", value_parser = parse_threshold)]
     pub threshold: Option<f64>,
@@ -173,7 +176,8 @@ impl TradingArgs {
     /// # Errors
     /// Either is bad.
     pub fn settings(&self, threads: &ThreadArgs) -> Result<TradingSettings, Failure> {
-        let mut model = Model::read_with(&self.model, &self.of_model.options()).map_err(Failure::input)?;
+        let read = || Model::read_with(&self.model, &self.of_model.options()).map_err(Failure::input);
+        let mut model = self.held.clone().map_or_else(read, Ok)?;
         model.measure();
         let pins = match &threads.pin_cores {
             None => Pins::Anywhere,

@@ -124,6 +124,7 @@ fn trading_args(args: &DemoArgs, files: &RunFiles) -> Result<TradingArgs, Failur
     };
     Ok(TradingArgs {
         model,
+        held: None,
         threshold: None,
         lag: None,
         override_model: false,

@@ -34,6 +34,7 @@ use crate::report::terminal::{Run, RunReport};
 use crate::report::text::{amount, counted};
 use crate::research::source::sha256;
 use crate::research::source_error::NoPrints;
+use crate::run::files::RunFiles;
 use crate::run::session;
 use crate::sources::files::{expand, named};
 use crate::sources::market::{Market, MarketSettings};
@@ -89,6 +90,14 @@ pub fn parse_speed(text: &str) -> Result<Speed, String> {
 /// # Errors
 /// Bad arguments, a bad capture, or files that cannot be written.
 pub fn run(args: &ReplayArgs, printer: &mut Printer) -> Result<(), Failure> {
+    replay(args, printer).map(|_| ())
+}
+
+/// The same; gives the run's files too.
+///
+/// # Errors
+/// As for [`run`].
+pub fn replay(args: &ReplayArgs, printer: &mut Printer) -> Result<RunFiles, Failure> {
     let mut settings = args.trading.settings(&args.threads)?;
     settings.session.observe = !args.results.no_report;
     settings.session.accounts = args.execution.accounts(&settings.session, settings.fee_plan())?;
@@ -191,6 +200,6 @@ pub fn run(args: &ReplayArgs, printer: &mut Printer) -> Result<(), Failure> {
     }
     match session.feed.error {
         Some(error) => Err(Failure::input(error)),
-        None => doubts.and(published.map_err(Failure::running)).map(|_| ()),
+        None => doubts.and(published.map_err(Failure::running)).map(|_| files.clone()),
     }
 }
