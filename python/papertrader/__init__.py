@@ -16,7 +16,7 @@ from ._errors import Error, InputError, PapertraderWarning, RunningError
 from ._market import Market, Rows, Run, open
 from ._model import Model
 from ._papertrader import VERSION as __version__
-from ._papertrader import Book, Frame, feature_names
+from ._papertrader import Book, Frame, feature_list
 from ._research import Trained, evaluate, generate, train
 from ._table import Column, Table
 
@@ -39,7 +39,7 @@ __all__ = [
     "Trained",
     "__version__",
     "evaluate",
-    "feature_names",
+    "feature_list",
     "generate",
     "open",
     "train",

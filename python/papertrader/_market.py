@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
+import weakref
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path as _Path
@@ -31,7 +33,8 @@ class Rows(Table):
 
     Attributes:
         product: The product.
-        features: Names of the features, in order.
+        features: The features, in order, as lists and models have them: a name, or `NAME = EXPRESSION`.
+        names: Their names: the columns.
         captures: What was found of each capture, in order of time.
         counts: What became of the frames.
     """
@@ -41,6 +44,7 @@ class Rows(Table):
         super().__init__(columns, required=True)
         self.product = product
         self.features = features
+        self.names = [feature.partition(" = ")[0] for feature in features]
         self.captures: list[dict[str, Any]] = json.loads(captures)
         self.counts: dict[str, int] = json.loads(counts)
 
@@ -49,9 +53,9 @@ class Rows(Table):
         """Signs of what the mid did: -1, 0, 1, and NaN where nobody knows. One a row."""
         return self["label"]
 
-    def matrix(self, features: Sequence[str] | None = None) -> npt.NDArray[np.float64]:
+    def matrix(self, names: Sequence[str] | None = None) -> npt.NDArray[np.float64]:
         """A copy of features (all of them by default) as an array of shape (rows, features)."""
-        names = self.features if features is None else features
+        names = self.names if names is None else names
         return np.column_stack([self[name] for name in names]) if names else np.empty((self.rows, 0))
 
 
@@ -173,9 +177,6 @@ class Market:
             RunningError: A file cannot be written, or the book never was live.
             KeyboardInterrupt: What was traded until then is kept in `out`, with its report.
         """
-        scratch = None if out is not None else tempfile.TemporaryDirectory(prefix="papertrader-")
-        folder: Path = scratch.name if scratch is not None else os.fspath(out or "")
-        market = {key: value for key, value in self._options.items()}
         options: dict[str, Option] = {
             "model": model.path if isinstance(model, Model) else os.fspath(model),
             "threshold": threshold,
@@ -214,8 +215,8 @@ class Market:
             "pin_cores": pin_cores,
             "fused": fused,
             "wait": wait,
-            "out": folder,
-            "name": "run" if name is None and scratch is not None else name,
+            "out": out,
+            "name": name,
             "force": force,
             "no_report": not report,
             "parquet": parquet,
@@ -226,8 +227,20 @@ class Market:
             "decisions": decisions,
         }
         held = model._file if isinstance(model, Model) else None
-        csv, summary = native.replay(arguments("replay", market | options, self.paths), held)
-        return Run(csv, summary, scratch)
+        scratch = None
+        if out is None:
+            scratch = tempfile.mkdtemp(prefix="papertrader-")
+            options["out"], options["name"] = scratch, name or "run"
+        try:
+            csv, summary = native.replay(arguments("replay", self._options | options, self.paths), held)
+        except BaseException:
+            if scratch is not None:
+                shutil.rmtree(scratch, ignore_errors=True)
+            raise
+        run = Run(csv, summary)
+        if scratch is not None:
+            weakref.finalize(run, shutil.rmtree, scratch, ignore_errors=True)
+        return run
 
 
 class Run:
@@ -242,12 +255,10 @@ class Run:
 
     LOGS = ("trades", "orders", "fills", "markouts", "legs")
 
-    def __init__(
-        self, path: _Path, summary: str, scratch: tempfile.TemporaryDirectory[str] | None = None
-    ) -> None:
-        self.path = path
+    def __init__(self, path: Path, summary: str = "") -> None:
+        """A run of which this is the trade log."""
+        self.path = _Path(path)
         self.summary = summary
-        self._scratch = scratch
         self._tables: dict[str, Table] = {}
 
     def __repr__(self) -> str:

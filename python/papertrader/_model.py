@@ -27,7 +27,7 @@ class Model:
 
     Attributes:
         path: The file it was read from, or the name it was made by.
-        features: Names of what it looks at, in the order of a row.
+        features: What it looks at, in the order of a row: names, and `NAME = EXPRESSION`.
         horizon_updates: How many book updates ahead it predicts; None where its file does not say so.
         label: The rule of the label that it predicts; None where its file does not say so.
         ties: How rows counted whose mid stayed: "drop", "down" or "three"; None where its file does not say so.
@@ -38,7 +38,7 @@ class Model:
 
     def __init__(self, path: Path, features: str | Sequence[str] | None = None, classes: str | None = None) -> None:
         """Reads a model file; see `Model.load`."""
-        self._given = {"path": path, "features": features, "classes": classes}
+        self._given: dict[str, Any] = {"path": path, "features": features, "classes": classes}
         self._file = native.ModelFile.read(os.fspath(path), _list(features), classes)
 
     @classmethod
@@ -94,7 +94,8 @@ class Model:
 
         Args:
             estimator: Fitted on classes 0 (not up) and 1 (up), or on labels -1, 0, 1.
-            features: Names of its columns, in their order; the names that it was fitted with by default.
+            features: What its columns are, in their order: names, and `NAME = EXPRESSION`, as `Rows.features` has them; the names that it
+                was fitted with by default.
             horizon_updates: How many book updates ahead it predicts.
             label: The rule of the label that it was fitted to.
             ties: What became of rows whose mid stayed: "drop", "down" or "three".
@@ -182,14 +183,14 @@ class Model:
     @property
     def feature_names_in_(self) -> npt.NDArray[np.object_]:
         """Names of the columns of a row."""
-        return np.array(self.features, dtype=object)
+        return np.array(self._file.names, dtype=object)
 
     def _rows(self, rows: Any) -> Floats:
         columns = getattr(rows, "columns", None)
         if columns is not None and all(isinstance(name, str) for name in columns):
-            if list(columns) != self.features:
+            if list(columns) != self._file.names:
                 what = "The feature names should match those that were passed during fit"
-                raise ValueError(f"{what}: {self.features}, in this order, not {list(columns)}.")
+                raise ValueError(f"{what}: {self._file.names}, in this order, not {list(columns)}.")
         if hasattr(rows, "toarray"):
             raise TypeError("Sparse data was passed, but dense data is required.")
         array = np.asarray(rows)

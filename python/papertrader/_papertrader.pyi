@@ -12,7 +12,7 @@ VERSION: str
 
 # Name, kind, values, which are valid, texts that values number.
 RawColumn = tuple[str, str, npt.NDArray[Any], npt.NDArray[np.bool_] | None, list[str] | None]
-# Product, columns, names of features, captures and counts as JSON.
+# Product, columns, features as lists have them, captures and counts as JSON.
 Read = tuple[str, list[RawColumn], list[str], str, str]
 
 class Frame:
@@ -92,6 +92,8 @@ class ModelFile:
     @property
     def features(self) -> list[str]: ...
     @property
+    def names(self) -> list[str]: ...
+    @property
     def horizon_updates(self) -> int | None: ...
     @property
     def threshold(self) -> float | None: ...
@@ -106,8 +108,8 @@ class ModelFile:
 
 def product(args: list[str]) -> str: ...
 def features(args: list[str]) -> Read: ...
-def feature_names(list: str) -> list[str]:
-    """The names of the features of a list: "seed", "all", "tape", "@FILE", names and `NAME = EXPRESSION` with commas between.
+def feature_list(list: str) -> list[str]:
+    """The features of a list, one by one: of "seed", "all", "tape", "@FILE", names and `NAME = EXPRESSION` with commas between.
 
     Raises:
         InputError: It is not one.

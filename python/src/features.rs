@@ -4,12 +4,14 @@ use crate::columns::{Column, PyColumn, Values};
 use crate::work::work;
 use papertrader::base::failure::Failure;
 use papertrader::cli::Command;
-use papertrader::cli::commands::features::{self as program, FeaturesArgs, ReadRows};
+use papertrader::cli::commands::features::{FeaturesArgs, ReadRows, read_rows};
 use papertrader::cli::host::parse;
 use papertrader::research::dataset::LabelledRow;
 use papertrader::research::export::{LEADING, TRAILING, change_ticks, mid_ticks};
+use papertrader::research::feature_list::parse_features;
 use papertrader::sources::files::expand;
 use papertrader::sources::market::Market;
+use papertrader::strategy::features::Input;
 use pyo3::prelude::*;
 use std::ffi::OsString;
 
@@ -81,35 +83,36 @@ impl Columns {
     }
 }
 
-/// The product, the columns, the names of the features, and the captures and counts as JSON.
+/// The product, the columns, the features as lists have them, and the captures and counts as JSON.
 type Read = (String, Vec<PyColumn>, Vec<String>, String, String);
 
 /// The rows that `papertrader features` would write.
 #[pyfunction]
 pub fn features(py: Python<'_>, args: Vec<OsString>) -> PyResult<Read> {
-    let (read, columns, names) = work(py, move || {
+    let (read, columns, definitions) = work(py, move || {
         let args = arguments(args)?;
-        let names = program::feature_names(&args.features)?;
-        let mut columns = Columns { features: vec![Vec::new(); names.len()], ..Columns::default() };
-        let read = program::read_rows(&args, &mut |row| {
+        let inputs = parse_features(&args.features).map_err(Failure::input)?;
+        let mut columns = Columns { features: vec![Vec::new(); inputs.len()], ..Columns::default() };
+        let read = read_rows(&args, &mut |row| {
             columns.push(row);
             Ok(())
         })?;
         let captures = read.captures.iter().map(|capture| capture.path.display().to_string()).collect();
-        let columns = columns.named(names.clone(), captures);
-        Ok((read, columns, names))
+        let columns = columns.named(inputs.iter().map(ToString::to_string).collect(), captures);
+        Ok((read, columns, inputs.iter().map(Input::definition).collect()))
     })?;
     let ReadRows { product, captures, counts } = read;
     let json = |value: serde_json::Result<String>| value.unwrap_or_default();
     let (captures, counts) = (json(serde_json::to_string(&captures)), json(serde_json::to_string(&counts)));
     let columns = columns.into_iter().map(|column| column.into_python(py)).collect();
-    Ok((product, columns, names, captures, counts))
+    Ok((product, columns, definitions, captures, counts))
 }
 
-/// The names of the features of a list.
+/// The features of a list, one by one: names, and `NAME = EXPRESSION`.
 #[pyfunction]
-pub fn feature_names(py: Python<'_>, list: String) -> PyResult<Vec<String>> {
-    work(py, move || program::feature_names(&list))
+pub fn feature_list(py: Python<'_>, list: String) -> PyResult<Vec<String>> {
+    let features = work(py, move || parse_features(&list).map_err(Failure::input))?;
+    Ok(features.iter().map(Input::definition).collect())
 }
 
 /// The product of a market, which is opened and closed again.

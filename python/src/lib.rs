@@ -25,7 +25,7 @@ mod module {
     #[pymodule_export]
     use super::commands::{evaluate, generate, train};
     #[pymodule_export]
-    use super::features::{feature_names, features, product};
+    use super::features::{feature_list, features, product};
     #[pymodule_export]
     use super::model::ModelFile;
     #[pymodule_export]

@@ -8,6 +8,7 @@ use papertrader::cli::Command;
 use papertrader::cli::arguments::ModelArgs;
 use papertrader::cli::host::{Interrupt, parse};
 use papertrader::statistics::logistic::probability;
+use papertrader::strategy::features::Input;
 use papertrader::strategy::model::{Model, ModelOptions};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -103,6 +104,11 @@ impl ModelFile {
 
     #[getter]
     fn features(&self) -> Vec<String> {
+        self.said(|model| model.features.iter().map(Input::definition).collect())
+    }
+
+    #[getter]
+    fn names(&self) -> Vec<String> {
         self.said(|model| model.features.iter().map(ToString::to_string).collect())
     }
 

@@ -147,15 +147,6 @@ pub struct ReadRows {
     pub counts: RowCounts,
 }
 
-/// The names of the features of a list, in order.
-///
-/// # Errors
-/// It is not one.
-pub fn feature_names(list: &str) -> Result<Vec<String>, Failure> {
-    let features = parse_features(list).map_err(Failure::input)?;
-    Ok(features.iter().map(ToString::to_string).collect())
-}
-
 /// Gives `sink` the rows that the command would write, and writes nothing.
 ///
 /// # Errors
