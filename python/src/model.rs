@@ -3,7 +3,7 @@
 use crate::work::work;
 use numpy::{PyArray1, PyReadonlyArray2};
 use papertrader::base::failure::Failure;
-use papertrader::base::output::write_file;
+use papertrader::base::output::write_bytes;
 use papertrader::cli::Command;
 use papertrader::cli::arguments::ModelArgs;
 use papertrader::cli::host::{Interrupt, parse};
@@ -18,6 +18,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Rows between two looks at whether somebody wants the end.
 const ROWS: usize = 1 << 12;
+
+type Doubles<'py> = Bound<'py, PyArray1<f64>>;
 
 /// A model with the bytes of its file.
 #[pyclass(frozen, module = "papertrader._papertrader")]
@@ -88,7 +90,7 @@ impl ModelFile {
                 let what = format!("{}: the name of this model must end in .{}", path.display(), ending.display());
                 return Err(Failure::input(what));
             }
-            write_file(&path, force, &bytes).map_err(Failure::input)
+            write_bytes(&path, force, &bytes).map_err(Failure::input)
         })
     }
 
@@ -137,7 +139,7 @@ impl ModelFile {
         &self,
         py: Python<'py>,
         rows: PyReadonlyArray2<'py, f64>,
-    ) -> PyResult<(Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<f64>>)> {
+    ) -> PyResult<(Doubles<'py>, Doubles<'py>)> {
         let view = rows.as_array();
         let width = view.ncols();
         // A copy: whoever owns the array may write to it meanwhile.
