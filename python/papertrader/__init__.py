@@ -13,7 +13,7 @@ lock and ends by Ctrl-C. What the program would print as an error is an `Error`,
 
 from ._book import Changes, Levels, Prints
 from ._errors import Error, InputError, PapertraderWarning, RunningError
-from ._market import Market, Rows, Run, open
+from ._market import Market, Rows, Run, Session, open
 from ._model import Model
 from ._papertrader import VERSION as __version__
 from ._papertrader import Book, Frame, feature_list
@@ -35,6 +35,7 @@ __all__ = [
     "Rows",
     "Run",
     "RunningError",
+    "Session",
     "Table",
     "Trained",
     "__version__",

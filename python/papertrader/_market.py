@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path as _Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -227,20 +227,71 @@ class Market:
             "decisions": decisions,
         }
         held = model._file if isinstance(model, Model) else None
+        (((_, csv),), _, summary), scratch = self._traded(options, held)
+        return Run(csv, summary, scratch)
+
+    def replay_strategies(
+        self,
+        strategies: Path,
+        *,
+        speed: str | None = None,
+        pin_cores: str | None = None,
+        fused: bool = False,
+        wait: str | None = None,
+        out: Path | None = None,
+        name: str | None = None,
+        force: bool = False,
+        report: bool = True,
+        parquet: bool = False,
+        equity_npz: bool = False,
+        returns: bool = False,
+        capital: float | None = None,
+    ) -> Session:
+        """Trades any number of strategies over the market in one pass, as `papertrader replay --strategies` does.
+
+        Args:
+            strategies: A TOML file with a section for each strategy, whose keys are the options of `replay` with "-" for "_".
+            out: Folder for the files of the session; without it they go when the result and its runs do.
+
+        Raises:
+            InputError: The file of strategies, a model or a file of the market is bad.
+            RunningError, KeyboardInterrupt: As `replay`.
+        """
+        options: dict[str, Option] = {
+            "strategies": strategies,
+            "speed": speed,
+            "pin_cores": pin_cores,
+            "fused": fused,
+            "wait": wait,
+            "out": out,
+            "name": name,
+            "force": force,
+            "no_report": not report,
+            "parquet": parquet,
+            "equity_npz": equity_npz,
+            "returns": returns,
+            "capital": capital,
+        }
+        (named, page, summary), scratch = self._traded(options, None)
+        runs = {strategy or path.stem: Run(path, summary, scratch) for strategy, path in named}
+        return Session(runs, None if page is None else page.read_text("utf-8"), summary)
+
+    def _traded(
+        self, options: dict[str, Option], model: native.ModelFile | None
+    ) -> tuple[native.Traded, _Scratch | None]:
         scratch = None
-        if out is None:
-            scratch = tempfile.mkdtemp(prefix="papertrader-")
-            options["out"], options["name"] = scratch, name or "run"
-        try:
-            csv, summary = native.replay(arguments("replay", self._options | options, self.paths), held)
-        except BaseException:
-            if scratch is not None:
-                shutil.rmtree(scratch, ignore_errors=True)
-            raise
-        run = Run(csv, summary)
-        if scratch is not None:
-            weakref.finalize(run, shutil.rmtree, scratch, ignore_errors=True)
-        return run
+        if options["out"] is None:
+            scratch = _Scratch()
+            options |= {"out": scratch.folder, "name": options["name"] or "run"}
+        return native.replay(arguments("replay", self._options | options, self.paths), model), scratch
+
+
+class _Scratch:
+    """A folder that goes with the last who refers to it."""
+
+    def __init__(self) -> None:
+        self.folder = tempfile.mkdtemp(prefix="papertrader-")
+        weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
 
 
 class Run:
@@ -255,10 +306,11 @@ class Run:
 
     LOGS = ("trades", "orders", "fills", "markouts", "legs")
 
-    def __init__(self, path: Path, summary: str = "") -> None:
+    def __init__(self, path: Path, summary: str = "", scratch: object = None) -> None:
         """A run of which this is the trade log."""
         self.path = _Path(path)
         self.summary = summary
+        self._scratch = scratch
         self._tables: dict[str, Table] = {}
 
     def __repr__(self) -> str:
@@ -317,6 +369,20 @@ class Run:
         """The page of the run, HTML in one piece; None where no report was asked for."""
         path = self.file("html")
         return path.read_text("utf-8") if path.exists() else None
+
+
+class Session(NamedTuple):
+    """What strategies of one session left.
+
+    Attributes:
+        runs: The run of each, by its name.
+        page: The page that compares them, HTML in one piece; None of one alone, and where no report was asked for.
+        summary: What the command prints.
+    """
+
+    runs: dict[str, Run]
+    page: str | None
+    summary: str
 
 
 def open(

@@ -116,8 +116,10 @@ def feature_list(list: str) -> list[str]:
     """
 
 def walk(args: list[str]) -> Book: ...
-def replay(args: list[str], model: ModelFile | None) -> tuple[Path, str]:
-    """The trade log's path, and what the command prints."""
+# Each strategy's name and trade log, the session's other page, what the command prints.
+Traded = tuple[list[tuple[str | None, Path]], Path | None, str]
+
+def replay(args: list[str], model: ModelFile | None) -> Traded: ...
 
 def read_log(path: str | PathLike[str]) -> list[RawColumn]: ...
 def evaluate(args: list[str], models: list[ModelFile]) -> tuple[str, str]:

@@ -4,6 +4,7 @@ use crate::model::ModelFile;
 use crate::work::work;
 use papertrader::base::failure::Failure;
 use papertrader::cli::Command;
+use papertrader::cli::arguments::Models;
 use papertrader::cli::commands;
 use papertrader::cli::host::parse;
 use papertrader::cli::printer::Printer;
@@ -34,17 +35,26 @@ impl Write for Printed {
     }
 }
 
-/// Trades; gives the trade log, beside which the other files lie, and what the command prints.
+/// Each strategy's name, where it has one, and its trade log, beside which its other files lie; the session's other page; and what the
+/// command prints.
+type Traded = (Vec<(Option<String>, PathBuf)>, Option<PathBuf>, String);
+
+/// Trades.
 #[pyfunction]
-pub fn replay(py: Python<'_>, args: Vec<OsString>, model: Option<Py<ModelFile>>) -> PyResult<(PathBuf, String)> {
+pub fn replay(py: Python<'_>, args: Vec<OsString>, model: Option<Py<ModelFile>>) -> PyResult<Traded> {
     let model = model.map(|model| model.get().model());
     work(py, move || {
-        let Command::Replay(mut args) = parse(args)? else {
+        let Command::Replay(args) = parse(args)? else {
             return Err(Failure::input("these are not the arguments of replay"));
         };
-        args.trading.held = model;
+        let mut models = Models::default();
+        if let Some(model) = model {
+            models.hold(model);
+        }
         let printed = Printed::default();
-        let files = commands::replay::replay(&args, &mut Printer::to(printed.clone()))?;
-        Ok((files.csv.clone(), printed.text()))
+        let (plans, files) = commands::replay::replay(&args, &mut models, &mut Printer::to(printed.clone()))?;
+        let logs = files.of_strategies.iter().map(|files| files.csv.clone());
+        let named = plans.iter().map(|plan| plan.name.clone()).zip(logs).collect();
+        Ok((named, files.overview.as_ref().map(|overview| overview.html.clone()), printed.text()))
     })
 }

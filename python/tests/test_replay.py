@@ -113,6 +113,31 @@ def test_a_model_in_memory_trades(synthetic: Path, imbalance: Path) -> None:
     assert ours.report is not None and "made.json" in json.dumps(ours.report)
 
 
+def test_strategies_of_a_session_are_the_programs(program: Program, synthetic: Path, imbalance: Path, tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text("model = 'imbalance.json'\n[often]\nthreshold = 0.52\n[seldom]\nthreshold = 0.8\nexecution = 'taker'\n")
+    done = program("replay", synthetic, "--strategies", file, "--out", tmp_path, "--name", "theirs")
+    found: list[papertrader.Session] = []
+    market = papertrader.open(synthetic)
+    said = quietly(lambda: found.append(market.replay_strategies(file)))
+    (session,) = found
+    assert said == warned(done.stderr) and list(session.runs) == ["often", "seldom"]
+    for name, run in session.runs.items():
+        assert run.path.read_bytes() == (tmp_path / f"theirs.{name}.csv").read_bytes()
+        assert run.report is not None
+    assert len(session.runs["often"].trades) > len(session.runs["seldom"].trades)
+    assert len(session.runs["seldom"].orders) >= 0 and session.page is not None
+    with pytest.raises(papertrader.InputError, match="strategies .*none.toml"):
+        market.replay_strategies(tmp_path / "none.toml")
+    # A run keeps the files that it shares with another.
+    run = session.runs["often"]
+    folder = run.path.parent
+    del session, found
+    assert folder.exists() and run.table("trades").rows > 0
+    del run
+    assert not folder.exists()
+
+
 def test_what_is_there_is_kept(synthetic: Path, imbalance: Path, tmp_path: Path) -> None:
     market = papertrader.open(synthetic)
     run = market.replay(imbalance, out=tmp_path, name="run")

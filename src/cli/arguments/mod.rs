@@ -15,6 +15,7 @@ mod fees;
 mod market;
 mod model;
 mod research;
+mod strategies;
 mod trading;
 
 pub use connection::{ConnectionArgs, VENUE_URL};
@@ -23,6 +24,7 @@ pub use fees::{FeeArgs, TIERS_ENDING};
 pub use market::{MarketArgs, TimeName};
 pub use model::{ClassNames, FeatureNames, ModelArgs};
 pub use research::{FigureArgs, FigureFiles, ImportanceArgs, LabelArgs, SourceArgs};
+pub use strategies::{Models, STRATEGIES_MAX, StrategyPlan, plans};
 pub use trading::{
     BUY_AMOUNT, LAG_UPDATES, ResultArgs, THRESHOLD, ThreadArgs, TradingArgs, parse_amount, parse_name, parse_product,
     parse_share, parse_threshold, unsaid,
