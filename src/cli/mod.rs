@@ -14,6 +14,7 @@
 pub mod arguments;
 pub mod config;
 mod display;
+pub mod host;
 mod interrupt;
 pub mod printer;
 pub mod refusal;

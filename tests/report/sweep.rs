@@ -222,6 +222,19 @@ fn fees_that_eat_everything_are_a_loss() {
 }
 
 #[test]
+fn profits_without_fees_are_called_so() {
+    let said = |fee_bps, fees: Option<&str>| {
+        let grid = Grid { edge_bps: 0.8, ..Grid::default() };
+        let result = SweepResult { fee_bps, fees: fees.map(Into::into), ..grid.result() };
+        SweepReport::of("grid", &result).verdict.sentences[1].clone()
+    };
+    assert!(said(0.0, None).contains(" bp per trade with no fees counted ("), "{}", said(0.0, None));
+    for said in [said(0.5, None), said(0.0, Some("a venue’s"))] {
+        assert!(said.contains(" bp per trade after fees ("), "{said}");
+    }
+}
+
+#[test]
 fn one_setting_needs_no_correction() {
     let only = Grid { models: 1, thresholds: 1, lags: 1, ..Grid::default() };
     let noise = only.report();
@@ -360,7 +373,7 @@ fn a_page_shows_the_numbers_of_its_json() {
             "fig-sweep-logits"
         ]
     );
-    assert!(page.contains("cut.l2 could not be read to its end and counts nowhere: line 3: it ends"));
+    assert!(page.contains("no rows of cut.l2: it broke, line 3: it ends"));
     assert!(shown.contains(", over 3 captures, 1 more could not be read to the end\n"), "{shown}");
 
     // What is there stays, unless it is to be replaced; then the bytes are the same.

@@ -126,7 +126,10 @@ fn a_capture_that_breaks_costs_its_own_rows() {
         assert_eq!(output.status.code(), Some(1), "{error}");
         let lines: Vec<&str> = error.lines().collect();
         let [warning, last] = lines[..] else { panic!("two lines: {error}") };
-        assert!(warning.starts_with(&format!("warning: no rows of {path}: capture {path}, line ")), "{error}");
+        assert!(
+            warning.starts_with(&format!("warning: no rows of {path}: it broke, capture {path}, line ")),
+            "{error}"
+        );
         let due = format!(
             "error: 1 of 3 captures broke, the first {path}; mend or remove them, and give --resume for their rows"
         );

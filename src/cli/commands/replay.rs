@@ -95,8 +95,20 @@ pub fn parse_speed(text: &str) -> Result<Speed, String> {
 /// # Errors
 /// Bad arguments, a bad capture, or files that cannot be written.
 pub fn run(args: &ReplayArgs, printer: &mut Printer) -> Result<(), Failure> {
+    replay(args, &mut Models::default(), printer).map(|_| ())
+}
+
+/// The same with models that are known already; gives the strategies and their files too.
+///
+/// # Errors
+/// As for [`run`].
+pub fn replay(
+    args: &ReplayArgs,
+    models: &mut Models,
+    printer: &mut Printer,
+) -> Result<(Vec<StrategyPlan>, SessionFiles), Failure> {
     let threads = args.threads.settings()?;
-    let mut plans = plans(&args.trading, &args.execution, &mut Models::default())?;
+    let mut plans = plans(&args.trading, &args.execution, models)?;
     for plan in &mut plans {
         plan.settings.strategy.observe = !args.results.no_report;
     }
@@ -189,7 +201,7 @@ pub fn run(args: &ReplayArgs, printer: &mut Printer) -> Result<(), Failure> {
     }
     match session.feed.error {
         Some(error) => Err(Failure::input(error)),
-        None => doubts.and(published),
+        None => doubts.and(published).map(|()| (plans, files)),
     }
 }
 

@@ -420,9 +420,6 @@ pub fn run(args: &SweepArgs, printer: &mut Printer) -> Result<(), Failure> {
     let logs = sweep.plan().logs.iter().filter(|logs| logs.exists());
     files.results().into_iter().chain(logs).for_each(|path| printer.print(format_args!("  {}\n", path.display())));
     report.warnings.iter().for_each(warn);
-    for capture in &result.captures {
-        capture.remarks.iter().for_each(|remark| warn(format_args!("{}: {remark}", capture.path)));
-    }
     match &result.broken[..] {
         [] => {
             drop(journal);
@@ -430,7 +427,6 @@ pub fn run(args: &SweepArgs, printer: &mut Printer) -> Result<(), Failure> {
             fs::remove_file(&files.journal).map_err(OutputError::at(&files.journal)).map_err(Failure::running)
         }
         [first, ..] => {
-            result.broken.iter().for_each(|broken| warn(format_args!("no rows of {}: {}", broken.path, broken.why)));
             let (count, due) = (result.broken.len(), sweep.plan().captures.len());
             Err(Failure::running(format!(
                 "{count} of {due} captures broke, the first {}; mend or remove them, and give --resume for their rows",

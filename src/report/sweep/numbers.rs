@@ -547,11 +547,8 @@ fn products(result: &SweepResult) -> String {
 }
 
 fn warnings(result: &SweepResult) -> Vec<String> {
-    let mut warnings: Vec<String> = result
-        .broken
-        .iter()
-        .map(|broken| format!("{} could not be read to its end and counts nowhere: {}", broken.path, broken.why))
-        .collect();
+    let mut warnings: Vec<String> =
+        result.broken.iter().map(|broken| format!("no rows of {}: it broke, {}", broken.path, broken.why)).collect();
     let without: Vec<&str> = result
         .captures
         .iter()

@@ -78,7 +78,7 @@ fn write(out: &mut String, report: &SweepReport) -> fmt::Result {
     tables::captures(out, report, &document)?;
     foot(
         out,
-        ". Profits are after fees; a basis point (bp) is 0.01 % of the amount bought. A slice’s Sharpe ratio is the mean of its net return over its standard deviation, not annualised",
+        ". Net profits are after the fees that were given; a basis point (bp) is 0.01 % of the amount bought. A slice’s Sharpe ratio is the mean of its net return over its standard deviation, not annualised",
     )
 }
 

@@ -13,6 +13,8 @@ pub const SURE: f64 = 0.95;
 pub const RARE: f64 = 0.05;
 /// From here on the choice among settings is hardly better than a blind one.
 const BLIND: f64 = 0.4;
+/// Up to here it carries over.
+const SEEING: f64 = 0.2;
 
 /// Of a report whose numbers are there.
 pub fn verdict(report: &SweepReport) -> Verdict {
@@ -94,18 +96,25 @@ fn first(report: &SweepReport, finding: Finding, best: &SettingFacts) -> String 
             format!("What the one setting earns is what luck gives: {numbers}.")
         }
         Finding::Luck => format!("{} is what luck gives: {numbers}.", capital(&subject)),
-        Finding::Loss if report.counts.settings == 1 => "The one setting earns nothing after fees.".into(),
+        Finding::Loss if report.counts.settings == 1 => format!("The one setting earns nothing {}.", fees(report)),
         Finding::Loss => {
-            format!("None of the {} earns anything after fees.", counted(report.counts.settings as u64, "setting"))
+            let settings = counted(report.counts.settings as u64, "setting");
+            format!("None of the {settings} earns anything {}.", fees(report))
         }
         _ => format!("It is open whether {subject} is better than luck: {numbers}."),
     }
 }
 
+/// What net profits are net of.
+fn fees(report: &SweepReport) -> &'static str {
+    if report.fee_bps == 0.0 && report.fees.is_none() { "with no fees counted" } else { "after fees" }
+}
+
 /// Which setting it is, and what it earns.
 fn which(report: &SweepReport, finding: Finding, best: &SettingFacts) -> String {
     let bps = |value: f64| signed(value, &basis_points(value));
-    let net = best.net_bps.map_or_else(|| "nothing".into(), |net| format!("{} bp per trade after fees", bps(net)));
+    let net =
+        best.net_bps.map_or_else(|| "nothing".into(), |net| format!("{} bp per trade {}", bps(net), fees(report)));
     let interval = best.net_bps_interval.map(|ends| format!(" (95% interval {} to {})", bps(ends.low), bps(ends.high)));
     let subject = match report.counts.settings {
         1 => "It is",
@@ -124,10 +133,12 @@ fn which(report: &SweepReport, finding: Finding, best: &SettingFacts) -> String 
 /// What a choice on one half of the time is worth on the other.
 fn halves(report: &SweepReport, finding: Finding) -> Option<String> {
     let found = report.cross_validation.as_ref().filter(|_| finding != Finding::Loss)?;
-    let is_blind = found.probability >= BLIND;
     let so = match finding {
-        Finding::Survives if is_blind => " An edge survives, the choice of one setting among its neighbours does not.",
-        Finding::Survives => " The choice carries over.",
+        Finding::Survives if found.probability >= BLIND => {
+            " An edge survives, the choice of one setting among its neighbours does not."
+        }
+        Finding::Survives if found.probability <= SEEING => " The choice carries over.",
+        Finding::Survives => " The choice carries over in part.",
         _ => "",
     };
     Some(format!(
