@@ -335,8 +335,8 @@ fn the_most_profit_is_named_where_it_is_not_the_best() {
         Grid { models: 1, thresholds: 1, lags: 2, edge_bps: 0.8, mean_bps: 0.3, ..Grid::default() }.result();
     result.settings[1].buy_amount = 1_000.0;
     for row in result.rows.iter_mut().filter(|row| row.setting == 1) {
-        [&mut row.bought, &mut row.gross_profit, &mut row.net_profit].map(|sum| *sum *= 10.0);
-        [&mut row.slice_net, &mut row.slice_bought].map(|values| values.iter_mut().for_each(|value| *value *= 10.0));
+        [&mut row.bought, &mut row.gross_profit, &mut row.net_profit].into_iter().for_each(|sum| *sum *= 10.0);
+        row.slice_net.iter_mut().chain(&mut row.slice_bought).for_each(|value| *value *= 10.0);
     }
     let report = SweepReport::of("grid", &result);
     let most = report.most_profit.as_ref().unwrap();
