@@ -174,6 +174,7 @@ mod tests {
     fn a_print_is_held_against_the_book_before_its_trade() {
         let head = FrameHead {
             kind: FrameKind::Prints,
+            product: 0,
             levels: 2,
             scale: Scale { price_decimals: 0, size_decimals: 0 },
             sequence_num: 1,

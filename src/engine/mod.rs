@@ -450,6 +450,7 @@ mod tests {
             seconds += 1;
             let head = FrameHead {
                 kind,
+                product: 0,
                 levels: levels.len() as u32,
                 scale: Scale { price_decimals: 1, size_decimals: 0 },
                 sequence_num: seconds,
@@ -518,6 +519,7 @@ mod tests {
         use crate::market::event::Print;
         let head = |number: u64, kind, events: &[Event]| FrameHead {
             kind,
+            product: 0,
             levels: events.len() as u32,
             scale: Scale { price_decimals: 1, size_decimals: 0 },
             sequence_num: number,

@@ -27,6 +27,7 @@ pub mod breaks;
 pub mod coinbase;
 mod counts;
 pub mod intake;
+pub mod intakes;
 pub mod live;
 pub mod prints;
 pub mod tape;

@@ -309,6 +309,7 @@ impl Market {
     fn run_behind(self, first_ns: i64, engine: &mut impl Publish, status: &Status) -> ReplayOutcome {
         let connected = FrameHead {
             kind: FrameKind::Connected,
+            product: 0,
             levels: 0,
             scale: Scale::default(),
             sequence_num: 0,

@@ -18,6 +18,7 @@
 //! }
 //! let head = |kind, ts_recv_ns| FrameHead {
 //!     kind,
+//!     product: 0,
 //!     levels: 1,
 //!     scale: Scale::default(),
 //!     sequence_num: 0,
@@ -103,6 +104,7 @@ impl<'a, P: Publish> Windowed<'a, P> {
         levels_of(self.follower.book(), &mut self.levels);
         let snapshot = FrameHead {
             kind: FrameKind::Snapshot,
+            product: 0,
             levels: self.levels.len() as u32,
             scale: self.follower.book().scale(),
             sequence_num: head.sequence_num.wrapping_sub(1),
@@ -192,6 +194,7 @@ mod tests {
                     .collect();
                 let head = FrameHead {
                     kind: if number == 0 { FrameKind::Snapshot } else { FrameKind::Update },
+                    product: 0,
                     levels: levels.len() as u32,
                     scale: Scale::default(),
                     sequence_num: number as u64,

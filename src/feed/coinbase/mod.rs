@@ -22,3 +22,4 @@ pub mod pieces;
 pub mod secrecy;
 pub mod sequence;
 pub mod subscription;
+pub mod whose;

@@ -16,6 +16,7 @@
 //! ```
 
 use super::auth::{AuthError, Credentials};
+use super::level2::twin_of;
 use crate::base::one_line::{QUOTE_CHARS_MAX, quote};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -89,7 +90,7 @@ fn listed(message: &[u8], channel: &str) -> Vec<String> {
 
 /// Whether a list has a product, or the `-USD` twin of a `-USDC` product.
 fn has(list: &[String], product: &str) -> bool {
-    let twin = product.strip_suffix("-USDC").map(|base| format!("{base}-USD"));
+    let twin = twin_of(product);
     list.iter().any(|listed| listed == product || Some(listed) == twin.as_ref())
 }
 
