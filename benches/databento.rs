@@ -114,7 +114,7 @@ fn decisions(path: &Path, model: &Model) -> usize {
     let (trades, _taken) = rtrb::RingBuffer::new(1 << 20);
     let rules = OriginalRules { threshold_logit: f64::INFINITY, lag_updates: 20, buy_amount: 5.0 };
     let status = Arc::new(Status::default());
-    let trader = Trader::original(model.clone(), rules, Outputs { trades, observations: None, rows: None });
+    let trader = Trader::original(model.clone(), rules, Outputs::of(trades));
     let mut engine = Engine::new(vec![trader], recorder, Arc::clone(&status));
     let market = Market::open(path, &MarketSettings::default()).expect("a market");
     let outcome = market.run(&mut engine, &status);

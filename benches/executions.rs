@@ -130,7 +130,7 @@ impl Path {
         let clock = Clock::new();
         let (recorder, tables) = recorder(clock.clone(), Duration::from_secs(1));
         let (trades, trades_out) = RingBuffer::new(frames);
-        let trader = Trader::original(model.clone(), RULES, Outputs { trades, observations: None, rows: None });
+        let trader = Trader::original(model.clone(), RULES, Outputs::of(trades));
         let (trader, records) = if arm.kinds.is_empty() {
             (trader, None)
         } else {

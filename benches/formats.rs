@@ -55,7 +55,7 @@ fn replay(path: &Path, model: &Model) -> (u64, f64) {
     let (trades, _taken) = rtrb::RingBuffer::new(1 << 20);
     let rules = OriginalRules { threshold_logit: f64::INFINITY, lag_updates: 20, buy_amount: 5.0 };
     let status = Arc::new(Status::default());
-    let trader = Trader::original(model.clone(), rules, Outputs { trades, observations: None, rows: None });
+    let trader = Trader::original(model.clone(), rules, Outputs::of(trades));
     let mut engine = Engine::new(vec![trader], recorder, Arc::clone(&status));
     let begun = Instant::now();
     let market = Market::open(path, &MarketSettings::default()).expect("a market");

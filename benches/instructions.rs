@@ -101,7 +101,7 @@ fn main() {
     let (recorder, _tables) = recorder(clock.clone(), Duration::from_secs(3600));
     let (trades, _trades) = RingBuffer::new(FRAMES);
     let settings = OriginalRules { threshold_logit: 0.5, lag_updates: 20, buy_amount: 5.0 };
-    let outputs = Outputs { trades, observations: None, rows: None };
+    let outputs = Outputs::of(trades);
     let mut engine =
         Engine::new(vec![Trader::original(stand_in_model(), settings, outputs)], recorder, Arc::new(Status::default()));
     let mut intake = Intake::new(&capture.product, ScaleRule::default(), clock.clone());

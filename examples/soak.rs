@@ -117,7 +117,7 @@ fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
     let status = Arc::new(Status::default());
     let (recorder, mut tables) = recorder(Clock::new(), Duration::from_secs(1));
     let (trades, mut trades_out) = RingBuffer::new(1 << 12);
-    let outputs = Outputs { trades, observations: None, rows: None };
+    let outputs = Outputs::of(trades);
     let engine = Engine::new(vec![Trader::original(model, rules, outputs)], recorder, Arc::clone(&status));
     let (mut publisher, taker) = handoff(RING_EVENTS, Wait::Block);
     let (notices, heard) = crossbeam_channel::bounded(64);

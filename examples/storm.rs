@@ -257,7 +257,7 @@ fn at_common_scale(scale: Scale, sides: Levels) -> Levels {
 fn book_of(capture: &Path, settings: &SessionSettings) -> Result<Levels, Box<dyn Error>> {
     let (recorder, mut tables) = recorder(Clock::new(), Duration::from_secs(1));
     let (trades, mut trades_out) = RingBuffer::new(1 << 12);
-    let outputs = Outputs { trades, observations: None, rows: None };
+    let outputs = Outputs::of(trades);
     let status = Arc::new(Status::default());
     let mut engine =
         Engine::new(vec![Trader::original(settings.model.clone(), settings.rules, outputs)], recorder, status);

@@ -130,7 +130,7 @@ fn engine(model: &Model, hold_ns: Option<i64>) -> (Engine, impl Drop + Send + us
     let (observations, mut observations_out) = RingBuffer::new(OBSERVATION_RING);
     let (rows, mut rows_out) = row_ring(model.features.len());
     let settings = OriginalRules { threshold_logit: 0.0, lag_updates: 20, buy_amount: 5.0 };
-    let outputs = Outputs { trades, observations: Some(observations), rows: Some(rows) };
+    let outputs = Outputs { trades: trades.into(), observations: Some(observations), rows: Some(rows) };
     let (records, mut records_out) = RingBuffer::new(1 << 12);
     let desk = Desk::new(&AccountKind::ALL, &account_rules());
     let trader = Trader::original(model.clone(), settings, outputs);

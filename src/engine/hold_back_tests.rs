@@ -169,7 +169,7 @@ fn run(messages: &[Message], hold_ns: Option<i64>, latency: Latency) -> (Vec<Rec
     let model = Model::from_file("m.json".as_ref(), &file).unwrap();
     let (trades, _taken) = RingBuffer::new(1_000);
     let original = OriginalRules { threshold_logit: f64::INFINITY, lag_updates: 3, buy_amount: 5.0 };
-    let trader = Trader::original(model, original, Outputs { trades, observations: None, rows: None });
+    let trader = Trader::original(model, original, Outputs::of(trades));
     let kinds = [&[AccountKind::Taker][..], &AccountKind::MAKERS].concat();
     let (records, mut told) = RingBuffer::new(1 << 20);
     let desk = Desk::new(&kinds, &rules(latency));

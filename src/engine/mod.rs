@@ -24,7 +24,7 @@
 //! let (recorder, _tables) = recorder(Clock::new(), Duration::MAX);
 //! let (trades, _taken) = rtrb::RingBuffer::new(1_000);
 //! let status = Arc::new(Status::default());
-//! let outputs = Outputs { trades, observations: None, rows: None };
+//! let outputs = Outputs::of(trades);
 //! let trader = Trader::original(model, rules, outputs);
 //! let mut engine = Engine::new(vec![trader], recorder, Arc::clone(&status));
 //!
@@ -38,13 +38,17 @@
 
 pub mod latency;
 pub mod observation;
+mod panel;
 pub mod status;
 pub mod trader;
 
 use self::latency::{EngineStamps, Recorder};
+use self::observation::Evaluation;
+use self::panel::Panels;
 use self::status::Status;
-use self::trader::{LiveFrame, Trader, TraderReport};
-use crate::execution::ledger::Moment;
+use self::trader::{LiveFrame, Trader, TraderCounts, TraderReport};
+use crate::execution::ledger::{Moment, Trade};
+use crate::execution::records::Record;
 use crate::handoff::FrameTaker;
 use crate::market::book::{Book, BookState, Follower};
 use crate::market::event::{Event, Fault, FaultCounts, FrameHead, FrameKind};
@@ -109,6 +113,10 @@ pub struct Engine {
     follower: Follower,
     /// At least one.
     traders: Vec<Trader>,
+    /// Features and models of all of them.
+    panels: Panels,
+    /// Whether anybody wants to know of live frames.
+    is_observed: bool,
     /// Whether any of them has accounts, which look at more than the book.
     has_desks: bool,
     /// Whether any has accounts that are kept behind, with a book of their own.
@@ -133,17 +141,22 @@ pub struct Engine {
 
 impl Engine {
     /// An engine with an empty book. The latencies recorded are those until the last trader has decided.
-    pub fn new(traders: Vec<Trader>, recorder: Recorder, status: Arc<Status>) -> Self {
+    pub fn new(mut traders: Vec<Trader>, recorder: Recorder, status: Arc<Status>) -> Self {
         assert!(!traders.is_empty(), "an engine has a trader");
+        let (panels, seats) = Panels::new(traders.iter().map(Trader::model));
+        for (trader, seat) in traders.iter_mut().zip(seats) {
+            trader.seat = seat;
+        }
+        let reads_tape = panels.read_tape();
         Self {
             follower: Follower::default(),
+            panels,
+            is_observed: traders.iter().any(Trader::is_observed),
             has_desks: traders.iter().any(Trader::has_desk),
             holds_back: traders.iter().any(Trader::holds_back),
             prints: PrintReader::default(),
-            reads_tape: traders.iter().any(Trader::reads_tape),
-            looks_at_events: traders
-                .iter()
-                .any(|trader| trader.has_desk() || trader.holds_back() || trader.reads_tape()),
+            reads_tape,
+            looks_at_events: reads_tape || traders.iter().any(|trader| trader.has_desk() || trader.holds_back()),
             traders,
             recorder,
             status,
@@ -191,14 +204,17 @@ impl Engine {
             FrameKind::Snapshot => {
                 self.counts.snapshots += 1;
                 self.crossed_since_ns = None;
-                self.traders.iter_mut().for_each(Trader::reset);
+                self.panels.reset();
             }
             FrameKind::Connected => self.counts.connections += 1,
             FrameKind::Invalid(_) | FrameKind::Prints => {}
         }
         match self.follower.begin(head) {
             Ok(None) => {}
-            Ok(Some(before)) => self.traders.iter_mut().for_each(|trader| trader.refine(before, head.scale)),
+            Ok(Some(before)) => {
+                self.panels.refine(before, head.scale);
+                self.traders.iter_mut().for_each(|trader| trader.refine(before, head.scale));
+            }
             Err(fault) => self.found(fault),
         }
     }
@@ -257,7 +273,7 @@ impl Engine {
     #[inline(never)] // Out of the loop, which stays as it is without it.
     fn prints(&mut self, head: &FrameHead, events: &[Event]) {
         if self.reads_tape {
-            self.traders.iter_mut().for_each(|trader| trader.prints(head, events));
+            self.panels.prints(head, events);
         }
         if self.has_desks || self.holds_back {
             self.prints_for_desks(head, events);
@@ -318,7 +334,8 @@ impl Engine {
         self.close_due(head);
     }
 
-    /// Lets every trader decide. Gives the stamps of the features and of the decision: the last trader's that had any.
+    /// Computes the features, evaluates the models and lets every trader decide. Gives the stamps of the features and of the last
+    /// trader's decision, unless no model could be evaluated.
     #[inline(always)]
     fn decide(&mut self, head: &FrameHead) -> Option<(u64, u64)> {
         let (moment, book) = (self.moment(head), self.follower.book());
@@ -328,9 +345,31 @@ impl Engine {
         }
         let book = self.follower.book();
         let frame = LiveFrame { head, moment, book, is_crossed_or_locked };
+        let Self { traders, panels, recorder, status, .. } = self;
+        if self.has_desks {
+            traders.iter_mut().for_each(|trader| trader.after_frame(&frame));
+        }
         let mut stamps = None;
-        for trader in &mut self.traders {
-            stamps = trader.decide(&frame, &self.recorder, &self.status).or(stamps);
+        if panels.update(book, head.ts_recv_ns) {
+            let featured = recorder.stage_stamp(head);
+            panels.evaluate();
+            for trader in &mut *traders {
+                let logit = panels.logit(trader.seat);
+                trader.decide(&frame, logit, status);
+                logit.into_iter().for_each(|logit| status.inferred(logit));
+            }
+            stamps = Some((featured, recorder.decision_stamp(head)));
+        } else {
+            traders.iter_mut().for_each(|trader| trader.decide(&frame, panels.logit(trader.seat), status));
+        }
+        if self.is_observed {
+            let decided = stamps.map(|(_, decided)| decided);
+            for trader in traders {
+                let seat = trader.seat;
+                let logit = panels.logit(seat).ok();
+                let evaluation = logit.zip(decided).map(|(logit, decided)| Evaluation { logit, decided });
+                trader.observe(&frame, evaluation, || panels.values(seat));
+            }
         }
         stamps
     }
@@ -376,17 +415,36 @@ impl Engine {
 
     /// Ends the engine: hands over the last latencies, lets the writer thread end, and reports.
     pub fn finish(self) -> EngineReport {
-        let Self { follower, traders, recorder, counts, .. } = self;
+        let Self { follower, traders, panels, recorder, counts, .. } = self;
         let book = follower.book();
         recorder.finish();
+        let finish = |trader: Trader| {
+            let (tape_overruns, update_overruns) = panels.overruns(trader.seat);
+            let report = trader.finish(book);
+            TraderReport { counts: TraderCounts { tape_overruns, update_overruns, ..report.counts }, ..report }
+        };
         EngineReport {
-            traders: traders.into_iter().map(|trader| trader.finish(book)).collect(),
+            traders: traders.into_iter().map(finish).collect(),
             book_state: book.state(),
             scale: book.scale(),
             recentres: book.bids().recentres() + book.asks().recentres(),
             rescales: book.rescales(),
             ring_high_water_events: 0,
             counts,
+        }
+    }
+
+    /// Takes the trades that traders have kept since this was last asked, with each one's index.
+    pub fn take_trades(&mut self, mut each: impl FnMut(usize, Trade)) {
+        for (index, trader) in self.traders.iter_mut().enumerate() {
+            trader.take_trades().for_each(|trade| each(index, trade));
+        }
+    }
+
+    /// The same for records of their accounts.
+    pub fn take_records(&mut self, mut each: impl FnMut(usize, Record)) {
+        for (index, trader) in self.traders.iter_mut().enumerate() {
+            trader.take_records().for_each(|record| each(index, record));
         }
     }
 
@@ -429,14 +487,22 @@ mod tests {
         Model::from_file("m.json".as_ref(), &file).unwrap()
     }
 
-    fn trader(model: Model, lag_updates: u32) -> (Trader, Consumer<Trade>) {
+    fn trader(model: impl Into<Arc<Model>>, lag_updates: u32) -> (Trader, Consumer<Trade>) {
         let (trades, taken) = RingBuffer::new(1_000);
         let rules = OriginalRules { threshold_logit: 0.0, lag_updates, buy_amount: 5.0 };
-        (Trader::original(model, rules, Outputs { trades, observations: None, rows: None }), taken)
+        (Trader::original(model, rules, Outputs::of(trades)), taken)
     }
 
-    fn traders() -> [(Trader, Consumer<Trade>); 3] {
-        [trader(model("imbalance_1", 0.0), 3), trader(model("ofi_1_3", 0.5), 1), trader(model("spread_ticks", -1.0), 7)]
+    /// Two trade by one model, two more look at the book alone by models of their own.
+    fn traders() -> Vec<(Trader, Consumer<Trade>)> {
+        let shared = Arc::new(model("imbalance_1", 0.0));
+        vec![
+            trader(Arc::clone(&shared), 3),
+            trader(model("ofi_1_3", 0.5), 1),
+            trader(model("spread_ticks", -1.0), 7),
+            trader(shared, 2),
+            trader(model("imbalance_4", 0.1), 4),
+        ]
     }
 
     /// What comes of traders on one engine: each one's report and trades.
@@ -505,7 +571,7 @@ mod tests {
         fn traders_on_one_book_do_not_know_of_each_other(
             frames in prop::collection::vec(prop::collection::vec((any::<bool>(), 0..14_u64, 0..9_u64), 0..6), 0..120),
         ) {
-            let together = run(traders().into(), &frames);
+            let together = run(traders(), &frames);
             let alone: Vec<String> = traders().into_iter().flat_map(|trader| run(vec![trader], &frames)).collect();
             prop_assert_eq!(together, alone);
         }
@@ -553,7 +619,7 @@ mod tests {
             let (trades, taken) = RingBuffer::new(1_000);
             let (observations, seen) = RingBuffer::new(1_000);
             let rules = OriginalRules { threshold_logit: f64::INFINITY, lag_updates: 3, buy_amount: 5.0 };
-            let outputs = Outputs { trades, observations: Some(observations), rows: None };
+            let outputs = Outputs { observations: Some(observations), ..Outputs::of(trades) };
             let trader = Trader::original(model("print_signed_volume_3", 0.0), rules, outputs);
             (Engine::new(vec![trader], recorder, Arc::new(Status::default())), seen, taken)
         };
@@ -587,7 +653,7 @@ mod tests {
     fn the_traders_of_the_test_trade() {
         let frames: Vec<Vec<(bool, u64, u64)>> =
             (0..100).map(|at| vec![(at % 3 == 0, 2 + at % 5, at % 7), (at % 2 == 0, 3, 1 + at % 4)]).collect();
-        let results = run(traders().into(), &frames);
+        let results = run(traders(), &frames);
         assert!(results.iter().all(|result| !result.contains("totals: Totals { trades: 0,")), "{results:#?}");
     }
 }

@@ -16,14 +16,14 @@
 //!
 //! let (mut sender, mut rows) = row_ring(2);
 //! let mut waits = 0;
-//! (0..ROW_EVERY).for_each(|_| sender.evaluated(&features, &mut waits));
+//! (0..ROW_EVERY).for_each(|_| sender.evaluated(|| features.values(), &mut waits));
 //! assert_eq!(rows.slots(), 2);
 //! assert_eq!((rows.pop(), rows.pop()), (Ok(100.0), Ok(2.0)));
 //! ```
 
 use crate::market::book::Level;
 use crate::market::units::Scale;
-use crate::strategy::features::{FEATURES_MAX, FeatureSet};
+use crate::strategy::features::FEATURES_MAX;
 use rtrb::{Consumer, Producer, RingBuffer};
 use std::thread;
 
@@ -86,19 +86,19 @@ pub fn row_ring(width: usize) -> (RowSender, Consumer<f64>) {
 impl RowSender {
     /// Hands over the features of every [`ROW_EVERY`]th evaluation; waits when the ring is full, and counts the wait.
     #[inline]
-    pub fn evaluated(&mut self, features: &FeatureSet, waits: &mut u64) {
+    pub fn evaluated<V: Iterator<Item = f64>>(&mut self, values: impl FnOnce() -> V, waits: &mut u64) {
         self.until_next -= 1;
         if self.until_next == 0 {
             self.until_next = ROW_EVERY;
-            self.send(features, waits);
+            self.send(values(), waits);
         }
     }
 
-    fn send(&mut self, features: &FeatureSet, waits: &mut u64) {
+    fn send(&mut self, values: impl Iterator<Item = f64>, waits: &mut u64) {
         let mut waited = false;
         loop {
             if let Ok(room) = self.ring.write_chunk_uninit(self.width) {
-                room.fill_from_iter(features.values());
+                room.fill_from_iter(values);
                 return;
             }
             // A writer that has gone has reported why, and the run is ending.
@@ -115,7 +115,7 @@ impl RowSender {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::strategy::features::SEED;
+    use crate::strategy::features::{FeatureSet, SEED};
 
     #[test]
     fn every_sixteenth_row_goes_whole() {
@@ -123,7 +123,7 @@ mod tests {
         let features = FeatureSet::new(&SEED[..3]);
         let mut waits = 0;
         for _ in 0..=2 * ROW_EVERY {
-            sender.evaluated(&features, &mut waits);
+            sender.evaluated(|| features.values(), &mut waits);
         }
         let mut values = 0;
         while rows.pop().is_ok() {
@@ -132,6 +132,6 @@ mod tests {
         assert_eq!((values, waits), (9, 0));
         drop(rows);
         // A full ring without a reader does not hold the engine.
-        (0..ROW_EVERY * ROW_RING as u32).for_each(|_| sender.evaluated(&features, &mut waits));
+        (0..ROW_EVERY * ROW_RING as u32).for_each(|_| sender.evaluated(|| features.values(), &mut waits));
     }
 }

@@ -1,4 +1,4 @@
-//! A trader on the engine's book: features, a model, an execution, and what comes of them.
+//! A trader on the engine's book: a model, an execution, and what comes of them.
 //!
 //! ```
 //! use papertrader::engine::trader::{Outputs, Trader};
@@ -10,7 +10,7 @@
 //! let model = Model::parse("imbalance.json".as_ref(), text)?;
 //! let rules = OriginalRules { threshold_logit: 0.4, lag_updates: 20, buy_amount: 100.0 };
 //! let (trades, mut taken) = rtrb::RingBuffer::new(16);
-//! let trader = Trader::original(model, rules, Outputs { trades, observations: None, rows: None });
+//! let trader = Trader::original(model, rules, Outputs::of(trades));
 //!
 //! // An engine would show it frames in between.
 //! let report = trader.finish(&Book::default());
@@ -19,8 +19,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use super::latency::Recorder;
 use super::observation::{Evaluation, Observation, RowSender};
+use super::panel::Seat;
 use super::status::Status;
 use crate::execution::Execution;
 use crate::execution::desk::{Desk, DeskReport};
@@ -33,19 +33,62 @@ use crate::handoff::{Wait, for_room};
 use crate::market::book::{Book, BookState};
 use crate::market::event::{Event, FrameHead, Print};
 use crate::market::units::Scale;
-use crate::strategy::features::{FeatureSet, NoFeatures};
+use crate::strategy::features::NoFeatures;
 use crate::strategy::model::Model;
 use rtrb::{Producer, PushError};
+use std::sync::Arc;
 
-/// Rings to the writer thread.
+/// Where a trader's records go.
+#[derive(Debug)]
+pub enum Sink<T> {
+    /// To another thread.
+    Ring(Producer<T>),
+    /// Into memory, until whoever drives the engine takes them: [`Engine::take_trades`](super::Engine::take_trades).
+    Kept(Vec<T>),
+}
+
+impl<T> From<Producer<T>> for Sink<T> {
+    fn from(ring: Producer<T>) -> Self {
+        Self::Ring(ring)
+    }
+}
+
+impl<T> Sink<T> {
+    /// Hands a record over; waits when the writer thread is behind, and counts the wait.
+    #[inline]
+    fn push(&mut self, record: T, waits: &mut u64) {
+        match self {
+            Self::Ring(ring) => push(ring, record, waits),
+            Self::Kept(kept) => kept.push(record),
+        }
+    }
+
+    fn take(&mut self) -> impl Iterator<Item = T> + '_ {
+        match self {
+            Self::Ring(_) => None,
+            Self::Kept(kept) => Some(kept.drain(..)),
+        }
+        .into_iter()
+        .flatten()
+    }
+}
+
+/// What a trader hands over, and where it goes.
 #[derive(Debug)]
 pub struct Outputs {
     /// Closed trades.
-    pub trades: Producer<Trade>,
+    pub trades: Sink<Trade>,
     /// Live frames, when somebody asked for them.
     pub observations: Option<Producer<Observation>>,
     /// Features of some evaluations, when somebody asked for them.
     pub rows: Option<RowSender>,
+}
+
+impl Outputs {
+    /// Closed trades alone.
+    pub fn of(trades: impl Into<Sink<Trade>>) -> Self {
+        Self { trades: trades.into(), observations: None, rows: None }
+    }
 }
 
 /// What a trader has seen and done.
@@ -105,7 +148,7 @@ pub struct LiveFrame<'a> {
 #[derive(Debug)]
 struct Accounts<D> {
     desk: D,
-    records: Producer<Record>,
+    records: Sink<Record>,
 }
 
 impl<D> Accounts<D> {
@@ -113,17 +156,16 @@ impl<D> Accounts<D> {
     #[inline]
     fn act<T>(&mut self, waits: &mut u64, act: impl FnOnce(&mut D, &mut dyn FnMut(Record)) -> T) -> T {
         let Self { desk, records } = self;
-        act(desk, &mut |record| push(records, record, waits))
+        act(desk, &mut |record| records.push(record, waits))
     }
 }
 
 /// A trader.
 #[derive(Debug)]
 pub struct Trader {
-    features: FeatureSet,
-    model: Model,
-    /// The model's, for the features as they last were.
-    logit: f64,
+    model: Arc<Model>,
+    /// Where the engine evaluates it.
+    pub(super) seat: Seat,
     execution: Execution,
     /// Beside it: on the engine's book, or kept behind on a book of their own.
     accounts: Option<Box<Accounts<Desk>>>,
@@ -135,12 +177,11 @@ pub struct Trader {
 }
 
 impl Trader {
-    /// A trader without positions.
-    pub fn new(model: Model, execution: Execution, outputs: Outputs) -> Self {
+    /// A trader without positions. An engine evaluates a model once for all traders that share it.
+    pub fn new(model: impl Into<Arc<Model>>, execution: Execution, outputs: Outputs) -> Self {
         Self {
-            features: FeatureSet::new(&model.features),
-            model,
-            logit: f64::NAN,
+            model: model.into(),
+            seat: Seat::default(),
             execution,
             accounts: None,
             held_back: None,
@@ -152,14 +193,30 @@ impl Trader {
 
     /// The same with accounts beside its execution. Their records go into `records`.
     #[must_use]
-    pub fn with_desk(self, desk: Desk, records: Producer<Record>) -> Self {
-        Self { accounts: Some(Box::new(Accounts { desk, records })), ..self }
+    pub fn with_desk(self, desk: Desk, records: impl Into<Sink<Record>>) -> Self {
+        Self { accounts: Some(Box::new(Accounts { desk, records: records.into() })), ..self }
     }
 
     /// The same with accounts that are kept behind.
     #[must_use]
-    pub fn with_hold_back(self, desk: HoldBack, records: Producer<Record>) -> Self {
-        Self { held_back: Some(Box::new(Accounts { desk, records })), ..self }
+    pub fn with_hold_back(self, desk: HoldBack, records: impl Into<Sink<Record>>) -> Self {
+        Self { held_back: Some(Box::new(Accounts { desk, records: records.into() })), ..self }
+    }
+
+    /// Its model.
+    pub fn model(&self) -> &Arc<Model> {
+        &self.model
+    }
+
+    /// Trades that were kept since they were last taken.
+    pub(super) fn take_trades(&mut self) -> impl Iterator<Item = Trade> + '_ {
+        self.outputs.trades.take()
+    }
+
+    /// Records of accounts that were kept since they were last taken.
+    pub(super) fn take_records(&mut self) -> impl Iterator<Item = Record> + '_ {
+        let on_the_book = self.accounts.iter_mut().flat_map(|accounts| accounts.records.take());
+        on_the_book.chain(self.held_back.iter_mut().flat_map(|held| held.records.take()))
     }
 
     /// Whether there are accounts on the engine's book.
@@ -261,35 +318,16 @@ impl Trader {
     }
 
     /// A trader by the original program's rules.
-    pub fn original(model: Model, rules: OriginalRules, outputs: Outputs) -> Self {
+    pub fn original(model: impl Into<Arc<Model>>, rules: OriginalRules, outputs: Outputs) -> Self {
         Self::new(model, Execution::Original(Original::new(rules)), outputs)
-    }
-
-    /// A snapshot is about to replace the book.
-    #[inline]
-    pub fn reset(&mut self) {
-        self.features.reset();
     }
 
     /// The book's scale has become finer.
     #[inline]
     pub fn refine(&mut self, before: Scale, scale: Scale) {
-        self.features.refine(before, scale);
         if let Some(accounts) = &mut self.accounts {
             accounts.desk.refine(before, scale);
         }
-    }
-
-    /// Whether the model reads the tape: then it wants [`Trader::prints`].
-    #[inline]
-    pub fn reads_tape(&self) -> bool {
-        self.features.reads_tape()
-    }
-
-    /// Takes prints of a frame, as events in any number of slices.
-    #[inline]
-    pub fn prints(&mut self, head: &FrameHead, events: &[Event]) {
-        self.features.prints(head, events);
     }
 
     /// Closes what is due by the frame `now` in the live book before it, or in the first live book since.
@@ -298,36 +336,30 @@ impl Trader {
         let Self { execution, outputs, counts, .. } = self;
         execution.close_due(now, book, |trade| {
             status.closed(trade.profit());
-            push(&mut outputs.trades, trade, &mut counts.writer_waits);
+            outputs.trades.push(trade, &mut counts.writer_waits);
         });
         if let Some(accounts) = &mut self.accounts {
             accounts.act(&mut self.counts.writer_waits, |desk, out| desk.close_due(now, book, out));
         }
     }
 
-    /// Evaluates the model and opens a position if it says so. Gives the stamps of the features and of the decision.
-    #[inline(always)] // Built into the engine's loop: the frame stays in registers.
-    pub fn decide(&mut self, frame: &LiveFrame<'_>, recorder: &Recorder, status: &Status) -> Option<(u64, u64)> {
+    /// What accounts do with a live frame before anything is decided in it.
+    #[inline(always)]
+    pub fn after_frame(&mut self, frame: &LiveFrame<'_>) {
         if let Some(accounts) = &mut self.accounts {
             accounts.act(&mut self.counts.writer_waits, |desk, out| desk.after_frame(frame.moment, frame.book, out));
         }
-        let changed = match self.features.update(frame.book, frame.head.ts_recv_ns) {
-            Ok(changed) => changed,
-            Err(reason) => {
-                match reason {
-                    NoFeatures::Thin => self.counts.thin += 1,
-                    NoFeatures::WarmingUp => self.counts.warming_up += 1,
-                    NoFeatures::Undefined => self.counts.undefined += 1,
-                }
-                self.observe(frame, None);
-                return None;
-            }
+    }
+
+    /// Opens a position if the model's `logit` says so.
+    #[inline(always)] // Built into the engine's loop: the frame stays in registers.
+    pub fn decide(&mut self, frame: &LiveFrame<'_>, logit: Result<f64, NoFeatures>, status: &Status) {
+        let logit = match logit {
+            Ok(logit) => logit,
+            Err(NoFeatures::Thin) => return self.counts.thin += 1,
+            Err(NoFeatures::WarmingUp) => return self.counts.warming_up += 1,
+            Err(NoFeatures::Undefined) => return self.counts.undefined += 1,
         };
-        let featured = recorder.stage_stamp(frame.head);
-        if changed {
-            self.logit = self.model.logit(&self.features);
-        }
-        let logit = self.logit;
         if self.execution.wants(logit) {
             if frame.is_crossed_or_locked {
                 self.counts.purchases_withheld += 1;
@@ -341,19 +373,22 @@ impl Trader {
             });
         }
         self.held_logit = Some(logit);
-        let decided = recorder.decision_stamp(frame.head);
         self.counts.inferences += 1;
-        status.inferred(logit);
-        self.observe(frame, Some(Evaluation { logit, decided }));
-        if let Some(rows) = &mut self.outputs.rows {
-            rows.evaluated(&self.features, &mut self.counts.writer_waits);
-        }
-        Some((featured, decided))
+    }
+
+    /// Whether somebody wants to know of every live frame: then it wants [`Trader::observe`].
+    pub fn is_observed(&self) -> bool {
+        self.outputs.observations.is_some() || self.outputs.rows.is_some()
     }
 
     /// Tells the writer thread of a live frame. After the last stamp: it is no part of the latency.
     #[inline(always)]
-    fn observe(&mut self, frame: &LiveFrame<'_>, evaluation: Option<Evaluation>) {
+    pub fn observe<V: Iterator<Item = f64>>(
+        &mut self,
+        frame: &LiveFrame<'_>,
+        evaluation: Option<Evaluation>,
+        values: impl FnOnce() -> V,
+    ) {
         let Moment { sequence, venue_sequence_num, ts_recv_ns, stretch } = frame.moment;
         if let Some(observations) = &mut self.outputs.observations {
             let book = frame.book;
@@ -369,6 +404,9 @@ impl Trader {
             };
             push(observations, observation, &mut self.counts.writer_waits);
         }
+        if let (Some(rows), Some(_)) = (&mut self.outputs.rows, evaluation) {
+            rows.evaluated(values, &mut self.counts.writer_waits);
+        }
     }
 
     /// Ends the trader: lets the writer thread end, and reports. `book` is the book at the end.
@@ -377,11 +415,11 @@ impl Trader {
         let waits = &mut self.counts.writer_waits;
         let mut desk_report = self.accounts.take().map_or_else(DeskReport::default, |accounts| {
             let Accounts { desk, mut records } = *accounts;
-            desk.finish(book, &mut |record| push(&mut records, record, waits))
+            desk.finish(book, &mut |record| records.push(record, waits))
         });
         let hold_back = self.held_back.take().map(|held| {
             let Accounts { desk, mut records } = *held;
-            let (report, counts) = desk.finish(&mut |record| push(&mut records, record, waits));
+            let (report, counts) = desk.finish(&mut |record| records.push(record, waits));
             desk_report = report;
             counts
         });
@@ -392,11 +430,7 @@ impl Trader {
             open_cost_and_worth: (cost, (book.state() == BookState::Live).then_some(worth)),
             desk: desk_report,
             hold_back,
-            counts: TraderCounts {
-                tape_overruns: self.features.tape_overruns(),
-                update_overruns: self.features.update_overruns(),
-                ..self.counts
-            },
+            counts: self.counts,
         }
     }
 }

@@ -77,7 +77,7 @@ impl Backtest {
         let (recorder, _) = recorder(Clock::new(), Duration::MAX);
         // One frame closes at most all open positions, a frame's purchase for each update of the holding time.
         let (trades, trades_out) = RingBuffer::new(settings.lag_updates as usize + 2);
-        let outputs = Outputs { trades, observations: None, rows: None };
+        let outputs = Outputs::of(trades);
         let engine = Engine::new(
             vec![Trader::original(model.clone(), settings, outputs)],
             recorder,

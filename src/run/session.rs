@@ -202,7 +202,7 @@ fn engine_and_inputs(
         Collector::by_label(&model.features, threshold_logit, settings.label(), horizon)
             .drifting_from(model.distribution.as_ref())
     });
-    let trader = Trader::original(model.clone(), settings.rules, Outputs { trades, observations, rows });
+    let trader = Trader::original(model.clone(), settings.rules, Outputs { trades: trades.into(), observations, rows });
     let (trader, records) = match &settings.accounts {
         None => (trader, None),
         Some(AccountSettings { kinds, rules, hold_ns }) => {

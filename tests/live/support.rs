@@ -178,7 +178,7 @@ impl Session {
             let status = for_thread;
             let (recorder, tables) = recorder(Clock::new(), Duration::from_millis(100));
             let (trades, trades_out) = RingBuffer::new(1 << 12);
-            let outputs = Outputs { trades, observations: None, rows: None };
+            let outputs = Outputs::of(trades);
             let model = Model::read(&model_path()).expect("a model");
             let engine = Engine::new(vec![Trader::original(model, rules(), outputs)], recorder, Arc::clone(&status));
             let mut watched = Watched { engine, status: Arc::clone(&status), trades: trades_out, tables, shown: show };

@@ -37,12 +37,14 @@ pub(crate) mod lanes;
 mod logarithm;
 mod plan;
 mod tape;
+mod together;
 mod weights;
 
 pub use catalogue::{CATALOGUE, DEPTH_MAX, Family, Feature, FeatureError, HISTORY_MAX, SEED, WINDOW_MS_MAX, Window};
 pub use compiled::check;
 pub use input::{Input, InputError, InputsError, NAME_BYTES_MAX, json};
 pub use tape::TAPE_MESSAGES_MAX;
+pub use together::{Share, Together, together};
 pub use weights::Weights;
 
 use crate::market::book::{Book, TOP_ROOM, Top};
@@ -148,7 +150,22 @@ impl FeatureSet {
 
     /// Their values, in order, after the last update that had any.
     pub fn values(&self) -> impl ExactSizeIterator<Item = f64> + '_ {
-        self.plan.places.iter().map(|&place| self.numbers[place])
+        self.values_at(&self.plan.places)
+    }
+
+    /// The values of one of several lists that the set computes, in the order of that list.
+    pub fn values_of<'a>(&'a self, share: &'a Share) -> impl ExactSizeIterator<Item = f64> + 'a {
+        self.values_at(share.places())
+    }
+
+    #[inline]
+    fn values_at<'a>(&'a self, places: &'a [Place]) -> impl ExactSizeIterator<Item = f64> + 'a {
+        places.iter().map(|&place| self.numbers[place])
+    }
+
+    /// Whether a value, or whether there is one, depends on what was before.
+    fn has_past(&self) -> bool {
+        self.plan.looks_back || self.history.needs_past()
     }
 
     /// Σ weight·value, the weights being those of the same features.

@@ -66,7 +66,7 @@ pub const SIZES: [usize; 2] = [2 * TOP_ROOM, 3 * TOP_ROOM];
 /// Sums of sizes over levels 1..=i+1.
 const SIZE_SUMS: [usize; 2] = [4 * TOP_ROOM, 4 * TOP_ROOM + DEPTH];
 /// Features with formulas of their own.
-const COMPUTED: usize = SIZE_SUMS[1] + DEPTH;
+pub const COMPUTED: usize = SIZE_SUMS[1] + DEPTH;
 /// At most of all sizes and of all averages.
 pub const LOGARITHMS: usize = COMPUTED + FEATURES_MAX;
 /// The number one, whose logarithm stands in for arguments that a batch lacks.

@@ -1,6 +1,6 @@
 //! What every kind of model has in common.
 
-use crate::strategy::features::FeatureSet;
+use crate::strategy::features::{FeatureSet, Share};
 
 /// The log-odds of a probability next to 1: further out a probability rounds to 1. What is certain stays finite by it.
 pub const LOG_ODDS_MAX: f64 = 36.736_800_569_677_1;
@@ -16,6 +16,12 @@ pub trait Evaluate {
     #[inline]
     fn logit(&mut self, features: &FeatureSet) -> f64 {
         self.of_row(features.values())
+    }
+
+    /// The same where the model's features are a part of the set.
+    #[inline]
+    fn logit_in(&mut self, features: &FeatureSet, share: &Share) -> f64 {
+        self.of_row(features.values_of(share))
     }
 }
 

@@ -1,7 +1,7 @@
 //! A linear model: a weighted sum of features.
 
 use super::evaluator::Evaluate;
-use crate::strategy::features::{FeatureSet, Input, Weights};
+use crate::strategy::features::{FeatureSet, Input, Share, Weights};
 
 /// Coefficients and an intercept.
 #[derive(Clone, Debug)]
@@ -25,6 +25,13 @@ impl Linear {
     }
 }
 
+impl Linear {
+    /// Prepares it for its features where they lie in a set that computes other lists too.
+    pub fn place_in(&mut self, features: &[Input], share: &Share) {
+        self.weights = Weights::within(features, &self.coefficients, share);
+    }
+}
+
 impl Evaluate for Linear {
     fn of_row(&mut self, row: impl Iterator<Item = f64>) -> f64 {
         self.intercept + row.zip(&self.coefficients).map(|(value, coefficient)| value * coefficient).sum::<f64>()
@@ -34,5 +41,11 @@ impl Evaluate for Linear {
     #[inline]
     fn logit(&mut self, features: &FeatureSet) -> f64 {
         self.intercept + features.dot(&self.weights)
+    }
+
+    /// The weights know where the numbers lie: [`Linear::place_in`].
+    #[inline]
+    fn logit_in(&mut self, features: &FeatureSet, _share: &Share) -> f64 {
+        self.logit(features)
     }
 }

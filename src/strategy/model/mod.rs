@@ -61,7 +61,7 @@ use crate::base::small_file;
 use crate::statistics::drift::TrainingDistribution;
 use crate::statistics::labels::{LabelRule, Ties};
 use crate::strategy::attempts::Attempts;
-use crate::strategy::features::{FeatureSet, Input};
+use crate::strategy::features::{FeatureSet, Input, Share};
 use crate::strategy::trained_on::TrainedOn;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -302,6 +302,28 @@ impl Model {
             Evaluator::Pipeline(pipeline) => pipeline.logit(features),
             #[cfg(feature = "onnx-graphs")]
             Evaluator::General(general) => general.logit(features),
+        };
+        self.calibrated(score)
+    }
+
+    /// Prepares it for features that are a part of a set: before [`Model::logit_in`].
+    pub fn place_in(&mut self, share: &Share) {
+        let Self { features, evaluator, .. } = self;
+        if let Evaluator::Linear(linear) = evaluator {
+            linear.place_in(features, share);
+        }
+    }
+
+    /// The same for features that are a part of a set. A model gives the bits that it gives alone.
+    #[inline]
+    pub fn logit_in(&mut self, features: &FeatureSet, share: &Share) -> f64 {
+        let score = match &mut self.evaluator {
+            Evaluator::Linear(linear) => linear.logit_in(features, share),
+            Evaluator::Doubles(forest) => forest.logit_in(features, share),
+            Evaluator::Floats(forest) => forest.logit_in(features, share),
+            Evaluator::Pipeline(pipeline) => pipeline.logit_in(features, share),
+            #[cfg(feature = "onnx-graphs")]
+            Evaluator::General(general) => general.logit_in(features, share),
         };
         self.calibrated(score)
     }

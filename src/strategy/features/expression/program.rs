@@ -484,6 +484,11 @@ impl Program {
         self.updates.overruns()
     }
 
+    /// Whether a value of its own goes to that place, which a run may leave without one.
+    pub fn stores_to(&self, place: Place) -> bool {
+        self.steps.iter().any(|step| matches!(step, Step::Store { place: to, .. } if *to == place))
+    }
+
     /// Whether the history is long enough for all values.
     #[inline]
     pub fn is_warm(&self) -> bool {
