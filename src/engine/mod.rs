@@ -39,6 +39,7 @@
 pub mod latency;
 pub mod observation;
 mod panel;
+pub mod several;
 pub mod status;
 pub mod trader;
 

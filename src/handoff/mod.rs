@@ -40,6 +40,7 @@ use rtrb::{Consumer, Producer, RingBuffer};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub mod router;
 mod sync;
 mod wait;
 

@@ -9,7 +9,6 @@
 //! assert!(text.lines().last().is_some_and(|line| line.starts_with("  arrived → decided  ") && line.ends_with(" —")));
 //! ```
 
-use crate::base::cores::Pins;
 use crate::base::one_line::{OneLine, QUOTE_CHARS_MAX, quote};
 use crate::engine::EngineReport;
 use crate::engine::latency::{STAGES_EVERY, Stage, StageTable, StageTimes};
@@ -156,11 +155,7 @@ impl<'a> RunReport<'a> {
                 format_args!("{schedule}; maker {maker_bps} bp, taker {taker_bps} bp at {traded} traded before"),
             )?;
         }
-        let cores = match session.pins {
-            Pins::Anywhere => "any core".into(),
-            Pins::One(core) => format!("core {core}"),
-            Pins::Two(feed, engine) => format!("cores {feed} (feed) and {engine} (engine)"),
-        };
+        let cores = session.pins.to_string();
         let threads = if session.fused { "one thread (fused)" } else { "two threads" };
         line(f, "threads", format_args!("{threads}, {cores}, wait {}", session.wait.name()))?;
         let seconds = run.elapsed.as_secs_f64();

@@ -274,7 +274,7 @@ impl<'a> Profile<'a> {
         let mut lines = vec![
             format!("papertrader {}: profile of {}", env!("CARGO_PKG_VERSION"), self.args.capture.display()),
             format!("  {frames} frames of {} behind a snapshot{prints}, in memory", self.frames.product),
-            format!("  {threads}, {}, wait {}", cores(session.pins), session.wait.name()),
+            format!("  {threads}, {}, wait {}", session.pins, session.wait.name()),
             format!(
                 "  the stages of one frame in {STAGES_EVERY} are stamped, received → decided of all, received being due;"
             ),
@@ -404,14 +404,6 @@ fn written_lines(summary: &Path, runs: &[AtRate]) -> String {
     }
     let lines: String = paths.iter().map(|path| format!("  {}\n", path.display())).collect();
     format!("\nwrote\n{lines}")
-}
-
-fn cores(pins: Pins) -> String {
-    match pins {
-        Pins::Anywhere => "any core".into(),
-        Pins::One(core) => format!("core {core}"),
-        Pins::Two(feed, engine) => format!("cores {feed} (feed) and {engine} (engine)"),
-    }
 }
 
 #[cfg(test)]
