@@ -128,7 +128,7 @@ fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
     };
     let live = LiveSettings {
         connector: Connector::new(&WireConfig { extra_ca: Some(ca), ..WireConfig::new(exchange.url()) })?,
-        product: PRODUCT.into(),
+        products: vec![PRODUCT.into()],
         prints: true,
         rule: ScaleRule::default(),
         wait: Wait::Block,
@@ -164,7 +164,7 @@ fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
     let stats = exchange.stop()?;
     println!(
         "session: {} frames, {} connections, {} failed attempts, {} trades; recorded {} messages, {} lost",
-        lived.feed.counts.frames,
+        lived.feed.first().counts.frames,
         lived.feed.connections,
         lived.feed.failed_attempts,
         lived.engine.trader().totals.trades,
@@ -237,7 +237,7 @@ fn replayed_is_lived(
         let replayed = session::run(&settings, &files, &Arc::new(Status::default()), replay, |_| ())?;
         same &= replayed.feed.error.is_none() && replayed.feed.cut.is_none();
         same &= std::fs::read(&files.csv)? == lived_trades;
-        same &= replayed.feed.counts.faults == lived.feed.counts.faults;
+        same &= replayed.feed.first().counts.faults == lived.feed.first().counts.faults;
         same &= replayed.engine.trader().totals == lived.engine.trader().totals;
         same &= replayed.engine.trader().open_cost_and_worth == lived.engine.trader().open_cost_and_worth;
     }
@@ -313,7 +313,7 @@ fn explained(stats: &ExchangeStats, outcome: &LiveOutcome) -> bool {
             *injected.entry(fault).or_default() += count;
         }
     }
-    let seen: &FaultCounts = &outcome.counts.faults;
+    let seen: &FaultCounts = &outcome.first().counts.faults;
     let refused = stats.faults.get(&FaultKind::Handshake503).copied().unwrap_or(0);
     // Every connection but the last ends with one fault, and every failed attempt is a handshake that was refused.
     let mut good = seen.total() == outcome.connections - 1 && outcome.failed_attempts == refused;

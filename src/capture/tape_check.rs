@@ -151,7 +151,7 @@ pub fn reading(market: impl Feed<Outcome = ReplayOutcome>, path: &Path) -> Resul
     let outcome = market.run(&mut look, &Status::default());
     let path = path.display().to_string();
     let Look { agreeing, compared, .. } = look;
-    if outcome.counts.prints == 0 {
+    if outcome.first().counts.prints == 0 {
         return Err(TapeError::NoPrints(path));
     }
     let fits = |prints: u64| prints as f64 >= SHARE_MIN * compared as f64;

@@ -193,6 +193,11 @@ impl Intake {
         self.frame_received
     }
 
+    /// Whether the book has been declared invalid since its last snapshot, and the connection made before.
+    pub fn is_invalid(&self) -> bool {
+        self.invalid
+    }
+
     /// Whether the book is as the venue has it, as far as the feed can tell.
     pub fn is_synced(&self) -> bool {
         self.synced

@@ -43,6 +43,7 @@ use super::intake::{Arrival, FaultNote, Intake, IntakeCounts, ScaleRule, Taken};
 use crate::base::clock::Clock;
 use crate::market::event::{Fault, PRODUCTS_MAX};
 use crate::market::publish::{EngineGone, Publish};
+use crate::market::units::Scale;
 
 /// Whose something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +61,28 @@ pub struct Took {
     pub of: Of,
     /// What it was.
     pub taken: Taken,
+}
+
+/// What a feed knows of a product at its end.
+#[derive(Clone, Debug)]
+pub struct ProductSeen {
+    /// Its name.
+    pub name: String,
+    /// The name under which its levels came, when that is another.
+    pub alias: Option<String>,
+    /// What the feed has seen.
+    pub counts: IntakeCounts,
+    /// The first faults.
+    pub notes: Vec<FaultNote>,
+    /// The scale at the end.
+    pub scale: Scale,
+}
+
+impl ProductSeen {
+    /// Nothing has been seen.
+    pub fn nothing(name: &str, scale: Scale) -> Self {
+        Self { name: name.into(), alias: None, counts: IntakeCounts::default(), notes: Vec::new(), scale }
+    }
 }
 
 /// What the products have seen together. Of the messages that only one product's intake looked at the others have these counts.
@@ -165,6 +188,21 @@ impl Intakes {
             }
         }
         others
+    }
+
+    /// What is known of each product, in their order.
+    pub fn seen(&self) -> Vec<ProductSeen> {
+        let seen = |(product, name): (usize, &String)| {
+            let intake = &self.intakes[product];
+            ProductSeen {
+                name: name.clone(),
+                alias: intake.parser().alias().map(Into::into),
+                counts: self.counts(product),
+                notes: intake.notes().to_vec(),
+                scale: intake.scale(),
+            }
+        };
+        self.names.iter().enumerate().map(seen).collect()
     }
 
     /// Tells the engines of a new connection.

@@ -80,9 +80,9 @@ fn lived_and_replayed(settings: LiveSettings, name: &str, fused: bool, frames: u
     let lived = session::run(&threads(fused), &lived_files, &status, feed, enough).expect("a session");
     let (recorded, error) = recorder.finish();
     assert!(error.is_none(), "{error:?}");
-    assert_eq!((recorded.frames, recorded.lost), (lived.feed.counts.messages, 0));
+    assert_eq!((recorded.frames, recorded.lost), (lived.feed.first().counts.messages, 0));
 
-    let lived_faults = lived.feed.counts.faults.clone();
+    let lived_faults = lived.feed.first().counts.faults.clone();
     let lived_trades = read(&lived_files.csv);
     assert!(lived_trades.lines().count() > 50, "too few trades: {:?}", lived.engine.counts);
     // The threads of the replay need not be the session's.
@@ -100,9 +100,9 @@ fn lived_and_replayed(settings: LiveSettings, name: &str, fused: bool, frames: u
         assert_eq!(lived.trader().totals, replayed_engine.trader().totals);
         assert_eq!(lived.trader().open_cost_and_worth, replayed_engine.trader().open_cost_and_worth);
         assert_eq!(lived.book_state, replayed_engine.book_state);
-        assert_eq!(replayed.feed.counts.faults, lived_faults);
+        assert_eq!(replayed.feed.first().counts.faults, lived_faults);
     }
-    lived.feed.counts
+    lived.feed.first().counts.clone()
 }
 
 fn plainly(name: &str) {

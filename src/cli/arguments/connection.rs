@@ -61,7 +61,7 @@ impl ConnectionArgs {
         let credentials = Credentials::from_env().map_err(Failure::input)?;
         Ok(LiveSettings {
             connector,
-            product: self.product.clone(),
+            products: vec![self.product.clone()],
             prints: !self.no_trades,
             rule,
             wait,

@@ -118,7 +118,7 @@ impl LiveSession {
     /// No connection, or files that could not be written.
     pub fn run(self, interrupt: &Interrupt, printer: &mut Printer) -> Result<(), Failure> {
         let Self { title, settings, trading, files, record, tell_every } = self;
-        let (product, duration) = (settings.product.clone(), settings.duration);
+        let (product, duration) = (settings.products.join(", "), settings.duration);
         let (tape, recorder) = match &record {
             Some(path) => {
                 let (tape, recorder) =
@@ -149,7 +149,12 @@ impl LiveSession {
             // There is nothing to report. What arrived is kept.
             let (recorded, error) = recorded.unzip();
             finish(error.flatten(), outcome)?;
-            return Err(Failure::running(never_live(&product, &session.engine, &outcome.counts, recorded.as_ref())));
+            return Err(Failure::running(never_live(
+                &product,
+                &session.engine,
+                &outcome.first().counts,
+                recorded.as_ref(),
+            )));
         }
         let mut source = connection_lines(outcome);
         source.push(("arrivals stamped", arrivals_line(outcome)));
@@ -159,7 +164,7 @@ impl LiveSession {
             title,
             in_sample: None,
             product: &product,
-            alias: outcome.alias.as_deref(),
+            alias: outcome.first().alias.as_deref(),
             other_products: &outcome.other_products,
             settings: &trading,
             files: &files,
@@ -169,12 +174,14 @@ impl LiveSession {
             paced: true,
         };
         let fault = outcome.gave_up.as_ref().map(ToString::to_string);
-        let published = published(&session.written, || publish(&run, &session, &outcome.counts, &outcome.notes, fault));
+        let published = published(&session.written, || {
+            publish(&run, &session, &outcome.first().counts, &outcome.first().notes, fault)
+        });
         let material = published.as_ref().ok().and_then(Option::as_ref);
         let doubts = doubts_without_report(&run, &session).map_err(Failure::running);
-        let report = RunReport::new(&run, &session, &outcome.counts, &outcome.notes).with(material);
+        let report = RunReport::new(&run, &session, &outcome.first().counts, &outcome.first().notes).with(material);
         printer.print(report.doubting(doubts.as_ref().map(Clone::clone).unwrap_or_default()));
-        if let Some(feature) = without_tape(&trading.session.model.features, &outcome.counts) {
+        if let Some(feature) = without_tape(&trading.session.model.features, &outcome.first().counts) {
             warn(format_args!(
                 "the session had no prints (channel market_trades), which '{feature}' reads; features of the tape were as \
                  without trades"
@@ -206,7 +213,7 @@ pub fn connection_lines(outcome: &LiveOutcome) -> Vec<(&'static str, String)> {
 /// The report's line about the subscription to prints.
 fn prints_line(outcome: &LiveOutcome) -> String {
     let PrintsSubscribed { asked, acknowledged } = outcome.prints_subscribed;
-    let refused = match outcome.counts.prints_refused {
+    let refused = match outcome.first().counts.prints_refused {
         0 => String::new(),
         count => format!(", refused {}", times(count)),
     };
@@ -219,10 +226,10 @@ fn prints_line(outcome: &LiveOutcome) -> String {
 
 /// The report's line about the system's receive stamps.
 fn arrivals_line(outcome: &LiveOutcome) -> String {
-    let LiveOutcome { counts, stamped_messages, .. } = outcome;
-    match stamped_messages {
+    let messages = outcome.first().counts.messages;
+    match outcome.stamped_messages {
         0 => "none: this system gives no receive stamps for the socket".into(),
-        stamped => format!("{} of {}, by the system", Grouped(*stamped), counted(counts.messages, "message")),
+        stamped => format!("{} of {}, by the system", Grouped(stamped), counted(messages, "message")),
     }
 }
 

@@ -118,7 +118,7 @@ pub fn run(args: &RecordArgs, printer: &mut Printer) -> Result<(), Failure> {
         // There is nothing to report.
         return finish(None, &outcome);
     }
-    let counts = &outcome.counts;
+    let counts = &outcome.first().counts;
     if counts.snapshots == 0 {
         // There is nothing to report either. What arrived is kept.
         finish(error, &outcome)?;

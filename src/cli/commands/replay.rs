@@ -147,13 +147,13 @@ pub fn run(args: &ReplayArgs, printer: &mut Printer) -> Result<(), Failure> {
         source.push(("files", format!("{}, at most {hole_s:.3} s between them", outcome.files)));
     }
     let model = &settings.session.model;
-    let span_ns: Vec<_> = outcome.counts.span_ns.into_iter().collect();
+    let span_ns: Vec<_> = outcome.first().counts.span_ns.into_iter().collect();
     let hash = || captures.iter().filter_map(|capture| sha256(capture).ok()).collect();
     let run = Run {
         title: format!("replay of {name}"),
-        in_sample: in_sample("the model", &model.trained_on, &outcome.product, &span_ns, hash),
-        product: &session.feed.product,
-        alias: session.feed.alias.as_deref(),
+        in_sample: in_sample("the model", &model.trained_on, &outcome.first().name, &span_ns, hash),
+        product: &session.feed.first().name,
+        alias: session.feed.first().alias.as_deref(),
         other_products: &session.feed.other_products,
         settings: &settings,
         files: &files,
@@ -163,23 +163,24 @@ pub fn run(args: &ReplayArgs, printer: &mut Printer) -> Result<(), Failure> {
         paced: args.speed != Speed::Max,
     };
     if !status.has_been_live() {
-        let never_live = never_live(&outcome.product, &session.engine, &outcome.counts, None);
+        let never_live = never_live(&outcome.first().name, &session.engine, &outcome.first().counts, None);
         return Err(match session.feed.error {
             Some(error) => Failure::input(error),
             None => Failure::running(never_live),
         });
     }
     let fault = outcome.error.as_ref().map(ToString::to_string);
-    let published = published(&session.written, || publish(&run, &session, &outcome.counts, &outcome.notes, fault));
+    let published =
+        published(&session.written, || publish(&run, &session, &outcome.first().counts, &outcome.first().notes, fault));
     let material = published.as_ref().ok().and_then(Option::as_ref);
     let doubts = doubts_without_report(&run, &session).map_err(Failure::running);
-    let report = RunReport::new(&run, &session, &outcome.counts, &outcome.notes).with(material);
+    let report = RunReport::new(&run, &session, &outcome.first().counts, &outcome.first().notes).with(material);
     printer.print(report.doubting(doubts.as_ref().map(Clone::clone).unwrap_or_default()));
     if let Some(cut) = &session.feed.cut {
         warn(cut);
     }
     session.feed.remarks.iter().for_each(|remark| warn(format_args!("{name}: {remark}")));
-    if let Some(feature) = without_tape(&model.features, &outcome.counts) {
+    if let Some(feature) = without_tape(&model.features, &outcome.first().counts) {
         warn(NoPrints { feature: feature.clone(), captures: captures.clone() }.warning());
     }
     let counts = &session.engine.trader().counts;
