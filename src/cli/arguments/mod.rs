@@ -14,6 +14,7 @@ mod execution;
 mod fees;
 mod market;
 mod model;
+mod products;
 mod research;
 mod trading;
 
@@ -22,6 +23,7 @@ pub use execution::ExecutionArgs;
 pub use fees::{FeeArgs, TIERS_ENDING};
 pub use market::{MarketArgs, TimeName};
 pub use model::{ClassNames, FeatureNames, ModelArgs};
+pub use products::{SpreadArgs, check_products, parse_engine_of};
 pub use research::{FigureArgs, FigureFiles, ImportanceArgs, LabelArgs, SourceArgs};
 pub use trading::{
     BUY_AMOUNT, LAG_UPDATES, ResultArgs, THRESHOLD, ThreadArgs, TradingArgs, parse_amount, parse_name, parse_product,

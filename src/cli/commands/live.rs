@@ -79,7 +79,7 @@ pub fn run(args: &LiveArgs, printer: &mut Printer) -> Result<(), Failure> {
     let read = args.trading.inputs();
     let others = args.connection.ca_cert.iter().chain(&args.execution.order_latency_file);
     let inputs: Vec<&Path> = read.iter().chain(others).map(PathBuf::as_path).collect();
-    let (product, others) = (&args.connection.product, args.record.as_deref());
+    let (product, others) = (&args.connection.product.join("_"), args.record.as_deref());
     let mut files = args.results.next_files(product, trading.fee_bps, &inputs, others.as_slice())?;
     args.execution.name_logs(&trading.session, &mut files);
     unsaid(&args.trading, &trading.session).into_iter().for_each(warn);
