@@ -28,7 +28,7 @@ use papertrader::handoff::Wait;
 use papertrader::market::event::{Fault, FaultCounts};
 use papertrader::market::units::Scale;
 use papertrader::run::files::RunFiles;
-use papertrader::run::session::{self, SessionReport, SessionSettings};
+use papertrader::run::session::{self, SessionReport, Strategy, StrategySettings, ThreadSettings};
 use papertrader::statistics::logistic::logit_of;
 use papertrader::strategy::model::Model;
 use rtrb::RingBuffer;
@@ -113,19 +113,17 @@ fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
         ..ExchangeConfig::default()
     })?;
     let model = Model::read(&arguments.model)?;
-    let settings = SessionSettings {
+    let settings = StrategySettings {
         rules: OriginalRules {
             threshold_logit: logit_of(model.threshold.unwrap_or(0.6)),
             lag_updates: model.horizon_updates.unwrap_or(20),
             buy_amount: 5.0,
         },
-        model,
-        pins: Pins::Anywhere,
-        fused: false,
-        wait: Wait::Block,
+        model: Arc::new(model),
         observe: true,
         accounts: None,
     };
+    let threads = ThreadSettings { pins: Pins::Anywhere, fused: false, wait: Wait::Block };
     let live = LiveSettings {
         connector: Connector::new(&WireConfig { extra_ca: Some(ca), ..WireConfig::new(exchange.url()) })?,
         products: vec![PRODUCT.into()],
@@ -146,11 +144,13 @@ fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
     let status = Arc::new(Status::default());
 
     let (lived, truth, resident) = thread::scope(|scope| {
-        let session =
-            scope.spawn(|| session::run(&settings, &files, &status, feed, |_| heard.try_iter().for_each(drop)));
-        let resident = watch(arguments, &status, || session.is_finished());
+        let strategies = [Strategy { settings: &settings, files: &files, product: 0 }];
+        let drop_notices = |_: &Status| heard.try_iter().for_each(drop);
+        let (threads, status) = (&threads, &status);
+        let session = scope.spawn(move || session::run(threads, &strategies, status, feed, drop_notices));
+        let resident = watch(arguments, status, || session.is_finished());
         let truth = exchange.pause().and_then(|()| {
-            settle(&status);
+            settle(status);
             exchange.book(PRODUCT)
         });
         status.stop();
@@ -167,12 +167,15 @@ fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
         lived.feed.first().counts.frames,
         lived.feed.connections,
         lived.feed.failed_attempts,
-        lived.engine.trader().totals.trades,
+        lived.engine().trader().totals.trades,
         recorded.frames,
         recorded.lost
     );
     let checks = [
-        ("the replay of the recording is the session", replayed_is_lived(&settings, &capture, &files, &lived)?),
+        (
+            "the replay of the recording is the session",
+            replayed_is_lived(&settings, threads, &capture, &files, &lived)?,
+        ),
         (
             "the book is the exchange's",
             book_of(&capture, &settings)? == at_common_scale(truth.scale, [truth.bids, truth.asks]),
@@ -222,24 +225,26 @@ fn settle(status: &Status) {
 
 /// Replays the recording, on two threads and on one: the same trade log, the same faults.
 fn replayed_is_lived(
-    settings: &SessionSettings,
+    settings: &StrategySettings,
+    threads: ThreadSettings,
     capture: &Path,
     lived_files: &RunFiles,
     lived: &SessionReport<LiveOutcome>,
 ) -> Result<bool, Box<dyn Error>> {
     let lived_trades = std::fs::read(&lived_files.csv)?;
     let folder = capture.parent().unwrap_or(Path::new("."));
-    let mut same = lived.engine.trader().totals.trades > 0;
+    let mut same = lived.engine().trader().totals.trades > 0;
     for fused in [false, true] {
         let replay = Replay::open(capture, Some(PRODUCT), ScaleRule::default(), Speed::Max)?;
         let files = RunFiles::create(folder, PRODUCT, Some(if fused { "replayed-fused" } else { "replayed" }))?;
-        let settings = SessionSettings { fused, ..settings.clone() };
-        let replayed = session::run(&settings, &files, &Arc::new(Status::default()), replay, |_| ())?;
+        let threads = ThreadSettings { fused, ..threads };
+        let strategies = [Strategy { settings, files: &files, product: 0 }];
+        let replayed = session::run(&threads, &strategies, &Arc::new(Status::default()), replay, |_| ())?;
         same &= replayed.feed.error.is_none() && replayed.feed.cut.is_none();
         same &= std::fs::read(&files.csv)? == lived_trades;
         same &= replayed.feed.first().counts.faults == lived.feed.first().counts.faults;
-        same &= replayed.engine.trader().totals == lived.engine.trader().totals;
-        same &= replayed.engine.trader().open_cost_and_worth == lived.engine.trader().open_cost_and_worth;
+        same &= replayed.engine().trader().totals == lived.engine().trader().totals;
+        same &= replayed.engine().trader().open_cost_and_worth == lived.engine().trader().open_cost_and_worth;
     }
     Ok(same)
 }
@@ -254,7 +259,7 @@ fn at_common_scale(scale: Scale, sides: Levels) -> Levels {
 }
 
 /// The book to which a capture leads.
-fn book_of(capture: &Path, settings: &SessionSettings) -> Result<Levels, Box<dyn Error>> {
+fn book_of(capture: &Path, settings: &StrategySettings) -> Result<Levels, Box<dyn Error>> {
     let (recorder, mut tables) = recorder(Clock::new(), Duration::from_secs(1));
     let (trades, mut trades_out) = RingBuffer::new(1 << 12);
     let outputs = Outputs::of(trades);

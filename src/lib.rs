@@ -8,7 +8,7 @@
 //! use papertrader::exchange::market::{MarketConfig, SyntheticMarket};
 //! use papertrader::exchange::message::{L2Kind, l2_data};
 //! use papertrader::execution::rules::OriginalRules;
-//! use papertrader::run::session::{self, SessionSettings};
+//! use papertrader::run::session::{self, Strategy, StrategySettings, ThreadSettings};
 //! use papertrader::{feed::intake::ScaleRule, handoff::Wait, run::files::RunFiles, strategy::model::Model};
 //!
 //! let folder = tempfile::tempdir()?;
@@ -29,11 +29,12 @@
 //! let text = r#"{"features": ["imbalance_1"], "intercept": 0.0, "coefficients": [2.0]}"#;
 //! let model = Model::parse("imbalance.json".as_ref(), text)?;
 //! let rules = OriginalRules { threshold_logit: 0.4, lag_updates: 20, buy_amount: 100.0 };
-//! let (pins, wait) = (Pins::Anywhere, Wait::Block);
-//! let settings = SessionSettings { model, rules, pins, fused: false, wait, observe: false, accounts: None };
+//! let settings = StrategySettings { model: model.into(), rules, observe: false, accounts: None };
+//! let threads = ThreadSettings { pins: Pins::Anywhere, fused: false, wait: Wait::Block };
 //! let files = RunFiles::create(folder.path(), &config.product, None)?;
 //! let replay = Replay::open(&path, None, ScaleRule::default(), Speed::Max)?;
-//! let report = session::run(&settings, &files, &Default::default(), replay, |_| {})?;
+//! let strategies = [Strategy { settings: &settings, files: &files, product: 0 }];
+//! let report = session::run(&threads, &strategies, &Default::default(), replay, |_| {})?;
 //! assert_eq!(report.engine.counts.frames, 1_000);
 //! assert!(report.engine.trader().totals.trades > 0 && files.csv.exists());
 //! # Ok::<(), Box<dyn std::error::Error>>(())

@@ -150,9 +150,9 @@ mod tests {
             let live = ["papertrader", "live", "--model"].map(OsString::from);
             let arguments = live.into_iter().chain([model.clone().into()]).chain(arguments.iter().map(OsString::from));
             let Command::Live(live) = Cli::try_parse_from(arguments).unwrap().command else { panic!("a session") };
-            let settings = live.trading.settings(&live.threads).unwrap();
-            assert_eq!(settings.session.fused, replay_fused);
-            assert_eq!(settings.for_a_socket().session.fused, live_fused);
+            let threads = live.threads.settings().unwrap();
+            assert_eq!(threads.fused, replay_fused);
+            assert_eq!(threads.for_a_socket().fused, live_fused);
         }
     }
 }

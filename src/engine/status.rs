@@ -63,9 +63,10 @@ pub struct Status {
     engine: CachePadded<EngineWords>,
     feed: CachePadded<FeedWords>,
     writer: CachePadded<WriterWords>,
-    stop: CachePadded<AtomicBool>,
-    /// Of the session's further products, by their index less 1: what their engines and writers write. Connections and the wish
-    /// to stop are the first one's.
+    /// One for all products.
+    stop: Arc<CachePadded<AtomicBool>>,
+    /// Of the session's further products, by their index less 1: what their engines and writers write. Connections are the first
+    /// one's.
     further: Vec<Arc<Status>>,
 }
 
@@ -99,7 +100,9 @@ pub struct Reading {
 impl Status {
     /// Of a session of so many products: its first product's, with the others behind it.
     pub fn of_products(count: usize) -> Self {
-        Self { further: (1..count).map(|_| Arc::default()).collect(), ..Self::default() }
+        let first = Self::default();
+        let further = (1..count).map(|_| Arc::new(Self { stop: Arc::clone(&first.stop), ..Self::default() })).collect();
+        Self { further, ..first }
     }
 
     /// The status of a product by its index.
@@ -287,5 +290,7 @@ mod tests {
         assert_eq!((together.connections, together.connected), (1, true));
         let found: Vec<_> = status.products().map(|status| status.take_engine_fault(1)).collect();
         assert_eq!(found, [None, None, Some(Fault::StaysCrossed)]);
+        status.of(2).stop();
+        assert!(status.products().all(Status::stopping));
     }
 }

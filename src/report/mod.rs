@@ -20,6 +20,7 @@ pub mod figures;
 pub mod html;
 pub mod in_sample;
 pub mod material;
+pub mod overview;
 pub mod publish;
 pub mod research;
 pub mod run_file;

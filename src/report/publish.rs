@@ -10,7 +10,7 @@
 //! # mod synthetic { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/synthetic.rs")); }
 //! // A session over 500 frames of the synthetic market.
 //! let folder = tempfile::tempdir()?;
-//! let (session, mut files, report) = synthetic::session(&synthetic::capture(folder.path(), 500)?)?;
+//! let (strategy, threads, mut files, report) = synthetic::session(&synthetic::capture(folder.path(), 500)?)?;
 //! files.report = Some(ReportFiles::beside(&files.csv));
 //! let run = Run {
 //!     title: "replay of market.txt".into(),
@@ -18,7 +18,9 @@
 //!     product: "BTC-USD",
 //!     alias: None,
 //!     other_products: &[],
-//!     settings: &TradingSettings { session, threshold: 0.6, fee_bps: 1.0, fees: None },
+//!     settings: &TradingSettings { strategy, threshold: 0.6, fee_bps: 1.0, fees: None },
+//!     threads: &threads,
+//!     strategy: 0,
 //!     files: &files,
 //!     source: Vec::new(),
 //!     elapsed: Duration::from_secs(1),
@@ -26,12 +28,12 @@
 //!     paced: false,
 //! };
 //! let material = publish(&run, &report, &report.feed.counts, &[], None)?.expect("it was asked for");
-//! assert_eq!(material.numbers.trades, report.engine.trader().totals.trades);
+//! assert_eq!(material.numbers.trades, report.engine().trader().totals.trades);
 //! assert!(folder.path().join("run.html").exists() && folder.path().join("run.json").exists());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use super::html::{doubts_in_text, page};
+use super::html::page;
 use super::material::{Material, MaterialError, read_logs};
 use super::run_file::RunFile;
 use super::terminal::Run;
@@ -74,19 +76,21 @@ pub fn publish<O>(
 
 /// What a run's trades come to.
 fn numbers<O>(run: &Run<'_>, session: &SessionReport<O>, table: &TradeTable) -> TradeNumbers {
-    let lot = 1.0 / session.engine.scale.lots_per_unit();
+    let lot = 1.0 / session.strategy(run.strategy).engine.scale.lots_per_unit();
     TradeNumbers::of(table, run.settings.fee_bps).with_lot(table, Some(lot))
 }
 
-/// What gives pause about the trades of a run that is to have no report, a sentence each. Nothing of a log that went into a pipe
-/// or a device.
+/// What the trades of a run come to that is to have no report. Nothing of a log that went into a pipe or a device.
 ///
 /// # Errors
 /// The trade log cannot be read back.
-pub fn doubts_without_report<O>(run: &Run<'_>, session: &SessionReport<O>) -> Result<Vec<String>, ReportError> {
+pub fn numbers_without_report<O>(
+    run: &Run<'_>,
+    session: &SessionReport<O>,
+) -> Result<Option<TradeNumbers>, ReportError> {
     if run.files.report.is_some() || session.written.is_err() || is_special(&run.files.csv) {
-        return Ok(Vec::new());
+        return Ok(None);
     }
     let table = TradeTable::read(&run.files.csv).map_err(MaterialError::from)?;
-    Ok(doubts_in_text(&numbers(run, session, &table)))
+    Ok(Some(numbers(run, session, &table)))
 }

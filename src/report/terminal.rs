@@ -26,7 +26,7 @@ pub use crate::report::text::Grouped;
 use crate::report::text::{NO_ARRIVALS, Names, amount, basis_points, counted, plain, signed, things};
 use crate::run::equity::Returns;
 use crate::run::files::RunFiles;
-use crate::run::session::SessionReport;
+use crate::run::session::{SessionReport, StrategyReport, ThreadSettings};
 use crate::run::settings::TradingSettings;
 use std::fmt::{self, Display, Formatter, Write};
 use std::fs;
@@ -49,8 +49,12 @@ pub struct Run<'a> {
     pub alias: Option<&'a str>,
     /// Other products whose levels were passed over.
     pub other_products: &'a [String],
-    /// Model, rules, threads.
+    /// Model, rules, fees.
     pub settings: &'a TradingSettings,
+    /// Where and how the hot threads ran.
+    pub threads: &'a ThreadSettings,
+    /// Which of the session's strategies it is.
+    pub strategy: usize,
     /// What was written.
     pub files: &'a RunFiles,
     /// Lines about the source, such as connections, each with its name.
@@ -69,11 +73,11 @@ pub struct Run<'a> {
 pub struct RunReport<'a> {
     run: &'a Run<'a>,
     engine: &'a EngineReport,
-    latency: Option<&'a StageTable>,
-    returns: Option<&'a Returns>,
+    strategy: StrategyReport<'a>,
     feed: &'a IntakeCounts,
     notes: &'a [FaultNote],
     ring_full_waits: u64,
+    engine_threads: usize,
     stamp_floor_ns: u64,
     material: Option<&'a Material>,
     doubts: Vec<String>,
@@ -89,12 +93,12 @@ impl<'a> RunReport<'a> {
     ) -> Self {
         Self {
             run,
-            engine: &session.engine,
-            latency: session.written.as_ref().ok().map(|written| &written.latency),
-            returns: session.written.as_ref().ok().and_then(|written| written.returns.as_ref()),
+            engine: session.strategy(run.strategy).engine,
+            strategy: session.strategy(run.strategy),
             feed,
             notes,
             ring_full_waits: session.ring_full_waits,
+            engine_threads: session.spread.engines(),
             stamp_floor_ns: session.stamp_floor_ns,
             material: None,
             doubts: Vec::new(),
@@ -113,27 +117,30 @@ impl<'a> RunReport<'a> {
         Self { doubts, ..self }
     }
 
+    /// What all strategies of a session share, with its title and their number.
+    pub fn session(&self, f: &mut Formatter<'_>, title: &str, strategies: usize) -> fmt::Result {
+        writeln!(f, "papertrader {}: {title}", env!("CARGO_PKG_VERSION"))?;
+        self.product(f)?;
+        line(f, "strategies", strategies)?;
+        self.threads(f)?;
+        self.counters(f)?;
+        self.latencies(f)
+    }
+
     fn what_ran(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let run = self.run;
-        let session = &run.settings.session;
+        let strategy = &run.settings.strategy;
         if let Some(in_sample) = &run.in_sample {
             writeln!(f, "{in_sample}")?;
         }
         writeln!(f, "papertrader {}: {}", env!("CARGO_PKG_VERSION"), run.title)?;
-        let scale = self.engine.scale;
-        let step = |decimals| Decimal { count: 1, decimals };
-        let alias = run.alias.map(|alias| format!(" (streamed as {alias})")).unwrap_or_default();
-        let (tick, lot) = (step(scale.price_decimals), step(scale.size_decimals));
-        line(f, "product", format_args!("{}{alias}, tick {tick}, lot {lot}", run.product))?;
-        if !run.other_products.is_empty() {
-            line(f, "passed over", run.other_products.join(", "))?;
-        }
-        let features = counted(session.model.features.len() as u64, "feature");
-        line(f, "model", format_args!("{}, {features}", session.model.path.display()))?;
-        if let Some(cost) = session.model.cost {
+        self.product(f)?;
+        let features = counted(strategy.model.features.len() as u64, "feature");
+        line(f, "model", format_args!("{}, {features}", strategy.model.path.display()))?;
+        if let Some(cost) = strategy.model.cost {
             line(f, "evaluation", ModelCost::from(cost))?;
         }
-        let rules = session.rules;
+        let rules = strategy.rules;
         let lag = rules.lag_updates;
         line(
             f,
@@ -155,9 +162,30 @@ impl<'a> RunReport<'a> {
                 format_args!("{schedule}; maker {maker_bps} bp, taker {taker_bps} bp at {traded} traded before"),
             )?;
         }
-        let cores = session.pins.to_string();
-        let threads = if session.fused { "one thread (fused)" } else { "two threads" };
-        line(f, "threads", format_args!("{threads}, {cores}, wait {}", session.wait.name()))?;
+        self.threads(f)
+    }
+
+    fn product(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let run = self.run;
+        let scale = self.engine.scale;
+        let step = |decimals| Decimal { count: 1, decimals };
+        let alias = run.alias.map(|alias| format!(" (streamed as {alias})")).unwrap_or_default();
+        let (tick, lot) = (step(scale.price_decimals), step(scale.size_decimals));
+        line(f, "product", format_args!("{}{alias}, tick {tick}, lot {lot}", run.product))?;
+        if !run.other_products.is_empty() {
+            line(f, "passed over", run.other_products.join(", "))?;
+        }
+        Ok(())
+    }
+
+    fn threads(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let (run, threads) = (self.run, self.run.threads);
+        let how_many = match self.engine_threads {
+            _ if threads.fused => "one thread (fused)".into(),
+            1 => "two threads".into(),
+            engines => format!("{} threads", 1 + engines),
+        };
+        line(f, "threads", format_args!("{how_many}, {}, wait {}", threads.pins, threads.wait.name()))?;
         let seconds = run.elapsed.as_secs_f64();
         let rate = Grouped((self.engine.counts.frames as f64 / seconds) as u64);
         for (name, value) in &run.source {
@@ -218,7 +246,7 @@ impl<'a> RunReport<'a> {
     }
 
     fn trading(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let trader = self.engine.trader();
+        let trader = self.strategy.trader;
         let (counts, totals) = (&trader.counts, trader.totals);
         writeln!(f, "\nmodel and trades")?;
         for (name, count) in [
@@ -260,7 +288,8 @@ impl<'a> RunReport<'a> {
             let net = amount(turnover.net(gross, fee_bps));
             line(f, "net profit", format_args!("{net} after {} bp per side", plain(fee_bps)))?;
         }
-        if let Some(Returns { days, capital, is_given, .. }) = self.returns {
+        let returns = self.strategy.written.and_then(|written| written.returns.as_ref());
+        if let Some(Returns { days, capital, is_given, .. }) = returns {
             let (days, capital) = (counted(*days, "day"), amount(*capital));
             let why = if *is_given { "as given" } else { "the most that was held, and the losses until then" };
             line(f, "returns", format_args!("{days}, of a capital of {capital}: {why}"))?;
@@ -284,7 +313,7 @@ impl<'a> RunReport<'a> {
 
     /// What accounts beside the original's did, and what kept them from it, where it happened.
     fn accounts(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let accounts = &self.engine.trader().desk.accounts;
+        let accounts = &self.strategy.trader.desk.accounts;
         if accounts.is_empty() {
             return Ok(());
         }
@@ -299,14 +328,14 @@ impl<'a> RunReport<'a> {
             let kept = counts.kept_from_acting().into_iter().filter(|&(_, count)| count > 0);
             kept.into_iter().try_for_each(|(name, count)| line(f, &format!("  {name}"), Grouped(count)))?;
         }
-        let Some(tape) = TapeCounters::of(self.engine.trader()) else { return Ok(()) };
+        let Some(tape) = TapeCounters::of(self.strategy.trader) else { return Ok(()) };
         line(f, "book and prints", tape.order())?;
         tape.doubts().iter().try_for_each(|doubt| writeln!(f, "  {doubt}"))
     }
 
     fn latencies(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Some(table) = self.latency else { return Ok(()) };
-        if self.run.paced || self.run.settings.session.fused {
+        let Some(table) = self.strategy.written.map(|written| &written.latency) else { return Ok(()) };
+        if self.run.paced || self.run.threads.fused {
             writeln!(f, "\nlatency, ns; the stages of one frame in {STAGES_EVERY}, those to the decision of all")?;
             StageLines(table).fmt(f)?;
             if table.whole() == Stage::Total {

@@ -7,11 +7,11 @@
 //! // A session over 100 frames of the synthetic market.
 //! let folder = tempfile::tempdir()?;
 //! let capture = synthetic::capture(folder.path(), 100)?;
-//! let (_, files, report) = synthetic::session(&capture)?;
+//! let (_, _, files, report) = synthetic::session(&capture)?;
 //!
 //! let log = LatencyLog::read(&files.hlog, false)?.expect("the session wrote it");
 //! let evaluated: u64 = log.intervals.iter().map(|interval| interval.count).sum();
-//! assert_eq!(evaluated, report.engine.trader().counts.inferences);
+//! assert_eq!(evaluated, report.engine().trader().counts.inferences);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

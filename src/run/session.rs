@@ -9,7 +9,7 @@
 //! use papertrader::execution::rules::OriginalRules;
 //! use papertrader::feed::intake::ScaleRule;
 //! use papertrader::handoff::Wait;
-//! use papertrader::run::session::{self, SessionSettings};
+//! use papertrader::run::session::{self, Strategy, StrategySettings, ThreadSettings};
 //! use papertrader::run::files::RunFiles;
 //! use papertrader::strategy::model::Model;
 //! use std::sync::Arc;
@@ -19,20 +19,19 @@
 //! let capture = synthetic::capture(folder.path(), 100)?;
 //!
 //! let text = r#"{"features": ["imbalance_1"], "intercept": 0.0, "coefficients": [2.0]}"#;
-//! let settings = SessionSettings {
-//!     model: Model::parse("imbalance.json".as_ref(), text)?,
+//! let settings = StrategySettings {
+//!     model: Model::parse("imbalance.json".as_ref(), text)?.into(),
 //!     rules: OriginalRules { threshold_logit: f64::NEG_INFINITY, lag_updates: 20, buy_amount: 100.0 },
-//!     pins: Pins::Anywhere,
-//!     fused: true,
-//!     wait: Wait::Block,
 //!     observe: false,
 //!     accounts: None,
 //! };
+//! let threads = ThreadSettings { pins: Pins::Anywhere, fused: true, wait: Wait::Block };
 //! let files = RunFiles::create(folder.path(), "BTC-USD", Some("run"))?;
 //! let replay = Replay::open(&capture, None, ScaleRule::default(), Speed::Max)?;
-//! let report = session::run(&settings, &files, &Arc::default(), replay, |_| {})?;
+//! let strategies = [Strategy { settings: &settings, files: &files, product: 0 }];
+//! let report = session::run(&threads, &strategies, &Arc::default(), replay, |_| {})?;
 //! assert_eq!(report.feed.counts.frames, 100);
-//! assert_eq!((report.engine.trader().totals.trades, report.written?.trades), (80, 80));
+//! assert_eq!((report.engine().trader().totals.trades, report.written?[0].trades), (80, 80));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -41,18 +40,21 @@ use crate::base::cores::{self, CoresError, Pins};
 use crate::base::output::OutputError;
 use crate::engine::latency::recorder;
 use crate::engine::observation::{OBSERVATION_RING, row_ring};
+use crate::engine::several::Engines;
 use crate::engine::status::Status;
-use crate::engine::trader::{Outputs, Trader};
+use crate::engine::trader::{Outputs, Trader, TraderReport};
 use crate::engine::{Engine, EngineReport};
 use crate::execution::account::AccountRules;
 use crate::execution::desk::Desk;
 use crate::execution::hold_back::HoldBack;
 use crate::execution::records::AccountKind;
 use crate::execution::rules::OriginalRules;
-use crate::handoff::{RING_EVENTS, Wait, handoff};
+use crate::handoff::router::Router;
+use crate::handoff::{FramePublisher, RING_EVENTS, Wait, handoff};
 use crate::market::publish::Publish;
 use crate::run::files::RunFiles;
 use crate::run::observe::Collector;
+use crate::run::spread::Spread;
 use crate::run::writer::{self, Inputs, Written};
 use crate::statistics::labels::LabelRule;
 use crate::strategy::model::Model;
@@ -72,23 +74,51 @@ const LATENCY_INTERVAL: Duration = Duration::from_secs(1);
 /// How often the caller gets to look.
 const WATCH_EVERY: Duration = Duration::from_millis(100);
 
-/// How a session runs, whatever its feed.
-#[derive(Clone, Debug)]
-pub struct SessionSettings {
-    /// The model.
-    pub model: Model,
-    /// What is traded when.
-    pub rules: OriginalRules,
+/// Where and how a session's hot threads run, whatever its feed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ThreadSettings {
     /// Where the hot threads run.
     pub pins: Pins,
     /// Feed and engine on one thread, without the ring.
     pub fused: bool,
     /// How they wait for each other.
     pub wait: Wait,
+}
+
+impl ThreadSettings {
+    /// For a session that waits for a socket. If it sleeps, unpinned, until there is something to read, feed and engine
+    /// share a thread: waking a second one takes longer than the work that it would do. (Measured over loopback on two
+    /// cores, 2,000 frames/s, busy machine, p50 from send to decision: 1.4 times that of a receiver that does nothing
+    /// with two threads, 1.0 times with one.)
+    #[must_use]
+    pub fn for_a_socket(mut self) -> Self {
+        self.fused |= self.wait == Wait::Block && self.pins == Pins::Anywhere;
+        self
+    }
+}
+
+/// What a session is told of a strategy.
+#[derive(Clone, Debug)]
+pub struct StrategySettings {
+    /// The model. Strategies that share it have it evaluated once.
+    pub model: Arc<Model>,
+    /// What is traded when.
+    pub rules: OriginalRules,
     /// Whether to gather what every live frame says, for a report.
     pub observe: bool,
     /// Accounts beside the original's.
     pub accounts: Option<AccountSettings>,
+}
+
+/// A strategy of a session, and its files.
+#[derive(Clone, Copy, Debug)]
+pub struct Strategy<'a> {
+    /// What it is told.
+    pub settings: &'a StrategySettings,
+    /// What it writes.
+    pub files: &'a RunFiles,
+    /// The index of what it trades among the session's products.
+    pub product: usize,
 }
 
 /// Accounts beside the original's.
@@ -103,13 +133,13 @@ pub struct AccountSettings {
     pub hold_ns: Option<i64>,
 }
 
-impl SessionSettings {
+impl StrategySettings {
     /// Updates from an evaluation to the mid that it is scored against: the model's horizon, else the holding time.
     pub fn horizon_updates(&self) -> u32 {
         self.model.horizon_updates.unwrap_or(self.rules.lag_updates).max(1)
     }
 
-    /// What an evaluation is scored against: the model's label, else the mid after [`SessionSettings::horizon_updates`].
+    /// What an evaluation is scored against: the model's label, else the mid after [`StrategySettings::horizon_updates`].
     pub fn label(&self) -> LabelRule {
         self.model.label.unwrap_or_else(|| LabelRule::mid_after(self.horizon_updates()))
     }
@@ -129,10 +159,14 @@ pub trait Feed: Send {
 pub struct SessionReport<O> {
     /// The feed's.
     pub feed: O,
-    /// The engine's.
-    pub engine: EngineReport,
-    /// The writer's, or why it could not write.
-    pub written: Result<Written, OutputError>,
+    /// The engines', by their products' indices; at least one.
+    pub engines: Vec<EngineReport>,
+    /// Which engines shared a thread.
+    pub spread: Spread,
+    /// Of each strategy its product, and its place among that one's traders.
+    places: Vec<(usize, usize)>,
+    /// What the writer has written of each strategy, in their order, or why it could not write.
+    pub written: Result<Vec<Written>, OutputError>,
     /// Times that the feed found the ring full.
     pub ring_full_waits: u64,
     /// How long it waited then, all together.
@@ -155,43 +189,112 @@ pub enum SessionError {
     Thread(io::Error),
 }
 
-/// Runs a feed to its end. `watch` is called on this thread some ten times a second meanwhile.
+impl<O> SessionReport<O> {
+    /// The first product's engine's.
+    pub fn engine(&self) -> &EngineReport {
+        self.engines.first().expect("a session has a product")
+    }
+
+    /// What came of a strategy, by its index.
+    pub fn strategy(&self, index: usize) -> StrategyReport<'_> {
+        let (product, place) = self.places[index];
+        let engine = &self.engines[product];
+        StrategyReport {
+            product,
+            engine,
+            trader: &engine.traders[place],
+            written: self.written.as_ref().ok().and_then(|written| written.get(index)),
+        }
+    }
+}
+
+/// What came of one strategy of a session.
+#[derive(Clone, Copy, Debug)]
+pub struct StrategyReport<'a> {
+    /// The index of its product.
+    pub product: usize,
+    /// Its product's engine.
+    pub engine: &'a EngineReport,
+    /// Its trader.
+    pub trader: &'a TraderReport,
+    /// What was written, unless something could not be.
+    pub written: Option<&'a Written>,
+}
+
+/// Runs a feed of one product to its end, with at least one strategy on its book. `watch` is called on this thread some ten times
+/// a second meanwhile.
 ///
 /// # Errors
 /// The session could not start.
 pub fn run<F: Feed>(
-    settings: &SessionSettings,
-    files: &RunFiles,
+    threads: &ThreadSettings,
+    strategies: &[Strategy<'_>],
+    status: &Arc<Status>,
+    feed: F,
+    watch: impl FnMut(&Status),
+) -> Result<SessionReport<F::Outcome>, SessionError> {
+    run_products(threads, &Spread::together(1), strategies, status, feed, watch)
+}
+
+/// The same with a feed of the products that `spread` has, each of which has a strategy. `status` is one of as many products.
+/// Each product's results are written on a thread of their own.
+///
+/// # Errors
+/// The session could not start.
+pub fn run_products<F: Feed>(
+    threads: &ThreadSettings,
+    spread: &Spread,
+    strategies: &[Strategy<'_>],
     status: &Arc<Status>,
     feed: F,
     mut watch: impl FnMut(&Status),
 ) -> Result<SessionReport<F::Outcome>, SessionError> {
     let clock = Clock::new();
     let stamp_floor_ns = clock.floor_ns();
-    let (engine, inputs) = engine_and_inputs(settings, files, &clock, status);
-    files.check()?;
+    let products = spread.engine_of().len();
+    let mut places = vec![(0, 0); strategies.len()];
+    let (mut groups, mut writers) = (Vec::new(), Vec::new());
+    for product in 0..products {
+        let own = strategies.iter().enumerate().filter(|(_, strategy)| strategy.product == product);
+        let own: Vec<(usize, &Strategy<'_>)> = own.collect();
+        own.iter().enumerate().for_each(|(place, &(index, _))| places[index] = (product, place));
+        let (recorder, tables) = recorder(clock.clone(), LATENCY_INTERVAL);
+        let (traders, inputs): (Vec<Trader>, Vec<Inputs>) =
+            own.iter().map(|(_, strategy)| trader_and_inputs(strategy)).unzip();
+        groups.push(Engine::new(traders, recorder, Arc::clone(status.of(product))));
+        writers.push((own.iter().map(|(_, strategy)| strategy.files).collect::<Vec<&RunFiles>>(), inputs, tables));
+    }
+    strategies.iter().try_for_each(|strategy| strategy.files.check())?;
+    let clock = &clock;
     thread::scope(|scope| {
-        let writer = spawn(scope, "writer", || writer::write(files, inputs, &clock, status))?;
-        let ran = if settings.fused {
-            run_fused(settings, engine, feed, status, &mut watch)
+        let writers = writers.into_iter().enumerate().map(|(product, (files, inputs, tables))| {
+            let name = if product == 0 { "writer".into() } else { format!("writer{}", product + 1) };
+            spawn(scope, &name, move || writer::write(&files, inputs, tables, clock, status.of(product)))
+        });
+        let writers = writers.collect::<Result<Vec<_>, _>>()?;
+        let ran = if threads.fused {
+            run_fused(threads, groups, feed, status, &mut watch)
         } else {
-            run_on_two_threads(settings, engine, feed, status, &mut watch)
+            run_on_threads(threads, spread, groups, feed, status, &mut watch)
         };
-        let Ran { feed, engine, ring_full_waits, ring_full_waited } = ran?;
-        writer.thread().unpark();
-        let written = join(writer);
-        Ok(SessionReport { feed, engine, written, ring_full_waits, ring_full_waited, stamp_floor_ns })
+        let Ran { feed, engines, ring_full_waits, ring_full_waited } = ran?;
+        writers.iter().for_each(|writer| writer.thread().unpark());
+        let written: Result<Vec<Vec<Written>>, OutputError> = writers.into_iter().map(join).collect();
+        let written = written.map(|written| in_order(&places, written));
+        let spread = spread.clone();
+        Ok(SessionReport { feed, engines, spread, places, written, ring_full_waits, ring_full_waited, stamp_floor_ns })
     })
 }
 
-/// The engine with its trader, and the other ends of the trader's rings, for the writer thread.
-fn engine_and_inputs(
-    settings: &SessionSettings,
-    files: &RunFiles,
-    clock: &Clock,
-    status: &Arc<Status>,
-) -> (Engine, Inputs) {
-    let (recorder, tables) = recorder(clock.clone(), LATENCY_INTERVAL);
+/// What was written by product, in the order of the strategies.
+fn in_order(places: &[(usize, usize)], written: Vec<Vec<Written>>) -> Vec<Written> {
+    let mut written: Vec<_> = written.into_iter().map(Vec::into_iter).collect();
+    // A product's strategies are in the same order there.
+    places.iter().filter_map(|&(product, _)| written[product].next()).collect()
+}
+
+/// A strategy's trader, and the other ends of its rings, for the writer thread.
+fn trader_and_inputs(Strategy { settings, files, .. }: &Strategy<'_>) -> (Trader, Inputs) {
     let (trades, trades_out) = RingBuffer::new(TRADE_RING);
     let model = &settings.model;
     let (observations, observations_out) =
@@ -202,7 +305,8 @@ fn engine_and_inputs(
         Collector::by_label(&model.features, threshold_logit, settings.label(), horizon)
             .drifting_from(model.distribution.as_ref())
     });
-    let trader = Trader::original(model.clone(), settings.rules, Outputs { trades: trades.into(), observations, rows });
+    let outputs = Outputs { trades: trades.into(), observations, rows };
+    let trader = Trader::original(Arc::clone(model), settings.rules, outputs);
     let (trader, records) = match &settings.accounts {
         None => (trader, None),
         Some(AccountSettings { kinds, rules, hold_ns }) => {
@@ -215,82 +319,108 @@ fn engine_and_inputs(
             (trader, Some(records_out))
         }
     };
-    let inputs =
-        Inputs { trades: trades_out, records, observations: observations_out, rows: rows_out, collector, tables };
-    (Engine::new(vec![trader], recorder, Arc::clone(status)), inputs)
+    (trader, Inputs { trades: trades_out, records, observations: observations_out, rows: rows_out, collector })
 }
 
 /// What the hot threads leave.
 struct Ran<O> {
     feed: O,
-    engine: EngineReport,
+    /// By their products.
+    engines: Vec<EngineReport>,
     ring_full_waits: u64,
     ring_full_waited: Duration,
 }
 
-/// Feed and engine on one thread.
+/// Feed and engines on one thread.
 fn run_fused<F: Feed>(
-    settings: &SessionSettings,
-    mut engine: Engine,
+    threads: &ThreadSettings,
+    mut engines: Vec<Engine>,
     feed: F,
     status: &Status,
     watch: &mut impl FnMut(&Status),
 ) -> Result<Ran<F::Outcome>, SessionError> {
-    let (pins, faults_in) = (settings.pins, faults_in(settings));
+    let (pins, faults_in) = (threads.pins, faults_in(threads));
     let (ended, has_ended) = end_signal();
     thread::scope(|scope| {
         let fused = spawn(scope, "fused", move || {
             let _ended = ended;
             cores::pin(pins.feed())?;
             if faults_in {
-                engine.fault_in();
+                engines.iter_mut().for_each(Engine::fault_in);
             }
-            let outcome = feed.run(&mut engine, status);
-            Ok::<_, CoresError>((outcome, engine.finish()))
+            if let [engine] = &mut engines[..] {
+                let outcome = feed.run(engine, status);
+                return Ok((outcome, engines.into_iter().map(Engine::finish).collect()));
+            }
+            let mut engines = Engines::new((0..).zip(engines).collect());
+            let outcome = feed.run(&mut engines, status);
+            Ok::<_, CoresError>((outcome, by_product(engines.finish())))
         })?;
         watch_until_ended(&has_ended, status, watch);
-        let (feed, engine) = join(fused)?;
-        Ok(Ran { feed, engine, ring_full_waits: 0, ring_full_waited: Duration::ZERO })
+        let (feed, engines) = join(fused)?;
+        Ok(Ran { feed, engines, ring_full_waits: 0, ring_full_waited: Duration::ZERO })
     })
 }
 
-/// Feed and engine each on a thread of its own, with the ring between them.
-fn run_on_two_threads<F: Feed>(
-    settings: &SessionSettings,
-    mut engine: Engine,
+/// Feed and engines on threads of their own, with a ring to each engine thread.
+fn run_on_threads<F: Feed>(
+    threads: &ThreadSettings,
+    spread: &Spread,
+    engines: Vec<Engine>,
     feed: F,
     status: &Status,
     watch: &mut impl FnMut(&Status),
 ) -> Result<Ran<F::Outcome>, SessionError> {
-    let (pins, faults_in) = (settings.pins, faults_in(settings));
+    let (pins, faults_in) = (threads.pins, faults_in(threads));
     let (ended, has_ended) = end_signal();
-    let (mut publisher, taker) = handoff(RING_EVENTS, settings.wait);
+    let mut groups: Vec<Vec<(u8, Engine)>> = (0..spread.engines()).map(|_| Vec::new()).collect();
+    for ((product, engine), &thread) in (0..).zip(engines).zip(spread.engine_of()) {
+        groups[thread].push((product, engine));
+    }
+    let (mut rings, takers): (Vec<_>, Vec<_>) = groups.iter().map(|_| handoff(RING_EVENTS, threads.wait)).unzip();
     thread::scope(|scope| {
-        let engine = spawn(scope, "engine", move || {
-            cores::pin(pins.engine())?;
-            if faults_in {
-                engine.fault_in();
-            }
-            Ok::<_, CoresError>(engine.run(taker))
-        })?;
+        let engines = groups.into_iter().zip(takers).enumerate().map(|(place, (group, taker))| {
+            let name = if place == 0 { "engine".into() } else { format!("engine{}", place + 1) };
+            spawn(scope, &name, move || {
+                cores::pin(pins.engine_at(place))?;
+                let mut engines = Engines::new(group);
+                if faults_in {
+                    engines.fault_in();
+                }
+                Ok::<_, CoresError>(engines.run(taker))
+            })
+        });
+        let engines = engines.collect::<Result<Vec<_>, _>>()?;
         let feed = spawn(scope, "feed", move || {
             let _ended = ended;
             cores::pin(pins.feed())?;
             if faults_in {
-                publisher.fault_in();
+                rings.iter_mut().for_each(FramePublisher::fault_in);
             }
-            let outcome = feed.run(&mut publisher, status);
-            Ok::<_, CoresError>((outcome, publisher.full_waits(), publisher.full_waited()))
+            if let [ring] = &mut rings[..] {
+                let outcome = feed.run(ring, status);
+                return Ok((outcome, ring.full_waits(), ring.full_waited()));
+            }
+            let mut router = Router::new(rings, spread.engine_of());
+            let outcome = feed.run(&mut router, status);
+            Ok::<_, CoresError>((outcome, router.full_waits(), router.full_waited()))
         })?;
         watch_until_ended(&has_ended, status, watch);
         let (feed, ring_full_waits, ring_full_waited) = join(feed)?;
-        Ok(Ran { feed, engine: join(engine)?, ring_full_waits, ring_full_waited })
+        let reports: Result<Vec<_>, CoresError> = engines.into_iter().map(join).collect();
+        let engines = by_product(reports?.into_iter().flatten().collect());
+        Ok(Ran { feed, engines, ring_full_waits, ring_full_waited })
     })
 }
 
+fn by_product(mut reports: Vec<(u8, EngineReport)>) -> Vec<EngineReport> {
+    reports.sort_by_key(|&(product, _)| product);
+    reports.into_iter().map(|(_, report)| report).collect()
+}
+
 /// Threads that spin must lose no time later; others start sooner without.
-fn faults_in(settings: &SessionSettings) -> bool {
-    settings.wait == Wait::Spin
+fn faults_in(threads: &ThreadSettings) -> bool {
+    threads.wait == Wait::Spin
 }
 
 /// Tells the watching loop that the hot threads have ended: the sender goes with the feed thread.

@@ -14,15 +14,15 @@
 //! let clock = Clock::new();
 //! let (recorder, tables) = recorder(clock.clone(), Duration::from_secs(1));
 //! let (trades, trades_out) = RingBuffer::new(16);
-//! let inputs = Inputs { trades: trades_out, records: None, observations: None, rows: None, collector: None, tables };
+//! let inputs = Inputs { trades: trades_out, records: None, observations: None, rows: None, collector: None };
 //!
 //! // The engine has a live book and ends without a trade.
 //! let status = Status::default();
 //! status.went_live();
 //! recorder.finish();
 //! drop(trades);
-//! let written = write(&files, inputs, &clock, &status)?;
-//! assert_eq!(written.trades, 0);
+//! let written = write(&[&files], vec![inputs], tables, &clock, &status)?;
+//! assert_eq!(written[0].trades, 0);
 //! assert_eq!(std::fs::read_to_string(&files.csv)?.lines().count(), 1);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -62,7 +62,7 @@ const EMPTY: f64 = 1.0 / 64.0;
 /// How long a written row may stay in the process's memory; a row is promised on disk within a second.
 const FLUSH_AFTER: Duration = Duration::from_millis(250);
 
-/// What the writer thread takes from the engine.
+/// What the writer thread takes from a trader.
 #[derive(Debug)]
 pub struct Inputs {
     /// Closed trades.
@@ -75,8 +75,6 @@ pub struct Inputs {
     pub rows: Option<Consumer<f64>>,
     /// Gathers what a report says of them.
     pub collector: Option<Collector>,
-    /// Latencies.
-    pub tables: Tables,
 }
 
 impl Inputs {
@@ -88,12 +86,12 @@ impl Inputs {
     }
 }
 
-/// What the writer thread has written.
+/// What the writer thread has written of a strategy.
 #[derive(Debug, Default)]
 pub struct Written {
     /// Rows of the trade log.
     pub trades: u64,
-    /// All latencies.
+    /// All latencies of the session: those until the last strategy has decided.
     pub latency: StageTable,
     /// What was gathered for the report.
     pub observed: Option<Observed>,
@@ -157,17 +155,23 @@ impl Outputs {
     }
 }
 
-/// Writes until the engine has gone and everything it sent is written; who knows that it has gone unparks the thread. A fault
-/// stops the run. Of a session whose book never was live nothing is written.
+/// Writes until the engine has gone and everything it sent is written, `inputs` of each strategy into `files` of the same index;
+/// who knows that it has gone unparks the thread. A fault stops the run. Of a session whose book never was live nothing is written.
 ///
 /// # Errors
 /// A file cannot be made or written.
-pub fn write(files: &RunFiles, inputs: Inputs, clock: &Clock, status: &Status) -> Result<Written, OutputError> {
+pub fn write(
+    files: &[&RunFiles],
+    inputs: Vec<Inputs>,
+    tables: Tables,
+    clock: &Clock,
+    status: &Status,
+) -> Result<Vec<Written>, OutputError> {
     if !waited_for_a_book(&inputs, status) {
-        return Ok(Written::default());
+        return Ok(inputs.iter().map(|_| Written::default()).collect());
     }
-    match Outputs::open(files) {
-        Ok((outputs, hlog)) => run(files, outputs, hlog, inputs, clock, status),
+    match files.iter().map(|files| Outputs::open(files)).collect::<Result<Vec<_>, _>>() {
+        Ok(outputs) => run(files, outputs, inputs, tables, clock, status),
         Err(error) => {
             // The engine does not wait for a thread that has gone.
             status.stop();
@@ -176,11 +180,16 @@ pub fn write(files: &RunFiles, inputs: Inputs, clock: &Clock, status: &Status) -
     }
 }
 
+/// Whether the engine has gone: with it all of its rings.
+fn is_engine_gone(inputs: &[Inputs]) -> bool {
+    inputs.iter().all(|inputs| inputs.trades.is_abandoned())
+}
+
 /// Waits until the book is live. False if the engine goes before.
-fn waited_for_a_book(inputs: &Inputs, status: &Status) -> bool {
+fn waited_for_a_book(inputs: &[Inputs], status: &Status) -> bool {
     loop {
         // Looked at first: it may have been live in its last moments.
-        let engine_gone = inputs.trades.is_abandoned();
+        let engine_gone = is_engine_gone(inputs);
         if status.has_been_live() {
             return true;
         }
@@ -227,71 +236,38 @@ impl Faults<'_> {
     }
 }
 
-/// What the rounds need.
-struct Writer<'a, 'log> {
+/// What the rounds need of a strategy.
+struct Strategy<'a, 'log> {
     files: &'a RunFiles,
     inputs: Inputs,
     outputs: Outputs,
     intervals: IntervalLogWriter<'log, 'log, BufWriter<File>, V2DeflateSerializer>,
-    clock: &'a Clock,
-    /// The stamp from which the latency log counts.
-    started: u64,
-    status: &'a Status,
-    flushed: Instant,
     written: Written,
-    faults: Faults<'a>,
 }
 
-impl Writer<'_, '_> {
-    /// Takes what comes until the engine has gone and everything it sent is taken. After a fault it goes on taking, so
-    /// that the engine never waits for it.
-    fn work(&mut self) {
-        let mut rest = Rest(REST_MIN);
-        loop {
-            // Looked at first: what was sent before the engine went is then taken below.
-            let engine_gone = self.inputs.trades.is_abandoned();
-            let fullest = self.inputs.fullest();
-            self.take_trades();
-            self.take_records();
-            self.take_observations();
-            self.take_rows();
-            self.take_tables();
-            if self.flushed.elapsed() >= FLUSH_AFTER || engine_gone {
-                self.faults.note(self.outputs.flush(&self.files.csv));
-                if self.inputs.collector.as_mut().is_some_and(Collector::is_out_of_depth) {
-                    self.status.went_out_of_depth();
-                }
-                self.flushed = Instant::now();
-            }
-            if engine_gone {
-                break;
-            }
-            thread::park_timeout(rest.after(fullest));
-        }
-    }
-
-    fn take_trades(&mut self) {
+impl Strategy<'_, '_> {
+    fn take_trades(&mut self, faults: &mut Faults<'_>) {
         while let Ok(trade) = self.inputs.trades.pop() {
             self.written.trades += 1;
-            self.faults.note(self.outputs.trades.write(&trade).map_err(OutputError::at(&self.files.csv)));
+            faults.note(self.outputs.trades.write(&trade).map_err(OutputError::at(&self.files.csv)));
         }
     }
 
-    fn take_records(&mut self) {
+    fn take_records(&mut self, faults: &mut Faults<'_>) {
         let (Some(ring), Some((path, logs))) = (&mut self.inputs.records, &mut self.outputs.executions) else { return };
         while let Ok(record) = ring.pop() {
-            self.faults.note(logs.write(&record).map_err(OutputError::at(path)));
+            faults.note(logs.write(&record).map_err(OutputError::at(path)));
         }
     }
 
-    fn take_observations(&mut self) {
+    fn take_observations(&mut self, clock: &Clock, faults: &mut Faults<'_>) {
         let Some(ring) = &mut self.inputs.observations else { return };
         // One reading of both clocks a round: they drift apart by less than a nanosecond within it.
-        let now = (self.clock.stamp(), wall_ns());
+        let now = (clock.stamp(), wall_ns());
         while let Ok(frame) = ring.pop() {
-            self.faults.note(self.outputs.observation(&frame, self.clock, now));
+            faults.note(self.outputs.observation(&frame, clock, now));
             if let Some(equity) = &mut self.outputs.equity {
-                self.faults.note(equity.see(&frame).map_err(OutputError::at(&self.files.csv)));
+                faults.note(equity.see(&frame).map_err(OutputError::at(&self.files.csv)));
             }
             if let Some(collector) = &mut self.inputs.collector {
                 collector.frame(&frame);
@@ -307,21 +283,80 @@ impl Writer<'_, '_> {
         }
     }
 
-    fn take_tables(&mut self) {
+    /// Adds an interval's latencies. `start` is that of the interval, counted from the log's.
+    fn latencies(&mut self, table: &StageTable, start: Duration, duration: Duration, faults: &mut Faults<'_>) {
+        self.written.latency.add(table);
         let error = OutputError::at(&self.files.hlog);
-        while self.inputs.tables.take(|table| {
-            self.written.latency.add(table);
-            let whole = self.written.latency.stage(self.written.latency.whole());
-            if let (Some(p50_ns), Some(p99_ns)) = (whole.quantile_ns(0.5), whole.quantile_ns(0.99)) {
-                self.status.latency(p50_ns, p99_ns);
+        for stage in Stage::ALL {
+            let tag = Tag::new(stage.tag());
+            let line = self.intervals.write_histogram(&table.stage(stage).histogram, start, duration, tag);
+            faults.note(line.map_err(|cause| error(io::Error::other(cause))));
+        }
+    }
+}
+
+/// What the rounds need.
+struct Writer<'a, 'log> {
+    strategies: Vec<Strategy<'a, 'log>>,
+    tables: Tables,
+    clock: &'a Clock,
+    /// The stamp from which the latency logs count.
+    started: u64,
+    status: &'a Status,
+    flushed: Instant,
+    faults: Faults<'a>,
+}
+
+impl Writer<'_, '_> {
+    /// Takes what comes until the engine has gone and everything it sent is taken. After a fault it goes on taking, so
+    /// that the engine never waits for it.
+    fn work(&mut self) {
+        let mut rest = Rest(REST_MIN);
+        loop {
+            // Looked at first: what was sent before the engine went is then taken below.
+            let engine_gone = self.strategies.iter().all(|strategy| strategy.inputs.trades.is_abandoned());
+            let fullest = self.strategies.iter().map(|strategy| strategy.inputs.fullest()).fold(0.0, f64::max);
+            for strategy in &mut self.strategies {
+                strategy.take_trades(&mut self.faults);
+                strategy.take_records(&mut self.faults);
+                strategy.take_observations(self.clock, &mut self.faults);
+                strategy.take_rows();
             }
+            self.take_tables();
+            if self.flushed.elapsed() >= FLUSH_AFTER || engine_gone {
+                self.flush();
+                self.flushed = Instant::now();
+            }
+            if engine_gone {
+                break;
+            }
+            thread::park_timeout(rest.after(fullest));
+        }
+    }
+
+    fn flush(&mut self) {
+        for Strategy { files, inputs, outputs, .. } in &mut self.strategies {
+            self.faults.note(outputs.flush(&files.csv));
+            if inputs.collector.as_mut().is_some_and(Collector::is_out_of_depth) {
+                self.status.went_out_of_depth();
+            }
+        }
+    }
+
+    fn take_tables(&mut self) {
+        let Self { strategies, tables, clock, started, status, faults, .. } = self;
+        while tables.take(|table| {
             let (from, to) = table.span();
-            let start = Duration::from_nanos(self.clock.between_ns(self.started, from));
-            let duration = Duration::from_nanos(self.clock.between_ns(from, to));
-            for stage in Stage::ALL {
-                let tag = Tag::new(stage.tag());
-                let line = self.intervals.write_histogram(&table.stage(stage).histogram, start, duration, tag);
-                self.faults.note(line.map_err(|cause| error(io::Error::other(cause))));
+            let start = Duration::from_nanos(clock.between_ns(*started, from));
+            let duration = Duration::from_nanos(clock.between_ns(from, to));
+            for strategy in &mut *strategies {
+                strategy.latencies(table, start, duration, faults);
+            }
+            let all = strategies.first().map(|strategy| &strategy.written.latency);
+            let whole = all.map(|latency| latency.stage(latency.whole()));
+            let shown = whole.and_then(|whole| whole.quantile_ns(0.5).zip(whole.quantile_ns(0.99)));
+            if let Some((p50_ns, p99_ns)) = shown {
+                status.latency(p50_ns, p99_ns);
             }
         }) {}
     }
@@ -329,40 +364,62 @@ impl Writer<'_, '_> {
 
 /// The rounds, and what is written at the end.
 fn run(
-    files: &RunFiles,
-    outputs: Outputs,
-    mut hlog: BufWriter<File>,
-    inputs: Inputs,
+    files: &[&RunFiles],
+    outputs: Vec<(Outputs, BufWriter<File>)>,
+    inputs: Vec<Inputs>,
+    tables: Tables,
     clock: &Clock,
     status: &Status,
-) -> Result<Written, OutputError> {
+) -> Result<Vec<Written>, OutputError> {
     let started = clock.stamp();
-    let hlog_error = OutputError::at(&files.hlog);
-    let mut serializer = V2DeflateSerializer::new();
-    let intervals = IntervalLogWriterBuilder::new()
-        .add_comment("papertrader: nanoseconds; one line per stage and interval, the stage as tag")
-        .with_start_time(SystemTime::now())
-        .with_max_value_divisor(1.0)
-        .begin_log_with(&mut hlog, &mut serializer)
-        .map_err(&hlog_error)?;
+    let (outputs, mut hlogs): (Vec<Outputs>, Vec<_>) = outputs.into_iter().unzip();
+    let mut serializers: Vec<_> = hlogs.iter().map(|_| V2DeflateSerializer::new()).collect();
+    let begun = SystemTime::now();
+    let logs = hlogs.iter_mut().zip(&mut serializers).zip(files).map(|((hlog, serializer), files)| {
+        IntervalLogWriterBuilder::new()
+            .add_comment("papertrader: nanoseconds; one line per stage and interval, the stage as tag")
+            .with_start_time(begun)
+            .with_max_value_divisor(1.0)
+            .begin_log_with(hlog, serializer)
+            .map_err(OutputError::at(&files.hlog))
+    });
+    let intervals: Vec<_> = logs.collect::<Result<_, _>>()?;
+    let strategies = files.iter().zip(inputs).zip(outputs).zip(intervals);
+    let strategies = strategies.map(|(((&files, inputs), outputs), intervals)| Strategy {
+        files,
+        inputs,
+        outputs,
+        intervals,
+        written: Written::default(),
+    });
     let faults = Faults { status, first: None };
-    let (flushed, written) = (Instant::now(), Written::default());
-    let mut writer = Writer { files, inputs, outputs, intervals, clock, started, status, flushed, written, faults };
+    let strategies = strategies.collect();
+    let mut writer = Writer { strategies, tables, clock, started, status, flushed: Instant::now(), faults };
     writer.work();
 
-    let Writer { inputs, outputs, mut written, mut faults, .. } = writer;
-    faults.note(hlog.flush().map_err(hlog_error));
-    faults.note(check_kept(&files.csv));
-    faults.note(write_hgrm(files, &written.latency));
-    if faults.first.is_none() {
-        faults.note(write_parquet_logs(files));
-        match write_equity(files, outputs.equity) {
-            Ok(returns) => written.returns = returns,
-            Err(error) => faults.note(Err(error)),
-        }
+    let Writer { strategies, mut faults, .. } = writer;
+    let ended: Vec<_> = strategies
+        .into_iter()
+        .map(|Strategy { files, inputs, outputs, written, .. }| (files, inputs.collector, outputs.equity, written))
+        .collect();
+    for (hlog, (files, ..)) in hlogs.iter_mut().zip(&ended) {
+        faults.note(hlog.flush().map_err(OutputError::at(&files.hlog)));
     }
-    written.observed = inputs.collector.map(Collector::finish);
-    faults.first.map_or(Ok(written), Err)
+    let mut all = Vec::new();
+    for (files, collector, equity, mut written) in ended {
+        faults.note(check_kept(&files.csv));
+        faults.note(write_hgrm(files, &written.latency));
+        if faults.first.is_none() {
+            faults.note(write_parquet_logs(files));
+            match write_equity(files, equity) {
+                Ok(returns) => written.returns = returns,
+                Err(error) => faults.note(Err(error)),
+            }
+        }
+        written.observed = collector.map(Collector::finish);
+        all.push(written);
+    }
+    faults.first.map_or(Ok(all), Err)
 }
 
 /// Writes what the run was worth, if it is to be. Gives what is to be said of returns, where they were asked for.

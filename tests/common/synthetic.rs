@@ -9,7 +9,7 @@ use papertrader::exchange::message::{L2Kind, l2_data};
 use papertrader::execution::rules::OriginalRules;
 use papertrader::feed::intake::ScaleRule;
 use papertrader::handoff::Wait;
-use papertrader::run::session::{self as sessions, SessionReport, SessionSettings};
+use papertrader::run::session::{self as sessions, SessionReport, Strategy, StrategySettings, ThreadSettings};
 use papertrader::run::files::RunFiles;
 use papertrader::strategy::model::Model;
 use std::path::{Path, PathBuf};
@@ -34,23 +34,23 @@ pub fn capture(folder: &Path, frames: u64) -> Result<PathBuf, CaptureError> {
     Ok(path)
 }
 
+/// A strategy, the threads on which it ran, its files, and what came of it.
+pub type Session = (StrategySettings, ThreadSettings, RunFiles, SessionReport<ReplayOutcome>);
+
 /// Replays a capture with a model that buys often, on one thread; the files are `run.csv` and its like beside the capture.
 #[allow(dead_code)]
-pub fn session(
-    capture: &Path,
-) -> Result<(SessionSettings, RunFiles, SessionReport<ReplayOutcome>), Box<dyn std::error::Error>> {
+pub fn session(capture: &Path) -> Result<Session, Box<dyn std::error::Error>> {
     let text = r#"{"features": ["imbalance_1"], "intercept": 0.0, "coefficients": [2.0]}"#;
-    let settings = SessionSettings {
-        model: Model::parse("imbalance.json".as_ref(), text)?,
+    let settings = StrategySettings {
+        model: Model::parse("imbalance.json".as_ref(), text)?.into(),
         rules: OriginalRules { threshold_logit: 0.4, lag_updates: 20, buy_amount: 100.0 },
-        pins: Pins::Anywhere,
-        fused: true,
-        wait: Wait::Block,
         observe: true,
         accounts: None,
     };
+    let threads = ThreadSettings { pins: Pins::Anywhere, fused: true, wait: Wait::Block };
     let files = RunFiles::create(capture.parent().ok_or("no folder")?, "BTC-USD", Some("run"))?;
     let replay = Replay::open(capture, None, ScaleRule::default(), Speed::Max)?;
-    let report = sessions::run(&settings, &files, &Arc::default(), replay, |_| {})?;
-    Ok((settings, files, report))
+    let strategies = [Strategy { settings: &settings, files: &files, product: 0 }];
+    let report = sessions::run(&threads, &strategies, &Arc::default(), replay, |_| {})?;
+    Ok((settings, threads, files, report))
 }

@@ -11,11 +11,12 @@ use papertrader::engine::status::Status;
 use papertrader::engine::trader::TraderCounts;
 use papertrader::engine::{EngineCounts, EngineReport};
 use papertrader::exchange::{ExchangeConfig, Pace, SourceConfig};
+use papertrader::execution::rules::OriginalRules;
 use papertrader::feed::intake::{IntakeCounts, ScaleRule};
 use papertrader::feed::live::{LiveFeed, LiveSettings};
 use papertrader::handoff::Wait;
 use papertrader::run::files::RunFiles;
-use papertrader::run::session::{self, SessionReport, SessionSettings};
+use papertrader::run::session::{self, SessionReport, Strategy, StrategySettings, ThreadSettings};
 use papertrader::strategy::model::Model;
 use std::path::Path;
 use std::sync::Arc;
@@ -40,27 +41,40 @@ const FAULTS: [&str; 15] = [
     "stall:100ms@780",
 ];
 
-fn threads(fused: bool) -> SessionSettings {
-    let model = Model::read(&model_path()).expect("a model");
-    SessionSettings {
-        model,
-        rules: rules(),
-        pins: Pins::Anywhere,
-        fused,
-        wait: Wait::Block,
-        observe: fused,
-        accounts: None,
-    }
+fn threads(fused: bool) -> ThreadSettings {
+    ThreadSettings { pins: Pins::Anywhere, fused, wait: Wait::Block }
 }
 
-fn files(folder: &Path, stem: &str) -> RunFiles {
-    RunFiles::create(folder, PRODUCT, Some(stem)).expect("files")
+/// Two that share a model, and others whose features are computed with its, or have a past of their own.
+fn strategies(observe: bool) -> Vec<StrategySettings> {
+    let shared = Arc::new(Model::read(&model_path()).expect("a model"));
+    let linear = |features: &str| {
+        let text = format!(r#"{{"features": [{features}], "intercept": 0.0, "coefficients": [2.0, 0.1]}}"#);
+        Arc::new(Model::parse("m.json".as_ref(), &text).expect("a model"))
+    };
+    let all = [
+        (Arc::clone(&shared), rules()),
+        (shared, OriginalRules { lag_updates: 3, ..rules() }),
+        (linear(r#""imbalance_3", "ln_bid_size_2""#), rules()),
+        (linear(r#""ofi_2_5", "imbalance_1""#), rules()),
+    ];
+    all.map(|(model, rules)| StrategySettings { model, rules, observe, accounts: None }).into()
+}
+
+fn files(folder: &Path, stem: &str, strategies: usize) -> Vec<RunFiles> {
+    let named = |at| RunFiles::create(folder, PRODUCT, Some(&format!("{stem}.{at}"))).expect("files");
+    (0..strategies).map(named).collect()
+}
+
+fn with_files<'a>(settings: &'a [StrategySettings], files: &'a [RunFiles]) -> Vec<Strategy<'a>> {
+    settings.iter().zip(files).map(|(settings, files)| Strategy { settings, files, product: 0 }).collect()
 }
 
 /// What must not depend on whether it was lived or replayed. How often the engine waited for the writer may.
-fn counts<O>(report: &SessionReport<O>) -> (EngineCounts, TraderCounts, EngineReport) {
-    let engine = report.engine.clone();
-    (engine.counts.clone(), TraderCounts { writer_waits: 0, ..engine.trader().counts.clone() }, engine)
+fn counts<O>(report: &SessionReport<O>) -> (EngineCounts, Vec<TraderCounts>, EngineReport) {
+    let engine = report.engine().clone();
+    let done = engine.traders.iter().map(|trader| TraderCounts { writer_waits: 0, ..trader.counts.clone() });
+    (engine.counts.clone(), done.collect(), engine)
 }
 
 /// Lives a session of so many frames with a recording, replays it, and compares. Gives what was counted.
@@ -70,35 +84,43 @@ fn lived_and_replayed(settings: LiveSettings, name: &str, fused: bool, frames: u
     let (tape, recorder) = recording::start(&capture, IfTaken::Refuse).expect("a recording");
     let (notices, _heard) = crossbeam_channel::bounded(10_000);
     let status = Arc::new(Status::default());
-    let lived_files = files(folder.path(), "lived");
+    let settings_of = strategies(fused);
+    let lived_files = files(folder.path(), "lived", settings_of.len());
     let enough = |status: &Status| {
         if status.read().frames >= frames {
             status.stop();
         }
     };
     let feed = LiveFeed::new(settings, Some(tape), notices);
-    let lived = session::run(&threads(fused), &lived_files, &status, feed, enough).expect("a session");
+    let strategies = with_files(&settings_of, &lived_files);
+    let lived = session::run(&threads(fused), &strategies, &status, feed, enough).expect("a session");
     let (recorded, error) = recorder.finish();
     assert!(error.is_none(), "{error:?}");
     assert_eq!((recorded.frames, recorded.lost), (lived.feed.first().counts.messages, 0));
 
     let lived_faults = lived.feed.first().counts.faults.clone();
-    let lived_trades = read(&lived_files.csv);
-    assert!(lived_trades.lines().count() > 50, "too few trades: {:?}", lived.engine.counts);
+    let lived_trades: Vec<String> = lived_files.iter().map(|files| read(&files.csv)).collect();
+    let trades = lived_trades.iter().map(|log| log.lines().count());
+    assert!(trades.min().is_some_and(|least| least > 50), "too few trades: {:?}", lived.engine().counts);
     // The threads of the replay need not be the session's.
     for fused in [false, true] {
         let replay = Replay::open(&capture, Some(PRODUCT), rule, Speed::Max).expect("a capture");
-        let replay_files = files(folder.path(), if fused { "replayed-fused" } else { "replayed" });
+        let stem = if fused { "replayed-fused" } else { "replayed" };
+        let replay_files = files(folder.path(), stem, settings_of.len());
         let status = Arc::new(Status::default());
-        let replayed = session::run(&threads(fused), &replay_files, &status, replay, |_| {}).expect("a replay");
+        let strategies = with_files(&settings_of, &replay_files);
+        let replayed = session::run(&threads(fused), &strategies, &status, replay, |_| {}).expect("a replay");
         assert!(replayed.feed.error.is_none() && replayed.feed.cut.is_none());
-        assert_eq!(read(&replay_files.csv), lived_trades, "{name}, fused: {fused}");
+        let replayed_trades: Vec<String> = replay_files.iter().map(|files| read(&files.csv)).collect();
+        assert_eq!(replayed_trades, lived_trades, "{name}, fused: {fused}");
         let (lived_counts, lived_done, lived) = counts(&lived);
         let (replayed_counts, replayed_done, replayed_engine) = counts(&replayed);
         assert_eq!(lived_done, replayed_done);
         assert_eq!(lived_counts, replayed_counts);
-        assert_eq!(lived.trader().totals, replayed_engine.trader().totals);
-        assert_eq!(lived.trader().open_cost_and_worth, replayed_engine.trader().open_cost_and_worth);
+        for (lived, replayed) in lived.traders.iter().zip(&replayed_engine.traders) {
+            assert_eq!(lived.totals, replayed.totals);
+            assert_eq!(lived.open_cost_and_worth, replayed.open_cost_and_worth);
+        }
         assert_eq!(lived.book_state, replayed_engine.book_state);
         assert_eq!(replayed.feed.first().counts.faults, lived_faults);
     }

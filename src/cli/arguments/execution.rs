@@ -12,7 +12,7 @@ use crate::execution::matching::queue::QueueModel;
 use crate::execution::records::AccountKind;
 use crate::run::files::{RunFiles, execution_logs};
 use crate::run::latency_log::decision_latencies_ns;
-use crate::run::session::{AccountSettings, SessionSettings};
+use crate::run::session::{AccountSettings, StrategySettings};
 use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
 
@@ -182,8 +182,8 @@ fn parse_cap(text: &str) -> Result<f64, String> {
 
 impl ExecutionArgs {
     /// Names the logs of accounts among a run's files, as Parquet too where its trades are.
-    pub fn name_logs(&self, session: &SessionSettings, files: &mut RunFiles) {
-        let has_accounts = session.accounts.is_some();
+    pub fn name_logs(&self, strategy: &StrategySettings, files: &mut RunFiles) {
+        let has_accounts = strategy.accounts.is_some();
         files.executions = has_accounts.then(|| execution_logs(&files.csv, "csv"));
         files.parquet = (has_accounts && files.trades_parquet.is_some()).then(|| execution_logs(&files.csv, "parquet"));
     }
@@ -232,11 +232,16 @@ impl ExecutionArgs {
         options.into_iter().find(|&(_, given)| given).map(|(name, _)| name)
     }
 
+    /// The first option that is given, if any is.
+    pub fn first_given(&self) -> Option<&'static str> {
+        (!self.execution.is_empty()).then_some("--execution").or_else(|| self.given()).or_else(|| self.given_maker())
+    }
+
     /// The accounts beside the original's, if any are asked for. Reads the file of latencies.
     ///
     /// # Errors
     /// Options without their execution, or a bad file or time.
-    pub fn accounts(&self, session: &SessionSettings, fees: FeePlan) -> Result<Option<AccountSettings>, Failure> {
+    pub fn accounts(&self, strategy: &StrategySettings, fees: FeePlan) -> Result<Option<AccountSettings>, Failure> {
         let mut kinds = Vec::new();
         if self.asks_for(ExecutionName::Taker) {
             kinds.push(AccountKind::Taker);
@@ -253,7 +258,7 @@ impl ExecutionArgs {
         if kinds.is_empty() {
             return Ok(None);
         }
-        let (lag_updates, amount) = (session.rules.lag_updates, session.rules.buy_amount);
+        let (lag_updates, amount) = (strategy.rules.lag_updates, strategy.rules.buy_amount);
         if amount > AMOUNT_MAX {
             return Err(Failure::input(format!(
                 "--buy-amount: beside the original's, executions take {AMOUNT_MAX:e} at most"
@@ -267,7 +272,7 @@ impl ExecutionArgs {
         }
         let size = self.contract_size.unwrap_or(1.0);
         let rules = AccountRules {
-            threshold_logit: session.rules.threshold_logit,
+            threshold_logit: strategy.rules.threshold_logit,
             short: self.short,
             lag_updates,
             amount,

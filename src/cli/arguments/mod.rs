@@ -16,6 +16,7 @@ mod market;
 mod model;
 mod products;
 mod research;
+mod strategies;
 mod trading;
 
 pub use connection::{ConnectionArgs, VENUE_URL};
@@ -25,6 +26,7 @@ pub use market::{MarketArgs, TimeName};
 pub use model::{ClassNames, FeatureNames, ModelArgs};
 pub use products::{SpreadArgs, check_products, parse_engine_of};
 pub use research::{FigureArgs, FigureFiles, ImportanceArgs, LabelArgs, SourceArgs};
+pub use strategies::{Models, STRATEGIES_MAX, StrategyPlan, plans};
 pub use trading::{
     BUY_AMOUNT, LAG_UPDATES, ResultArgs, THRESHOLD, ThreadArgs, TradingArgs, parse_amount, parse_name, parse_product,
     parse_share, parse_threshold, unsaid,

@@ -40,7 +40,7 @@ fn parse_map(text: &str) -> Result<ClassNames, String> {
 }
 
 /// What a library's model file leaves open.
-#[derive(Clone, Debug, Default, Args)]
+#[derive(Clone, Debug, Default, PartialEq, Args)]
 #[command(next_help_heading = "Models of libraries")]
 pub struct ModelArgs {
     /// The features of a library's model, separated by commas, in the order of its training columns [default: what its file calls

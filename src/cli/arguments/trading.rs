@@ -2,6 +2,7 @@
 
 use super::fees::FeeArgs;
 use super::model::ModelArgs;
+use super::strategies::Models;
 use crate::base::cores::{self, Pins};
 use crate::base::failure::Failure;
 use crate::base::output::{IfTaken, is_pipe, is_special};
@@ -11,10 +12,9 @@ use crate::handoff::Wait;
 use crate::market::units::parse_step;
 use crate::run::execution_logs::LOGS;
 use crate::run::files::{EquityFiles, RETURNS, ReportFiles, RunFiles, all_for_others};
-use crate::run::session::SessionSettings;
+use crate::run::session::{StrategySettings, ThreadSettings};
 use crate::run::settings::TradingSettings;
 use crate::statistics::logistic::logit_of;
-use crate::strategy::model::Model;
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -30,8 +30,14 @@ pub const BUY_AMOUNT: f64 = 5.0;
 #[command(next_help_heading = "Trading")]
 pub struct TradingArgs {
     /// Model file: .txt (the original's 28 features) or .json, or as a library saves it: LightGBM's .txt, XGBoost's .json or .ubj, .onnx
-    #[arg(long, value_name = "FILE")]
-    pub model: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "strategies")]
+    pub model: Option<PathBuf>,
+    /// Any number of strategies on one book: a TOML file with a section [NAME] for each, whose keys are the options of this
+    /// group and of executions; keys before the first section are said of all. Each writes NAME.STRATEGY.csv and the like
+    #[arg(long, value_name = "FILE.toml")]
+    #[arg(conflicts_with_all = ["model", "threshold", "lag", "override_model", "buy_amount", "fee_bps", "fees", "maker_fee_bps",
+        "taker_fee_bps", "trailing_value", "model_features", "model_classes"])]
+    pub strategies: Option<PathBuf>,
     /// Buy when the model's probability is at least this [default: the model file's, else 0.6]
     #[arg(long, value_name = "P", value_parser = parse_threshold)]
     pub threshold: Option<f64>,
@@ -63,7 +69,7 @@ impl TradingArgs {
     /// All files that these name: what a run reads, besides its market.
     pub fn inputs(&self) -> Vec<PathBuf> {
         let list = self.of_model.file().map(Into::into);
-        [self.model.clone()].into_iter().chain(self.fees.file()).chain(list).collect()
+        self.model.clone().into_iter().chain(self.strategies.clone()).chain(self.fees.file()).chain(list).collect()
     }
 }
 
@@ -81,6 +87,26 @@ pub struct ThreadArgs {
     /// How hot threads wait for each other [default: spin when pinned, else block]
     #[arg(long, value_enum)]
     pub wait: Option<Wait>,
+}
+
+impl ThreadArgs {
+    /// Where and how the threads run: checks the cores.
+    ///
+    /// # Errors
+    /// They are not to be had.
+    pub fn settings(&self) -> Result<ThreadSettings, Failure> {
+        let pins = match &self.pin_cores {
+            None => Pins::Anywhere,
+            Some(text) => {
+                Pins::parse(text, &cores::allowed()).map_err(|error| Failure::input(format!("--pin-cores: {error}")))?
+            }
+        };
+        if self.fused && matches!(pins, Pins::Two(..)) {
+            return Err(Failure::input("--fused runs on one core: give --pin-cores one"));
+        }
+        let wait = self.wait.unwrap_or(if pins == Pins::Anywhere { Wait::Block } else { Wait::Spin });
+        Ok(ThreadSettings { pins, fused: self.fused || matches!(pins, Pins::One(_)), wait })
+    }
 }
 
 /// Where the results go.
@@ -168,55 +194,44 @@ impl TradingArgs {
         ScaleRule { price_decimals: self.tick_size, size_decimals: self.lot_size }
     }
 
-    /// Everything that a session needs but its feed: reads the model and checks the cores.
+    /// Everything that a strategy needs, but accounts: reads the model.
     ///
     /// # Errors
-    /// Either is bad.
-    pub fn settings(&self, threads: &ThreadArgs) -> Result<TradingSettings, Failure> {
-        let mut model = Model::read_with(&self.model, &self.of_model.options()).map_err(Failure::input)?;
-        model.measure();
-        let pins = match &threads.pin_cores {
-            None => Pins::Anywhere,
-            Some(text) => {
-                Pins::parse(text, &cores::allowed()).map_err(|error| Failure::input(format!("--pin-cores: {error}")))?
-            }
-        };
-        if threads.fused && matches!(pins, Pins::Two(..)) {
-            return Err(Failure::input("--fused runs on one core: give --pin-cores one"));
-        }
+    /// It is bad, or contradicts what is said.
+    pub fn settings(&self, models: &mut Models) -> Result<TradingSettings, Failure> {
+        let path = self.model.as_deref().unwrap_or_else(|| Path::new(""));
+        let model = models.read(path, &self.of_model)?;
         if let (Some(lag), Some(said)) = (self.lag, model.horizon_updates)
             && lag != said
             && !self.override_model
         {
             return Err(Failure::input(format!(
                 "--lag {lag} contradicts model {}, whose horizon_updates is {said}: leave --lag out, or give --override-model",
-                self.model.display()
+                path.display()
             )));
         }
         let lag_updates = self.lag.or(model.horizon_updates).unwrap_or(LAG_UPDATES);
         if !(1..=LAG_MAX).contains(&lag_updates) {
-            let (file, wrong) = (self.model.display(), format!("horizon_updates is {lag_updates}"));
+            let (file, wrong) = (path.display(), format!("horizon_updates is {lag_updates}"));
             return Err(Failure::input(format!("model {file}: {wrong}; it lies from 1 to {LAG_MAX}")));
         }
         let threshold = self.threshold.or(model.threshold).unwrap_or(THRESHOLD);
         let rules = OriginalRules { threshold_logit: logit_of(threshold), lag_updates, buy_amount: self.buy_amount };
-        let wait = threads.wait.unwrap_or(if pins == Pins::Anywhere { Wait::Block } else { Wait::Spin });
-        let fused = threads.fused || matches!(pins, Pins::One(_));
-        let session = SessionSettings { model, rules, pins, fused, wait, observe: false, accounts: None };
+        let strategy = StrategySettings { model, rules, observe: false, accounts: None };
         let fees = self.fees.plan()?;
         // What takes pays the tier where the account begins.
         let fee_bps = fees.as_ref().map_or(self.fees.fee_bps, |plan| plan.first_tier().taker_bps);
-        Ok(TradingSettings { session, threshold, fee_bps, fees })
+        Ok(TradingSettings { strategy, threshold, fee_bps, fees })
     }
 }
 
 /// What is said of a model whose file does not say what it predicts, though files of its kind can.
-pub fn unsaid(args: &TradingArgs, session: &SessionSettings) -> Option<String> {
-    let model = &session.model;
+pub fn unsaid(args: &TradingArgs, strategy: &StrategySettings) -> Option<String> {
+    let model = &strategy.model;
     // --lag says both: evaluations are then scored against the mid so many updates later. How ties count is nothing to a run.
     let is_missing = |field: &&str| args.lag.is_none() && *field != "ties";
     let unsaid: Vec<&str> = model.unsaid().into_iter().filter(is_missing).collect();
-    let (path, lag, label) = (model.path.display(), session.rules.lag_updates, session.label());
+    let (path, lag, label) = (model.path.display(), strategy.rules.lag_updates, strategy.label());
     (!unsaid.is_empty()).then(|| {
         format!(
             "model {path} does not say its {}; trades hold for {lag} updates, and evaluations are scored against {label}",
@@ -231,25 +246,26 @@ impl ResultArgs {
     /// # Errors
     /// They cannot be made.
     pub fn files(&self, product: &str, fee_bps: f64, inputs: &[&Path]) -> Result<RunFiles, Failure> {
-        self.files_or(product, fee_bps, inputs, &[], IfTaken::Refuse)
+        self.files_beside(product, fee_bps, inputs, &[], IfTaken::Refuse)
     }
 
-    /// The same for a session that a supervisor may start again, and that writes `others` too: a given name that is taken gets a
-    /// number.
+    /// Keeps a name for the files of several strategies.
+    ///
+    /// # Errors
+    /// It is taken.
+    pub fn claim(&self, product: &str, if_taken: IfTaken) -> Result<RunFiles, Failure> {
+        let named = match &self.name {
+            Some(name) => RunFiles::named(&self.out, name, if self.force { IfTaken::Replace } else { if_taken }),
+            None => RunFiles::create(&self.out, product, None),
+        };
+        named.map_err(Failure::input)
+    }
+
+    /// The same for a run that writes `others` too, and does with a given name that is taken as it is told.
     ///
     /// # Errors
     /// They cannot be made.
-    pub fn next_files(
-        &self,
-        product: &str,
-        fee_bps: f64,
-        inputs: &[&Path],
-        others: &[&Path],
-    ) -> Result<RunFiles, Failure> {
-        self.files_or(product, fee_bps, inputs, others, IfTaken::Number)
-    }
-
-    fn files_or(
+    pub fn files_beside(
         &self,
         product: &str,
         fee_bps: f64,
@@ -257,11 +273,7 @@ impl ResultArgs {
         others: &[&Path],
         if_taken: IfTaken,
     ) -> Result<RunFiles, Failure> {
-        let named = match &self.name {
-            Some(name) => RunFiles::named(&self.out, name, if self.force { IfTaken::Replace } else { if_taken }),
-            None => RunFiles::create(&self.out, product, None),
-        };
-        let mut files = named.map_err(Failure::input)?;
+        let mut files = self.claim(product, if_taken)?;
         files.replace |= self.force;
         files.report = (!self.no_report).then(|| ReportFiles::beside(&files.csv));
         let [parquet, record, returns] = all_for_others(&files.csv);

@@ -16,19 +16,20 @@
 
 use super::exchange::parse_rate;
 use super::live::LiveSession;
+use super::strategies::{SessionFiles, session_inputs};
 use crate::base::failure::Failure;
-use crate::base::output::write_file;
+use crate::base::output::{IfTaken, write_file};
 use crate::cli::arguments::{
-    ConnectionArgs, FeeArgs, ModelArgs, ResultArgs, ThreadArgs, TradingArgs, VENUE_URL, parse_duration,
+    ConnectionArgs, ExecutionArgs, FeeArgs, ModelArgs, Models, ResultArgs, StrategyPlan, ThreadArgs, TradingArgs,
+    VENUE_URL, parse_duration, plans,
 };
 use crate::cli::interrupt::Interrupt;
 use crate::cli::printer::Printer;
 use crate::exchange::{Exchange, ExchangeConfig, Pace, SourceConfig, TlsFiles};
 use crate::feed::intake::ScaleRule;
-use crate::run::files::RunFiles;
 use crate::strategy::model::ModelFile;
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The model that the demo trades unless another is named, built in so that the demo runs anywhere.
@@ -52,6 +53,9 @@ pub struct DemoArgs {
     /// Model file [default: the built-in models/synthetic.json, trained on the synthetic market]
     #[arg(long, value_name = "FILE")]
     pub model: Option<PathBuf>,
+    /// Any number of strategies on one book, as for `replay`
+    #[arg(long, value_name = "FILE.toml", conflicts_with_all = ["model", "model_features", "model_classes"])]
+    pub strategies: Option<PathBuf>,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub of_model: ModelArgs,
@@ -70,15 +74,14 @@ pub struct DemoArgs {
 pub fn run(args: &DemoArgs, printer: &mut Printer) -> Result<(), Failure> {
     let interrupt = Interrupt::watch()?;
     let product = "BTC-USD";
-    // The original's rules pay none.
-    let fee_bps = FeeArgs::default().fee_bps;
-    let files = args.results.files(product, fee_bps, args.model.as_deref().as_slice())?;
-    let [ca_cert, record, model] = ["ca.pem", "l2.zst", MODEL.0].map(|ending| files.csv.with_extension(ending));
-    let others = [&*ca_cert, &*record, &*model];
-    let (inputs, others) = args.model.as_deref().map_or((vec![], &others[..]), |model| (vec![model], &others[..2]));
-    files.check_apart_from(&inputs, others).map_err(Failure::input)?;
-    let mut trading = trading_args(args, &files)?.settings(&args.threads)?.for_a_socket();
-    trading.session.observe = !args.results.no_report;
+    let Prepared { mut plans, files, ca_cert, record } = match &args.strategies {
+        None => Prepared::alone(args, product)?,
+        Some(path) => Prepared::several(args, path, product)?,
+    };
+    let threads = args.threads.settings()?.for_a_socket();
+    for plan in &mut plans {
+        plan.settings.strategy.observe = !args.results.no_report;
+    }
     let config = ExchangeConfig {
         tls: Some(TlsFiles { ca_out: Some(ca_cert.clone()) }),
         products: vec![product.into()],
@@ -87,7 +90,7 @@ pub fn run(args: &DemoArgs, printer: &mut Printer) -> Result<(), Failure> {
             pace: Pace::Rate { frames_per_s: args.rate },
             snapshot_levels: 20_000,
         },
-        replace_files: files.replace,
+        replace_files: args.results.force,
         ..ExchangeConfig::default()
     };
     let exchange = Exchange::start(config).map_err(Failure::input)?;
@@ -101,29 +104,64 @@ pub fn run(args: &DemoArgs, printer: &mut Printer) -> Result<(), Failure> {
         stale_after: Duration::from_secs(30),
         max_retries: None,
     };
-    let settings = connection.settings(ScaleRule::default(), trading.session.wait)?;
+    let settings = connection.settings(ScaleRule::default(), threads.wait)?;
     let title = format!("demo, live session with a local exchange at {} instead of {VENUE_URL}", exchange.url());
-    let session = LiveSession { title, settings, trading, files, record: Some(record), tell_every: Some(TELL_EVERY) };
+    let replace = args.results.force;
+    let (record, tell_every) = (Some(record), Some(TELL_EVERY));
+    let session = LiveSession { title, settings, threads, plans, files, record, replace, tell_every };
     let ran = session.run(&interrupt, printer);
     exchange.stop().map_err(Failure::running)?;
     ran
 }
 
-/// The original's rules, with the model that was named or the built-in one, which is written beside the results for the
-/// reader to see.
-fn trading_args(args: &DemoArgs, files: &RunFiles) -> Result<TradingArgs, Failure> {
-    let model = match &args.model {
-        Some(path) => path.clone(),
-        None => {
-            let (name, text) = MODEL;
-            debug_assert!(serde_json::from_str::<ModelFile>(text).is_ok());
-            let path = files.csv.with_extension(name);
-            write_file(&path, files.replace, text).map_err(Failure::input)?;
-            path
-        }
-    };
-    Ok(TradingArgs {
+/// What a demo trades and writes.
+struct Prepared {
+    plans: Vec<StrategyPlan>,
+    files: SessionFiles,
+    ca_cert: PathBuf,
+    record: PathBuf,
+}
+
+impl Prepared {
+    /// The original's rules, with the model that was named or the built-in one, which is written beside the results for the
+    /// reader to see.
+    fn alone(args: &DemoArgs, product: &str) -> Result<Self, Failure> {
+        // The original's rules pay none.
+        let fee_bps = FeeArgs::default().fee_bps;
+        let files = args.results.files(product, fee_bps, args.model.as_deref().as_slice())?;
+        let [ca_cert, record, built_in] = ["ca.pem", "l2.zst", MODEL.0].map(|ending| files.csv.with_extension(ending));
+        let others = [&*ca_cert, &*record, &*built_in];
+        let (inputs, others) = args.model.as_deref().map_or((vec![], &others[..]), |model| (vec![model], &others[..2]));
+        files.check_apart_from(&inputs, others).map_err(Failure::input)?;
+        let model = match &args.model {
+            Some(path) => path.clone(),
+            None => {
+                debug_assert!(serde_json::from_str::<ModelFile>(MODEL.1).is_ok());
+                write_file(&built_in, files.replace, MODEL.1).map_err(Failure::input)?;
+                built_in
+            }
+        };
+        let trading = trading_args(args, Some(model), None);
+        let plans = plans(&trading, &ExecutionArgs::default(), &mut Models::default())?;
+        Ok(Self { plans, files: SessionFiles::alone(files), ca_cert, record })
+    }
+
+    /// The strategies of a file.
+    fn several(args: &DemoArgs, path: &Path, product: &str) -> Result<Self, Failure> {
+        let trading = trading_args(args, None, Some(path.into()));
+        let plans = plans(&trading, &ExecutionArgs::default(), &mut Models::default())?;
+        let read = session_inputs(&trading, &plans);
+        let files = SessionFiles::create(&args.results, product, &plans, &read, &[], IfTaken::Refuse)?;
+        let [ca_cert, record] = ["ca.pem", "l2.zst"].map(|ending| files.csv().with_extension(ending));
+        files.check_apart_from(&read, &[&ca_cert, &record])?;
+        Ok(Self { plans, files, ca_cert, record })
+    }
+}
+
+fn trading_args(args: &DemoArgs, model: Option<PathBuf>, strategies: Option<PathBuf>) -> TradingArgs {
+    TradingArgs {
         model,
+        strategies,
         threshold: None,
         lag: None,
         override_model: false,
@@ -132,5 +170,5 @@ fn trading_args(args: &DemoArgs, files: &RunFiles) -> Result<TradingArgs, Failur
         tick_size: None,
         lot_size: None,
         of_model: args.of_model.clone(),
-    })
+    }
 }

@@ -11,12 +11,17 @@
 //! # Ok::<(), clap::Error>(())
 //! ```
 
-use super::{never_live, out_of_depth, overrun, published, returns_doubts, without_tape};
+use super::never_live;
+use super::strategies::{
+    FeedFacts, Reported, SessionFiles, report, session_inputs, strategies, warn_of_strategies, warn_of_unsaid,
+};
 use crate::base::failure::Failure;
 use crate::base::output::IfTaken;
 use crate::capture::CaptureError;
 use crate::capture::recording::{self, Recorded, Recording};
-use crate::cli::arguments::{ConnectionArgs, ExecutionArgs, ResultArgs, ThreadArgs, TradingArgs, unsaid};
+use crate::cli::arguments::{
+    ConnectionArgs, ExecutionArgs, Models, ResultArgs, StrategyPlan, ThreadArgs, TradingArgs, plans,
+};
 use crate::cli::display::{status_line, tell, warn};
 use crate::cli::interrupt::Interrupt;
 use crate::cli::printer::Printer;
@@ -25,16 +30,14 @@ use crate::feed::age::AgeFacts;
 use crate::feed::breaks::times;
 use crate::feed::live::{LiveFeed, LiveOutcome, LiveSettings, PrintsSubscribed};
 use crate::report::html;
-use crate::report::publish::{doubts_without_report, publish};
-use crate::report::terminal::{Run, RunReport};
+use crate::report::terminal::Run;
 use crate::report::text::{Grouped, amount, counted, things};
-use crate::run::files::RunFiles;
-use crate::run::session;
-use crate::run::settings::TradingSettings;
+use crate::run::session::{self, ThreadSettings};
 use crate::statistics::logistic::probability;
+use crate::strategy::features::Input;
 use clap::Args;
 use crossbeam_channel::{Receiver, bounded};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -69,26 +72,28 @@ pub struct LiveArgs {
 /// # Errors
 /// Bad arguments, no connection, or files that cannot be written.
 pub fn run(args: &LiveArgs, printer: &mut Printer) -> Result<(), Failure> {
-    let mut trading = args.trading.settings(&args.threads)?.for_a_socket();
-    trading.session.observe = !args.results.no_report;
-    let settings = args.connection.settings(args.trading.scale_rule(), trading.session.wait)?;
-    if args.execution.has_makers() && args.connection.no_trades {
-        return Err(Failure::input("--execution maker needs prints: leave --no-trades out"));
+    let threads = args.threads.settings()?.for_a_socket();
+    let settings = args.connection.settings(args.trading.scale_rule(), threads.wait)?;
+    let mut plans = plans(&args.trading, &args.execution, &mut Models::default())?;
+    for plan in &mut plans {
+        plan.settings.strategy.observe = !args.results.no_report;
+        if plan.execution.has_makers() && args.connection.no_trades {
+            return Err(Failure::input("--execution maker needs prints: leave --no-trades out"));
+        }
     }
-    trading.session.accounts = args.execution.accounts(&trading.session, trading.fee_plan())?;
-    let read = args.trading.inputs();
-    let others = args.connection.ca_cert.iter().chain(&args.execution.order_latency_file);
-    let inputs: Vec<&Path> = read.iter().chain(others).map(PathBuf::as_path).collect();
+    let mut read = session_inputs(&args.trading, &plans);
+    read.extend(args.connection.ca_cert.clone());
     let (product, others) = (&args.connection.product.join("_"), args.record.as_deref());
-    let mut files = args.results.next_files(product, trading.fee_bps, &inputs, others.as_slice())?;
-    args.execution.name_logs(&trading.session, &mut files);
-    unsaid(&args.trading, &trading.session).into_iter().for_each(warn);
+    let files = SessionFiles::create(&args.results, product, &plans, &read, others.as_slice(), IfTaken::Number)?;
+    warn_of_unsaid(&plans);
     let session = LiveSession {
         title: format!("live session with {}", args.connection.url),
         settings,
-        trading,
+        threads,
+        plans,
         files,
         record: args.record.clone(),
+        replace: args.results.force,
         tell_every: None,
     };
     session.run(&Interrupt::watch()?, printer)
@@ -101,12 +106,16 @@ pub struct LiveSession {
     pub title: String,
     /// The feed's settings.
     pub settings: LiveSettings,
-    /// Model, rules, threads.
-    pub trading: TradingSettings,
+    /// Where and how the hot threads run.
+    pub threads: ThreadSettings,
+    /// The strategies.
+    pub plans: Vec<StrategyPlan>,
     /// What to write.
-    pub files: RunFiles,
+    pub files: SessionFiles,
     /// The capture to write.
     pub record: Option<PathBuf>,
+    /// Whether it may replace one that is there.
+    pub replace: bool,
     /// How often to print a line on standard error where that is no terminal; on a terminal a line shows the state anyway.
     pub tell_every: Option<Duration>,
 }
@@ -117,12 +126,12 @@ impl LiveSession {
     /// # Errors
     /// No connection, or files that could not be written.
     pub fn run(self, interrupt: &Interrupt, printer: &mut Printer) -> Result<(), Failure> {
-        let Self { title, settings, trading, files, record, tell_every } = self;
+        let Self { title, settings, threads, plans, files, record, replace, tell_every } = self;
         let (product, duration) = (settings.products.join(", "), settings.duration);
         let (tape, recorder) = match &record {
             Some(path) => {
                 let (tape, recorder) =
-                    recording::start(path, IfTaken::number_unless(files.replace)).map_err(Failure::input)?;
+                    recording::start(path, IfTaken::number_unless(replace)).map_err(Failure::input)?;
                 (Some(tape), Some(recorder))
             }
             None => (None, None),
@@ -138,7 +147,8 @@ impl LiveSession {
             interrupt.pass_on(status);
             shown.look(status, &heard, &line);
         };
-        let session = session::run(&trading.session, &files, &status, feed, watch).map_err(Failure::input)?;
+        let strategies = strategies(&plans, &files);
+        let session = session::run(&threads, &strategies, &status, feed, watch).map_err(Failure::input)?;
         let elapsed = started.elapsed();
         line.finish_and_clear();
         print_notices(&heard);
@@ -151,7 +161,7 @@ impl LiveSession {
             finish(error.flatten(), outcome)?;
             return Err(Failure::running(never_live(
                 &product,
-                &session.engine,
+                session.engine(),
                 &outcome.first().counts,
                 recorded.as_ref(),
             )));
@@ -160,43 +170,40 @@ impl LiveSession {
         source.push(("arrivals stamped", arrivals_line(outcome)));
         source.push(("age by venue's clock", age_line(outcome)));
         source.extend(recorded.as_ref().map(|(recorded, _)| ("recorded", recorded_line(recorded))));
-        let run = Run {
-            title,
+        let runs = plans.iter().enumerate().map(|(index, plan)| Run {
+            title: plan.titled(&title, plans.len()),
             in_sample: None,
             product: &product,
             alias: outcome.first().alias.as_deref(),
             other_products: &outcome.other_products,
-            settings: &trading,
-            files: &files,
-            source,
+            settings: &plan.settings,
+            threads: &threads,
+            strategy: index,
+            files: &files.of_strategies[index],
+            source: source.clone(),
             elapsed,
             stopped: outcome.stopped,
             paced: true,
-        };
-        let fault = outcome.gave_up.as_ref().map(ToString::to_string);
-        let published = published(&session.written, || {
-            publish(&run, &session, &outcome.first().counts, &outcome.first().notes, fault)
         });
-        let material = published.as_ref().ok().and_then(Option::as_ref);
-        let doubts = doubts_without_report(&run, &session).map_err(Failure::running);
-        let report = RunReport::new(&run, &session, &outcome.first().counts, &outcome.first().notes).with(material);
-        printer.print(report.doubting(doubts.as_ref().map(Clone::clone).unwrap_or_default()));
-        if let Some(feature) = without_tape(&trading.session.model.features, &outcome.first().counts) {
-            warn(format_args!(
+        let runs: Vec<Run<'_>> = runs.collect();
+        let feed = FeedFacts {
+            counts: &outcome.first().counts,
+            notes: &outcome.first().notes,
+            fault: outcome.gave_up.as_deref(),
+        };
+        let Reported { doubts, published } = report(&title, &runs, &plans, &files, &session, feed, printer);
+        let no_tape = |feature: &Input| {
+            format!(
                 "the session had no prints (channel market_trades), which '{feature}' reads; features of the tape were as \
                  without trades"
-            ));
-        }
-        let counts = &session.engine.trader().counts;
-        overrun(counts.tape_overruns, counts.update_overruns).for_each(warn);
-        out_of_depth(&session.written).into_iter().for_each(warn);
-        returns_doubts(&session.written, &files).into_iter().for_each(warn);
+            )
+        };
+        warn_of_strategies(&plans, &files, &session, &outcome.first().counts, no_tape);
         if let Err(error) = session.written {
             return Err(Failure::running(error));
         }
         finish(recorded.and_then(|(_, error)| error), outcome)?;
-        doubts?;
-        published.map_err(Failure::running).map(|_| ())
+        doubts.and(published)
     }
 }
 

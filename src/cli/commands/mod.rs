@@ -44,6 +44,7 @@ pub mod record;
 pub mod replay;
 pub mod report;
 pub mod select;
+pub mod strategies;
 pub mod train;
 mod training;
 
@@ -63,7 +64,7 @@ use crate::strategy::features::{Input, TAPE_MESSAGES_MAX};
 
 /// Makes a run's report, if its files could be written: those of a run whose files could not say nothing true.
 fn published(
-    written: &Result<Written, OutputError>,
+    written: &Result<Vec<Written>, OutputError>,
     publish: impl FnOnce() -> Result<Option<Material>, ReportError>,
 ) -> Result<Option<Material>, ReportError> {
     if written.is_ok() { publish() } else { Ok(None) }
@@ -92,14 +93,14 @@ fn overrun(messages: u64, updates: u64) -> impl Iterator<Item = String> {
 }
 
 /// What is to be said of a model that saw another market than it was trained on.
-fn out_of_depth(written: &Result<Written, OutputError>) -> Option<String> {
-    written.as_ref().ok()?.observed.as_ref()?.drift.as_ref()?.warning()
+fn out_of_depth(written: Option<&Written>) -> Option<String> {
+    written?.observed.as_ref()?.drift.as_ref()?.warning()
 }
 
 /// What is to be said of returns by the day.
-fn returns_doubts(written: &Result<Written, OutputError>, files: &RunFiles) -> Vec<String> {
+fn returns_doubts(written: Option<&Written>, files: &RunFiles) -> Vec<String> {
     let equity = files.equity.as_ref().and_then(|equity| equity.returns.as_ref());
-    let returns = written.as_ref().ok().and_then(|written| written.returns.as_ref());
+    let returns = written.and_then(|written| written.returns.as_ref());
     let Some((path, returns)) = equity.zip(returns) else { return Vec::new() };
     let said = |doubt: String| format!("{}: {doubt}", path.display());
     let mut doubts = Vec::new();

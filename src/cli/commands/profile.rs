@@ -10,13 +10,16 @@
 //! # Ok::<(), clap::Error>(())
 //! ```
 
+use super::strategies::session_inputs;
 use super::{never_live, published};
 use crate::base::clock::{Clock, wall_ns};
 use crate::base::cores::Pins;
 use crate::base::failure::Failure;
 use crate::base::output::{IfTaken, write_file};
 use crate::base::places::check_apart;
-use crate::cli::arguments::{MarketArgs, ThreadArgs, TradingArgs, parse_duration, parse_product};
+use crate::cli::arguments::{
+    ExecutionArgs, MarketArgs, Models, StrategyPlan, ThreadArgs, TradingArgs, parse_duration, parse_product, plans,
+};
 use crate::cli::display::warn;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::printer::Printer;
@@ -28,8 +31,7 @@ use crate::profile::{DURATION_MAX, Feeder, Frames, Noise, NoiseMeter, Presented,
 use crate::report::publish::publish;
 use crate::report::terminal::{Grouped, Run, StageLines};
 use crate::run::files::{ReportFiles, RunFiles, files_of, taken_by};
-use crate::run::session::{self, SessionReport, SessionSettings};
-use crate::run::settings::TradingSettings;
+use crate::run::session::{self, SessionReport, Strategy, ThreadSettings};
 use crate::sources::market::Market;
 use clap::Args;
 use serde_json::{Value, json};
@@ -90,9 +92,20 @@ impl ProfileArgs {
     }
 
     /// Every file that may be written: the summary, and those of each rate.
-    fn places(&self, stem: &str) -> Vec<PathBuf> {
-        let of_rate = |rate: &u64| files_of(&self.out.join(format!("{stem}.{rate}.csv")));
+    fn places(&self, stem: &str, plans: &[StrategyPlan]) -> Vec<PathBuf> {
+        let of_rate = |rate: &u64| -> Vec<PathBuf> {
+            let stems = plans.iter().map(|plan| stem_at(stem, *rate, plan, plans.len()));
+            stems.flat_map(|stem| files_of(&self.out.join(format!("{stem}.csv")))).collect()
+        };
         [self.out.join(format!("{stem}.json"))].into_iter().chain(self.rates.iter().flat_map(of_rate)).collect()
+    }
+}
+
+/// What the files of a strategy at a rate are called.
+fn stem_at(stem: &str, rate: u64, plan: &StrategyPlan, strategies: usize) -> String {
+    match &plan.name {
+        Some(name) if strategies > 1 => format!("{stem}.{rate}.{name}"),
+        _ => format!("{stem}.{rate}"),
     }
 }
 
@@ -132,11 +145,12 @@ struct AtRate {
     breaks: Breaks,
     noise: Noise,
     complaints: Vec<String>,
-    files: RunFiles,
+    files: Vec<RunFiles>,
 }
 
 impl AtRate {
-    fn new(rate: u64, report: SessionReport<Presented>, noise: Noise, files: RunFiles) -> Result<Self, Failure> {
+    fn new(rate: u64, report: SessionReport<Presented>, noise: Noise, files: Vec<RunFiles>) -> Result<Self, Failure> {
+        let engine = report.engine().clone();
         let presented = report.feed;
         let seconds = presented.elapsed_ns as f64 / 1e9;
         Ok(Self {
@@ -144,10 +158,10 @@ impl AtRate {
             due: presented.due,
             presented: presented.presented,
             achieved_rate: if seconds > 0.0 { presented.presented as f64 / seconds } else { 0.0 },
-            latency: report.written.map_err(Failure::running)?.latency,
-            ring_high_water_events: report.engine.ring_high_water_events,
+            latency: report.written.map_err(Failure::running)?.swap_remove(0).latency,
+            ring_high_water_events: engine.ring_high_water_events,
             ring_full_waits: report.ring_full_waits,
-            breaks: Breaks::new(&presented.counts.faults, &report.engine.counts.faults, &presented.notes),
+            breaks: Breaks::new(&presented.counts.faults, &engine.counts.faults, &presented.notes),
             noise,
             complaints: noise.complaints(seconds),
             files,
@@ -194,8 +208,8 @@ impl AtRate {
             "steal_ms": self.noise.steal_ms,
             "involuntary_switches": self.noise.involuntary_switches,
             "too_noisy": self.complaints,
-            "hgrm": self.files.hgrm,
-            "hlog": self.files.hlog,
+            "hgrm": self.files[0].hgrm,
+            "hlog": self.files[0].hlog,
         })
     }
 }
@@ -225,13 +239,13 @@ struct Floors {
 }
 
 impl Floors {
-    fn measure(session: &SessionSettings) -> Result<Self, Failure> {
+    fn measure(threads: &ThreadSettings) -> Result<Self, Failure> {
         let stamp_ns = Clock::new().floor_ns();
-        let cores = match session.pins {
+        let cores = match threads.pins {
             Pins::Two(feed, engine) => (Some(feed), Some(engine)),
             _ => (None, None),
         };
-        let ping_pong_ns = if session.fused { None } else { Some(ping_pong_ns(cores).map_err(Failure::input)?) };
+        let ping_pong_ns = if threads.fused { None } else { Some(ping_pong_ns(cores).map_err(Failure::input)?) };
         Ok(Self { stamp_ns, ping_pong_ns })
     }
 }
@@ -239,7 +253,8 @@ impl Floors {
 /// What all rates share.
 struct Profile<'a> {
     args: &'a ProfileArgs,
-    settings: TradingSettings,
+    plans: Vec<StrategyPlan>,
+    threads: ThreadSettings,
     rule: ScaleRule,
     frames: Arc<Frames>,
     /// The name of all files.
@@ -250,31 +265,39 @@ struct Profile<'a> {
 
 impl<'a> Profile<'a> {
     fn prepare(args: &'a ProfileArgs) -> Result<Self, Failure> {
-        let settings = args.trading.settings(&args.threads)?;
+        let threads = args.threads.settings()?;
+        let plans = plans(&args.trading, &ExecutionArgs::default(), &mut Models::default())?;
+        if let Some(plan) = plans.iter().find(|plan| plan.settings.strategy.accounts.is_some()) {
+            let (name, path) = (plan.name.as_deref().unwrap_or_default(), args.trading.strategies.as_deref());
+            let path = path.unwrap_or(Path::new("")).display();
+            let what = "a profile runs the original's execution alone";
+            return Err(Failure::input(format!("strategies {path}, [{name}]: {what}")));
+        }
         let rule = args.trading.scale_rule();
         let source = args.source.settings(args.product.as_deref(), rule)?;
         let market = Market::open(&args.capture, &source).map_err(Failure::input)?;
         let frames = Arc::new(Frames::read_market(&args.capture, market.product(), &source).map_err(Failure::input)?);
         let stem = args.name.clone().unwrap_or_else(|| args.free_stem());
         let inputs = args.source.inputs(std::slice::from_ref(&args.capture));
-        check_apart(args.places(&stem), [args.trading.inputs(), inputs].concat()).map_err(Failure::input)?;
+        check_apart(args.places(&stem, &plans), [session_inputs(&args.trading, &plans), inputs].concat())
+            .map_err(Failure::input)?;
         let claim = RunFiles::named(&args.out, &stem, IfTaken::refuse_unless(args.force)).map_err(Failure::input)?;
-        Ok(Self { args, settings, rule, frames, stem, _claim: claim })
+        Ok(Self { args, plans, threads, rule, frames, stem, _claim: claim })
     }
 
     /// The lines before the first rate.
     fn head(&self, floors: &Floors) -> String {
-        let session = &self.settings.session;
+        let threads = &self.threads;
         let frames = Grouped(self.frames.len() as u64 - 1);
         let prints = match self.frames.prints() {
             0 => String::new(),
             prints => format!(", {} messages of prints between them, not measured", Grouped(prints as u64)),
         };
-        let threads = if session.fused { "one thread (fused)" } else { "two threads" };
+        let how_many = if threads.fused { "one thread (fused)" } else { "two threads" };
         let mut lines = vec![
             format!("papertrader {}: profile of {}", env!("CARGO_PKG_VERSION"), self.args.capture.display()),
             format!("  {frames} frames of {} behind a snapshot{prints}, in memory", self.frames.product),
-            format!("  {threads}, {}, wait {}", session.pins, session.wait.name()),
+            format!("  {how_many}, {}, wait {}", threads.pins, threads.wait.name()),
             format!(
                 "  the stages of one frame in {STAGES_EVERY} are stamped, received → decided of all, received being due;"
             ),
@@ -287,13 +310,16 @@ impl<'a> Profile<'a> {
         lines.join("\n") + "\n"
     }
 
-    /// Names the files of a rate.
-    fn files_at(&self, rate: u64) -> Result<RunFiles, Failure> {
-        let stem = format!("{}.{rate}", self.stem);
-        let if_taken = IfTaken::refuse_unless(self.args.force);
-        let mut files = RunFiles::named(&self.args.out, &stem, if_taken).map_err(Failure::input)?;
-        files.report = (!self.args.no_report).then(|| ReportFiles::beside(&files.csv));
-        Ok(files)
+    /// Names the files of a rate, of each strategy.
+    fn files_at(&self, rate: u64) -> Result<Vec<RunFiles>, Failure> {
+        let of_strategy = |plan: &StrategyPlan| {
+            let stem = stem_at(&self.stem, rate, plan, self.plans.len());
+            let if_taken = IfTaken::refuse_unless(self.args.force);
+            let mut files = RunFiles::named(&self.args.out, &stem, if_taken).map_err(Failure::input)?;
+            files.report = (!self.args.no_report).then(|| ReportFiles::beside(&files.csv));
+            Ok(files)
+        };
+        self.plans.iter().map(of_strategy).collect()
     }
 
     /// Runs one rate and writes its files.
@@ -307,33 +333,43 @@ impl<'a> Profile<'a> {
             meter.look();
         };
         let started = Instant::now();
-        let report = session::run(&self.settings.session, &files, &status, feeder, watch).map_err(Failure::input)?;
+        let settings = self.plans.iter().map(|plan| &plan.settings.strategy);
+        let strategies: Vec<Strategy<'_>> =
+            settings.zip(&files).map(|(settings, files)| Strategy { settings, files, product: 0 }).collect();
+        let report = session::run(&self.threads, &strategies, &status, feeder, watch).map_err(Failure::input)?;
         if !status.has_been_live() {
             let counts = &report.feed.counts;
-            return Err(Failure::running(never_live(&self.frames.product, &report.engine, counts, None)));
+            return Err(Failure::running(never_live(&self.frames.product, report.engine(), counts, None)));
         }
         let noise = meter.noise();
-        let run = Run {
-            title: format!("profile of {} at {} frames/s", self.args.capture.display(), Grouped(rate)),
-            in_sample: None,
-            product: &self.frames.product,
-            alias: None,
-            other_products: &[],
-            settings: &self.settings,
-            files: &files,
-            source: Vec::new(),
-            elapsed: started.elapsed(),
-            stopped: report.feed.presented < report.feed.due,
-            paced: true,
-        };
-        published(&report.written, || publish(&run, &report, &report.feed.counts, &report.feed.notes, None))
-            .map_err(Failure::running)?;
+        let title = format!("profile of {} at {} frames/s", self.args.capture.display(), Grouped(rate));
+        let elapsed = started.elapsed();
+        for (strategy, plan) in self.plans.iter().enumerate() {
+            let run = Run {
+                title: plan.titled(&title, self.plans.len()),
+                in_sample: None,
+                product: &self.frames.product,
+                alias: None,
+                other_products: &[],
+                settings: &plan.settings,
+                threads: &self.threads,
+                strategy,
+                files: &files[strategy],
+                source: Vec::new(),
+                elapsed,
+                stopped: report.feed.presented < report.feed.due,
+                paced: true,
+            };
+            published(&report.written, || publish(&run, &report, &report.feed.counts, &report.feed.notes, None))
+                .map_err(Failure::running)?;
+        }
         AtRate::new(rate, report, noise, files)
     }
 
     /// The numbers of all rates, for machines.
     fn summary(&self, floors: &Floors, runs: &[AtRate], knee: Option<u64>) -> Value {
-        let session = &self.settings.session;
+        let threads = &self.threads;
+        let models: Vec<_> = self.plans.iter().map(|plan| &plan.settings.strategy.model).collect();
         json!({
             "papertrader": env!("CARGO_PKG_VERSION"),
             "finished_unix_ns": wall_ns(),
@@ -341,10 +377,11 @@ impl<'a> Profile<'a> {
             "product": self.frames.product,
             "frames": self.frames.len(),
             "messages_of_prints": self.frames.prints(),
-            "model": session.model.path,
-            "features": session.model.features.len(),
-            "threads": { "fused": session.fused, "feed_core": session.pins.feed(),
-                "engine_core": session.pins.engine(), "wait": session.wait.name() },
+            "model": models[0].path,
+            "features": models[0].features.len(),
+            "strategies": self.plans.iter().filter_map(|plan| plan.name.as_deref()).collect::<Vec<_>>(),
+            "threads": { "fused": threads.fused, "feed_core": threads.pins.feed(),
+                "engine_core": threads.pins.engine(), "wait": threads.wait.name() },
             "seconds": self.args.seconds.as_secs_f64(),
             "stages_every": STAGES_EVERY,
             "floors": { "stamp_ns": floors.stamp_ns, "ping_pong_ns": floors.ping_pong_ns },
@@ -361,7 +398,7 @@ impl<'a> Profile<'a> {
 pub fn run(args: &ProfileArgs, printer: &mut Printer) -> Result<(), Failure> {
     let profile = Profile::prepare(args)?;
     let interrupt = Interrupt::watch()?;
-    let floors = Floors::measure(&profile.settings.session)?;
+    let floors = Floors::measure(&profile.threads)?;
     printer.print(profile.head(&floors));
     let mut runs: Vec<AtRate> = Vec::new();
     for &rate in &args.rates {
@@ -398,7 +435,7 @@ fn knee_line(knee: Option<u64>, p99_us_max: u64) -> String {
 /// What was written where.
 fn written_lines(summary: &Path, runs: &[AtRate]) -> String {
     let mut paths = vec![summary];
-    for AtRate { files, .. } in runs {
+    for files in runs.iter().flat_map(|run| &run.files) {
         paths.extend([&*files.hgrm, &*files.hlog]);
         paths.extend(files.report.iter().flat_map(|report| [&*report.json, &*report.html]));
     }

@@ -18,25 +18,31 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use super::{never_live, out_of_depth, overrun, published, returns_doubts, without_tape};
+use super::never_live;
+use super::strategies::{
+    FeedFacts, Reported, SessionFiles, report, session_inputs, strategies, warn_of_strategies, warn_of_unsaid,
+};
 use crate::base::clock::Speed;
 use crate::base::failure::Failure;
+use crate::base::output::IfTaken;
 use crate::capture::replay::Waits;
 use crate::capture::tape_check::{self, Reading, TapeError};
-use crate::cli::arguments::{ExecutionArgs, MarketArgs, ResultArgs, ThreadArgs, TradingArgs, parse_product, unsaid};
+use crate::cli::arguments::{
+    ExecutionArgs, MarketArgs, Models, ResultArgs, StrategyPlan, ThreadArgs, TradingArgs, parse_product, plans,
+};
 use crate::cli::display::{byte_bar, warn};
 use crate::cli::interrupt::Interrupt;
 use crate::cli::printer::Printer;
 use crate::engine::status::Status;
 use crate::report::in_sample::in_sample;
-use crate::report::publish::{doubts_without_report, publish};
-use crate::report::terminal::{Run, RunReport};
+use crate::report::terminal::Run;
 use crate::report::text::{amount, counted};
 use crate::research::source::sha256;
 use crate::research::source_error::NoPrints;
 use crate::run::session;
 use crate::sources::files::{expand, named};
 use crate::sources::market::{Market, MarketSettings};
+use crate::strategy::features::Input;
 use clap::Args;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -89,10 +95,12 @@ pub fn parse_speed(text: &str) -> Result<Speed, String> {
 /// # Errors
 /// Bad arguments, a bad capture, or files that cannot be written.
 pub fn run(args: &ReplayArgs, printer: &mut Printer) -> Result<(), Failure> {
-    let mut settings = args.trading.settings(&args.threads)?;
-    settings.session.observe = !args.results.no_report;
-    settings.session.accounts = args.execution.accounts(&settings.session, settings.fee_plan())?;
-    let (hot_threads, rule) = (if settings.session.fused { 1 } else { 2 }, args.trading.scale_rule());
+    let threads = args.threads.settings()?;
+    let mut plans = plans(&args.trading, &args.execution, &mut Models::default())?;
+    for plan in &mut plans {
+        plan.settings.strategy.observe = !args.results.no_report;
+    }
+    let (hot_threads, rule) = (if threads.fused { 1 } else { 2 }, args.trading.scale_rule());
     let source = args.source.settings(args.product.as_deref(), rule)?;
     if args.source.from.is_some() && args.speed != Speed::Max {
         let what = "--from: a paced replay waits for what is before; convert that part first and replay it";
@@ -101,22 +109,16 @@ pub fn run(args: &ReplayArgs, printer: &mut Printer) -> Result<(), Failure> {
     let source = MarketSettings { speed: args.speed, hot_threads, ..source };
     let captures = expand(&args.captures).map_err(Failure::input)?;
     let name = named(&captures);
-    let replay = Market::open_all(&captures, &source).map_err(Failure::input)?.waiting(settings.session.wait);
+    let replay = Market::open_all(&captures, &source).map_err(Failure::input)?.waiting(threads.wait);
     let reads_ahead = replay.reads_ahead();
-    if let Some(accounts) = settings.session.accounts.as_mut().filter(|_| args.execution.has_makers()) {
+    if plans.iter().any(|plan| plan.execution.has_makers()) {
         let source = MarketSettings { speed: Speed::Max, ..source.of_product(replay.product()) };
         let market = Market::open_all(&captures, &source).map_err(Failure::input)?;
-        match tape_check::reading(market, Path::new(&name)) {
-            // Who says whose side it is knows better.
-            Ok(_) | Err(TapeError::NoSide { .. }) if args.execution.prints_side.is_some() => {}
-            reading => accounts.rules.takers_side = reading.map_err(Failure::input)? == Reading::TakersSide,
-        }
+        find_sides(&mut plans, tape_check::reading(market, Path::new(&name)))?;
     }
-    let read = [args.trading.inputs(), args.source.inputs(&captures)].concat();
-    let inputs: Vec<&Path> = read.iter().chain(&args.execution.order_latency_file).map(PathBuf::as_path).collect();
-    let mut files = args.results.files(replay.product(), settings.fee_bps, &inputs)?;
-    args.execution.name_logs(&settings.session, &mut files);
-    unsaid(&args.trading, &settings.session).into_iter().for_each(warn);
+    let read = [session_inputs(&args.trading, &plans), args.source.inputs(&captures)].concat();
+    let files = SessionFiles::create(&args.results, replay.product(), &plans, &read, &[], IfTaken::Refuse)?;
+    warn_of_unsaid(&plans);
     let interrupt = Interrupt::watch()?;
     let status = Arc::new(Status::default());
 
@@ -130,14 +132,15 @@ pub fn run(args: &ReplayArgs, printer: &mut Printer) -> Result<(), Failure> {
         let rate = now.frames as f64 / started.elapsed().as_secs_f64();
         bar.set_message(format!("{rate:.0} frames/s  {}  profit {}", counted(now.trades, "trade"), amount(now.profit)));
     };
-    let session = session::run(&settings.session, &files, &status, replay, watch).map_err(Failure::input)?;
+    let strategies = strategies(&plans, &files);
+    let session = session::run(&threads, &strategies, &status, replay, watch).map_err(Failure::input)?;
     let elapsed = started.elapsed();
     bar.finish_and_clear();
 
     let mut source = Vec::new();
     if args.speed == Speed::Max {
         let waits = Waits::new(session.feed.waited_for_file, session.ring_full_waited, elapsed);
-        source.push(("bound by", waits.bound().text(settings.session.fused, reads_ahead).into()));
+        source.push(("bound by", waits.bound().text(threads.fused, reads_ahead).into()));
         let (file, engine) = (100.0 * waits.file, 100.0 * waits.engine);
         source.push(("feed waited", format!("{file:.0} % of the time for the file, {engine:.0} % for the engine")));
     }
@@ -146,52 +149,68 @@ pub fn run(args: &ReplayArgs, printer: &mut Printer) -> Result<(), Failure> {
         let hole_s = outcome.longest_hole_ns as f64 / 1e9;
         source.push(("files", format!("{}, at most {hole_s:.3} s between them", outcome.files)));
     }
-    let model = &settings.session.model;
     let span_ns: Vec<_> = outcome.first().counts.span_ns.into_iter().collect();
     let hash = || captures.iter().filter_map(|capture| sha256(capture).ok()).collect();
-    let run = Run {
-        title: format!("replay of {name}"),
-        in_sample: in_sample("the model", &model.trained_on, &outcome.first().name, &span_ns, hash),
+    let title = format!("replay of {name}");
+    let runs = plans.iter().enumerate().map(|(index, plan)| Run {
+        title: plan.titled(&title, plans.len()),
+        in_sample: in_sample(
+            "the model",
+            &plan.settings.strategy.model.trained_on,
+            &outcome.first().name,
+            &span_ns,
+            hash,
+        ),
         product: &session.feed.first().name,
         alias: session.feed.first().alias.as_deref(),
         other_products: &session.feed.other_products,
-        settings: &settings,
-        files: &files,
-        source,
+        settings: &plan.settings,
+        threads: &threads,
+        strategy: index,
+        files: &files.of_strategies[index],
+        source: source.clone(),
         elapsed,
         stopped: session.feed.stopped,
         paced: args.speed != Speed::Max,
-    };
+    });
+    let runs: Vec<Run<'_>> = runs.collect();
     if !status.has_been_live() {
-        let never_live = never_live(&outcome.first().name, &session.engine, &outcome.first().counts, None);
+        let never_live = never_live(&outcome.first().name, session.engine(), &outcome.first().counts, None);
         return Err(match session.feed.error {
             Some(error) => Failure::input(error),
             None => Failure::running(never_live),
         });
     }
     let fault = outcome.error.as_ref().map(ToString::to_string);
-    let published =
-        published(&session.written, || publish(&run, &session, &outcome.first().counts, &outcome.first().notes, fault));
-    let material = published.as_ref().ok().and_then(Option::as_ref);
-    let doubts = doubts_without_report(&run, &session).map_err(Failure::running);
-    let report = RunReport::new(&run, &session, &outcome.first().counts, &outcome.first().notes).with(material);
-    printer.print(report.doubting(doubts.as_ref().map(Clone::clone).unwrap_or_default()));
+    let feed = FeedFacts { counts: &outcome.first().counts, notes: &outcome.first().notes, fault: fault.as_deref() };
+    let Reported { doubts, published } = report(&title, &runs, &plans, &files, &session, feed, printer);
     if let Some(cut) = &session.feed.cut {
         warn(cut);
     }
     session.feed.remarks.iter().for_each(|remark| warn(format_args!("{name}: {remark}")));
-    if let Some(feature) = without_tape(&model.features, &outcome.first().counts) {
-        warn(NoPrints { feature: feature.clone(), captures: captures.clone() }.warning());
-    }
-    let counts = &session.engine.trader().counts;
-    overrun(counts.tape_overruns, counts.update_overruns).for_each(warn);
-    out_of_depth(&session.written).into_iter().for_each(warn);
-    returns_doubts(&session.written, &files).into_iter().for_each(warn);
+    let no_tape = |feature: &Input| NoPrints { feature: feature.clone(), captures: captures.clone() }.warning();
+    warn_of_strategies(&plans, &files, &session, &outcome.first().counts, no_tape);
     if let Err(error) = session.written {
         return Err(Failure::running(error));
     }
     match session.feed.error {
         Some(error) => Err(Failure::input(error)),
-        None => doubts.and(published.map_err(Failure::running)).map(|_| ()),
+        None => doubts.and(published),
     }
+}
+
+/// Tells makers whose side prints name, as a capture's tape shows it, unless they were told: who says it knows better.
+fn find_sides(plans: &mut [StrategyPlan], reading: Result<Reading, TapeError>) -> Result<(), Failure> {
+    let is_untold = |plan: &StrategyPlan| plan.execution.has_makers() && plan.execution.prints_side.is_none();
+    let takers_side = match reading {
+        Ok(reading) => reading == Reading::TakersSide,
+        Err(TapeError::NoSide { .. }) if !plans.iter().any(is_untold) => return Ok(()),
+        Err(error) => return Err(Failure::input(error)),
+    };
+    for plan in plans.iter_mut().filter(|plan| is_untold(plan)) {
+        if let Some(accounts) = &mut plan.settings.strategy.accounts {
+            accounts.rules.takers_side = takers_side;
+        }
+    }
+    Ok(())
 }

@@ -38,17 +38,26 @@ pub struct Setting {
     pub line: usize,
 }
 
-/// Reads a file's settings in the order of their names, those of sections after the others.
+/// What a file says.
+#[derive(Debug, Default, PartialEq)]
+pub struct Contents {
+    /// In the order of their names, those of sections after the others.
+    pub settings: Vec<Setting>,
+    /// The sections in the order of their names, those without settings too, each with its line, counted from 1.
+    pub sections: Vec<(String, usize)>,
+}
+
+/// Reads a file, which errors call `what`.
 ///
 /// # Errors
 /// The file cannot be read, is no TOML, lies too deep, or has something else than settings. No text quotes a value.
-pub fn read(path: &Path) -> Result<Vec<Setting>, Failure> {
+pub fn read(what: &str, path: &Path) -> Result<Contents, Failure> {
     let shown = path.display();
     let text = small_file::read_text(path, CONFIG_BYTES_MAX)
-        .map_err(|error| Failure::input(format!("cannot read configuration {shown}: {error}")))?;
-    parse(&text).map_err(|Bad { line, what }| {
+        .map_err(|error| Failure::input(format!("cannot read {what} {shown}: {error}")))?;
+    parse(&text).map_err(|Bad { line, what: is_bad }| {
         let place = line.map_or_else(String::new, |line| format!(", line {line}"));
-        Failure::input(format!("configuration {shown}{place}: {what}"))
+        Failure::input(format!("{what} {shown}{place}: {is_bad}"))
     })
 }
 
@@ -64,19 +73,26 @@ fn line_at(text: &str, at: usize) -> usize {
     1 + text.as_bytes().iter().take(at).filter(|&&byte| byte == b'\n').count()
 }
 
-fn parse(text: &str) -> Result<Vec<Setting>, Bad> {
+fn parse(text: &str) -> Result<Contents, Bad> {
     if let Some(at) = too_deep(text) {
         let what = format!("brackets or dots lie more than {CONFIG_DEPTH_MAX} deep");
         return Err(Bad { line: Some(line_at(text, at)), what });
     }
-    let table = DeTable::parse(text).map_err(|error| Bad {
-        line: error.span().map(|span| line_at(text, span.start)),
-        what: format!("no TOML: {}", error.message()),
+    let table = DeTable::parse(text).map_err(|error| {
+        let at = error.span().map(|span| span.start);
+        let begins_with_bracket = |at: usize| {
+            let line = text.get(..at).and_then(|before| before.rsplit('\n').next());
+            line.is_some_and(|line| line.trim_start().starts_with('['))
+        };
+        let is_section = error.message() == "duplicate key" && at.is_some_and(begins_with_bracket);
+        let what = if is_section { "two sections of one name".into() } else { format!("no TOML: {}", error.message()) };
+        Bad { line: at.map(|at| line_at(text, at)), what }
     })?;
-    let (mut settings, mut in_sections) = (Vec::new(), Vec::new());
+    let (mut settings, mut in_sections, mut sections) = (Vec::new(), Vec::new(), Vec::new());
     for (key, value) in table.get_ref() {
         match value.get_ref() {
             DeValue::Table(section) => {
+                sections.push((key.get_ref().clone().into_owned(), line_at(text, key.span().start)));
                 for (inner, value) in section {
                     in_sections.push(setting(text, Some(key.get_ref()), inner, value)?);
                 }
@@ -85,7 +101,7 @@ fn parse(text: &str) -> Result<Vec<Setting>, Bad> {
         }
     }
     settings.append(&mut in_sections);
-    Ok(settings)
+    Ok(Contents { settings, sections })
 }
 
 /// The byte at which a text lies deeper than [`CONFIG_DEPTH_MAX`].
@@ -151,7 +167,8 @@ mod tests {
     #[test]
     fn settings_have_their_lines() {
         let text = "threshold = 0.70\r\n\nlag = 0x10\n'pin-cores' = \"2,3\"\nfused = true\nfault = [\"a@1\", 2]\n[live]\nlag = -1\n";
-        let settings = parse(text).unwrap();
+        let Contents { settings, sections } = parse(text).unwrap();
+        assert_eq!(sections, [("live".into(), 7)]);
         let shown = |setting: &Setting| {
             let section = setting.section.as_deref().unwrap_or_default();
             format!("{} {section}.{}={:?}", setting.line, setting.key, setting.value)

@@ -17,7 +17,7 @@
 //! let expanded = config::expand(&Cli::command(), arguments).expect("the file is well-formed");
 //! let Command::Replay(args) = Cli::try_parse_from(expanded.arguments)?.command else { panic!("another command") };
 //! assert_eq!((args.trading.threshold, args.trading.lag, args.threads.fused), (Some(0.8), Some(5), true));
-//! assert_eq!(args.trading.model, folder.path().join("m.json"));
+//! assert_eq!(args.trading.model, Some(folder.path().join("m.json")));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -28,15 +28,17 @@ use clap::builder::ValueParser;
 use clap::error::{ContextKind, ContextValue};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use file::{Setting, Value};
+use file::{Contents, Value};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 pub(in crate::cli) use file::too_deep;
-pub use file::{CONFIG_BYTES_MAX, CONFIG_DEPTH_MAX};
+pub use file::{CONFIG_BYTES_MAX, CONFIG_DEPTH_MAX, Setting};
 
 /// The option that names a file.
 const CONFIG: &str = "config";
+/// What errors call it.
+const CONFIGURATION: &str = "configuration";
 
 /// A command line with the settings of its file.
 #[derive(Debug, Default)]
@@ -109,8 +111,8 @@ pub fn expand(command: &Command, arguments: impl IntoIterator<Item = OsString>) 
     [&mut arguments, &mut following].into_iter().for_each(|words| forget(&undone, words));
     let mut origins = Vec::new();
     if let Some(path) = given.get_one::<PathBuf>(CONFIG) {
-        let settings = file::read(path)?;
-        let at = |line: usize| format!("configuration {}, line {line}", path.display());
+        let settings = file::read(CONFIGURATION, path)?.settings;
+        let at = |line: usize| format!("{CONFIGURATION} {}, line {line}", path.display());
         settings.iter().try_for_each(|setting| {
             check_key(&command, chosen, setting).map_err(|what| Failure::input(format!("{}: {what}", at(setting.line))))
         })?;
@@ -194,15 +196,7 @@ fn names(word: &OsStr, long: &str) -> bool {
 
 /// Whether some command has an option of this name, or the one in whose section it stands.
 fn check_key(program: &Command, chosen: &Command, Setting { section, key, .. }: &Setting) -> Result<(), String> {
-    let near = |command: &Command| {
-        // Clap knows which of a command's options is near.
-        let asked = ["", command.get_name(), &format!("--{key}")].map(OsString::from);
-        let error = program.clone().try_get_matches_from(asked).err()?;
-        match error.get(ContextKind::SuggestedArg)? {
-            ContextValue::String(option) => Some(format!("; '{}' is near", option.trim_start_matches('-'))),
-            _ => None,
-        }
-    };
+    let near = |command: &Command| near(program, &["", command.get_name()], key);
     match section {
         None if program.get_subcommands().any(|command| option(command, key).is_some()) => Ok(()),
         None => {
@@ -214,6 +208,17 @@ fn check_key(program: &Command, chosen: &Command, Setting { section, key, .. }: 
             Some(command) if option(command, key).is_some() => Ok(()),
             Some(command) => Err(format!("{section} has no option '{key}'{}", near(command).unwrap_or_default())),
         },
+    }
+}
+
+/// The option that is near a key which is none, after so many words of a program's command line.
+fn near(program: &Command, words: &[&str], key: &str) -> Option<String> {
+    // Clap knows which of a command's options is near.
+    let asked = words.iter().map(OsString::from).chain([format!("--{key}").into()]);
+    let error = program.clone().try_get_matches_from(asked).err()?;
+    match error.get(ContextKind::SuggestedArg)? {
+        ContextValue::String(option) => Some(format!("; '{}' is near", option.trim_start_matches('-'))),
+        _ => None,
     }
 }
 
@@ -315,6 +320,61 @@ fn said(arg: &Arg, Setting { key, value, .. }: &Setting, folder: &Path) -> Resul
             Ok(values.iter().map(|value| with(value)).collect())
         }
         Value::Many(_) => Err(format!("'{key}' takes one value")),
+    }
+}
+
+/// A file of options whose sections are not commands.
+#[derive(Debug)]
+pub struct Settings {
+    contents: Contents,
+    folder: PathBuf,
+}
+
+impl Settings {
+    /// Reads a file, which errors call `what`.
+    ///
+    /// # Errors
+    /// As for a configuration.
+    pub fn read(what: &str, path: &Path) -> Result<Self, Failure> {
+        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        Ok(Self { contents: file::read(what, path)?, folder })
+    }
+
+    /// The sections in the order of the file, each with its line.
+    pub fn sections(&self) -> Vec<(String, usize)> {
+        let mut sections = self.contents.sections.clone();
+        sections.sort_by_key(|&(_, line)| line);
+        sections
+    }
+
+    /// What a section says, or what stands before the first.
+    pub fn of(&self, section: Option<&str>) -> impl Iterator<Item = &Setting> {
+        self.contents.settings.iter().filter(move |setting| setting.section.as_deref() == section)
+    }
+
+    /// Whether one option of a command excludes another.
+    pub fn exclude(&self, command: &Command, one: &str, other: &str) -> bool {
+        let excludes = |one: &str, other: &str| {
+            let pair = option(command, one).zip(option(command, other));
+            pair.is_some_and(|(one, other)| command.get_arg_conflicts_with(one).contains(&other))
+        };
+        excludes(one, other) || excludes(other, one)
+    }
+
+    /// A setting as on a command's line. Paths are relative to the file's folder.
+    ///
+    /// # Errors
+    /// The command has no such option, or it takes no such value.
+    pub fn said(&self, command: &Command, setting: &Setting) -> Result<Vec<OsString>, String> {
+        let Some(arg) = option(command, &setting.key) else {
+            let near = near(command, &[""], &setting.key).unwrap_or_default();
+            return Err(format!("there is no option '{}'{near}", setting.key));
+        };
+        // What is false excludes and demands nothing.
+        if setting.value == Value::Flag(false) && is_flag(arg) {
+            return Ok(Vec::new());
+        }
+        said(arg, setting, &self.folder)
     }
 }
 

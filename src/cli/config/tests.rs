@@ -153,7 +153,7 @@ fn paths_are_relative_to_the_file() {
     let file = File::new(text);
     let What::Live(live) = file.command("live -- --probabilities p.txt") else { panic!("a session") };
     let folder = file.folder.path();
-    assert_eq!((live.trading.model, live.results.out), (folder.join("m.json"), "/tmp/out".into()));
+    assert_eq!((live.trading.model, live.results.out), (Some(folder.join("m.json")), "/tmp/out".into()));
     assert_eq!((live.results.name, live.results.probabilities), (Some("n".into()), Some("p.txt".into())));
     assert_eq!(live.connection.ca_cert, Some(folder.join("../c.pem")));
     let What::Exchange(exchange) = file.command("exchange") else { panic!("an exchange") };

@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::base::clock::wall_ns;
-use crate::base::cores::Pins;
+use crate::engine::EngineReport;
 use crate::engine::latency::StageTable;
+use crate::engine::trader::TraderReport;
 use crate::execution::desk::AccountReport;
 use crate::feed::intake::{FaultNote, IntakeCounts};
 use crate::market::event::FaultCounts;
@@ -11,7 +12,7 @@ use crate::market::units::Decimal;
 use crate::report::executions::ExecutionNumbers;
 use crate::report::terminal::Run;
 use crate::report::trades::TradeNumbers;
-use crate::run::session::SessionReport;
+use crate::run::session::{SessionReport, StrategyReport};
 
 /// Fault notes that are kept.
 const NOTES_MAX: usize = 10;
@@ -27,7 +28,7 @@ impl RunFile<TradeNumbers> {
         trades: TradeNumbers,
         executions: Option<ExecutionNumbers>,
     ) -> Self {
-        let written = session.written.as_ref().ok();
+        let StrategyReport { trader, written, engine, .. } = session.strategy(run.strategy);
         Self {
             schema: SCHEMA.into(),
             schema_version: SCHEMA_VERSION,
@@ -36,10 +37,10 @@ impl RunFile<TradeNumbers> {
             settings: settings(run),
             counters: Counters {
                 feed: feed_counters(feed, notes),
-                book: book_counters(session),
-                trading: trading_counters(session),
-                accounts: session.engine.trader().desk.accounts.iter().map(account_counters).collect(),
-                tape: TapeCounters::of(session.engine.trader()),
+                book: book_counters(engine),
+                trading: trading_counters(trader),
+                accounts: trader.desk.accounts.iter().map(account_counters).collect(),
+                tape: TapeCounters::of(trader),
             },
             trades,
             executions,
@@ -51,7 +52,7 @@ impl RunFile<TradeNumbers> {
 
 fn what_ran<O>(run: &Run<'_>, session: &SessionReport<O>, fault: Option<String>) -> WhatRan {
     let step = |decimals| Decimal { count: 1, decimals }.to_string();
-    let scale = session.engine.scale;
+    let scale = session.strategy(run.strategy).engine.scale;
     WhatRan {
         in_sample: run.in_sample.clone(),
         title: run.title.clone(),
@@ -66,7 +67,7 @@ fn what_ran<O>(run: &Run<'_>, session: &SessionReport<O>, fault: Option<String>)
 }
 
 fn settings(run: &Run<'_>) -> Settings {
-    let (session, model) = (&run.settings.session, &run.settings.session.model);
+    let (strategy, model) = (&run.settings.strategy, &run.settings.strategy.model);
     let linear = model.linear();
     let entry = |list: Option<&Vec<f64>>, at: usize| list.map(|list| list[at]);
     let features = model.features.iter().enumerate().map(|(at, feature)| ModelFeature {
@@ -77,9 +78,9 @@ fn settings(run: &Run<'_>) -> Settings {
     });
     Settings {
         threshold: run.settings.threshold,
-        lag_updates: session.rules.lag_updates,
-        horizon_updates: session.horizon_updates(),
-        buy_amount: session.rules.buy_amount,
+        lag_updates: strategy.rules.lag_updates,
+        horizon_updates: strategy.horizon_updates(),
+        buy_amount: strategy.rules.buy_amount,
         fee_bps: run.settings.fee_bps,
         fees: run.settings.fees.as_ref().map(FeeFacts::from),
         model: ModelFacts {
@@ -119,8 +120,8 @@ fn feed_counters(feed: &IntakeCounts, notes: &[FaultNote]) -> FeedCounters {
     }
 }
 
-fn book_counters<O>(session: &SessionReport<O>) -> BookCounters {
-    let (engine, counts) = (&session.engine, &session.engine.counts);
+fn book_counters(engine: &EngineReport) -> BookCounters {
+    let counts = &engine.counts;
     let [frames_empty, frames_syncing, frames_live, frames_invalid] = counts.frames_by_state;
     BookCounters {
         frames: counts.frames,
@@ -140,8 +141,7 @@ fn book_counters<O>(session: &SessionReport<O>) -> BookCounters {
     }
 }
 
-fn trading_counters<O>(session: &SessionReport<O>) -> TradingCounters {
-    let trader = session.engine.trader();
+fn trading_counters(trader: &TraderReport) -> TradingCounters {
     let (counts, (open_cost, open_mark)) = (&trader.counts, trader.open_cost_and_worth);
     TradingCounters {
         evaluations: counts.inferences,
@@ -180,29 +180,27 @@ fn account_counters(account: &AccountReport) -> AccountCounters {
 }
 
 fn timing<O>(run: &Run<'_>, session: &SessionReport<O>, latency: Option<&StageTable>) -> Timing {
-    let settings = &run.settings.session;
+    let threads = run.threads;
     let stages: Vec<StageFacts> = latency.into_iter().flat_map(stage_facts).collect();
     let elapsed_s = run.elapsed.as_secs_f64();
-    let cores = match settings.pins {
-        Pins::Anywhere => (None, None),
-        pins => (pins.feed(), pins.engine()),
-    };
+    let StrategyReport { product, engine, trader, .. } = session.strategy(run.strategy);
+    let engine_core = threads.pins.engine_at(session.spread.engine_of()[product]);
     Timing {
         finished_unix_ns: wall_ns(),
         elapsed_s,
-        frames_per_s: if elapsed_s > 0.0 { session.engine.counts.frames as f64 / elapsed_s } else { 0.0 },
-        fused: settings.fused,
+        frames_per_s: if elapsed_s > 0.0 { engine.counts.frames as f64 / elapsed_s } else { 0.0 },
+        fused: threads.fused,
         paced: run.paced,
-        feed_core: cores.0,
-        engine_core: cores.1,
-        wait: settings.wait.name().into(),
+        feed_core: threads.pins.feed(),
+        engine_core,
+        wait: threads.wait.name().into(),
         source: run.source.iter().map(|(name, value)| ((*name).into(), value.clone())).collect(),
         full_ring_waits: session.ring_full_waits,
-        ring_high_water_events: session.engine.ring_high_water_events as u64,
-        writer_waits: session.engine.trader().counts.writer_waits,
+        ring_high_water_events: engine.ring_high_water_events as u64,
+        writer_waits: trader.counts.writer_waits,
         stamp_floor_ns: session.stamp_floor_ns,
         work: Work::of(&stages),
-        model: settings.model.cost.map(Into::into),
+        model: run.settings.strategy.model.cost.map(Into::into),
         stages,
     }
 }

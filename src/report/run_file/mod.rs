@@ -18,6 +18,7 @@ mod json;
 mod tape;
 
 pub use fees::{FeeFacts, TierFacts};
+pub(in crate::report) use json::text as text_of;
 pub use tape::TapeCounters;
 
 use crate::base::output::{OutputError, write_file};
