@@ -263,14 +263,15 @@ fn files_that_cannot_be_right_are_refused_before_anything_runs() {
             .collect();
         assert!(left.is_empty(), "{text}: {left:?}");
     }
+    fs::write(folder.join("two.toml"), "model = 'a.json'\n[a]\n[b]\n").unwrap();
     for (arguments, message) in [
         (&["--model", "a.json"][..], "the argument '--strategies <FILE.toml>' cannot be used with '--model <FILE>'"),
         (&["--threshold", "0.6"], "'--strategies <FILE.toml>' cannot be used with '--threshold <P>'"),
-        (&["--execution", "taker"], "--execution belongs to a strategy: say it in mine.toml"),
-        (&["--short"], "--short belongs to a strategy: say it in mine.toml"),
-        (&["--probabilities", "p.txt"], "--probabilities is the file of one strategy, and there are 8"),
+        (&["--execution", "taker"], "--execution belongs to a strategy: say it in two.toml"),
+        (&["--short"], "--short belongs to a strategy: say it in two.toml"),
+        (&["--probabilities", "p.txt"], "--probabilities is the file of one strategy, and there are 2"),
     ] {
-        let arguments = ["market.zst", "--strategies", "mine.toml"].into_iter().chain(arguments.iter().copied());
+        let arguments = ["market.zst", "--strategies", "two.toml"].into_iter().chain(arguments.iter().copied());
         let (code, error) = fail(&mut replay(folder, arguments));
         assert!(code == 2 && error.lines().count() == 1 && error.contains(message), "{error}\n{message}");
     }
