@@ -1,6 +1,7 @@
 #!/bin/sh
 # What Python says of our research: scikit-learn fits the exported features to the same optimum, and numpy finds the same in
-# DeLong's test. Files of frames are read by their description alone. The package and the notebooks: tools/ci-package.sh.
+# DeLong's test and in a sweep's tests of luck. Files of frames are read by their description alone. The package and the
+# notebooks: tools/ci-package.sh.
 #
 #   tools/ci-python.sh [FRAMES]
 #
@@ -29,6 +30,11 @@ if [ -f "$real" ]; then
 else
     echo "SKIPPED: no real capture in $real"
 fi
+
+# A sweep, and what its report says of luck.
+"$PAPERTRADER" sweep "$work/market.l2.zst" --model models/synthetic.json --model "$work/market.json" --threshold 0.5:0.7:0.05 \
+    --lag 5,20,50 --execution original,taker --out "$work" --name grid >"$work/grid.report" 2>"$work/grid.warnings"
+.venv/bin/python tools/check_overfitting.py "$work/grid.sweep.json" "$work/grid.sweep.report.json"
 
 # Row by row what a file of frames holds, by another reader than ours.
 for compression in "" --no-compression; do

@@ -207,7 +207,8 @@ pub fn replay(
 
 /// Tells makers whose side prints name, as a capture's tape shows it, unless they were told: who says it knows better.
 fn find_sides(plans: &mut [StrategyPlan], reading: Result<Reading, TapeError>) -> Result<(), Failure> {
-    let is_untold = |plan: &StrategyPlan| plan.execution.has_makers() && plan.execution.prints_side.is_none();
+    let is_untold =
+        |plan: &StrategyPlan| plan.execution.has_makers() && plan.execution.of_accounts.prints_side.is_none();
     let takers_side = match reading {
         Ok(reading) => reading == Reading::TakersSide,
         Err(TapeError::NoSide { .. }) if !plans.iter().any(is_untold) => return Ok(()),
