@@ -119,7 +119,7 @@ fn decisions(path: &Path, model: &Model) -> usize {
     let market = Market::open(path, &MarketSettings::default()).expect("a market");
     let outcome = market.run(&mut engine, &status);
     assert!(outcome.error.is_none(), "{:?}", outcome.error);
-    outcome.counts.frames as usize
+    outcome.first().counts.frames as usize
 }
 
 fn main() {

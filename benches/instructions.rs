@@ -130,6 +130,7 @@ fn behind_the_ring(scale: Scale, parsed: &[Parsed]) {
         let from = at as u64 * 100_000;
         let head = FrameHead {
             kind: *kind,
+            product: 0,
             levels: levels.len() as u32,
             scale,
             sequence_num: at as u64,

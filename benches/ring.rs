@@ -22,6 +22,7 @@ const STREAMED: u64 = 300_000;
 fn head(levels: &[Event]) -> FrameHead {
     FrameHead {
         kind: FrameKind::Update,
+        product: 0,
         levels: levels.len() as u32,
         scale: Scale::default(),
         sequence_num: 0,

@@ -179,7 +179,7 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
 fn follow(config: WireConfig, product: String, keeper: &mut BookOnly) -> Result<(), Box<dyn Error>> {
     let settings = LiveSettings {
         connector: Connector::new(&config)?,
-        product,
+        products: vec![product],
         prints: true,
         rule: ScaleRule::default(),
         wait: Wait::Block,

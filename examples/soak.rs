@@ -98,7 +98,7 @@ fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
     let config = WireConfig { extra_ca: Some(arguments.ca_out.clone()), ..WireConfig::new(exchange.url()) };
     let settings = LiveSettings {
         connector: Connector::new(&config)?,
-        product: PRODUCT.into(),
+        products: vec![PRODUCT.into()],
         prints: true,
         rule: ScaleRule::default(),
         wait: Wait::Block,
@@ -193,7 +193,7 @@ fn verdict(
     let bids = at_truths_scale(&mut book.bids().levels().map(|level| (level.price_ticks, level.size_lots)));
     let asks = at_truths_scale(&mut book.asks().levels().map(|level| (level.price_ticks, level.size_lots)));
     let equal = bids == truth.bids && asks == truth.asks;
-    let counts = &outcome.counts;
+    let counts = &outcome.first().counts;
     println!(
         "session: {} frames, {} level updates, {} faults, {} connections, {full_waits} waits for room in the ring",
         counts.frames,

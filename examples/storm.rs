@@ -126,7 +126,7 @@ fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
     let threads = ThreadSettings { pins: Pins::Anywhere, fused: false, wait: Wait::Block };
     let live = LiveSettings {
         connector: Connector::new(&WireConfig { extra_ca: Some(ca), ..WireConfig::new(exchange.url()) })?,
-        product: PRODUCT.into(),
+        products: vec![PRODUCT.into()],
         prints: true,
         rule: ScaleRule::default(),
         wait: Wait::Block,
@@ -144,7 +144,7 @@ fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
     let status = Arc::new(Status::default());
 
     let (lived, truth, resident) = thread::scope(|scope| {
-        let strategies = [Strategy { settings: &settings, files: &files }];
+        let strategies = [Strategy { settings: &settings, files: &files, product: 0 }];
         let drop_notices = |_: &Status| heard.try_iter().for_each(drop);
         let (threads, status) = (&threads, &status);
         let session = scope.spawn(move || session::run(threads, &strategies, status, feed, drop_notices));
@@ -164,10 +164,10 @@ fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
     let stats = exchange.stop()?;
     println!(
         "session: {} frames, {} connections, {} failed attempts, {} trades; recorded {} messages, {} lost",
-        lived.feed.counts.frames,
+        lived.feed.first().counts.frames,
         lived.feed.connections,
         lived.feed.failed_attempts,
-        lived.engine.trader().totals.trades,
+        lived.engine().trader().totals.trades,
         recorded.frames,
         recorded.lost
     );
@@ -233,18 +233,18 @@ fn replayed_is_lived(
 ) -> Result<bool, Box<dyn Error>> {
     let lived_trades = std::fs::read(&lived_files.csv)?;
     let folder = capture.parent().unwrap_or(Path::new("."));
-    let mut same = lived.engine.trader().totals.trades > 0;
+    let mut same = lived.engine().trader().totals.trades > 0;
     for fused in [false, true] {
         let replay = Replay::open(capture, Some(PRODUCT), ScaleRule::default(), Speed::Max)?;
         let files = RunFiles::create(folder, PRODUCT, Some(if fused { "replayed-fused" } else { "replayed" }))?;
         let threads = ThreadSettings { fused, ..threads };
-        let strategies = [Strategy { settings, files: &files }];
+        let strategies = [Strategy { settings, files: &files, product: 0 }];
         let replayed = session::run(&threads, &strategies, &Arc::new(Status::default()), replay, |_| ())?;
         same &= replayed.feed.error.is_none() && replayed.feed.cut.is_none();
         same &= std::fs::read(&files.csv)? == lived_trades;
-        same &= replayed.feed.counts.faults == lived.feed.counts.faults;
-        same &= replayed.engine.trader().totals == lived.engine.trader().totals;
-        same &= replayed.engine.trader().open_cost_and_worth == lived.engine.trader().open_cost_and_worth;
+        same &= replayed.feed.first().counts.faults == lived.feed.first().counts.faults;
+        same &= replayed.engine().trader().totals == lived.engine().trader().totals;
+        same &= replayed.engine().trader().open_cost_and_worth == lived.engine().trader().open_cost_and_worth;
     }
     Ok(same)
 }
@@ -318,7 +318,7 @@ fn explained(stats: &ExchangeStats, outcome: &LiveOutcome) -> bool {
             *injected.entry(fault).or_default() += count;
         }
     }
-    let seen: &FaultCounts = &outcome.counts.faults;
+    let seen: &FaultCounts = &outcome.first().counts.faults;
     let refused = stats.faults.get(&FaultKind::Handshake503).copied().unwrap_or(0);
     // Every connection but the last ends with one fault, and every failed attempt is a handshake that was refused.
     let mut good = seen.total() == outcome.connections - 1 && outcome.failed_attempts == refused;

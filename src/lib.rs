@@ -33,7 +33,7 @@
 //! let threads = ThreadSettings { pins: Pins::Anywhere, fused: false, wait: Wait::Block };
 //! let files = RunFiles::create(folder.path(), &config.product, None)?;
 //! let replay = Replay::open(&path, None, ScaleRule::default(), Speed::Max)?;
-//! let strategies = [Strategy { settings: &settings, files: &files }];
+//! let strategies = [Strategy { settings: &settings, files: &files, product: 0 }];
 //! let report = session::run(&threads, &strategies, &Default::default(), replay, |_| {})?;
 //! assert_eq!(report.engine.counts.frames, 1_000);
 //! assert!(report.engine.trader().totals.trades > 0 && files.csv.exists());

@@ -34,9 +34,9 @@ fn real_files_are_replayed_without_being_told_their_format() {
         assert_eq!(market.product(), product, "{name}");
         let outcome = market.run(&mut Nobody, &Status::default());
         assert!(outcome.error.is_none(), "{name}: {:?}", outcome.error);
-        let IntakeCounts { snapshots: found, prints: printed, faults, .. } = &outcome.counts;
+        let IntakeCounts { snapshots: found, prints: printed, faults, .. } = &outcome.first().counts;
         assert_eq!((outcome.lines, *found, *printed, faults.total()), (rows, snapshots, prints, 0), "{name}");
-        assert_eq!(outcome.scale, Scale { price_decimals, size_decimals: 0 }, "{name}");
+        assert_eq!(outcome.first().scale, Scale { price_decimals, size_decimals: 0 }, "{name}");
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! One line per frame: `<ts_recv_ns> <raw frame>`, plain or compressed by gzip or zstd, told apart by content. A line
 //! whose frame is an object that begins with the key `papertrader` is a [`Control`] line of the recorder: a connection
-//! opened or lost, a hole in the recording, or a frame that cannot stand on a line as it is.
+//! opened or lost, a product's book that the session could not trust, a hole in the recording, or a frame that cannot stand on a line as it is.
 //!
 //! ```
 //! use papertrader::capture::{CaptureReader, CaptureWriter, Control, Item};
@@ -67,6 +67,15 @@ pub enum Control {
         connection: u64,
         /// The kind of fault, by [`crate::market::event::Fault::name`].
         #[serde(default)]
+        fault: String,
+        /// Why, as the session reported it.
+        cause: String,
+    },
+    /// The session could not trust one product's book any more, and asked for a new snapshot of it; the connection went on.
+    Invalid {
+        /// The product.
+        product: String,
+        /// The kind of fault, by [`crate::market::event::Fault::name`].
         fault: String,
         /// Why, as the session reported it.
         cause: String,

@@ -144,6 +144,11 @@ fn write_record(
             recorded.lost += frames;
             Ok(())
         }
+        Record::Invalid { product, fault, cause } => {
+            let [product, cause] = [product, cause].map(|text| String::from_utf8_lossy(text).into_owned());
+            capture
+                .control(ts_recv_ns, &Control::Invalid { product, fault: fault.map_or("", Fault::name).into(), cause })
+        }
         Record::Disconnected { connection, fault, cause } => {
             let fault = fault.map_or("", Fault::name).into();
             let cause = String::from_utf8_lossy(cause).into_owned();
@@ -179,6 +184,7 @@ mod tests {
             tape.connected(1);
             tape.frame(2, b"{}");
             tape.frame(3, b"with\na break");
+            tape.invalid(3, "ETH-USD", Fault::BadNumber, "level 0:\nno number");
             tape.disconnected(4, Fault::NoHeartbeat, "it was late");
             tape.connected(5);
             drop(tape);
@@ -191,6 +197,14 @@ mod tests {
                     (1, Err(Control::Connected { connection: 1 })),
                     (2, Ok(b"{}".to_vec())),
                     (3, Ok(b"with\na break".to_vec())),
+                    (
+                        3,
+                        Err(Control::Invalid {
+                            product: "ETH-USD".into(),
+                            fault: "impossible price or quantity".into(),
+                            cause: "level 0:\nno number".into()
+                        })
+                    ),
                     (
                         4,
                         Err(Control::Disconnected {

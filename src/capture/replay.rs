@@ -21,7 +21,7 @@
 //! assert_eq!(replay.product(), "BTC-USD");
 //! let outcome = replay.run(&mut Nobody, &Status::default());
 //! assert!(outcome.error.is_none());
-//! assert_eq!((outcome.counts.snapshots, outcome.scale.price_decimals), (1, 2));
+//! assert_eq!((outcome.first().counts.snapshots, outcome.first().scale.price_decimals), (1, 2));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -29,7 +29,8 @@ use crate::base::clock::{Clock, Pacer, Speed};
 use crate::capture::{CaptureError, CaptureReader, Control, Cut, Item};
 use crate::engine::status::Status;
 use crate::feed::coinbase::level2::Parser;
-use crate::feed::intake::{Arrival, FaultNote, Intake, IntakeCounts, ScaleRule};
+use crate::feed::intake::{Arrival, ScaleRule};
+use crate::feed::intakes::{Intakes, ProductSeen};
 use crate::handoff::Wait;
 use crate::market::event::Fault;
 use crate::market::publish::{EngineGone, Publish};
@@ -42,10 +43,11 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-/// A recording, opened and known to hold the product.
+/// A recording, opened and known to hold the products.
 pub struct Replay {
     reader: CaptureReader,
-    product: String,
+    /// At least one.
+    products: Vec<String>,
     rule: ScaleRule,
     speed: Speed,
     /// Whether the wait for a paced frame's due time spins.
@@ -97,18 +99,10 @@ impl ReplayError {
 /// What a replay has to say at the end.
 #[derive(Debug)]
 pub struct ReplayOutcome {
-    /// The product, as asked for or as found.
-    pub product: String,
-    /// The name under which its levels came, when that is another.
-    pub alias: Option<String>,
-    /// What the feed has seen.
-    pub counts: IntakeCounts,
-    /// The first faults.
-    pub notes: Vec<FaultNote>,
+    /// What the feed has seen of each product, as asked for or as found; at least one.
+    pub products: Vec<ProductSeen>,
     /// Other products in the capture.
     pub other_products: Vec<String>,
-    /// The scale at the end.
-    pub scale: Scale,
     /// Whole lines read.
     pub lines: u64,
     /// How the file was cut, if it was.
@@ -128,15 +122,16 @@ pub struct ReplayOutcome {
 }
 
 impl ReplayOutcome {
-    /// Nothing has been read.
-    pub fn nothing(product: &str, scale: Scale) -> Self {
+    /// The first product's.
+    pub fn first(&self) -> &ProductSeen {
+        self.products.first().expect("a replay has a product")
+    }
+
+    /// Nothing but this has been read.
+    pub fn of(product: ProductSeen) -> Self {
         Self {
-            product: product.into(),
-            alias: None,
-            counts: IntakeCounts::default(),
-            notes: Vec::new(),
+            products: vec![product],
             other_products: Vec::new(),
-            scale,
             lines: 0,
             cut: None,
             error: None,
@@ -266,15 +261,35 @@ impl Replay {
         rule: ScaleRule,
         speed: Speed,
     ) -> Result<Self, ReplayError> {
+        let products = product.map(Into::into);
+        Self::open_products_beside(hot_threads, path, products.as_slice(), rule, speed)
+    }
+
+    /// The same for several products; without any, for the first that appears.
+    ///
+    /// # Errors
+    /// The file cannot be read, is no capture, or does not hold one of the products.
+    pub fn open_products_beside(
+        hot_threads: usize,
+        path: &Path,
+        products: &[String],
+        rule: ScaleRule,
+        speed: Speed,
+    ) -> Result<Self, ReplayError> {
         check_file(path)?;
-        let product = find_product(path, product)?;
+        let products = match products {
+            [] => vec![find_product(path, None)?],
+            products => {
+                products.iter().map(|product| find_product(path, Some(product))).collect::<Result<Vec<_>, _>>()?
+            }
+        };
         let mut reader = CaptureReader::open(path)?;
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
         let reads_ahead = !reader.is_plain() || cores > hot_threads;
         if reads_ahead {
             reader = reader.read_ahead()?;
         }
-        Ok(Self { reader, product, rule, speed, spins: false, reads_ahead })
+        Ok(Self { reader, products, rule, speed, spins: false, reads_ahead })
     }
 
     /// The same, but spinning until a paced frame is due where `wait` says so, as a live feed spins until bytes come.
@@ -283,9 +298,14 @@ impl Replay {
         Self { spins: wait == Wait::Spin, ..self }
     }
 
-    /// The product that will be replayed.
+    /// The product that will be replayed, the first where there are several.
     pub fn product(&self) -> &str {
-        &self.product
+        self.products.first().map_or("", String::as_str)
+    }
+
+    /// All of them.
+    pub fn products(&self) -> &[String] {
+        &self.products
     }
 
     /// Whether a thread of its own reads the file.
@@ -301,7 +321,7 @@ impl Replay {
     /// Takes lines until the end; true if somebody stopped it before.
     fn take_lines(
         reader: &mut CaptureReader,
-        intake: &mut Intake,
+        intakes: &mut Intakes,
         pacer: &mut Pacer,
         clock: &Clock,
         engine: &mut impl Publish,
@@ -324,16 +344,22 @@ impl Replay {
                         reader.last_line_is_cut();
                         return Ok(false);
                     }
-                    intake.take(frame, &arrival, engine)?;
+                    intakes.take(frame, &arrival, engine)?;
                 }
-                Item::Control(Control::Connected { .. }) => intake.connected(&arrival, engine)?,
+                Item::Control(Control::Connected { .. }) => intakes.connected(&arrival, engine)?,
                 Item::Control(Control::Disconnected { fault, cause, .. }) => {
                     let fault = Fault::by_name(&fault).unwrap_or(Fault::Disconnected);
-                    intake.disconnected(fault, cause, &arrival, engine)?;
+                    intakes.disconnected(fault, &cause, &arrival, engine)?;
+                }
+                Item::Control(Control::Invalid { product, fault, cause }) => {
+                    let fault = Fault::by_name(&fault).unwrap_or(Fault::StaleProduct);
+                    if let Some(product) = intakes.names().iter().position(|name| *name == product) {
+                        intakes.fault_of(product, fault, cause, &arrival, engine)?;
+                    }
                 }
                 Item::Control(Control::Gap { frames }) => {
                     let detail = format!("{frames} frames were not recorded");
-                    intake.fault(Fault::RecordingGap, detail, &arrival, engine)?;
+                    intakes.fault(Fault::RecordingGap, detail, &arrival, engine)?;
                 }
                 // The reader has decoded it.
                 Item::Control(Control::Frame { .. }) => {}
@@ -364,23 +390,19 @@ impl Feed for Replay {
     type Outcome = ReplayOutcome;
 
     fn run(self, engine: &mut impl Publish, status: &Status) -> ReplayOutcome {
-        let Self { mut reader, product, rule, speed, spins, .. } = self;
+        let Self { mut reader, products, rule, speed, spins, .. } = self;
         let clock = Clock::new();
-        let mut intake = Intake::new(&product, rule, clock.clone());
+        let mut intakes = Intakes::new(&products, rule, clock.clone());
         let mut pacer = Pacer::new(speed, clock.clone(), spins);
-        let taken = Self::take_lines(&mut reader, &mut intake, &mut pacer, &clock, engine, status);
+        let taken = Self::take_lines(&mut reader, &mut intakes, &mut pacer, &clock, engine, status);
         let (stopped, error) = match taken {
             Ok(stopped) => (stopped, None),
             Err(Stopped::EngineGone) => (true, None),
             Err(Stopped::Capture(error)) => (false, Some(error)),
         };
         ReplayOutcome {
-            product,
-            alias: intake.parser().alias().map(Into::into),
-            counts: intake.counts().clone(),
-            notes: intake.notes().to_vec(),
-            other_products: intake.parser().other_products().map(Into::into).collect(),
-            scale: intake.scale(),
+            products: intakes.seen(),
+            other_products: intakes.other_products(),
             lines: reader.lines(),
             cut: reader.cut().cloned(),
             error,
@@ -452,7 +474,7 @@ mod tests {
             let clock = Clock::new();
             let mut engine = Stalls { clock: clock.clone(), at: 5, heads: Vec::new(), went_on: 0 };
             let outcome = replay.run(&mut engine, &Status::default());
-            assert_eq!((outcome.counts.frames, engine.heads.len()), (40, 40));
+            assert_eq!((outcome.first().counts.frames, engine.heads.len()), (40, 40));
             let first = engine.heads[0].received;
             let mut delayed = 0;
             for (number, head) in (0..).zip(&engine.heads) {

@@ -151,7 +151,7 @@ pub fn reading(market: impl Feed<Outcome = ReplayOutcome>, path: &Path) -> Resul
     let outcome = market.run(&mut look, &Status::default());
     let path = path.display().to_string();
     let Look { agreeing, compared, .. } = look;
-    if outcome.counts.prints == 0 {
+    if outcome.first().counts.prints == 0 {
         return Err(TapeError::NoPrints(path));
     }
     let fits = |prints: u64| prints as f64 >= SHARE_MIN * compared as f64;
@@ -174,6 +174,7 @@ mod tests {
     fn a_print_is_held_against_the_book_before_its_trade() {
         let head = FrameHead {
             kind: FrameKind::Prints,
+            product: 0,
             levels: 2,
             scale: Scale { price_decimals: 0, size_decimals: 0 },
             sequence_num: 1,

@@ -114,6 +114,7 @@ fn control_lines_read_back() {
     let controls = [
         Control::Connected { connection: 1 },
         Control::Gap { frames: 7 },
+        Control::Invalid { product: "P".into(), fault: "off the given tick or lot grid".into(), cause: "x".into() },
         Control::Disconnected {
             connection: 1,
             fault: "connection lost".into(),

@@ -182,6 +182,7 @@ fn run(messages: &[Message], hold_ns: Option<i64>, latency: Latency) -> (Vec<Rec
     for (kind, sequence_num, venue_ns, scale, events) in messages {
         let head = FrameHead {
             kind: *kind,
+            product: 0,
             levels: events.len() as u32,
             scale: *scale,
             sequence_num: *sequence_num,

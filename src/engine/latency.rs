@@ -16,6 +16,7 @@
 //! let [received, decoded, published] = [clock.stamp(), clock.stamp(), clock.stamp()];
 //! let head = FrameHead {
 //!     kind: FrameKind::Update,
+//!     product: 0,
 //!     levels: 0,
 //!     scale: Scale::default(),
 //!     sequence_num: 0,
@@ -449,6 +450,7 @@ mod tests {
     fn head(arrived: u64, received: u64, decoded: u64, published: u64) -> FrameHead {
         FrameHead {
             kind: FrameKind::Update,
+            product: 0,
             levels: 0,
             scale: Scale::default(),
             sequence_num: 0,

@@ -39,6 +39,7 @@
 pub mod latency;
 pub mod observation;
 mod panel;
+pub mod several;
 pub mod status;
 pub mod trader;
 
@@ -516,6 +517,7 @@ mod tests {
             seconds += 1;
             let head = FrameHead {
                 kind,
+                product: 0,
                 levels: levels.len() as u32,
                 scale: Scale { price_decimals: 1, size_decimals: 0 },
                 sequence_num: seconds,
@@ -584,6 +586,7 @@ mod tests {
         use crate::market::event::Print;
         let head = |number: u64, kind, events: &[Event]| FrameHead {
             kind,
+            product: 0,
             levels: events.len() as u32,
             scale: Scale { price_decimals: 1, size_decimals: 0 },
             sequence_num: number,

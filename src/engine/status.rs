@@ -22,6 +22,7 @@
 use crate::market::book::{Book, BookState};
 use crate::market::event::Fault;
 use crossbeam_utils::CachePadded;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 /// Written by the engine thread alone.
@@ -62,7 +63,11 @@ pub struct Status {
     engine: CachePadded<EngineWords>,
     feed: CachePadded<FeedWords>,
     writer: CachePadded<WriterWords>,
-    stop: CachePadded<AtomicBool>,
+    /// One for all products.
+    stop: Arc<CachePadded<AtomicBool>>,
+    /// Of the session's further products, by their index less 1: what their engines and writers write. Connections are the first
+    /// one's.
+    further: Vec<Arc<Status>>,
 }
 
 /// A reading of the [`Status`].
@@ -93,6 +98,26 @@ pub struct Reading {
 }
 
 impl Status {
+    /// Of a session of so many products: its first product's, with the others behind it.
+    pub fn of_products(count: usize) -> Self {
+        let first = Self::default();
+        let further = (1..count).map(|_| Arc::new(Self { stop: Arc::clone(&first.stop), ..Self::default() })).collect();
+        Self { further, ..first }
+    }
+
+    /// The status of a product by its index.
+    pub fn of(self: &Arc<Self>, product: usize) -> &Arc<Self> {
+        match product.checked_sub(1) {
+            None => self,
+            Some(further) => &self.further[further],
+        }
+    }
+
+    /// All products', the first one's first.
+    pub fn products(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(self.further.iter().map(|status| &**status))
+    }
+
     /// Asks the hot threads to end.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
@@ -195,6 +220,21 @@ impl Status {
         fault.filter(|_| found >> 8 == connection)
     }
 
+    /// Frames, trades, profits and positions of all products together; the rest is the first one's, the greater latencies, and
+    /// whether any model is out of its depth.
+    pub fn read_together(&self) -> Reading {
+        let mut together = self.read();
+        for further in self.further.iter().map(|status| status.read()) {
+            together.frames += further.frames;
+            together.trades += further.trades;
+            together.profit += further.profit;
+            together.open_positions += further.open_positions;
+            together.latency_p50_p99_ns = together.latency_p50_p99_ns.max(further.latency_p50_p99_ns);
+            together.out_of_depth |= further.out_of_depth;
+        }
+        together
+    }
+
     /// What the words say now.
     pub fn read(&self) -> Reading {
         let words = &*self.engine;
@@ -224,4 +264,33 @@ impl Status {
 #[inline]
 fn add(word: &AtomicU64, count: u64) {
     word.store(word.load(Ordering::Relaxed).wrapping_add(count), Ordering::Relaxed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn products_have_words_of_their_own() {
+        let status = Arc::new(Status::of_products(3));
+        for (product, profit) in [1.0, 10.0, 100.0].into_iter().enumerate() {
+            status.of(product).opened();
+            status.of(product).opened();
+            status.of(product).closed(profit);
+        }
+        status.of(1).latency(20, 30);
+        status.of(2).latency(10, 90);
+        status.of(1).went_out_of_depth();
+        status.of(2).engine_found(Fault::StaysCrossed, 1);
+        status.connected(1, true);
+        let together = status.read_together();
+        assert_eq!((together.trades, together.open_positions, together.profit), (3, 3, 111.0));
+        assert_eq!((together.latency_p50_p99_ns, together.out_of_depth), (Some((20, 30)), true));
+        assert_eq!(status.read().profit, 1.0);
+        assert_eq!((together.connections, together.connected), (1, true));
+        let found: Vec<_> = status.products().map(|status| status.take_engine_fault(1)).collect();
+        assert_eq!(found, [None, None, Some(Fault::StaysCrossed)]);
+        status.of(2).stop();
+        assert!(status.products().all(Status::stopping));
+    }
 }

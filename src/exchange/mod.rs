@@ -14,7 +14,7 @@
 //! let exchange = Exchange::start(ExchangeConfig::default())?;
 //! let connector = Connector::new(&WireConfig::new(exchange.url()))?;
 //! let mut wire = connector.connect(&Clock::new(), &AtomicBool::new(false))?;
-//! for request in subscribe("BTC-USD", false, None, 0)? {
+//! for request in subscribe(&["BTC-USD"], false, None, 0)? {
 //!     wire.send_text(&request)?;
 //! }
 //! let snapshot = loop {

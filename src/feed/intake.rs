@@ -109,6 +109,8 @@ pub enum Taken {
 #[derive(Debug)]
 pub struct Intake {
     clock: Clock,
+    /// The product's index in the session.
+    product: u8,
     parser: Parser,
     rule: ScaleRule,
     scale: Scale,
@@ -122,9 +124,12 @@ pub struct Intake {
     invalid: bool,
     /// Whether a fault has been counted since the connection was made.
     faulted: bool,
-    levels: Vec<Event>,
+    /// Of the message in hand.
+    pub(super) levels: Vec<Event>,
     /// The venue's time of the frame published last, Unix nanoseconds.
     ts_event_ns: i64,
+    /// The stamp of its receipt; 0 before any.
+    frame_received: u64,
     counts: IntakeCounts,
     notes: Vec<FaultNote>,
 }
@@ -134,6 +139,7 @@ impl Intake {
     pub fn new(product: &str, rule: ScaleRule, clock: Clock) -> Self {
         Self {
             clock,
+            product: 0,
             parser: Parser::new(product),
             rule,
             scale: rule.coarsest(),
@@ -145,9 +151,16 @@ impl Intake {
             faulted: false,
             levels: Vec::with_capacity(LEVELS_RESERVED),
             ts_event_ns: 0,
+            frame_received: 0,
             counts: IntakeCounts::default(),
             notes: Vec::new(),
         }
+    }
+
+    /// The same for the product of that index in its session.
+    #[must_use]
+    pub fn of_product(self, product: u8) -> Self {
+        Self { product, ..self }
     }
 
     /// What has been seen so far.
@@ -173,6 +186,16 @@ impl Intake {
     /// The venue's clock in the envelope of the frame published last, Unix nanoseconds; 0 where it said nothing readable.
     pub fn ts_event_ns(&self) -> i64 {
         self.ts_event_ns
+    }
+
+    /// The stamp of the receipt of the frame published last; 0 before any.
+    pub fn frame_received(&self) -> u64 {
+        self.frame_received
+    }
+
+    /// Whether the book has been declared invalid since its last snapshot, and the connection made before.
+    pub fn is_invalid(&self) -> bool {
+        self.invalid
     }
 
     /// Whether the book is as the venue has it, as far as the feed can tell.
@@ -280,7 +303,8 @@ impl Intake {
         Ok(gap.map_or(taken, Taken::Fault))
     }
 
-    fn take_content(
+    /// Takes what a message says besides its number.
+    pub(super) fn take_content(
         &mut self,
         message: Message,
         arrival: &Arrival,
@@ -345,6 +369,7 @@ impl Intake {
         self.counts.span_ns = Some((first.min(ts_recv_ns), last.max(ts_recv_ns)));
         self.counts.levels += self.levels.len() as u64;
         self.ts_event_ns = message.ts_event_ns;
+        self.frame_received = arrival.received;
         // A message without a number is no frame.
         self.publish(kind, message.sequence_num.unwrap_or(0), message.ts_event_ns, arrival, engine)?;
         Ok(fault.map_or(Taken::Frame, Taken::Fault))
@@ -398,6 +423,7 @@ impl Intake {
         let stages_stamped = self.counts.frames % STAGES_EVERY == 1 && arrival.received != UNMEASURED;
         let head = FrameHead {
             kind,
+            product: self.product,
             // At most FRAME_LEVELS_MAX.
             levels: self.levels.len() as u32,
             scale: if kind == FrameKind::Prints { self.prints_scale } else { self.scale },
@@ -414,7 +440,7 @@ impl Intake {
 
     /// Parses at the scale in force; where that does not do, at a finer one or, for a snapshot, at any that does.
     #[inline]
-    fn parse(&mut self, message: &[u8]) -> Result<Message, Malformed> {
+    pub(super) fn parse(&mut self, message: &[u8]) -> Result<Message, Malformed> {
         let parsed = self.parser.parse(message, self.scale, &mut self.levels)?;
         match parsed.book {
             BookPart::Finer(_) | BookPart::Impossible(_) => self.parse_rescaled(message, parsed),

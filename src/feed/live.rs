@@ -1,5 +1,8 @@
 //! A live session: connect, subscribe, read, publish; and begin again when anything makes the book unreliable.
 //!
+//! With several products on the connection, what makes one book unreliable and not the others costs that book alone: it is
+//! subscribed to again.
+//!
 //! ```
 //! # #[cfg(feature = "cli")] {
 //! use papertrader::engine::status::Status;
@@ -18,7 +21,7 @@
 //! let exchange = Exchange::start(ExchangeConfig::default())?;
 //! let settings = LiveSettings {
 //!     connector: Connector::new(&WireConfig::new(exchange.url()))?,
-//!     product: "BTC-USD".into(),
+//!     products: vec!["BTC-USD".into()],
 //!     prints: true,
 //!     rule: ScaleRule::default(),
 //!     wait: Wait::Block,
@@ -30,20 +33,22 @@
 //! };
 //! let (notices, _heard) = crossbeam_channel::unbounded();
 //! let outcome = LiveFeed::new(settings, None, notices).run(&mut Nobody, &Status::default());
-//! assert_eq!((outcome.connections, outcome.counts.snapshots), (1, 1));
-//! assert_eq!(outcome.counts.faults.total(), 0);
+//! assert_eq!((outcome.connections, outcome.first().counts.snapshots), (1, 1));
+//! assert_eq!(outcome.first().counts.faults.total(), 0);
 //! # }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use super::again::{Again, Verdict};
 use super::age::VenueAges;
 use super::backoff::Backoff;
 use super::coinbase::auth::{Credentials, Traces};
 use super::coinbase::secrecy::without_keys;
 use super::coinbase::subscription::{self, Acknowledged, MARKET_TRADES, acknowledged, acknowledges_prints};
-use super::intake::{Arrival, FaultNote, Intake, IntakeCounts, ScaleRule, Taken};
+use super::intake::{Arrival, FaultNote, ScaleRule, Taken};
+use super::intakes::{Intakes, Of, ProductSeen, Took};
 use super::tape::Tape;
-use super::vitals::{Patience, Progress, Vitals};
+use super::vitals::{Known, Overdue, Patience, Progress, Vitals};
 use super::wire::{Connector, ReadTime, Received, Wire, WireError};
 use crate::base::clock::{Clock, wall_ns};
 use crate::base::one_line::{QUOTE_CHARS_MAX, quote};
@@ -51,7 +56,6 @@ use crate::engine::status::Status;
 use crate::handoff::Wait;
 use crate::market::event::Fault;
 use crate::market::publish::{EngineGone, Publish};
-use crate::market::units::Scale;
 use crate::run::session::Feed;
 use crossbeam_channel::Sender;
 use std::fmt::Write as _;
@@ -72,9 +76,9 @@ const MESSAGES_PER_LOOK: u32 = 256;
 pub struct LiveSettings {
     /// Makes the connections.
     pub connector: Connector,
-    /// The product to subscribe to.
-    pub product: String,
-    /// Whether to subscribe to its prints besides its book.
+    /// The products to subscribe to: at least one, at most [`subscription::PRODUCTS_PER_CONNECTION`], each once.
+    pub products: Vec<String>,
+    /// Whether to subscribe to their prints besides their books.
     pub prints: bool,
     /// Tick and lot, if given.
     pub rule: ScaleRule,
@@ -105,19 +109,13 @@ pub struct LiveFeed {
 /// What a live feed has to say at the end.
 #[derive(Debug)]
 pub struct LiveOutcome {
-    /// What the feed has seen.
-    pub counts: IntakeCounts,
-    /// The first faults.
-    pub notes: Vec<FaultNote>,
-    /// The name under which the product's levels came, when that is another.
-    pub alias: Option<String>,
+    /// What the feed has seen of each product, in their order; at least one.
+    pub products: Vec<ProductSeen>,
     /// Other products seen.
     pub other_products: Vec<String>,
-    /// The scale at the end.
-    pub scale: Scale,
     /// Messages with the system's stamp of their arrival.
     pub stamped_messages: u64,
-    /// How old the product's frames were by the venue's clock.
+    /// How old the products' frames were by the venue's clock.
     pub venue_ages: VenueAges,
     /// Connections made.
     pub connections: u64,
@@ -129,6 +127,13 @@ pub struct LiveOutcome {
     pub gave_up: Option<String>,
     /// Whether somebody stopped it before its time.
     pub stopped: bool,
+}
+
+impl LiveOutcome {
+    /// The first product's.
+    pub fn first(&self) -> &ProductSeen {
+        self.products.first().expect("a session has a product")
+    }
 }
 
 /// On how many connections the venue was asked for prints, and said yes.
@@ -186,7 +191,9 @@ struct Run<'a, P> {
     tape: Option<Tape>,
     notices: Sender<String>,
     clock: Clock,
-    intake: Intake,
+    intakes: Intakes,
+    /// Of each product.
+    again: Vec<Again>,
     engine: &'a mut P,
     status: &'a Status,
     ends: Option<Instant>,
@@ -197,8 +204,9 @@ struct Run<'a, P> {
     prints_subscribed: PrintsSubscribed,
     prints_refusal_told: bool,
     failed_attempts: u64,
-    alias_told: bool,
-    /// When the first frame made the book of the connection in hand live. It is so until the connection's end.
+    /// Of each product.
+    alias_told: Vec<bool>,
+    /// When the first frame made a book of the connection in hand live. One is so until the connection's end.
     live_since: Option<Instant>,
     /// Finds our tokens and our key's name, which are secrets, in what the venue sends: an error message may quote the request.
     traces: Option<Traces>,
@@ -221,7 +229,8 @@ impl Feed for LiveFeed {
             settings: &settings,
             tape,
             notices,
-            intake: Intake::new(&settings.product, settings.rule, clock.clone()),
+            intakes: Intakes::new(&settings.products, settings.rule, clock.clone()),
+            again: settings.products.iter().map(|_| Again::new(settings.backoff.clone())).collect(),
             clock,
             engine,
             status,
@@ -233,18 +242,15 @@ impl Feed for LiveFeed {
             prints_subscribed: PrintsSubscribed::default(),
             prints_refusal_told: false,
             failed_attempts: 0,
-            alias_told: false,
+            alias_told: vec![false; settings.products.len()],
             live_since: None,
             traces: settings.credentials.as_ref().map(Credentials::traces),
         };
         let gave_up = run.until_the_end();
         status.connected(run.connections, false);
         LiveOutcome {
-            counts: run.intake.counts().clone(),
-            notes: run.intake.notes().to_vec(),
-            alias: run.intake.parser().alias().map(Into::into),
-            other_products: run.intake.parser().other_products().map(Into::into).collect(),
-            scale: run.intake.scale(),
+            products: run.intakes.seen(),
+            other_products: run.intakes.other_products(),
             stamped_messages: run.stamped_messages,
             venue_ages: run.venue_ages,
             connections: run.connections,
@@ -306,7 +312,7 @@ impl<P: Publish> Run<'_, P> {
                         tape.disconnected(arrival.ts_recv_ns, fault, &cause);
                     }
                     self.notice(format_args!("{}: {cause}; reconnecting", fault.name()));
-                    if self.intake.disconnected(fault, cause, &arrival, self.engine).is_err() {
+                    if self.intakes.disconnected(fault, &cause, &arrival, self.engine).is_err() {
                         return None;
                     }
                     backoff.session_ended(live);
@@ -335,7 +341,8 @@ impl<P: Publish> Run<'_, P> {
         if let Some(tape) = &mut self.tape {
             tape.connected(arrival.ts_recv_ns);
         }
-        self.intake.connected(&arrival, self.engine)?;
+        self.intakes.connected(&arrival, self.engine)?;
+        self.again.iter_mut().for_each(Again::connected);
         let now_unix_s = u64::try_from(arrival.ts_recv_ns / 1_000_000_000).unwrap_or(0);
         let credentials = self.settings.credentials.as_ref();
         // What ended the last connection before the acknowledgement may have been about the prints: this time without them.
@@ -346,12 +353,12 @@ impl<P: Publish> Run<'_, P> {
         if spared {
             self.notice(format_args!("this connection leaves out {MARKET_TRADES}, which the venue may have refused"));
         }
-        let messages = subscription::subscribe(&self.settings.product, prints, credentials, now_unix_s)
+        let messages = subscription::subscribe(&self.settings.products, prints, credentials, now_unix_s)
             .map_err(|error| End::Fault(Fault::SubscriptionRefused, error.to_string()))?;
         for message in &messages {
             wire.send_text(message)?;
         }
-        Ok(Vitals::new(self.clock.stamp()))
+        Ok(Vitals::new(self.clock.stamp(), self.settings.products.len()))
     }
 
     /// Takes messages until the connection or the session ends.
@@ -370,15 +377,21 @@ impl<P: Publish> Run<'_, P> {
             if self.is_over() {
                 return End::Session;
             }
-            if let Some(fault) = self.status.take_engine_fault(self.connections) {
-                return End::Fault(fault, "found by the book".into());
+            if let Err(end) = self.look_after_products(wire, &mut vitals) {
+                return end;
             }
             if !took {
                 // Only once everything that has come is read: a process that was suspended finds its heartbeats waiting.
-                let (patience, synced) = (&self.settings.patience, self.intake.is_synced());
                 let progress = Progress { last_byte: wire.last_read().raw, bytes_under_way: wire.bytes_under_way() };
-                if let Some((fault, cause)) = vitals.overdue(patience, &self.clock, synced, progress) {
-                    return End::Fault(fault, cause);
+                let known = |product: usize| {
+                    let intake = self.intakes.intake(product);
+                    let (frame, waits) = (intake.frame_received(), self.again[product].is_planned());
+                    Known { synced: intake.is_synced(), frame, waits }
+                };
+                if let Some(overdue) = vitals.overdue(&self.settings.patience, &self.clock, known, progress)
+                    && let Err(end) = self.take_overdue(overdue)
+                {
+                    return end;
                 }
                 let waited = match self.settings.wait {
                     Wait::Spin => Ok(()),
@@ -430,32 +443,45 @@ impl<P: Publish> Run<'_, P> {
             tape.frame(ts_recv_ns, message);
         }
         let arrival = Arrival { ts_recv_ns, arrived, received, decoded };
-        match self.intake.take(message, &arrival, self.engine)? {
+        let Took { of, taken } = self.intakes.take(message, &arrival, self.engine)?;
+        match taken {
             Taken::Frame => {
-                vitals.frame = received;
-                self.venue_ages.record(self.intake.ts_event_ns(), ts_recv_ns);
+                let product = if let Of::Product(product) = of { product } else { 0 };
+                let intake = self.intakes.intake(product);
+                self.venue_ages.record(intake.ts_event_ns(), ts_recv_ns);
                 if self.live_since.is_none() {
                     self.live_since = Some(Instant::now());
                 }
-                if !self.alias_told && self.intake.parser().alias().is_some() {
-                    self.tell_alias();
+                if !self.alias_told[product] && intake.parser().alias().is_some() {
+                    self.tell_alias(product);
                 }
             }
             Taken::Heartbeat => vitals.heartbeat = received,
             Taken::Subscriptions => {
-                if self.prints == PrintsState::Asked && acknowledges_prints(message, &self.settings.product) {
+                let products = &self.settings.products;
+                let all_prints = || products.iter().all(|product| acknowledges_prints(message, product));
+                if self.prints == PrintsState::Asked && all_prints() {
                     self.prints = PrintsState::Acknowledged;
                     self.prints_subscribed.acknowledged += 1;
                 }
-                match acknowledged(message, &self.settings.product) {
-                    Acknowledged::Yes => vitals.acknowledged = true,
-                    Acknowledged::NotYet => {}
-                    Acknowledged::Other(cause) => return Err(End::Fault(Fault::SubscriptionRefused, cause)),
+                for (product, vitals) in products.iter().zip(&mut vitals.products) {
+                    match acknowledged(message, product) {
+                        Acknowledged::Yes => vitals.acknowledged = true,
+                        // One that was subscribed to again was none for a moment.
+                        Acknowledged::Other(cause) if !vitals.again => {
+                            return Err(End::Fault(Fault::SubscriptionRefused, cause));
+                        }
+                        Acknowledged::NotYet | Acknowledged::Other(_) => {}
+                    }
                 }
             }
             Taken::PrintsRefused(text) => self.tell_refusal(&text),
             Taken::Prints | Taken::Other => {}
             Taken::Fault(FaultNote { fault, detail }) => {
+                if let Of::Product(product) = of {
+                    self.product_lost(product, fault, &detail);
+                    return Ok(true);
+                }
                 if fault == Fault::VenueError {
                     self.may_be_refused();
                 }
@@ -465,11 +491,98 @@ impl<P: Publish> Run<'_, P> {
         Ok(true)
     }
 
+    /// Sees to what engines found in books, and to products whose time has come to be subscribed to again.
+    fn look_after_products(&mut self, wire: &mut Wire, vitals: &mut Vitals) -> Result<(), End> {
+        let status = self.status;
+        for (product, status) in status.products().take(self.settings.products.len()).enumerate() {
+            if let Some(fault) = status.take_engine_fault(self.connections) {
+                self.book_lost(product, fault, "found by the book".into())?;
+            }
+        }
+        for product in 0..self.again.len() {
+            if self.again[product].is_due() {
+                self.subscribe_again(wire, vitals, product)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What is overdue ends the connection, or is one product's alone.
     #[cold]
-    fn tell_alias(&mut self) {
-        self.alias_told = true;
-        if let Some(alias) = self.intake.parser().alias() {
-            self.notice(format_args!("{} is streamed as {alias}", self.settings.product));
+    fn take_overdue(&mut self, Overdue { product, fault, text }: Overdue) -> Result<(), End> {
+        let Some(product) = product else { return Err(End::Fault(fault, text)) };
+        if self.intakes.is_synced(product) {
+            return self.book_lost(product, fault, text);
+        }
+        let text = self.named(product, text);
+        let others_are_well = (0..self.again.len()).any(|other| self.intakes.is_synced(other));
+        let snapshots = self.intakes.intake(product).counts().snapshots;
+        if !others_are_well || self.again[product].overdue(snapshots) == Verdict::Reconnect {
+            return Err(End::Fault(fault, text));
+        }
+        self.notice(format_args!("{}: {text}; subscribing again", fault.name()));
+        Ok(())
+    }
+
+    /// A product's book is unreliable for a reason that its messages do not say: recorded, so that a replay knows it too. The
+    /// only product's ends the connection.
+    #[cold]
+    fn book_lost(&mut self, product: usize, fault: Fault, cause: String) -> Result<(), End> {
+        if self.settings.products.len() == 1 {
+            return Err(End::Fault(fault, cause));
+        }
+        let arrival = self.now();
+        if let Some(tape) = &mut self.tape {
+            tape.invalid(arrival.ts_recv_ns, &self.settings.products[product], fault, &cause);
+        }
+        self.product_lost(product, fault, &cause);
+        self.intakes.fault_of(product, fault, cause, &arrival, self.engine)?;
+        Ok(())
+    }
+
+    /// Plans a new subscription to a product whose book was lost, and to any other that the same message lost.
+    #[cold]
+    fn product_lost(&mut self, product: usize, fault: Fault, cause: &str) {
+        for index in 0..self.again.len() {
+            let intake = self.intakes.intake(index);
+            if index != product && !intake.is_invalid() {
+                continue;
+            }
+            let planned = self.again[index].lost(intake.counts().snapshots);
+            if index == product && planned.is_some() {
+                let cause = self.named(product, without_keys(cause).into_owned());
+                self.notice(format_args!("{}: {cause}; subscribing again", fault.name()));
+            }
+        }
+    }
+
+    #[cold]
+    fn subscribe_again(&mut self, wire: &mut Wire, vitals: &mut Vitals, product: usize) -> Result<(), End> {
+        let credentials = self.settings.credentials.as_ref();
+        let now_unix_s = u64::try_from(wall_ns() / 1_000_000_000).unwrap_or(0);
+        let messages = subscription::subscribe_again(&self.settings.products[product], credentials, now_unix_s)
+            .map_err(|error| End::Fault(Fault::SubscriptionRefused, error.to_string()))?;
+        for message in &messages {
+            wire.send_text(message)?;
+        }
+        self.again[product].asked(self.intakes.intake(product).counts().snapshots);
+        vitals.subscribed_again(product, self.clock.stamp());
+        Ok(())
+    }
+
+    /// A cause with its product's name, where there are several.
+    fn named(&self, product: usize, cause: String) -> String {
+        match &self.settings.products[..] {
+            [_] => cause,
+            products => format!("{}: {cause}", products[product]),
+        }
+    }
+
+    #[cold]
+    fn tell_alias(&mut self, product: usize) {
+        self.alias_told[product] = true;
+        if let Some(alias) = self.intakes.intake(product).parser().alias() {
+            self.notice(format_args!("{} is streamed as {alias}", self.settings.products[product]));
         }
     }
 

@@ -21,12 +21,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod again;
 pub mod age;
 pub mod backoff;
 pub mod breaks;
 pub mod coinbase;
 mod counts;
 pub mod intake;
+pub mod intakes;
 pub mod live;
 pub mod prints;
 pub mod tape;

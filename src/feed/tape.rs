@@ -39,7 +39,13 @@ enum Kind {
     /// With the fault's number plus 1; the payload says the cause.
     Disconnected(u8),
     Gap,
+    /// With the fault's number; the payload says product and cause, a line break between them.
+    Invalid(u8),
 }
+
+/// The byte of a record of [`Kind::Invalid`] is this and the fault's number.
+const INVALID: u8 = 128;
+const _: () = assert!(3 + Fault::ALL.len() <= INVALID as usize, "kinds do not overlap");
 
 #[derive(Clone, Copy, Debug)]
 struct Head {
@@ -59,6 +65,7 @@ impl Head {
             Kind::Connected => 1,
             Kind::Gap => 2,
             Kind::Disconnected(fault) => 3 + fault,
+            Kind::Invalid(fault) => INVALID + fault,
         };
         bytes[9..17].copy_from_slice(&self.count.to_le_bytes());
         bytes[17..].copy_from_slice(&self.payload_bytes.to_le_bytes());
@@ -73,6 +80,7 @@ impl Head {
                 0 => Kind::Frame,
                 1 => Kind::Connected,
                 2 => Kind::Gap,
+                invalid @ INVALID.. => Kind::Invalid(invalid - INVALID),
                 more => Kind::Disconnected(more - 3),
             },
             count: u64::from_le_bytes(word(9)),
@@ -133,6 +141,15 @@ pub enum Record<'a> {
         /// Why, as the session reported it.
         cause: &'a [u8],
     },
+    /// A product's book could not be trusted any more; the connection went on.
+    Invalid {
+        /// The product.
+        product: &'a [u8],
+        /// The kind of its fault.
+        fault: Option<Fault>,
+        /// Why, as the session reported it.
+        cause: &'a [u8],
+    },
     /// Messages found the ring full.
     Gap {
         /// How many.
@@ -157,6 +174,12 @@ impl Tape {
     /// Records that the connection ended.
     pub fn disconnected(&mut self, ts_recv_ns: i64, fault: Fault, cause: &str) {
         self.control(ts_recv_ns, Kind::Disconnected(fault as u8), cause);
+    }
+
+    /// Records that a product's book could not be trusted any more while the connection went on.
+    pub fn invalid(&mut self, ts_recv_ns: i64, product: &str, fault: Fault, cause: &str) {
+        // No name of a product holds a line break: `cli` refuses control characters, and the venue has none.
+        self.control(ts_recv_ns, Kind::Invalid(fault as u8), &format!("{product}\n{cause}"));
     }
 
     /// Control records are rare and a recording without them would replay differently: they wait for room, a moment.
@@ -236,6 +259,12 @@ impl TapeReader {
             Kind::Disconnected(fault) => {
                 let fault = Fault::ALL.get(usize::from(fault)).copied();
                 Record::Disconnected { connection: count, fault, cause: &self.payload }
+            }
+            Kind::Invalid(fault) => {
+                let fault = Fault::ALL.get(usize::from(fault)).copied();
+                let end = self.payload.iter().position(|&byte| byte == b'\n').unwrap_or(self.payload.len());
+                let (product, cause) = self.payload.split_at(end);
+                Record::Invalid { product, fault, cause: cause.get(1..).unwrap_or_default() }
             }
         };
         Found::Record(ts_recv_ns, record)

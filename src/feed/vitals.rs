@@ -44,13 +44,43 @@ impl Default for Patience {
 /// What has come over the connection in hand, and when, in stamps.
 #[derive(Debug)]
 pub(super) struct Vitals {
-    subscribed: u64,
-    pub acknowledged: bool,
     pub heartbeat: u64,
-    /// The last frame of the product.
-    pub frame: u64,
+    pub products: Vec<ProductVitals>,
     /// When the message began that is under way.
     message: Option<u64>,
+}
+
+/// What has come of one product.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ProductVitals {
+    /// When its book was subscribed to last.
+    pub subscribed: u64,
+    pub acknowledged: bool,
+    /// The last frame.
+    pub frame: u64,
+    /// Whether its book has been subscribed to again on this connection.
+    pub again: bool,
+}
+
+/// What the feed knows of a product's book.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Known {
+    /// Whether it is as the venue has it.
+    pub synced: bool,
+    /// The stamp of its last frame.
+    pub frame: u64,
+    /// Whether it is to be subscribed to again, so that nothing is due yet.
+    pub waits: bool,
+}
+
+/// Something that should have come.
+#[derive(Debug)]
+pub(super) struct Overdue {
+    /// The product that it is of, if of one alone.
+    pub product: Option<usize>,
+    pub fault: Fault,
+    /// In words.
+    pub text: String,
 }
 
 /// What the wire has received.
@@ -63,23 +93,31 @@ pub(super) struct Progress {
 }
 
 impl Vitals {
-    /// Of a connection over which the subscription went just now.
-    pub fn new(now: u64) -> Self {
-        Self { subscribed: now, acknowledged: false, heartbeat: now, frame: now, message: None }
+    /// Of a connection over which the subscription to so many products went just now.
+    pub fn new(now: u64, products: usize) -> Self {
+        let product = ProductVitals { subscribed: now, acknowledged: false, frame: now, again: false };
+        Self { heartbeat: now, products: vec![product; products], message: None }
     }
 
-    /// What is overdue, if anything is.
+    /// A product's book was subscribed to again just now.
+    pub fn subscribed_again(&mut self, product: usize, now: u64) {
+        let vitals = &mut self.products[product];
+        *vitals = ProductVitals { subscribed: now, frame: now, again: true, ..*vitals };
+    }
+
+    /// What is overdue, if anything is. `known` says what the feed knows of each product.
     pub fn overdue(
         &mut self,
         patience: &Patience,
         clock: &Clock,
-        synced: bool,
+        known: impl Fn(usize) -> Known,
         progress: Progress,
-    ) -> Option<(Fault, String)> {
+    ) -> Option<Overdue> {
         let now = clock.stamp();
         let late = |since: u64, limit: Duration| Duration::from_nanos(clock.between_ns(since, now)) > limit;
+        let of_all = |fault, text| Some(Overdue { product: None, fault, text });
         if late(progress.last_byte, patience.bytes) {
-            return Some((Fault::NoBytes, format!("no bytes for {:?}", patience.bytes)));
+            return of_all(Fault::NoBytes, format!("no bytes for {:?}", patience.bytes));
         }
         if progress.bytes_under_way > 0 {
             let began = *self.message.get_or_insert(now);
@@ -88,31 +126,48 @@ impl Vitals {
             }
             let (bytes, limit) = (progress.bytes_under_way, patience.message);
             let text = format!("{bytes} bytes of a message in {limit:?}, and it is not whole: the link is too slow");
-            return Some((if synced { Fault::StaleProduct } else { Fault::NoSnapshot }, text));
+            let synced = (0..self.products.len()).all(|product| known(product).synced);
+            return of_all(if synced { Fault::StaleProduct } else { Fault::NoSnapshot }, text);
         }
         if let Some(began) = self.message.take() {
             // What waited behind the message has as long as before.
             let took = now.saturating_sub(began);
-            for since in [&mut self.subscribed, &mut self.heartbeat, &mut self.frame] {
+            let products = self.products.iter_mut().flat_map(|product| [&mut product.subscribed, &mut product.frame]);
+            for since in products.chain([&mut self.heartbeat]) {
                 *since = now.min(*since + took);
             }
         }
         if late(self.heartbeat, patience.heartbeat) {
-            return Some((Fault::NoHeartbeat, format!("no heartbeat for {:?}", patience.heartbeat)));
+            return of_all(Fault::NoHeartbeat, format!("no heartbeat for {:?}", patience.heartbeat));
         }
-        if !synced && late(self.subscribed, patience.snapshot) {
-            let limit = patience.snapshot;
-            return Some(if self.acknowledged {
-                (Fault::NoSnapshot, format!("no snapshot {limit:?} after subscribing"))
+        for (product, vitals) in self.products.iter_mut().enumerate() {
+            let Known { synced, frame, waits } = known(product);
+            vitals.frame = vitals.frame.max(frame);
+            let found = if waits {
+                None
+            } else if !synced && late(vitals.subscribed, patience.snapshot) {
+                Some(vitals.no_snapshot(patience.snapshot))
+            } else if synced && late(vitals.frame, patience.stale_after) {
+                Some((Fault::StaleProduct, format!("no frame of the product for {:?}", patience.stale_after)))
             } else {
-                let text = format!("neither an acknowledgement of the book nor a snapshot {limit:?} after subscribing");
-                (Fault::SubscriptionRefused, text)
-            });
-        }
-        if synced && late(self.frame, patience.stale_after) {
-            return Some((Fault::StaleProduct, format!("no frame of the product for {:?}", patience.stale_after)));
+                None
+            };
+            if let Some((fault, text)) = found {
+                return Some(Overdue { product: Some(product), fault, text });
+            }
         }
         None
+    }
+}
+
+impl ProductVitals {
+    fn no_snapshot(&self, limit: Duration) -> (Fault, String) {
+        if self.acknowledged {
+            (Fault::NoSnapshot, format!("no snapshot {limit:?} after subscribing"))
+        } else {
+            let text = format!("neither an acknowledgement of the book nor a snapshot {limit:?} after subscribing");
+            (Fault::SubscriptionRefused, text)
+        }
     }
 }
 
@@ -130,7 +185,7 @@ mod tests {
     fn overdue(synced: bool, message_ms: std::ops::Range<u64>, heartbeats_until_ms: u64) -> (u64, Fault, String) {
         let clock = Clock::new();
         let start = clock.stamp();
-        let mut vitals = Vitals::new(start);
+        let mut vitals = Vitals::new(start, 1);
         let mut last_ms = 0;
         loop {
             let now = clock.stamp();
@@ -145,7 +200,8 @@ mod tests {
                 vitals.heartbeat = now;
             }
             let progress = Progress { last_byte: now, bytes_under_way: if under_way { ms + 1 } else { 0 } };
-            if let Some((fault, text)) = vitals.overdue(&patience(), &clock, synced, progress) {
+            let known = |_| Known { synced, frame: 0, waits: false };
+            if let Some(Overdue { fault, text, .. }) = vitals.overdue(&patience(), &clock, known, progress) {
                 return (ms, fault, text);
             }
         }
@@ -171,5 +227,33 @@ mod tests {
         let (ms, fault, text) = overdue(true, 0..0, 10_000);
         assert_eq!((fault, text.as_str()), (Fault::StaleProduct, "no frame of the product for 90ms"));
         assert!(ms >= 90);
+    }
+
+    #[test]
+    fn products_are_watched_one_by_one() {
+        let clock = Clock::new();
+        let start = clock.stamp();
+        let mut vitals = Vitals::new(start, 3);
+        vitals.products[2].acknowledged = true;
+        // The first has frames, the second is silent, the third has no snapshot, and then asks for it again.
+        let (mut found, mut waits) = (Vec::new(), true);
+        while found.len() < 3 {
+            let now = clock.stamp();
+            vitals.heartbeat = now;
+            let frame = |product| if product == 0 { now } else { start };
+            let known = |product| Known { synced: product < 2, frame: frame(product), waits: product == 2 && waits };
+            let progress = Progress { last_byte: now, bytes_under_way: 0 };
+            let overdue = vitals.overdue(&patience(), &clock, known, progress);
+            let ms = clock.between_ns(start, now) / 1_000_000;
+            // Until it waits no more.
+            waits = ms < 70;
+            let Some(overdue) = overdue else { continue };
+            let product = overdue.product.expect("one product's");
+            assert!(ms >= 69 + 60 * u64::from(vitals.products[product].again), "{ms} ms: {overdue:?}");
+            vitals.subscribed_again(product, now);
+            found.push((product, overdue.fault));
+        }
+        assert_eq!(found[..2], [(2, Fault::NoSnapshot), (1, Fault::StaleProduct)]);
+        assert_eq!(found[2], (2, Fault::NoSnapshot));
     }
 }

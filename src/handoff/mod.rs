@@ -13,6 +13,7 @@
 //! let level = Event::level(Side::Bid, 10_000, 300);
 //! let head = FrameHead {
 //!     kind: FrameKind::Snapshot,
+//!     product: 0,
 //!     levels: 1,
 //!     scale: Scale { price_decimals: 2, size_decimals: 8 },
 //!     sequence_num: 0,
@@ -39,6 +40,7 @@ use rtrb::{Consumer, Producer, RingBuffer};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub mod router;
 mod sync;
 mod wait;
 
@@ -270,6 +272,7 @@ mod tests {
     fn head(sequence_num: u64, levels: usize) -> FrameHead {
         FrameHead {
             kind: FrameKind::Update,
+            product: 0,
             levels: levels as u32,
             scale: Scale::default(),
             sequence_num,

@@ -12,6 +12,7 @@
 //!
 //! let head = FrameHead {
 //!     kind: FrameKind::Update,
+//!     product: 0,
 //!     levels: 1,
 //!     scale: Scale { price_decimals: 2, size_decimals: 8 },
 //!     sequence_num: 7,
@@ -263,6 +264,8 @@ impl FrameKind {
 pub struct FrameHead {
     /// What the frame does.
     pub kind: FrameKind,
+    /// Whose: the index of its product in the session, below [`PRODUCTS_MAX`]. 0 in a session of one.
+    pub product: u8,
     /// How many level events follow; of prints, [`PRINT_EVENTS`] for each.
     pub levels: u32,
     /// The scale of the levels' counts.
@@ -294,17 +297,26 @@ pub const UNMEASURED: u64 = u64::MAX;
 /// Events that encode a [`FrameHead`].
 pub const HEAD_EVENTS: usize = 4;
 
+/// The most products of a session. Each has a book of its own, of some megabytes.
+pub const PRODUCTS_MAX: usize = 64;
+const _: () = assert!(PRODUCTS_MAX <= 1 << u8::BITS, "an index of a product is a byte of the head");
+
+/// The byte of a head that says [`FrameKind::Invalid`] is this and the fault's number.
+const INVALID: u8 = 16;
+const _: () = assert!(INVALID as usize + Fault::ALL.len() <= 1 << u8::BITS, "a byte holds the kind with its fault");
+
 impl FrameHead {
     /// As events, to stand before the frame's levels.
     pub fn encode(&self) -> [Event; HEAD_EVENTS] {
-        let (kind, fault) = match self.kind {
-            FrameKind::Snapshot => (0, 0),
-            FrameKind::Update => (1, 0),
-            FrameKind::Connected => (2, 0),
-            FrameKind::Invalid(fault) => (3, fault as u8),
-            FrameKind::Prints => (4, 0),
+        let kind = match self.kind {
+            FrameKind::Snapshot => 0,
+            FrameKind::Update => 1,
+            FrameKind::Connected => 2,
+            FrameKind::Prints => 4,
+            FrameKind::Invalid(fault) => INVALID + fault as u8,
         };
-        let shape = u64::from_le_bytes([kind, fault, self.scale.price_decimals, self.scale.size_decimals, 0, 0, 0, 0])
+        let Scale { price_decimals, size_decimals } = self.scale;
+        let shape = u64::from_le_bytes([kind, self.product, price_decimals, size_decimals, 0, 0, 0, 0])
             | u64::from(self.levels) << 32;
         [
             Event { words: [shape, self.sequence_num] },
@@ -319,16 +331,17 @@ impl FrameHead {
     pub fn decode(events: [Event; HEAD_EVENTS]) -> Self {
         let [[shape, sequence_num], [ts_recv, ts_event], [received, decoded], [published, arrived]] =
             events.map(|event| event.words);
-        let [kind, fault, price_decimals, size_decimals, ..] = shape.to_le_bytes();
+        let [kind, product, price_decimals, size_decimals, ..] = shape.to_le_bytes();
         let kind = match kind {
             0 => FrameKind::Snapshot,
             1 => FrameKind::Update,
             2 => FrameKind::Connected,
             4 => FrameKind::Prints,
-            _ => FrameKind::Invalid(Fault::ALL[usize::from(fault)]),
+            invalid => FrameKind::Invalid(Fault::ALL[usize::from(invalid - INVALID)]),
         };
         Self {
             kind,
+            product,
             levels: (shape >> 32) as u32,
             scale: Scale { price_decimals, size_decimals },
             sequence_num,
@@ -377,12 +390,13 @@ mod tests {
                 Just(FrameKind::Snapshot), Just(FrameKind::Update), Just(FrameKind::Connected), Just(FrameKind::Prints),
                 (0..Fault::ALL.len()).prop_map(|index| FrameKind::Invalid(Fault::ALL[index])),
             ],
-            levels: u32, price_decimals: u8, size_decimals: u8, sequence_num: u64, ts_recv_ns: i64, ts_event_ns: i64,
+            product: u8, levels: u32, price_decimals: u8, size_decimals: u8, sequence_num: u64, ts_recv_ns: i64, ts_event_ns: i64,
             arrived: u64, received: u64, decoded: u64, published: u64,
         ) {
             let scale = Scale { price_decimals, size_decimals };
             let head = FrameHead {
-                kind, levels, scale, sequence_num, ts_recv_ns, ts_event_ns, arrived, received, decoded, published,
+                kind, product, levels, scale, sequence_num, ts_recv_ns, ts_event_ns, arrived, received, decoded,
+                published,
             };
             prop_assert_eq!(FrameHead::decode(head.encode()), head);
         }

@@ -28,7 +28,7 @@
 //!     paced: false,
 //! };
 //! let material = publish(&run, &report, &report.feed.counts, &[], None)?.expect("it was asked for");
-//! assert_eq!(material.numbers.trades, report.engine.trader().totals.trades);
+//! assert_eq!(material.numbers.trades, report.engine().trader().totals.trades);
 //! assert!(folder.path().join("run.html").exists() && folder.path().join("run.json").exists());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -76,7 +76,7 @@ pub fn publish<O>(
 
 /// What a run's trades come to.
 fn numbers<O>(run: &Run<'_>, session: &SessionReport<O>, table: &TradeTable) -> TradeNumbers {
-    let lot = 1.0 / session.engine.scale.lots_per_unit();
+    let lot = 1.0 / session.strategy(run.strategy).engine.scale.lots_per_unit();
     TradeNumbers::of(table, run.settings.fee_bps).with_lot(table, Some(lot))
 }
 

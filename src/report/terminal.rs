@@ -9,7 +9,6 @@
 //! assert!(text.lines().last().is_some_and(|line| line.starts_with("  arrived → decided  ") && line.ends_with(" —")));
 //! ```
 
-use crate::base::cores::Pins;
 use crate::base::one_line::{OneLine, QUOTE_CHARS_MAX, quote};
 use crate::engine::EngineReport;
 use crate::engine::latency::{STAGES_EVERY, Stage, StageTable, StageTimes};
@@ -78,6 +77,7 @@ pub struct RunReport<'a> {
     feed: &'a IntakeCounts,
     notes: &'a [FaultNote],
     ring_full_waits: u64,
+    engine_threads: usize,
     stamp_floor_ns: u64,
     material: Option<&'a Material>,
     doubts: Vec<String>,
@@ -93,11 +93,12 @@ impl<'a> RunReport<'a> {
     ) -> Self {
         Self {
             run,
-            engine: &session.engine,
+            engine: session.strategy(run.strategy).engine,
             strategy: session.strategy(run.strategy),
             feed,
             notes,
             ring_full_waits: session.ring_full_waits,
+            engine_threads: session.spread.engines(),
             stamp_floor_ns: session.stamp_floor_ns,
             material: None,
             doubts: Vec::new(),
@@ -179,13 +180,12 @@ impl<'a> RunReport<'a> {
 
     fn threads(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let (run, threads) = (self.run, self.run.threads);
-        let cores = match threads.pins {
-            Pins::Anywhere => "any core".into(),
-            Pins::One(core) => format!("core {core}"),
-            Pins::Two(feed, engine) => format!("cores {feed} (feed) and {engine} (engine)"),
+        let how_many = match self.engine_threads {
+            _ if threads.fused => "one thread (fused)".into(),
+            1 => "two threads".into(),
+            engines => format!("{} threads", 1 + engines),
         };
-        let how_many = if threads.fused { "one thread (fused)" } else { "two threads" };
-        line(f, "threads", format_args!("{how_many}, {cores}, wait {}", threads.wait.name()))?;
+        line(f, "threads", format_args!("{how_many}, {}, wait {}", threads.pins, threads.wait.name()))?;
         let seconds = run.elapsed.as_secs_f64();
         let rate = Grouped((self.engine.counts.frames as f64 / seconds) as u64);
         for (name, value) in &run.source {

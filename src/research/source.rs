@@ -157,8 +157,9 @@ fn time_span(path: &Path, settings: &MarketSettings) -> Result<(i64, i64), Sourc
     let market = Market::open(path, settings)?;
     if market.first_ts_recv_ns().is_some() {
         let outcome = market.run(&mut Nobody, &Status::default());
+        let span_ns = outcome.first().counts.span_ns;
         check_outcome(outcome.error, outcome.stopped)?;
-        return Ok(outcome.counts.span_ns.unwrap_or_default());
+        return Ok(span_ns.unwrap_or_default());
     }
     let mut reader = CaptureReader::open(path)?.read_ahead()?;
     let mut span = None;
@@ -353,9 +354,10 @@ impl Source {
             };
             let outcome = replay.run(&mut tee, &status);
             let Tee { first: collector, span, .. } = tee;
-            let breaks = Breaks::new(&outcome.counts.faults, collector.faults(), &outcome.notes);
+            let breaks = Breaks::new(&outcome.first().counts.faults, collector.faults(), &outcome.first().notes);
             // A capture without a live book has no tick of its own.
-            let price_decimals = collector.tick_decimals().unwrap_or(outcome.scale.price_decimals);
+            let price_decimals = collector.tick_decimals().unwrap_or(outcome.first().scale.price_decimals);
+            let prints = outcome.first().counts.prints;
             let counts = collector.finish().map_err(SourceError::Sink)?;
             done(number, second);
             bytes_before += progress.bytes_total();
@@ -370,7 +372,7 @@ impl Source {
                 breaks,
                 cut: outcome.cut.map(|cut| cut.to_string()),
                 remarks: outcome.remarks,
-                prints: outcome.counts.prints,
+                prints,
                 counts,
             };
             for before in &facts {

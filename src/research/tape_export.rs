@@ -12,6 +12,7 @@
 //! let writer = RefCell::new(TapeWriter::create(&path, false, &["market.zst".into()])?);
 //! let head = FrameHead {
 //!     kind: FrameKind::Prints,
+//!     product: 0,
 //!     levels: 2,
 //!     scale: Scale { price_decimals: 2, size_decimals: 3 },
 //!     sequence_num: 7,

@@ -11,7 +11,7 @@
 //!
 //! let log = LatencyLog::read(&files.hlog, false)?.expect("the session wrote it");
 //! let evaluated: u64 = log.intervals.iter().map(|interval| interval.count).sum();
-//! assert_eq!(evaluated, report.engine.trader().counts.inferences);
+//! assert_eq!(evaluated, report.engine().trader().counts.inferences);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

@@ -22,6 +22,7 @@ pub mod parquet_logs;
 mod percentiles;
 pub mod session;
 pub mod settings;
+pub mod spread;
 pub mod stage_facts;
 pub mod trade_log;
 pub mod writer;

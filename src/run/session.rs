@@ -28,10 +28,10 @@
 //! let threads = ThreadSettings { pins: Pins::Anywhere, fused: true, wait: Wait::Block };
 //! let files = RunFiles::create(folder.path(), "BTC-USD", Some("run"))?;
 //! let replay = Replay::open(&capture, None, ScaleRule::default(), Speed::Max)?;
-//! let strategies = [Strategy { settings: &settings, files: &files }];
+//! let strategies = [Strategy { settings: &settings, files: &files, product: 0 }];
 //! let report = session::run(&threads, &strategies, &Arc::default(), replay, |_| {})?;
 //! assert_eq!(report.feed.counts.frames, 100);
-//! assert_eq!((report.engine.trader().totals.trades, report.written?[0].trades), (80, 80));
+//! assert_eq!((report.engine().trader().totals.trades, report.written?[0].trades), (80, 80));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -40,6 +40,7 @@ use crate::base::cores::{self, CoresError, Pins};
 use crate::base::output::OutputError;
 use crate::engine::latency::recorder;
 use crate::engine::observation::{OBSERVATION_RING, row_ring};
+use crate::engine::several::Engines;
 use crate::engine::status::Status;
 use crate::engine::trader::{Outputs, Trader, TraderReport};
 use crate::engine::{Engine, EngineReport};
@@ -48,10 +49,12 @@ use crate::execution::desk::Desk;
 use crate::execution::hold_back::HoldBack;
 use crate::execution::records::AccountKind;
 use crate::execution::rules::OriginalRules;
-use crate::handoff::{RING_EVENTS, Wait, handoff};
+use crate::handoff::router::Router;
+use crate::handoff::{FramePublisher, RING_EVENTS, Wait, handoff};
 use crate::market::publish::Publish;
 use crate::run::files::RunFiles;
 use crate::run::observe::Collector;
+use crate::run::spread::Spread;
 use crate::run::writer::{self, Inputs, Written};
 use crate::statistics::labels::LabelRule;
 use crate::strategy::model::Model;
@@ -116,6 +119,8 @@ pub struct Strategy<'a> {
     pub settings: &'a StrategySettings,
     /// What it writes.
     pub files: &'a RunFiles,
+    /// The index of what it trades among the session's products.
+    pub product: usize,
 }
 
 /// Accounts beside the original's.
@@ -156,8 +161,12 @@ pub trait Feed: Send {
 pub struct SessionReport<O> {
     /// The feed's.
     pub feed: O,
-    /// The engine's.
-    pub engine: EngineReport,
+    /// The engines', by their products' indices; at least one.
+    pub engines: Vec<EngineReport>,
+    /// Which engines shared a thread.
+    pub spread: Spread,
+    /// Of each strategy its product, and its place among that one's traders.
+    places: Vec<(usize, usize)>,
     /// What the writer has written of each strategy, in their order, or why it could not write.
     pub written: Result<Vec<Written>, OutputError>,
     /// Times that the feed found the ring full.
@@ -183,10 +192,19 @@ pub enum SessionError {
 }
 
 impl<O> SessionReport<O> {
+    /// The first product's engine's.
+    pub fn engine(&self) -> &EngineReport {
+        self.engines.first().expect("a session has a product")
+    }
+
     /// What came of a strategy, by its index.
     pub fn strategy(&self, index: usize) -> StrategyReport<'_> {
+        let (product, place) = self.places[index];
+        let engine = &self.engines[product];
         StrategyReport {
-            trader: &self.engine.traders[index],
+            product,
+            engine,
+            trader: &engine.traders[place],
             written: self.written.as_ref().ok().and_then(|written| written.get(index)),
         }
     }
@@ -195,14 +213,18 @@ impl<O> SessionReport<O> {
 /// What came of one strategy of a session.
 #[derive(Clone, Copy, Debug)]
 pub struct StrategyReport<'a> {
+    /// The index of its product.
+    pub product: usize,
+    /// Its product's engine.
+    pub engine: &'a EngineReport,
     /// Its trader.
     pub trader: &'a TraderReport,
     /// What was written, unless something could not be.
     pub written: Option<&'a Written>,
 }
 
-/// Runs a feed to its end, with at least one strategy on its book. `watch` is called on this thread some ten times a second
-/// meanwhile.
+/// Runs a feed of one product to its end, with at least one strategy on its book. `watch` is called on this thread some ten times
+/// a second meanwhile.
 ///
 /// # Errors
 /// The session could not start.
@@ -211,31 +233,70 @@ pub fn run<F: Feed>(
     strategies: &[Strategy<'_>],
     status: &Arc<Status>,
     feed: F,
+    watch: impl FnMut(&Status),
+) -> Result<SessionReport<F::Outcome>, SessionError> {
+    run_products(threads, &Spread::together(1), strategies, status, feed, watch)
+}
+
+/// The same with a feed of the products that `spread` has, each of which has a strategy. `status` is one of as many products.
+/// Each product's results are written on a thread of their own.
+///
+/// # Errors
+/// The session could not start.
+pub fn run_products<F: Feed>(
+    threads: &ThreadSettings,
+    spread: &Spread,
+    strategies: &[Strategy<'_>],
+    status: &Arc<Status>,
+    feed: F,
     mut watch: impl FnMut(&Status),
 ) -> Result<SessionReport<F::Outcome>, SessionError> {
     let clock = Clock::new();
     let stamp_floor_ns = clock.floor_ns();
-    let (recorder, tables) = recorder(clock.clone(), LATENCY_INTERVAL);
-    let (traders, inputs) = strategies.iter().map(|strategy| trader_and_inputs(strategy, strategies.len())).unzip();
-    let engine = Engine::new(traders, recorder, Arc::clone(status));
+    let products = spread.engine_of().len();
+    let mut places = vec![(0, 0); strategies.len()];
+    let (mut groups, mut writers) = (Vec::new(), Vec::new());
+    for product in 0..products {
+        let own = strategies.iter().enumerate().filter(|(_, strategy)| strategy.product == product);
+        let own: Vec<(usize, &Strategy<'_>)> = own.collect();
+        own.iter().enumerate().for_each(|(place, &(index, _))| places[index] = (product, place));
+        let (recorder, tables) = recorder(clock.clone(), LATENCY_INTERVAL);
+        let (traders, inputs): (Vec<Trader>, Vec<Inputs>) =
+            own.iter().map(|(_, strategy)| trader_and_inputs(strategy, strategies.len())).unzip();
+        groups.push(Engine::new(traders, recorder, Arc::clone(status.of(product))));
+        writers.push((own.iter().map(|(_, strategy)| strategy.files).collect::<Vec<&RunFiles>>(), inputs, tables));
+    }
     strategies.iter().try_for_each(|strategy| strategy.files.check())?;
-    let files: Vec<&RunFiles> = strategies.iter().map(|strategy| strategy.files).collect();
+    let clock = &clock;
     thread::scope(|scope| {
-        let writer = spawn(scope, "writer", || writer::write(&files, inputs, tables, &clock, status))?;
+        let writers = writers.into_iter().enumerate().map(|(product, (files, inputs, tables))| {
+            let name = if product == 0 { "writer".into() } else { format!("writer{}", product + 1) };
+            spawn(scope, &name, move || writer::write(&files, inputs, tables, clock, status.of(product)))
+        });
+        let writers = writers.collect::<Result<Vec<_>, _>>()?;
         let ran = if threads.fused {
-            run_fused(threads, engine, feed, status, &mut watch)
+            run_fused(threads, groups, feed, status, &mut watch)
         } else {
-            run_on_two_threads(threads, engine, feed, status, &mut watch)
+            run_on_threads(threads, spread, groups, feed, status, &mut watch)
         };
-        let Ran { feed, engine, ring_full_waits, ring_full_waited } = ran?;
-        writer.thread().unpark();
-        let written = join(writer);
-        Ok(SessionReport { feed, engine, written, ring_full_waits, ring_full_waited, stamp_floor_ns })
+        let Ran { feed, engines, ring_full_waits, ring_full_waited } = ran?;
+        writers.iter().for_each(|writer| writer.thread().unpark());
+        let written: Result<Vec<Vec<Written>>, OutputError> = writers.into_iter().map(join).collect();
+        let written = written.map(|written| in_order(&places, written));
+        let spread = spread.clone();
+        Ok(SessionReport { feed, engines, spread, places, written, ring_full_waits, ring_full_waited, stamp_floor_ns })
     })
 }
 
+/// What was written by product, in the order of the strategies.
+fn in_order(places: &[(usize, usize)], written: Vec<Vec<Written>>) -> Vec<Written> {
+    let mut written: Vec<_> = written.into_iter().map(Vec::into_iter).collect();
+    // A product's strategies are in the same order there.
+    places.iter().filter_map(|&(product, _)| written[product].next()).collect()
+}
+
 /// The trader of one of so many strategies, and the other ends of its rings, for the writer thread.
-fn trader_and_inputs(Strategy { settings, files }: &Strategy<'_>, strategies: usize) -> (Trader, Inputs) {
+fn trader_and_inputs(Strategy { settings, files, .. }: &Strategy<'_>, strategies: usize) -> (Trader, Inputs) {
     let room = |of_one: usize| (of_one / strategies).max(RING_MIN);
     let (trades, trades_out) = RingBuffer::new(room(TRADE_RING));
     let model = &settings.model;
@@ -267,15 +328,16 @@ fn trader_and_inputs(Strategy { settings, files }: &Strategy<'_>, strategies: us
 /// What the hot threads leave.
 struct Ran<O> {
     feed: O,
-    engine: EngineReport,
+    /// By their products.
+    engines: Vec<EngineReport>,
     ring_full_waits: u64,
     ring_full_waited: Duration,
 }
 
-/// Feed and engine on one thread.
+/// Feed and engines on one thread.
 fn run_fused<F: Feed>(
     threads: &ThreadSettings,
-    mut engine: Engine,
+    mut engines: Vec<Engine>,
     feed: F,
     status: &Status,
     watch: &mut impl FnMut(&Status),
@@ -287,49 +349,76 @@ fn run_fused<F: Feed>(
             let _ended = ended;
             cores::pin(pins.feed())?;
             if faults_in {
-                engine.fault_in();
+                engines.iter_mut().for_each(Engine::fault_in);
             }
-            let outcome = feed.run(&mut engine, status);
-            Ok::<_, CoresError>((outcome, engine.finish()))
+            if let [engine] = &mut engines[..] {
+                let outcome = feed.run(engine, status);
+                return Ok((outcome, engines.into_iter().map(Engine::finish).collect()));
+            }
+            let mut engines = Engines::new((0..).zip(engines).collect());
+            let outcome = feed.run(&mut engines, status);
+            Ok::<_, CoresError>((outcome, by_product(engines.finish())))
         })?;
         watch_until_ended(&has_ended, status, watch);
-        let (feed, engine) = join(fused)?;
-        Ok(Ran { feed, engine, ring_full_waits: 0, ring_full_waited: Duration::ZERO })
+        let (feed, engines) = join(fused)?;
+        Ok(Ran { feed, engines, ring_full_waits: 0, ring_full_waited: Duration::ZERO })
     })
 }
 
-/// Feed and engine each on a thread of its own, with the ring between them.
-fn run_on_two_threads<F: Feed>(
+/// Feed and engines on threads of their own, with a ring to each engine thread.
+fn run_on_threads<F: Feed>(
     threads: &ThreadSettings,
-    mut engine: Engine,
+    spread: &Spread,
+    engines: Vec<Engine>,
     feed: F,
     status: &Status,
     watch: &mut impl FnMut(&Status),
 ) -> Result<Ran<F::Outcome>, SessionError> {
     let (pins, faults_in) = (threads.pins, faults_in(threads));
     let (ended, has_ended) = end_signal();
-    let (mut publisher, taker) = handoff(RING_EVENTS, threads.wait);
+    let mut groups: Vec<Vec<(u8, Engine)>> = (0..spread.engines()).map(|_| Vec::new()).collect();
+    for ((product, engine), &thread) in (0..).zip(engines).zip(spread.engine_of()) {
+        groups[thread].push((product, engine));
+    }
+    let (mut rings, takers): (Vec<_>, Vec<_>) = groups.iter().map(|_| handoff(RING_EVENTS, threads.wait)).unzip();
     thread::scope(|scope| {
-        let engine = spawn(scope, "engine", move || {
-            cores::pin(pins.engine())?;
-            if faults_in {
-                engine.fault_in();
-            }
-            Ok::<_, CoresError>(engine.run(taker))
-        })?;
+        let engines = groups.into_iter().zip(takers).enumerate().map(|(place, (group, taker))| {
+            let name = if place == 0 { "engine".into() } else { format!("engine{}", place + 1) };
+            spawn(scope, &name, move || {
+                cores::pin(pins.engine_at(place))?;
+                let mut engines = Engines::new(group);
+                if faults_in {
+                    engines.fault_in();
+                }
+                Ok::<_, CoresError>(engines.run(taker))
+            })
+        });
+        let engines = engines.collect::<Result<Vec<_>, _>>()?;
         let feed = spawn(scope, "feed", move || {
             let _ended = ended;
             cores::pin(pins.feed())?;
             if faults_in {
-                publisher.fault_in();
+                rings.iter_mut().for_each(FramePublisher::fault_in);
             }
-            let outcome = feed.run(&mut publisher, status);
-            Ok::<_, CoresError>((outcome, publisher.full_waits(), publisher.full_waited()))
+            if let [ring] = &mut rings[..] {
+                let outcome = feed.run(ring, status);
+                return Ok((outcome, ring.full_waits(), ring.full_waited()));
+            }
+            let mut router = Router::new(rings, spread.engine_of());
+            let outcome = feed.run(&mut router, status);
+            Ok::<_, CoresError>((outcome, router.full_waits(), router.full_waited()))
         })?;
         watch_until_ended(&has_ended, status, watch);
         let (feed, ring_full_waits, ring_full_waited) = join(feed)?;
-        Ok(Ran { feed, engine: join(engine)?, ring_full_waits, ring_full_waited })
+        let reports: Result<Vec<_>, CoresError> = engines.into_iter().map(join).collect();
+        let engines = by_product(reports?.into_iter().flatten().collect());
+        Ok(Ran { feed, engines, ring_full_waits, ring_full_waited })
     })
+}
+
+fn by_product(mut reports: Vec<(u8, EngineReport)>) -> Vec<EngineReport> {
+    reports.sort_by_key(|&(product, _)| product);
+    reports.into_iter().map(|(_, report)| report).collect()
 }
 
 /// Threads that spin must lose no time later; others start sooner without.

@@ -13,7 +13,7 @@
 //! let market = Market::open(&path, &MarketSettings::default())?;
 //! assert_eq!(market.product(), "BTC-PERPETUAL");
 //! let outcome = market.run(&mut Nobody, &Status::default());
-//! assert_eq!((outcome.counts.snapshots, outcome.scale.price_decimals), (1, 1));
+//! assert_eq!((outcome.first().counts.snapshots, outcome.first().scale.price_decimals), (1, 1));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -28,6 +28,7 @@ use crate::capture::replay::{Replay, ReplayError, ReplayOutcome, check_file};
 use crate::capture::{CaptureError, CaptureReader, Progress};
 use crate::engine::status::Status;
 use crate::feed::intake::ScaleRule;
+use crate::feed::intakes::ProductSeen;
 use crate::handoff::Wait;
 use crate::market::event::{FrameHead, FrameKind, UNMEASURED, UNSTAMPED};
 use crate::market::publish::Publish;
@@ -43,6 +44,8 @@ pub struct MarketSettings {
     pub format: Option<Format>,
     /// How other people's files are read.
     pub reader: ReaderSettings,
+    /// Products to replay together with that of `reader`, each once: of captures alone.
+    pub also: Vec<String>,
     /// Which scale.
     pub rule: ScaleRule,
     /// How fast.
@@ -56,7 +59,15 @@ pub struct MarketSettings {
 impl Default for MarketSettings {
     fn default() -> Self {
         let (reader, rule) = (ReaderSettings::default(), ScaleRule::default());
-        Self { format: None, reader, rule, speed: Speed::Max, hot_threads: 1, window: Window::default() }
+        Self {
+            format: None,
+            reader,
+            also: Vec::new(),
+            rule,
+            speed: Speed::Max,
+            hot_threads: 1,
+            window: Window::default(),
+        }
     }
 }
 
@@ -124,11 +135,16 @@ impl Market {
         check_file(path)?;
         check_unpacked(path).map_err(ReplayError::from)?;
         let found = format_of(path, settings);
-        let MarketSettings { reader, rule, speed, hot_threads, .. } = settings;
+        let MarketSettings { reader, also, rule, speed, hot_threads, .. } = settings;
         let product = reader.product.as_deref();
         let kind = match found {
             None | Some(Format::Capture) => {
-                Kind::Capture(Box::new(Replay::open_beside(*hot_threads, path, product, *rule, *speed)?))
+                let products: Vec<String> = reader.product.iter().chain(also).cloned().collect();
+                Kind::Capture(Box::new(Replay::open_products_beside(*hot_threads, path, &products, *rule, *speed)?))
+            }
+            Some(_) if !also.is_empty() => {
+                let what = "is no capture, and holds one market: give --product one product";
+                return Err(ReadError::file(path, what).into());
             }
             Some(Format::Frames) if rule.price_decimals.or(rule.size_decimals).is_some() => {
                 let what = "has the steps that it was written with: leave --tick-size and --lot-size out";
@@ -220,7 +236,15 @@ impl Market {
         Self { kind, wait, ..self }
     }
 
-    /// The product.
+    /// The products.
+    pub fn products(&self) -> Vec<String> {
+        match &self.kind {
+            Kind::Capture(replay) => replay.products().to_vec(),
+            Kind::Fast(_) | Kind::Foreign(_) => vec![self.product().into()],
+        }
+    }
+
+    /// The product, the first where there are several.
     pub fn product(&self) -> &str {
         match &self.kind {
             Kind::Capture(replay) => replay.product(),
@@ -293,7 +317,7 @@ impl Market {
     ) -> Result<(i64, Self), CaptureError> {
         let market = Self::open(path, settings).map_err(ReplayError::into_capture)?;
         let first_ns = market.begins_ns().map_err(ReplayError::into_capture)?;
-        let last_ns = all.counts.span_ns.map_or(i64::MIN, |(_, last_ns)| last_ns);
+        let last_ns = span_ns(all).map_or(i64::MIN, |(_, last_ns)| last_ns);
         if first_ns <= last_ns {
             let (by_ns, before) = (last_ns.saturating_sub(first_ns), before.display());
             let what = match by_ns {
@@ -307,8 +331,10 @@ impl Market {
 
     /// Goes on behind another file: as after a reconnection, the book waits for its snapshot.
     fn run_behind(self, first_ns: i64, engine: &mut impl Publish, status: &Status) -> ReplayOutcome {
-        let connected = FrameHead {
+        let products = self.products();
+        let connected = |product| FrameHead {
             kind: FrameKind::Connected,
+            product,
             levels: 0,
             scale: Scale::default(),
             sequence_num: 0,
@@ -319,29 +345,41 @@ impl Market {
             decoded: UNSTAMPED,
             published: UNSTAMPED,
         };
-        if engine.publish(&connected, &[]).is_err() {
-            return ReplayOutcome { stopped: true, ..ReplayOutcome::nothing(self.product(), Scale::default()) };
+        for (product, _) in (0..).zip(&products) {
+            if engine.publish(&connected(product), &[]).is_err() {
+                let products = products.iter().map(|name| ProductSeen::nothing(name, Scale::default())).collect();
+                let nothing = ReplayOutcome::of(ProductSeen::nothing(self.product(), Scale::default()));
+                return ReplayOutcome { products, stopped: true, ..nothing };
+            }
         }
         self.kind.run(engine, status)
     }
 }
 
+/// The least and the greatest time of receipt of any product's frame, Unix nanoseconds.
+fn span_ns(outcome: &ReplayOutcome) -> Option<(i64, i64)> {
+    let spans = outcome.products.iter().filter_map(|product| product.counts.span_ns);
+    spans.reduce(|(first, last), (from, to)| (first.min(from), last.max(to)))
+}
+
 /// What a further file came to.
 fn add(all: &mut ReplayOutcome, more: ReplayOutcome) {
-    let last_ns = all.counts.span_ns.map(|(_, last_ns)| last_ns);
-    if let (Some(last_ns), Some((first_ns, _))) = (last_ns, more.counts.span_ns) {
+    let last_ns = span_ns(all).map(|(_, last_ns)| last_ns);
+    if let (Some(last_ns), Some((first_ns, _))) = (last_ns, span_ns(&more)) {
         all.longest_hole_ns = all.longest_hole_ns.max(first_ns.saturating_sub(last_ns));
     }
     all.files += more.files;
-    all.counts.add(&more.counts);
-    all.notes.extend(more.notes);
+    for (all, product) in all.products.iter_mut().zip(more.products) {
+        all.counts.add(&product.counts);
+        all.notes.extend(product.notes);
+        if more.files > 0 {
+            all.scale = product.scale;
+        }
+    }
     for name in more.other_products {
         if !all.other_products.contains(&name) {
             all.other_products.push(name);
         }
-    }
-    if more.files > 0 {
-        all.scale = more.scale;
     }
     for remark in more.remarks {
         if !all.remarks.contains(&remark) {
@@ -362,7 +400,7 @@ impl Feed for Market {
         if self.window.is_all() {
             return self.run_all(engine, status);
         }
-        let mut part = Windowed::new(engine, self.window);
+        let mut part = Windowed::new(engine, self.window, self.products().len());
         let outcome = self.run_all(&mut part, status);
         let mut remarks = outcome.remarks;
         if outcome.error.is_none() && !part.has_begun() {

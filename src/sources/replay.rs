@@ -16,7 +16,7 @@
 //!     x,P,1585699200000000,1585699200000001,false,bid,9,1\nx,P,1585699200000000,1585699200000001,true,bid,10,1\n")?;
 //! let replay = FrameReplay::open(Format::TardisBook, &path, &ReaderSettings::default(), ScaleRule::default(), Speed::Max)?;
 //! let outcome = replay.run(&mut Nobody, &Status::default());
-//! assert_eq!(outcome.counts.frames, 1);
+//! assert_eq!(outcome.first().counts.frames, 1);
 //! assert_eq!(outcome.remarks, ["1 row before the first snapshot: nobody knows the book that they change"]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -40,6 +40,7 @@ use crate::capture::Progress;
 use crate::capture::replay::{ReplayError, ReplayOutcome};
 use crate::engine::status::Status;
 use crate::feed::intake::{Arrival, ScaleRule};
+use crate::feed::intakes::ProductSeen;
 use crate::handoff::Wait;
 use crate::market::publish::Publish;
 use crate::run::session::Feed;
@@ -221,16 +222,19 @@ impl Feed for FrameReplay {
         if reader.has_event_times_only() {
             remarks.insert(0, "times of receipt are the venue's".into());
         }
-        ReplayOutcome {
+        let seen = ProductSeen {
             counts: scaler.counts().clone(),
             notes: scaler.notes().to_vec(),
+            ..ProductSeen::nothing(reader.product(), scaler.scale())
+        };
+        ReplayOutcome {
             lines: reader.counts().rows,
             remarks,
             error,
             stopped,
             files: holes.files(),
             longest_hole_ns: holes.longest_ns(),
-            ..ReplayOutcome::nothing(reader.product(), scaler.scale())
+            ..ReplayOutcome::of(seen)
         }
     }
 }

@@ -209,6 +209,7 @@ impl Scaler {
         let stages_stamped = self.counts.frames % STAGES_EVERY == 1 && arrival.received != UNMEASURED;
         let head = FrameHead {
             kind,
+            product: 0,
             levels: self.events.len() as u32,
             scale,
             sequence_num: self.sequence_num,

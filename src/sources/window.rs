@@ -18,6 +18,7 @@
 //! }
 //! let head = |kind, ts_recv_ns| FrameHead {
 //!     kind,
+//!     product: 0,
 //!     levels: 1,
 //!     scale: Scale::default(),
 //!     sequence_num: 0,
@@ -29,7 +30,7 @@
 //!     published: UNSTAMPED,
 //! };
 //! let mut kinds = Kinds(Vec::new());
-//! let mut part = Windowed::new(&mut kinds, Window { from_ns: 15, to_ns: 30 });
+//! let mut part = Windowed::new(&mut kinds, Window { from_ns: 15, to_ns: 30 }, 1);
 //! part.publish(&head(FrameKind::Snapshot, 10), &[Event::level(Side::Bid, 99, 1)])?;
 //! part.publish(&head(FrameKind::Update, 12), &[Event::level(Side::Ask, 101, 1)])?;
 //! part.publish(&head(FrameKind::Update, 20), &[Event::level(Side::Ask, 100, 1)])?;
@@ -69,18 +70,27 @@ impl Window {
 pub struct Windowed<'a, P> {
     engine: &'a mut P,
     window: Window,
-    /// The book before the window.
-    follower: Follower,
+    /// Of each product.
+    before: Vec<Before>,
     levels: Vec<Event>,
     has_begun: bool,
     has_ended: bool,
 }
 
+/// A product before the window.
+#[derive(Default)]
+struct Before {
+    /// Its book.
+    follower: Follower,
+    /// Whether anything of it was in the window.
+    has_begun: bool,
+}
+
 impl<'a, P: Publish> Windowed<'a, P> {
-    /// Before an engine.
-    pub fn new(engine: &'a mut P, window: Window) -> Self {
-        let (follower, levels) = (Follower::default(), Vec::new());
-        Self { engine, window, follower, levels, has_begun: false, has_ended: false }
+    /// Before an engine that takes frames of so many products.
+    pub fn new(engine: &'a mut P, window: Window, products: usize) -> Self {
+        let before = (0..products).map(|_| Before::default()).collect();
+        Self { engine, window, before, levels: Vec::new(), has_begun: false, has_ended: false }
     }
 
     /// Whether anything was in the window.
@@ -97,14 +107,16 @@ impl<'a, P: Publish> Windowed<'a, P> {
     #[cold]
     fn begin(&mut self, head: &FrameHead) -> Result<(), EngineGone> {
         self.has_begun = true;
-        if !self.follower.is_live() || head.kind == FrameKind::Snapshot {
+        let Before { follower, has_begun } = &mut self.before[usize::from(head.product)];
+        *has_begun = true;
+        if !follower.is_live() || head.kind == FrameKind::Snapshot {
             return Ok(());
         }
-        levels_of(self.follower.book(), &mut self.levels);
+        levels_of(follower.book(), &mut self.levels);
         let snapshot = FrameHead {
             kind: FrameKind::Snapshot,
             levels: self.levels.len() as u32,
-            scale: self.follower.book().scale(),
+            scale: follower.book().scale(),
             sequence_num: head.sequence_num.wrapping_sub(1),
             ts_event_ns: 0,
             ..*head
@@ -122,7 +134,8 @@ fn levels_of(book: &Book, levels: &mut Vec<Event>) {
 
 impl<P: Publish> Publish for Windowed<'_, P> {
     fn publish(&mut self, head: &FrameHead, events: &[Event]) -> Result<(), EngineGone> {
-        if self.has_begun && head.ts_recv_ns < self.window.to_ns {
+        let Before { follower, has_begun } = &mut self.before[usize::from(head.product)];
+        if *has_begun && head.ts_recv_ns < self.window.to_ns {
             return self.engine.publish(head, events);
         }
         if head.ts_recv_ns >= self.window.to_ns {
@@ -133,13 +146,13 @@ impl<P: Publish> Publish for Windowed<'_, P> {
             self.begin(head)?;
             return self.engine.publish(head, events);
         }
-        self.follower.count(head);
+        follower.count(head);
         // A book that is lost is not live, and begins no window.
-        let _ = self.follower.begin(head);
+        let _ = follower.begin(head);
         if head.kind.is_book_frame() {
-            self.follower.levels(events);
+            follower.levels(events);
         }
-        let _ = self.follower.end();
+        let _ = follower.end();
         Ok(())
     }
 }
@@ -183,7 +196,7 @@ mod tests {
             to in 0..70_i64,
         ) {
             let (mut whole, mut part) = (Books::default(), Books::default());
-            let mut windowed = Windowed::new(&mut part, Window { from_ns: from, to_ns: to });
+            let mut windowed = Windowed::new(&mut part, Window { from_ns: from, to_ns: to }, 1);
             let mut expected = Vec::new();
             for (number, frame) in (0..).zip(&frames) {
                 let levels: Vec<Event> = frame
@@ -192,6 +205,7 @@ mod tests {
                     .collect();
                 let head = FrameHead {
                     kind: if number == 0 { FrameKind::Snapshot } else { FrameKind::Update },
+                    product: 0,
                     levels: levels.len() as u32,
                     scale: Scale::default(),
                     sequence_num: number as u64,

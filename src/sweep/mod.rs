@@ -485,10 +485,10 @@ impl Sweep {
     fn facts(&self, capture: usize, outcome: &ReplayOutcome, passed: &Passed) -> Result<SweptCapture, SweepError> {
         let path = &self.plan.captures[capture];
         let sha256 = sha256(path)?;
-        let span_ns: Vec<_> = outcome.counts.span_ns.into_iter().collect();
+        let span_ns: Vec<_> = outcome.first().counts.span_ns.into_iter().collect();
         let in_sample = |model: &plan::PlannedModel| {
             let trained_on = &model.model.trained_on;
-            match trained_on.sample(&outcome.product, &span_ns, || vec![sha256.clone()]) {
+            match trained_on.sample(&outcome.first().name, &span_ns, || vec![sha256.clone()]) {
                 Sample::Unknown => InSample::Unknown,
                 Sample::Out => InSample::No,
                 Sample::In { .. } => InSample::Yes,
@@ -500,11 +500,11 @@ impl Sweep {
             path: path.display().to_string(),
             in_sample: self.plan.models.iter().map(in_sample).collect(),
             bytes: path.metadata().map_or(0, |file| file.len()),
-            product: outcome.product.clone(),
+            product: outcome.first().name.clone(),
             frames: report.counts.frames,
             frames_live: report.counts.frames_by_state[2],
             live_ns: passed.live_ns,
-            faults: outcome.counts.faults.total() + report.counts.faults.total(),
+            faults: outcome.first().counts.faults.total() + report.counts.faults.total(),
             price_decimals: report.scale.price_decimals,
             size_decimals: report.scale.size_decimals,
             remarks: outcome.cut.iter().map(ToString::to_string).chain(outcome.remarks.clone()).collect(),

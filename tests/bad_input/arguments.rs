@@ -95,7 +95,7 @@ fn cores() {
     let (first, _) = allowed.split_once(',').unwrap_or((&allowed, ""));
     let not_there =
         |core: &str| format!("core {core} does not exist or is not allowed to this process; allowed: {allowed}");
-    let garbage = |text: &str| format!("'{text}' is no list of one or two cores, such as 2,3");
+    let garbage = |text: &str| format!("'{text}' is no list of one to 17 cores, such as 2,3");
     for (cores, says) in [
         ("4096", not_there("4096")),
         (&*format!("{first},4096"), not_there("4096")),
@@ -106,7 +106,7 @@ fn cores() {
         ),
         ("", garbage("")),
         ("0,", garbage("0,")),
-        ("0,1,2", garbage("0,1,2")),
+        ("0,1,2,", garbage("0,1,2,")),
         ("-1", garbage("-1")),
         ("zero", garbage("zero")),
         ("99999999999999999999999", garbage("99999999999999999999999")),

@@ -50,7 +50,7 @@ pub fn session(capture: &Path) -> Result<Session, Box<dyn std::error::Error>> {
     let threads = ThreadSettings { pins: Pins::Anywhere, fused: true, wait: Wait::Block };
     let files = RunFiles::create(capture.parent().ok_or("no folder")?, "BTC-USD", Some("run"))?;
     let replay = Replay::open(capture, None, ScaleRule::default(), Speed::Max)?;
-    let strategies = [Strategy { settings: &settings, files: &files }];
+    let strategies = [Strategy { settings: &settings, files: &files, product: 0 }];
     let report = sessions::run(&threads, &strategies, &Arc::default(), replay, |_| {})?;
     Ok((settings, threads, files, report))
 }

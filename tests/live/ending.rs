@@ -134,6 +134,6 @@ fn with_a_close_frame() {
         ..venue.settings()
     });
     let (outcome, _) = session.wait();
-    assert_eq!((outcome.connections, outcome.counts.frames, outcome.counts.faults.total()), (1, 1, 0));
+    assert_eq!((outcome.connections, outcome.first().counts.frames, outcome.first().counts.faults.total()), (1, 1, 0));
     assert_eq!(venue.end(), [Some(1000)]);
 }

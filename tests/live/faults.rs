@@ -47,8 +47,8 @@ fn costs_with(spec: &str, kind: FaultKind, fault: Fault, words: &str, change: im
     assert_eq!(notices.len(), 1, "{notices:?}");
     assert!(notices[0].starts_with(fault.name()) && notices[0].contains(words), "{notices:?}");
     assert!(notices[0].ends_with("; reconnecting"), "{notices:?}");
-    assert_eq!(outcome.notes.len(), 1);
-    assert!(outcome.notes[0].detail.contains(words), "{:?}", outcome.notes);
+    assert_eq!(outcome.first().notes.len(), 1);
+    assert!(outcome.first().notes[0].detail.contains(words), "{:?}", outcome.first().notes);
     assert_eq!(engine.counts.connections, 2);
 }
 
@@ -126,7 +126,7 @@ fn invalid_utf8() {
 #[test]
 fn unknown_channel() {
     let (outcome, _) = costs_nothing("unknown-channel@100x3", FaultKind::UnknownChannel);
-    assert_eq!(outcome.counts.other_messages, 3);
+    assert_eq!(outcome.first().counts.other_messages, 3);
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn no_snapshot() {
 #[test]
 fn off_tick_refines_the_scale() {
     let (outcome, engine) = costs_nothing("off-tick@100", FaultKind::OffTick);
-    assert_eq!((outcome.counts.refinements, engine.rescales), (1, 1));
+    assert_eq!((outcome.first().counts.refinements, engine.rescales), (1, 1));
 }
 
 #[test]
@@ -197,19 +197,19 @@ fn lost_removal() {
 #[test]
 fn empty_acknowledgements() {
     let (outcome, _) = costs_nothing("ack-empty@1x3", FaultKind::AckEmpty);
-    assert_eq!(outcome.counts.subscriptions, 3);
+    assert_eq!(outcome.first().counts.subscriptions, 3);
 }
 
 #[test]
 fn partial_acknowledgements() {
     let (outcome, _) = costs_nothing("ack-partial@1x3", FaultKind::AckPartial);
-    assert_eq!(outcome.counts.subscriptions, 3);
+    assert_eq!(outcome.first().counts.subscriptions, 3);
 }
 
 #[test]
 fn acknowledgements_of_null() {
     let (outcome, _) = costs_nothing("ack-null@1x3", FaultKind::AckNull);
-    assert_eq!(outcome.counts.subscriptions, 3);
+    assert_eq!(outcome.first().counts.subscriptions, 3);
 }
 
 /// They come behind the book, and would not be missed.
@@ -217,7 +217,7 @@ fn acknowledgements_of_null() {
 fn late_acknowledgements() {
     costs_nothing("ack-late:200ms@1x2", FaultKind::AckLate);
     let (outcome, _) = costs_nothing("ack-late:10m@1x2", FaultKind::AckLate);
-    assert_eq!(outcome.counts.subscriptions, 0);
+    assert_eq!(outcome.first().counts.subscriptions, 0);
 }
 
 /// The venue removes what it never published; a level that came and went within a batch is such.
@@ -357,8 +357,8 @@ fn random_faults(market: impl Fn(&[&str]) -> ExchangeConfig, wait: Wait) {
     let struck = exchange.stop().expect("stops").faults;
     assert!(struck.values().sum::<u64>() > 50, "{struck:?}");
     // Every connection but the last ended with one fault, and failed attempts are the refused handshakes.
-    assert_eq!(outcome.counts.faults.total(), outcome.connections - 1, "{:?}", outcome.counts.faults);
+    assert_eq!(outcome.first().counts.faults.total(), outcome.connections - 1, "{:?}", outcome.first().counts.faults);
     assert_eq!(outcome.failed_attempts, struck.get(&FaultKind::Handshake503).copied().unwrap_or(0));
-    assert_eq!(outcome.counts.frames, engine.counts.frames);
+    assert_eq!(outcome.first().counts.frames, engine.counts.frames);
     assert!(engine.trader().totals.trades > 1_000, "{}", engine.trader().totals.trades);
 }

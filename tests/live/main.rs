@@ -9,6 +9,7 @@ mod executions;
 mod faults;
 mod killed;
 mod prints;
+mod products;
 mod recorded;
 mod recovery;
 mod refusals;

@@ -54,9 +54,9 @@ fn a_venue_without_prints_serves_its_book() {
         let notices = session.notices.clone();
         std::thread::sleep(std::time::Duration::from_millis(300));
         let (outcome, _) = session.stop();
-        assert_eq!((outcome.connections, outcome.counts.faults.total()), (1, 0), "{:?}", outcome.notes);
+        assert_eq!((outcome.connections, outcome.first().counts.faults.total()), (1, 0), "{:?}", outcome.first().notes);
         assert_eq!((outcome.prints_subscribed.asked, outcome.prints_subscribed.acknowledged), (1, 0));
-        assert_eq!(outcome.counts.prints_refused, u64::from(refuses));
+        assert_eq!(outcome.first().counts.prints_refused, u64::from(refuses));
         let said: Vec<String> = notices.try_iter().collect();
         let expected = format!("no prints, the book goes on: the venue says '{refusal}'");
         assert_eq!(said, if refuses { vec![expected] } else { vec![] });
@@ -87,7 +87,7 @@ fn what_may_be_a_refusal_is_tried_without_prints() {
         wait_until("the second book is there", || session.connections() == 2 && session.frames() == 2);
         let notices = session.notices.clone();
         let (outcome, _) = session.stop();
-        assert_eq!((outcome.connections, outcome.counts.faults.total()), (2, 1));
+        assert_eq!((outcome.connections, outcome.first().counts.faults.total()), (2, 1));
         assert_eq!(outcome.prints_subscribed.asked, 1);
         let said: Vec<String> = notices.try_iter().collect();
         assert_eq!(said[1], "this connection leaves out market_trades, which the venue may have refused");
@@ -117,7 +117,7 @@ fn lost_prints_are_counted_and_end_nothing() {
     wait_until("the book is there", || session.frames() > 0);
     std::thread::sleep(std::time::Duration::from_millis(500));
     let (outcome, engine) = session.stop();
-    let counts = &outcome.counts;
+    let counts = &outcome.first().counts;
     assert_eq!((outcome.connections, counts.faults.total(), engine.counts.frames), (1, 0, 1));
     assert_eq!((counts.prints, counts.prints_lost, counts.prints_repeated, counts.prints_unread), (3, 2, 2, 1));
     assert_eq!((outcome.prints_subscribed.asked, outcome.prints_subscribed.acknowledged), (1, 1));
@@ -133,9 +133,16 @@ fn lost_print() {
     session.go_on(400);
     session.assert_book(&exchange);
     let (outcome, engine) = session.stop();
-    assert_eq!((outcome.connections, outcome.counts.faults.total(), engine.counts.faults.total()), (1, 0, 0));
-    assert_eq!((outcome.counts.prints_lost, outcome.counts.prints_repeated, outcome.counts.prints_unread), (1, 0, 0));
-    assert!(outcome.counts.prints > 10, "{:?}", outcome.counts);
+    assert_eq!((outcome.connections, outcome.first().counts.faults.total(), engine.counts.faults.total()), (1, 0, 0));
+    assert_eq!(
+        (
+            outcome.first().counts.prints_lost,
+            outcome.first().counts.prints_repeated,
+            outcome.first().counts.prints_unread
+        ),
+        (1, 0, 0)
+    );
+    assert!(outcome.first().counts.prints > 10, "{:?}", outcome.first().counts);
     assert_eq!((outcome.prints_subscribed.asked, outcome.prints_subscribed.acknowledged), (1, 1));
     exchange.stop().expect("stops");
 }

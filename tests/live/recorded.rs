@@ -67,12 +67,12 @@ fn files(folder: &Path, stem: &str, strategies: usize) -> Vec<RunFiles> {
 }
 
 fn with_files<'a>(settings: &'a [StrategySettings], files: &'a [RunFiles]) -> Vec<Strategy<'a>> {
-    settings.iter().zip(files).map(|(settings, files)| Strategy { settings, files }).collect()
+    settings.iter().zip(files).map(|(settings, files)| Strategy { settings, files, product: 0 }).collect()
 }
 
 /// What must not depend on whether it was lived or replayed. How often the engine waited for the writer may.
 fn counts<O>(report: &SessionReport<O>) -> (EngineCounts, Vec<TraderCounts>, EngineReport) {
-    let engine = report.engine.clone();
+    let engine = report.engine().clone();
     let done = engine.traders.iter().map(|trader| TraderCounts { writer_waits: 0, ..trader.counts.clone() });
     (engine.counts.clone(), done.collect(), engine)
 }
@@ -96,12 +96,12 @@ fn lived_and_replayed(settings: LiveSettings, name: &str, fused: bool, frames: u
     let lived = session::run(&threads(fused), &strategies, &status, feed, enough).expect("a session");
     let (recorded, error) = recorder.finish();
     assert!(error.is_none(), "{error:?}");
-    assert_eq!((recorded.frames, recorded.lost), (lived.feed.counts.messages, 0));
+    assert_eq!((recorded.frames, recorded.lost), (lived.feed.first().counts.messages, 0));
 
-    let lived_faults = lived.feed.counts.faults.clone();
+    let lived_faults = lived.feed.first().counts.faults.clone();
     let lived_trades: Vec<String> = lived_files.iter().map(|files| read(&files.csv)).collect();
     let trades = lived_trades.iter().map(|log| log.lines().count());
-    assert!(trades.min().is_some_and(|least| least > 50), "too few trades: {:?}", lived.engine.counts);
+    assert!(trades.min().is_some_and(|least| least > 50), "too few trades: {:?}", lived.engine().counts);
     // The threads of the replay need not be the session's.
     for fused in [false, true] {
         let replay = Replay::open(&capture, Some(PRODUCT), rule, Speed::Max).expect("a capture");
@@ -122,9 +122,9 @@ fn lived_and_replayed(settings: LiveSettings, name: &str, fused: bool, frames: u
             assert_eq!(lived.open_cost_and_worth, replayed.open_cost_and_worth);
         }
         assert_eq!(lived.book_state, replayed_engine.book_state);
-        assert_eq!(replayed.feed.counts.faults, lived_faults);
+        assert_eq!(replayed.feed.first().counts.faults, lived_faults);
     }
-    lived.feed.counts
+    lived.feed.first().counts.clone()
 }
 
 fn plainly(name: &str) {

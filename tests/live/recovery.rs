@@ -107,7 +107,7 @@ fn its_connection_ends_a_hundred_times_in_a_row() {
     wait_until("it has reconnected a hundred times", || session.connections() > 100);
     session.assert_book(&exchange);
     let (outcome, engine) = session.stop();
-    assert_eq!(outcome.counts.faults.total(), outcome.connections - 1, "{:?}", outcome.counts.faults);
+    assert_eq!(outcome.first().counts.faults.total(), outcome.connections - 1, "{:?}", outcome.first().counts.faults);
     assert_eq!(outcome.failed_attempts, 0);
     assert_eq!(engine.counts.connections, outcome.connections);
     assert!(engine.trader().totals.trades > 100, "{}", engine.trader().totals.trades);
@@ -128,7 +128,10 @@ fn a_slow_snapshot_is_waited_for() {
     settings.patience.snapshot = Duration::from_secs(1);
     settings.duration = Some(Duration::from_secs(4));
     let (outcome, _) = Session::start(settings).wait();
-    assert_eq!((outcome.connections, outcome.counts.snapshots, outcome.counts.faults.total()), (1, 1, 0));
+    assert_eq!(
+        (outcome.connections, outcome.first().counts.snapshots, outcome.first().counts.faults.total()),
+        (1, 1, 0)
+    );
     venue.end();
 }
 
@@ -144,8 +147,8 @@ fn a_snapshot_that_never_ends_is_given_up() {
     let session = Session::start(settings);
     wait_until("it reconnects", || session.connections() >= 2);
     let (outcome, _) = session.stop();
-    assert_eq!(outcome.notes[0].fault, Fault::NoSnapshot);
-    let detail = &outcome.notes[0].detail;
+    assert_eq!(outcome.first().notes[0].fault, Fault::NoSnapshot);
+    let detail = &outcome.first().notes[0].detail;
     assert!(detail.ends_with(" bytes of a message in 2s, and it is not whole: the link is too slow"), "{detail}");
     venue.end();
 }
@@ -236,7 +239,7 @@ fn a_book_that_stays_crossed_is_got_anew() {
     let session = Session::start(venue.settings());
     wait_until("it reconnects", || session.connections() >= 2);
     let (outcome, engine) = session.stop();
-    assert_eq!(outcome.notes[0].fault, Fault::StaysCrossed);
+    assert_eq!(outcome.first().notes[0].fault, Fault::StaysCrossed);
     assert!(engine.counts.crossed_or_locked > 40 && engine.counts.faults.of(Fault::StaysCrossed) == 1);
     venue.end();
 }

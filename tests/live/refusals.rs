@@ -130,8 +130,8 @@ fn an_acknowledgement_of_another_product() {
     let session = Session::start(venue.settings());
     wait_until("it reconnects", || session.connections() >= 2);
     let (outcome, _) = session.stop();
-    assert!(outcome.counts.faults.of(Fault::SubscriptionRefused) >= 1);
-    assert!(outcome.notes[0].detail.contains("ETH-USD instead of BTC-USD"), "{:?}", outcome.notes);
+    assert!(outcome.first().counts.faults.of(Fault::SubscriptionRefused) >= 1);
+    assert!(outcome.first().notes[0].detail.contains("ETH-USD instead of BTC-USD"), "{:?}", outcome.first().notes);
     let [level2, heartbeats] = &venue.end()[0];
     assert_eq!((level2["channel"].as_str(), heartbeats["channel"].as_str()), (Some("level2"), Some("heartbeats")));
     assert_eq!(level2["product_ids"], serde_json::json!([PRODUCT]));
@@ -150,8 +150,11 @@ fn neither_acknowledgement_nor_book() {
     let session = Session::start(settings);
     wait_until("it reconnects", || session.connections() >= 2);
     let (outcome, _) = session.stop();
-    assert_eq!(outcome.notes[0].fault, Fault::SubscriptionRefused);
-    assert_eq!(outcome.notes[0].detail, "neither an acknowledgement of the book nor a snapshot 2s after subscribing");
+    assert_eq!(outcome.first().notes[0].fault, Fault::SubscriptionRefused);
+    assert_eq!(
+        outcome.first().notes[0].detail,
+        "neither an acknowledgement of the book nor a snapshot 2s after subscribing"
+    );
     venue.end();
 }
 
@@ -174,7 +177,10 @@ fn a_book_needs_no_acknowledgement() {
     settings.patience.snapshot = std::time::Duration::from_secs(1);
     settings.duration = Some(std::time::Duration::from_secs(2));
     let (outcome, _) = Session::start(settings).wait();
-    assert_eq!((outcome.connections, outcome.counts.subscriptions, outcome.counts.faults.total()), (1, 6, 0));
+    assert_eq!(
+        (outcome.connections, outcome.first().counts.subscriptions, outcome.first().counts.faults.total()),
+        (1, 6, 0)
+    );
     venue.end();
 }
 

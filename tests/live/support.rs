@@ -83,7 +83,7 @@ pub const RULES: [&str; 5] = ["--threshold", "0.6", "--lag", "5", "--override-mo
 pub fn settings(exchange: &RunningExchange) -> LiveSettings {
     LiveSettings {
         connector: connector(exchange, |_| {}),
-        product: PRODUCT.into(),
+        products: vec![PRODUCT.into()],
         prints: true,
         rule: ScaleRule::default(),
         wait: Wait::Block,
@@ -257,7 +257,7 @@ impl Session {
 
 /// What was counted, as pairs.
 pub fn faults(outcome: &LiveOutcome) -> Vec<(Fault, u64)> {
-    outcome.counts.faults.iter().collect()
+    outcome.first().counts.faults.iter().collect()
 }
 
 /// The program with a live session with this exchange, its results in a folder under the name `live`.

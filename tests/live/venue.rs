@@ -182,7 +182,7 @@ impl<T: Send + 'static> Venue<T> {
     pub fn settings(&self) -> LiveSettings {
         LiveSettings {
             connector: Connector::new(&WireConfig::new(&self.url)).expect("usable settings"),
-            product: PRODUCT.into(),
+            products: vec![PRODUCT.into()],
             prints: false,
             rule: ScaleRule::default(),
             wait: Wait::Block,

@@ -52,6 +52,7 @@ impl Batch {
 fn head(kind: FrameKind, levels: u32, scale: Scale, sequence_num: u64, ts_recv_ns: i64, ts_event_ns: i64) -> FrameHead {
     FrameHead {
         kind,
+        product: 0,
         levels,
         scale,
         sequence_num,

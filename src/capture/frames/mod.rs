@@ -49,6 +49,7 @@
 //! let mut writer = FrameWriter::create(&path, &Header::of("BTC-USD"), true, IfTaken::Refuse)?;
 //! let head = FrameHead {
 //!     kind: FrameKind::Snapshot,
+//!     product: 0,
 //!     levels: 1,
 //!     scale: Scale { price_decimals: 2, size_decimals: 8 },
 //!     sequence_num: 0,

@@ -7,6 +7,7 @@ use crate::capture::{CaptureError, Progress};
 use crate::engine::latency::STAGES_EVERY;
 use crate::engine::status::Status;
 use crate::feed::intake::{FaultNote, IntakeCounts};
+use crate::feed::intakes::ProductSeen;
 use crate::handoff::Wait;
 use crate::market::event::{Fault, FrameKind, PRINT_EVENTS, UNSTAMPED};
 use crate::market::publish::Publish;
@@ -150,16 +151,9 @@ impl Feed for FastReplay {
             error = Some(CaptureError::Foreign(what.into()));
         }
         let Taken { counts, notes, scale, stopped, .. } = taken;
-        ReplayOutcome {
-            lines: counts.messages,
-            counts,
-            notes,
-            error,
-            stopped,
-            waited_for_file: waited,
-            files: 1,
-            ..ReplayOutcome::nothing(&product, scale)
-        }
+        let lines = counts.messages;
+        let seen = ProductSeen { counts, notes, ..ProductSeen::nothing(&product, scale) };
+        ReplayOutcome { lines, error, stopped, waited_for_file: waited, files: 1, ..ReplayOutcome::of(seen) }
     }
 }
 

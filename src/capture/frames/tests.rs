@@ -50,6 +50,7 @@ fn frames() -> impl Strategy<Value = Vec<Frame>> {
             };
             let head = FrameHead {
                 kind,
+                product: 0,
                 levels: events.len() as u32,
                 scale: Scale { price_decimals, size_decimals },
                 sequence_num,
@@ -209,6 +210,7 @@ fn a_time_is_found_by_the_index() {
     let path = folder.path().join("x.frames");
     let head = |number: u64, kind| FrameHead {
         kind,
+        product: 0,
         levels: 1,
         scale: Scale::default(),
         sequence_num: number,

@@ -1,10 +1,11 @@
 //! What to connect to.
 
-use super::{parse_duration, parse_product};
+use super::{check_products, parse_duration, parse_product};
 use crate::base::clock::wall_ns;
 use crate::base::failure::Failure;
 use crate::feed::backoff::Backoff;
 use crate::feed::coinbase::auth::Credentials;
+use crate::feed::coinbase::subscription::PRODUCTS_PER_CONNECTION;
 use crate::feed::intake::ScaleRule;
 use crate::feed::live::LiveSettings;
 use crate::feed::vitals::Patience;
@@ -20,9 +21,9 @@ pub const VENUE_URL: &str = "wss://advanced-trade-ws.coinbase.com";
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Connection")]
 pub struct ConnectionArgs {
-    /// Product to subscribe to
-    #[arg(long, value_name = "NAME", default_value = "BTC-USD", value_parser = parse_product)]
-    pub product: String,
+    /// Products to subscribe to, separated by commas: at most 16, over one connection
+    #[arg(long, value_name = "NAME,…", default_value = "BTC-USD", value_delimiter = ',', value_parser = parse_product)]
+    pub product: Vec<String>,
     /// Subscribe to the book alone and not to market_trades, the prints
     #[arg(long)]
     pub no_trades: bool,
@@ -38,7 +39,7 @@ pub struct ConnectionArgs {
     /// How long to run: seconds, or 90s, 30m, 2h [default: until Ctrl-C]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub duration: Option<Duration>,
-    /// Reconnect when the product is silent for so long although heartbeats come
+    /// Reconnect when the product is silent for so long although heartbeats come; of several products subscribe again to that one
     #[arg(long, value_name = "TIME", default_value = "30", value_parser = parse_duration)]
     pub stale_after: Duration,
     /// Give up after so many failed attempts in a row [default: 5 before the first connection, then never]
@@ -52,6 +53,14 @@ impl ConnectionArgs {
     /// # Errors
     /// Any of them is bad.
     pub fn settings(&self, rule: ScaleRule, wait: Wait) -> Result<LiveSettings, Failure> {
+        let products = self.product.len();
+        check_products(&self.product, rule)?;
+        if products > PRODUCTS_PER_CONNECTION {
+            return Err(Failure::input(format!(
+                "--product names {products} products, and a connection has the books of at most \
+                 {PRODUCTS_PER_CONNECTION}: start a session for each part"
+            )));
+        }
         let config = WireConfig {
             extra_ca: self.ca_cert.clone(),
             allow_plaintext: self.allow_plaintext,
@@ -61,7 +70,7 @@ impl ConnectionArgs {
         let credentials = Credentials::from_env().map_err(Failure::input)?;
         Ok(LiveSettings {
             connector,
-            product: self.product.clone(),
+            products: self.product.clone(),
             prints: !self.no_trades,
             rule,
             wait,

@@ -14,6 +14,7 @@ mod execution;
 mod fees;
 mod market;
 mod model;
+mod products;
 mod research;
 mod strategies;
 mod trading;
@@ -24,6 +25,7 @@ pub use execution::{AccountArgs, ExecutionArgs};
 pub use fees::{FeeArgs, TIERS_ENDING};
 pub use market::{MarketArgs, TimeName};
 pub use model::{ClassNames, FeatureNames, ModelArgs};
+pub use products::{SpreadArgs, check_products, parse_engine_of};
 pub use research::{FigureArgs, FigureFiles, ImportanceArgs, LabelArgs, SourceArgs};
 pub use strategies::{Models, STRATEGIES_MAX, StrategyPlan, plans};
 pub use trading::{

@@ -95,7 +95,7 @@ pub fn run(args: &DemoArgs, printer: &mut Printer) -> Result<(), Failure> {
     };
     let exchange = Exchange::start(config).map_err(Failure::input)?;
     let connection = ConnectionArgs {
-        product: product.into(),
+        product: vec![product.into()],
         no_trades: false,
         url: exchange.url(),
         ca_cert: Some(ca_cert),

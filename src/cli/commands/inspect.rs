@@ -125,11 +125,11 @@ pub fn run(args: &InspectArgs, printer: &mut Printer) -> Result<(), Failure> {
     let mut look = Look::default();
     let outcome = market.run(&mut look, &Status::default());
     show(&look.totals, Ok(&look.finder.findings()), Some(look.crossed), &mut line);
-    for note in outcome.notes.iter().take(5) {
+    for note in outcome.first().notes.iter().take(5) {
         line("", format!("{}: {}", note.fault.name(), note.detail));
     }
     // Readers of other formats say so themselves.
-    let unread = Some(outcome.counts.prints_unread).filter(|&unread| format == Format::Capture && unread > 0);
+    let unread = Some(outcome.first().counts.prints_unread).filter(|&unread| format == Format::Capture && unread > 0);
     unread.into_iter().for_each(|unread| line("", format!("{} that cannot be read", counted(unread, "print"))));
     outcome.remarks.into_iter().for_each(|remark| line("", remark));
     if let Some(cut) = outcome.cut {

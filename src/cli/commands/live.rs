@@ -83,7 +83,7 @@ pub fn run(args: &LiveArgs, printer: &mut Printer) -> Result<(), Failure> {
     }
     let mut read = session_inputs(&args.trading, &plans);
     read.extend(args.connection.ca_cert.clone());
-    let (product, others) = (&args.connection.product, args.record.as_deref());
+    let (product, others) = (&args.connection.product.join("_"), args.record.as_deref());
     let files = SessionFiles::create(&args.results, product, &plans, &read, others.as_slice(), IfTaken::Number)?;
     warn_of_unsaid(&plans);
     let session = LiveSession {
@@ -127,7 +127,7 @@ impl LiveSession {
     /// No connection, or files that could not be written.
     pub fn run(self, interrupt: &Interrupt, printer: &mut Printer) -> Result<(), Failure> {
         let Self { title, settings, threads, plans, files, record, replace, tell_every } = self;
-        let (product, duration) = (settings.product.clone(), settings.duration);
+        let (product, duration) = (settings.products.join(", "), settings.duration);
         let (tape, recorder) = match &record {
             Some(path) => {
                 let (tape, recorder) =
@@ -159,7 +159,12 @@ impl LiveSession {
             // There is nothing to report. What arrived is kept.
             let (recorded, error) = recorded.unzip();
             finish(error.flatten(), outcome)?;
-            return Err(Failure::running(never_live(&product, &session.engine, &outcome.counts, recorded.as_ref())));
+            return Err(Failure::running(never_live(
+                &product,
+                session.engine(),
+                &outcome.first().counts,
+                recorded.as_ref(),
+            )));
         }
         let mut source = connection_lines(outcome);
         source.push(("arrivals stamped", arrivals_line(outcome)));
@@ -169,7 +174,7 @@ impl LiveSession {
             title: plan.titled(&title, plans.len()),
             in_sample: None,
             product: &product,
-            alias: outcome.alias.as_deref(),
+            alias: outcome.first().alias.as_deref(),
             other_products: &outcome.other_products,
             settings: &plan.settings,
             threads: &threads,
@@ -181,7 +186,11 @@ impl LiveSession {
             paced: true,
         });
         let runs: Vec<Run<'_>> = runs.collect();
-        let feed = FeedFacts { counts: &outcome.counts, notes: &outcome.notes, fault: outcome.gave_up.as_deref() };
+        let feed = FeedFacts {
+            counts: &outcome.first().counts,
+            notes: &outcome.first().notes,
+            fault: outcome.gave_up.as_deref(),
+        };
         let Reported { doubts, published } = report(&title, &runs, &plans, &files, &session, feed, printer);
         let no_tape = |feature: &Input| {
             format!(
@@ -189,7 +198,7 @@ impl LiveSession {
                  without trades"
             )
         };
-        warn_of_strategies(&plans, &files, &session, &outcome.counts, no_tape);
+        warn_of_strategies(&plans, &files, &session, &outcome.first().counts, no_tape);
         if let Err(error) = session.written {
             return Err(Failure::running(error));
         }
@@ -211,7 +220,7 @@ pub fn connection_lines(outcome: &LiveOutcome) -> Vec<(&'static str, String)> {
 /// The report's line about the subscription to prints.
 fn prints_line(outcome: &LiveOutcome) -> String {
     let PrintsSubscribed { asked, acknowledged } = outcome.prints_subscribed;
-    let refused = match outcome.counts.prints_refused {
+    let refused = match outcome.first().counts.prints_refused {
         0 => String::new(),
         count => format!(", refused {}", times(count)),
     };
@@ -224,10 +233,10 @@ fn prints_line(outcome: &LiveOutcome) -> String {
 
 /// The report's line about the system's receive stamps.
 fn arrivals_line(outcome: &LiveOutcome) -> String {
-    let LiveOutcome { counts, stamped_messages, .. } = outcome;
-    match stamped_messages {
+    let messages = outcome.first().counts.messages;
+    match outcome.stamped_messages {
         0 => "none: this system gives no receive stamps for the socket".into(),
-        stamped => format!("{} of {}, by the system", Grouped(*stamped), counted(counts.messages, "message")),
+        stamped => format!("{} of {}, by the system", Grouped(stamped), counted(messages, "message")),
     }
 }
 

@@ -150,6 +150,7 @@ struct AtRate {
 
 impl AtRate {
     fn new(rate: u64, report: SessionReport<Presented>, noise: Noise, files: Vec<RunFiles>) -> Result<Self, Failure> {
+        let engine = report.engine().clone();
         let presented = report.feed;
         let seconds = presented.elapsed_ns as f64 / 1e9;
         Ok(Self {
@@ -158,9 +159,9 @@ impl AtRate {
             presented: presented.presented,
             achieved_rate: if seconds > 0.0 { presented.presented as f64 / seconds } else { 0.0 },
             latency: report.written.map_err(Failure::running)?.swap_remove(0).latency,
-            ring_high_water_events: report.engine.ring_high_water_events,
+            ring_high_water_events: engine.ring_high_water_events,
             ring_full_waits: report.ring_full_waits,
-            breaks: Breaks::new(&presented.counts.faults, &report.engine.counts.faults, &presented.notes),
+            breaks: Breaks::new(&presented.counts.faults, &engine.counts.faults, &presented.notes),
             noise,
             complaints: noise.complaints(seconds),
             files,
@@ -296,7 +297,7 @@ impl<'a> Profile<'a> {
         let mut lines = vec![
             format!("papertrader {}: profile of {}", env!("CARGO_PKG_VERSION"), self.args.capture.display()),
             format!("  {frames} frames of {} behind a snapshot{prints}, in memory", self.frames.product),
-            format!("  {how_many}, {}, wait {}", cores(threads.pins), threads.wait.name()),
+            format!("  {how_many}, {}, wait {}", threads.pins, threads.wait.name()),
             format!(
                 "  the stages of one frame in {STAGES_EVERY} are stamped, received → decided of all, received being due;"
             ),
@@ -334,11 +335,11 @@ impl<'a> Profile<'a> {
         let started = Instant::now();
         let settings = self.plans.iter().map(|plan| &plan.settings.strategy);
         let strategies: Vec<Strategy<'_>> =
-            settings.zip(&files).map(|(settings, files)| Strategy { settings, files }).collect();
+            settings.zip(&files).map(|(settings, files)| Strategy { settings, files, product: 0 }).collect();
         let report = session::run(&self.threads, &strategies, &status, feeder, watch).map_err(Failure::input)?;
         if !status.has_been_live() {
             let counts = &report.feed.counts;
-            return Err(Failure::running(never_live(&self.frames.product, &report.engine, counts, None)));
+            return Err(Failure::running(never_live(&self.frames.product, report.engine(), counts, None)));
         }
         let noise = meter.noise();
         let title = format!("profile of {} at {} frames/s", self.args.capture.display(), Grouped(rate));
@@ -440,14 +441,6 @@ fn written_lines(summary: &Path, runs: &[AtRate]) -> String {
     }
     let lines: String = paths.iter().map(|path| format!("  {}\n", path.display())).collect();
     format!("\nwrote\n{lines}")
-}
-
-fn cores(pins: Pins) -> String {
-    match pins {
-        Pins::Anywhere => "any core".into(),
-        Pins::One(core) => format!("core {core}"),
-        Pins::Two(feed, engine) => format!("cores {feed} (feed) and {engine} (engine)"),
-    }
 }
 
 #[cfg(test)]

@@ -25,14 +25,15 @@ use crate::base::output::IfTaken;
 use crate::base::places::check_apart;
 use crate::capture::recording;
 use crate::cli::arguments::ConnectionArgs;
-use crate::cli::display::status_line;
+use crate::cli::display::{status_line, warn};
 use crate::cli::interrupt::Interrupt;
 use crate::cli::printer::Printer;
 use crate::engine::status::Status;
-use crate::feed::intake::ScaleRule;
+use crate::feed::intake::{IntakeCounts, ScaleRule};
+use crate::feed::intakes::ProductSeen;
 use crate::feed::live::LiveFeed;
 use crate::handoff::Wait;
-use crate::market::event::{Event, FrameHead};
+use crate::market::event::{Event, Fault, FrameHead};
 use crate::market::publish::{EngineGone, Publish};
 use crate::report::text::counted;
 use crate::run::files::stem_now;
@@ -74,7 +75,7 @@ impl Publish for NoEngine {
 pub fn run(args: &RecordArgs, printer: &mut Printer) -> Result<(), Failure> {
     let settings = args.connection.settings(ScaleRule::default(), Wait::Block)?;
     let place = if args.capture.is_dir() {
-        args.capture.join(stem_now(&args.connection.product) + ".l2.zst")
+        args.capture.join(stem_now(&args.connection.product.join("_")) + ".l2.zst")
     } else {
         args.capture.clone()
     };
@@ -118,23 +119,19 @@ pub fn run(args: &RecordArgs, printer: &mut Printer) -> Result<(), Failure> {
         // There is nothing to report.
         return finish(None, &outcome);
     }
-    let counts = &outcome.counts;
-    if counts.snapshots == 0 {
+    let never_live = outcome.products.iter().filter(|product| product.counts.snapshots == 0);
+    let why: Vec<String> = never_live
+        .map(|product| never_live_because(&product.name, product.counts.faults.iter(), &product.counts))
+        .collect();
+    if why.len() == outcome.products.len() {
         // There is nothing to report either. What arrived is kept.
         finish(error, &outcome)?;
-        let why = never_live_because(&args.connection.product, counts.faults.iter(), counts);
         let kept = kept(&recorded).unwrap_or_else(|| "nothing was recorded".into());
-        return Err(Failure::running(format!("{why}; {kept}")));
+        return Err(Failure::running(format!("{}; {kept}", why.join("; "))));
     }
+    why.iter().for_each(warn);
     let mut lines = connection_lines(&outcome);
-    lines.push(("frames", counts.frames.to_string()));
-    lines.push(("level updates", counts.levels.to_string()));
-    lines.push(("prints", counts.prints.to_string()));
-    lines.push(("prints lost", counts.prints_lost.to_string()));
-    lines.push(("prints that came again", counts.prints_repeated.to_string()));
-    lines.push(("prints unreadable", counts.prints_unread.to_string()));
-    lines.push(("faults", counts.faults.total().to_string()));
-    lines.extend(counts.faults.iter().map(|(fault, count)| (fault.name(), count.to_string())));
+    lines.extend(product_lines(&outcome.products));
     lines.push(("recorded", recorded_line(&recorded)));
     let mut report = format!("papertrader {}: recording of {}\n", env!("CARGO_PKG_VERSION"), args.connection.url);
     for (name, value) in lines {
@@ -143,4 +140,27 @@ pub fn run(args: &RecordArgs, printer: &mut Printer) -> Result<(), Failure> {
     }
     printer.print(report);
     finish(error, &outcome)
+}
+
+/// What came of the products: a number each, with its product's name where there are several.
+fn product_lines(products: &[ProductSeen]) -> impl Iterator<Item = (&'static str, String)> + '_ {
+    let line = move |count: &dyn Fn(&IntakeCounts) -> u64| match products {
+        [product] => count(&product.counts).to_string(),
+        products => {
+            let each: Vec<String> =
+                products.iter().map(|product| format!("{} {}", product.name, count(&product.counts))).collect();
+            each.join(", ")
+        }
+    };
+    let counts = [
+        ("frames", line(&|counts| counts.frames)),
+        ("level updates", line(&|counts| counts.levels)),
+        ("prints", line(&|counts| counts.prints)),
+        ("prints lost", line(&|counts| counts.prints_lost)),
+        ("prints that came again", line(&|counts| counts.prints_repeated)),
+        ("prints unreadable", line(&|counts| counts.prints_unread)),
+        ("faults", line(&|counts| counts.faults.total())),
+    ];
+    let happened = Fault::ALL.into_iter().filter(|&fault| products.iter().any(|seen| seen.counts.faults.of(fault) > 0));
+    counts.into_iter().chain(happened.map(move |fault| (fault.name(), line(&|counts| counts.faults.of(fault)))))
 }

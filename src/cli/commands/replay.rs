@@ -161,14 +161,20 @@ pub fn replay(
         let hole_s = outcome.longest_hole_ns as f64 / 1e9;
         source.push(("files", format!("{}, at most {hole_s:.3} s between them", outcome.files)));
     }
-    let span_ns: Vec<_> = outcome.counts.span_ns.into_iter().collect();
+    let span_ns: Vec<_> = outcome.first().counts.span_ns.into_iter().collect();
     let hash = || captures.iter().filter_map(|capture| sha256(capture).ok()).collect();
     let title = format!("replay of {name}");
     let runs = plans.iter().enumerate().map(|(index, plan)| Run {
         title: plan.titled(&title, plans.len()),
-        in_sample: in_sample("the model", &plan.settings.strategy.model.trained_on, &outcome.product, &span_ns, hash),
-        product: &session.feed.product,
-        alias: session.feed.alias.as_deref(),
+        in_sample: in_sample(
+            "the model",
+            &plan.settings.strategy.model.trained_on,
+            &outcome.first().name,
+            &span_ns,
+            hash,
+        ),
+        product: &session.feed.first().name,
+        alias: session.feed.first().alias.as_deref(),
         other_products: &session.feed.other_products,
         settings: &plan.settings,
         threads: &threads,
@@ -181,21 +187,21 @@ pub fn replay(
     });
     let runs: Vec<Run<'_>> = runs.collect();
     if !status.has_been_live() {
-        let never_live = never_live(&outcome.product, &session.engine, &outcome.counts, None);
+        let never_live = never_live(&outcome.first().name, session.engine(), &outcome.first().counts, None);
         return Err(match session.feed.error {
             Some(error) => Failure::input(error),
             None => Failure::running(never_live),
         });
     }
     let fault = outcome.error.as_ref().map(ToString::to_string);
-    let feed = FeedFacts { counts: &outcome.counts, notes: &outcome.notes, fault: fault.as_deref() };
+    let feed = FeedFacts { counts: &outcome.first().counts, notes: &outcome.first().notes, fault: fault.as_deref() };
     let Reported { doubts, published } = report(&title, &runs, &plans, &files, &session, feed, printer);
     if let Some(cut) = &session.feed.cut {
         warn(cut);
     }
     session.feed.remarks.iter().for_each(|remark| warn(format_args!("{name}: {remark}")));
     let no_tape = |feature: &Input| NoPrints { feature: feature.clone(), captures: captures.clone() }.warning();
-    warn_of_strategies(&plans, &files, &session, &outcome.counts, no_tape);
+    warn_of_strategies(&plans, &files, &session, &outcome.first().counts, no_tape);
     if let Err(error) = session.written {
         return Err(Failure::running(error));
     }

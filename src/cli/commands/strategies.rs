@@ -125,7 +125,7 @@ pub fn session_inputs(trading: &TradingArgs, plans: &[StrategyPlan]) -> Vec<Path
 /// The strategies with their files, as a session takes them.
 pub fn strategies<'a>(plans: &'a [StrategyPlan], files: &'a SessionFiles) -> Vec<Strategy<'a>> {
     let settings = plans.iter().map(|plan| &plan.settings.strategy);
-    settings.zip(&files.of_strategies).map(|(settings, files)| Strategy { settings, files }).collect()
+    settings.zip(&files.of_strategies).map(|(settings, files)| Strategy { settings, files, product: 0 }).collect()
 }
 
 /// Warns of models that do not say what they predict.

@@ -152,7 +152,7 @@ impl Playback {
                             self.faults.count(Fault::RecordingGap);
                             self.sequence = Sequence::default();
                         }
-                        Control::Frame { .. } => {}
+                        Control::Frame { .. } | Control::Invalid { .. } => {}
                     }
                     continue;
                 }

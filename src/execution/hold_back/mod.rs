@@ -13,6 +13,7 @@
 //!
 //! let head = FrameHead {
 //!     kind: FrameKind::Prints,
+//!     product: 0,
 //!     levels: 2,
 //!     scale: Scale::default(),
 //!     sequence_num: 7,

@@ -214,6 +214,7 @@ mod tests {
     fn head(kind: FrameKind, ts_recv_ns: i64, ts_event_ns: i64) -> FrameHead {
         FrameHead {
             kind,
+            product: 0,
             levels: 0,
             scale: Scale::default(),
             sequence_num: ts_recv_ns as u64,

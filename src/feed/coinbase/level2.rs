@@ -181,6 +181,8 @@ pub struct Parser {
     prints: Vec<Event>,
     /// Prints of the product that could not be read.
     unread_prints: u64,
+    /// Things seen that are not the product's, where the general way read the message.
+    foreign: u64,
 }
 
 impl Parser {
@@ -188,7 +190,7 @@ impl Parser {
     /// few, such as USDT-USDC, are markets beside that twin. The last snapshot's name tells: updates under the other are
     /// another market's, and after a snapshot under the product's own name so are the twin's.
     pub fn new(product: &str) -> Self {
-        let twin: Option<Box<str>> = product.strip_suffix("-USDC").map(|base| format!("{base}-USD").into());
+        let twin: Option<Box<str>> = twin_of(product).map(Into::into);
         Self {
             product: product.into(),
             usual: fast::Reader::new(product, twin.as_deref()),
@@ -197,7 +199,14 @@ impl Parser {
             other_products: Vec::new(),
             prints: Vec::new(),
             unread_prints: 0,
+            foreign: 0,
         }
+    }
+
+    /// How many events and prints of other products, or of none, have been passed over. If a message leaves it as it was, all
+    /// that the message tells of a market is the product's own. What comes in the usual layout does.
+    pub fn foreign(&self) -> u64 {
+        self.foreign
     }
 
     /// Prints of the product without side, price or size.
@@ -356,6 +365,7 @@ impl Parser {
 
     /// Remembers another product.
     fn remember(&mut self, product: &str) {
+        self.foreign += 1;
         if self.other_products.len() < OTHER_PRODUCTS_MAX
             && product.len() <= PRODUCT_BYTES_MAX
             && self.other_products().all(|other| other != product)
@@ -363,6 +373,11 @@ impl Parser {
             self.other_products.push(product.into());
         }
     }
+}
+
+/// The other name under which the venue may stream a product: a `-USDC` product's `-USD` twin.
+pub fn twin_of(product: &str) -> Option<String> {
+    product.strip_suffix("-USDC").map(|base| format!("{base}-USD"))
 }
 
 /// Turns a list of prints that begins with the newest.

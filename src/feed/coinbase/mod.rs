@@ -5,7 +5,7 @@
 //! use papertrader::feed::coinbase::subscription;
 //! use papertrader::market::units::Scale;
 //!
-//! let requests = subscription::subscribe("BTC-USD", false, None, 0)?;
+//! let requests = subscription::subscribe(&["BTC-USD"], false, None, 0)?;
 //! assert_eq!(requests[0], r#"{"type":"subscribe","product_ids":["BTC-USD"],"channel":"level2"}"#);
 //! assert_eq!(requests[1], r#"{"type":"subscribe","channel":"heartbeats"}"#);
 //!
@@ -22,3 +22,4 @@ pub mod pieces;
 pub mod secrecy;
 pub mod sequence;
 pub mod subscription;
+pub mod whose;

@@ -3,7 +3,7 @@
 //! ```
 //! use papertrader::feed::coinbase::subscription::{Acknowledged, acknowledged, subscribe};
 //!
-//! let requests = subscribe("BTC-USDC", true, None, 0)?;
+//! let requests = subscribe(&["BTC-USDC"], true, None, 0)?;
 //! assert_eq!(requests[0], r#"{"type":"subscribe","product_ids":["BTC-USDC"],"channel":"level2"}"#);
 //! assert_eq!(requests[1], r#"{"type":"subscribe","product_ids":["BTC-USDC"],"channel":"market_trades"}"#);
 //!
@@ -16,11 +16,12 @@
 //! ```
 
 use super::auth::{AuthError, Credentials};
+use super::level2::twin_of;
 use crate::base::one_line::{QUOTE_CHARS_MAX, quote};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// A `subscribe` message; one channel each.
+/// A `subscribe` or `unsubscribe` message; one channel each.
 #[derive(Serialize)]
 struct Subscribe<'a> {
     #[serde(rename = "type")]
@@ -32,31 +33,58 @@ struct Subscribe<'a> {
     jwt: Option<String>,
 }
 
+/// The most products whose books one connection has. The venue says no number; 16 have worked, and 32 were refused ("too many L2
+/// streams").
+pub const PRODUCTS_PER_CONNECTION: usize = 16;
+
 /// The channel of prints.
 pub const MARKET_TRADES: &str = "market_trades";
+/// The channel of books, as requests call it.
+const LEVEL2: &str = "level2";
 
-/// The messages that subscribe to a product's book, its prints if they are wanted, and heartbeats, in this order, each with a
+/// The messages that subscribe to the products' books, their prints if they are wanted, and heartbeats, in this order, each with a
 /// fresh token if there are credentials.
 ///
 /// # Errors
 /// A token cannot be signed.
-pub fn subscribe(
-    product: &str,
+pub fn subscribe<T: AsRef<str>>(
+    products: &[T],
     prints: bool,
     credentials: Option<&Credentials>,
     now_unix_s: u64,
 ) -> Result<Vec<String>, AuthError> {
-    let message = |channel, product_ids: &[&str]| -> Result<String, AuthError> {
-        let jwt = credentials.map(|credentials| credentials.token(now_unix_s)).transpose()?;
-        let subscribe = Subscribe { kind: "subscribe", product_ids, channel, jwt };
-        Ok(serde_json::to_string(&subscribe).expect("strings serialise"))
-    };
-    let mut messages = vec![message("level2", &[product])?];
+    let products: Vec<&str> = products.iter().map(AsRef::as_ref).collect();
+    let message = |channel, product_ids: &[&str]| request("subscribe", channel, product_ids, credentials, now_unix_s);
+    let mut messages = vec![message(LEVEL2, &products)?];
     if prints {
-        messages.push(message(MARKET_TRADES, &[product])?);
+        messages.push(message(MARKET_TRADES, &products)?);
     }
     messages.push(message("heartbeats", &[])?);
     Ok(messages)
+}
+
+/// The messages that end the subscription to a product's book and begin it again, so that the venue sends a snapshot.
+///
+/// # Errors
+/// A token cannot be signed.
+pub fn subscribe_again(
+    product: &str,
+    credentials: Option<&Credentials>,
+    now_unix_s: u64,
+) -> Result<[String; 2], AuthError> {
+    let message = |kind| request(kind, LEVEL2, &[product], credentials, now_unix_s);
+    Ok([message("unsubscribe")?, message("subscribe")?])
+}
+
+fn request(
+    kind: &'static str,
+    channel: &'static str,
+    product_ids: &[&str],
+    credentials: Option<&Credentials>,
+    now_unix_s: u64,
+) -> Result<String, AuthError> {
+    let jwt = credentials.map(|credentials| credentials.token(now_unix_s)).transpose()?;
+    Ok(serde_json::to_string(&Subscribe { kind, product_ids, channel, jwt }).expect("strings serialise"))
 }
 
 #[derive(Deserialize)]
@@ -89,7 +117,7 @@ fn listed(message: &[u8], channel: &str) -> Vec<String> {
 
 /// Whether a list has a product, or the `-USD` twin of a `-USDC` product.
 fn has(list: &[String], product: &str) -> bool {
-    let twin = product.strip_suffix("-USDC").map(|base| format!("{base}-USD"));
+    let twin = twin_of(product);
     list.iter().any(|listed| listed == product || Some(listed) == twin.as_ref())
 }
 
@@ -101,7 +129,7 @@ pub fn acknowledges_prints(message: &[u8], product: &str) -> bool {
 /// Whether an acknowledgement lists the book of `product`, or of the `-USD` twin of a `-USDC` product. Whatever cannot be read
 /// lists none.
 pub fn acknowledged(message: &[u8], product: &str) -> Acknowledged {
-    let books = listed(message, "level2");
+    let books = listed(message, LEVEL2);
     if has(&books, product) {
         return Acknowledged::Yes;
     }
@@ -121,8 +149,12 @@ mod tests {
         let level2 = r#"{"type":"subscribe","product_ids":["BTC-USD"],"channel":"level2"}"#;
         let prints = r#"{"type":"subscribe","product_ids":["BTC-USD"],"channel":"market_trades"}"#;
         let heartbeats = r#"{"type":"subscribe","channel":"heartbeats"}"#;
-        assert_eq!(subscribe("BTC-USD", true, None, 0).unwrap(), [level2, prints, heartbeats]);
-        assert_eq!(subscribe("BTC-USD", false, None, 0).unwrap(), [level2, heartbeats]);
+        assert_eq!(subscribe(&["BTC-USD"], true, None, 0).unwrap(), [level2, prints, heartbeats]);
+        assert_eq!(subscribe(&["BTC-USD"], false, None, 0).unwrap(), [level2, heartbeats]);
+        let both = level2.replace(r#"["BTC-USD"]"#, r#"["BTC-USD","ETH-USD"]"#);
+        assert_eq!(subscribe(&["BTC-USD", "ETH-USD"], false, None, 0).unwrap(), [&*both, heartbeats]);
+        let end = level2.replace("subscribe", "unsubscribe");
+        assert_eq!(subscribe_again("BTC-USD", None, 0).unwrap(), [&*end, level2]);
     }
 
     #[test]

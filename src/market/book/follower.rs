@@ -8,6 +8,7 @@
 //! let level = Event::level(Side::Bid, 10_000, 300);
 //! let head = FrameHead {
 //!     kind: FrameKind::Snapshot,
+//!     product: 0,
 //!     levels: 1,
 //!     scale: Scale { price_decimals: 2, size_decimals: 8 },
 //!     sequence_num: 0,
@@ -150,6 +151,7 @@ mod tests {
         let levels = [Event::level(Side::Bid, price_ticks, 7), Event::level(Side::Ask, price_ticks + 1, 7)];
         let head = FrameHead {
             kind,
+            product: 0,
             levels: 2,
             scale,
             sequence_num: 0,

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::base::clock::wall_ns;
-use crate::base::cores::Pins;
+use crate::engine::EngineReport;
 use crate::engine::latency::StageTable;
 use crate::engine::trader::TraderReport;
 use crate::execution::desk::AccountReport;
@@ -28,7 +28,7 @@ impl RunFile<TradeNumbers> {
         trades: TradeNumbers,
         executions: Option<ExecutionNumbers>,
     ) -> Self {
-        let StrategyReport { trader, written } = session.strategy(run.strategy);
+        let StrategyReport { trader, written, engine, .. } = session.strategy(run.strategy);
         Self {
             schema: SCHEMA.into(),
             schema_version: SCHEMA_VERSION,
@@ -37,7 +37,7 @@ impl RunFile<TradeNumbers> {
             settings: settings(run),
             counters: Counters {
                 feed: feed_counters(feed, notes),
-                book: book_counters(session),
+                book: book_counters(engine),
                 trading: trading_counters(trader),
                 accounts: trader.desk.accounts.iter().map(account_counters).collect(),
                 tape: TapeCounters::of(trader),
@@ -52,7 +52,7 @@ impl RunFile<TradeNumbers> {
 
 fn what_ran<O>(run: &Run<'_>, session: &SessionReport<O>, fault: Option<String>) -> WhatRan {
     let step = |decimals| Decimal { count: 1, decimals }.to_string();
-    let scale = session.engine.scale;
+    let scale = session.strategy(run.strategy).engine.scale;
     WhatRan {
         in_sample: run.in_sample.clone(),
         title: run.title.clone(),
@@ -120,8 +120,8 @@ fn feed_counters(feed: &IntakeCounts, notes: &[FaultNote]) -> FeedCounters {
     }
 }
 
-fn book_counters<O>(session: &SessionReport<O>) -> BookCounters {
-    let (engine, counts) = (&session.engine, &session.engine.counts);
+fn book_counters(engine: &EngineReport) -> BookCounters {
+    let counts = &engine.counts;
     let [frames_empty, frames_syncing, frames_live, frames_invalid] = counts.frames_by_state;
     BookCounters {
         frames: counts.frames,
@@ -183,23 +183,21 @@ fn timing<O>(run: &Run<'_>, session: &SessionReport<O>, latency: Option<&StageTa
     let threads = run.threads;
     let stages: Vec<StageFacts> = latency.into_iter().flat_map(stage_facts).collect();
     let elapsed_s = run.elapsed.as_secs_f64();
-    let cores = match threads.pins {
-        Pins::Anywhere => (None, None),
-        pins => (pins.feed(), pins.engine()),
-    };
+    let StrategyReport { product, engine, trader, .. } = session.strategy(run.strategy);
+    let engine_core = threads.pins.engine_at(session.spread.engine_of()[product]);
     Timing {
         finished_unix_ns: wall_ns(),
         elapsed_s,
-        frames_per_s: if elapsed_s > 0.0 { session.engine.counts.frames as f64 / elapsed_s } else { 0.0 },
+        frames_per_s: if elapsed_s > 0.0 { engine.counts.frames as f64 / elapsed_s } else { 0.0 },
         fused: threads.fused,
         paced: run.paced,
-        feed_core: cores.0,
-        engine_core: cores.1,
+        feed_core: threads.pins.feed(),
+        engine_core,
         wait: threads.wait.name().into(),
         source: run.source.iter().map(|(name, value)| ((*name).into(), value.clone())).collect(),
         full_ring_waits: session.ring_full_waits,
-        ring_high_water_events: session.engine.ring_high_water_events as u64,
-        writer_waits: session.strategy(run.strategy).trader.counts.writer_waits,
+        ring_high_water_events: engine.ring_high_water_events as u64,
+        writer_waits: trader.counts.writer_waits,
         stamp_floor_ns: session.stamp_floor_ns,
         work: Work::of(&stages),
         model: run.settings.strategy.model.cost.map(Into::into),

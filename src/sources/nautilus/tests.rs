@@ -291,7 +291,7 @@ fn the_parts_of_a_catalogue_are_one_stream() {
         let market = Market::open_all(&paths, &MarketSettings::default()).unwrap();
         let outcome = market.run(&mut Nobody, &Status::default());
         assert!(outcome.error.is_none(), "{:?}", outcome.error);
-        assert_eq!((outcome.counts.frames, outcome.counts.snapshots, outcome.lines), (4, 1, 5));
+        assert_eq!((outcome.first().counts.frames, outcome.first().counts.snapshots, outcome.lines), (4, 1, 5));
     }
     // Alone, the second has nothing to begin with.
     let error = frames(&at("a.parquet"), &ReaderSettings::default()).map(drop).unwrap_err();

@@ -129,6 +129,7 @@ impl Sink<'_> {
     fn end_event(&mut self, mut event: EventState) {
         let is_ours = self.is_ours(&event);
         let lacks_product = event.product == EventProduct::Missing;
+        self.parser.foreign += u64::from(lacks_product && event.has_levels);
         if event.has_levels && lacks_product {
             event.fail(0, LevelField::Whole, Fault::Malformed, "has no product_id");
         } else if is_ours && event.kind == EventKind::Missing {

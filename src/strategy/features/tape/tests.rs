@@ -55,6 +55,7 @@ fn features() -> Vec<Feature> {
 fn head(ts_recv_ns: i64, scale: Scale, levels: usize) -> FrameHead {
     FrameHead {
         kind: FrameKind::Prints,
+        product: 0,
         levels: levels as u32,
         scale,
         sequence_num: 0,

@@ -102,6 +102,7 @@ impl<'de> Visitor<'de> for TradeVisitor<'_, '_> {
             }
         }
         if !is_ours {
+            sink.parser.foreign += 1;
             return Ok(());
         }
         let (Some(aggressor), Some(price_ticks), Some(size_lots)) = (aggressor, price_ticks, size_lots) else {

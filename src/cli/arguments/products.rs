@@ -1,0 +1,144 @@
+//! Several products in a session, and where their engines run.
+
+use crate::base::cores::Pins;
+use crate::base::failure::Failure;
+use crate::feed::intake::ScaleRule;
+use crate::market::event::PRODUCTS_MAX;
+use crate::run::spread::Spread;
+use clap::Args;
+
+/// Where the engines of several products run.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Products")]
+pub struct SpreadArgs {
+    /// Engine threads over which several products are spread, in turns [default: as many as --pin-cores has cores for, else 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub engines: Option<u16>,
+    /// The engine of a product, counted from 1; repeatable. The others go where the fewest are
+    #[arg(long, value_name = "NAME=N", value_parser = parse_engine_of)]
+    pub engine_of: Vec<(String, usize)>,
+}
+
+/// Reads `NAME=N`.
+pub fn parse_engine_of(text: &str) -> Result<(String, usize), String> {
+    let parts = text.rsplit_once('=').filter(|(product, _)| !product.is_empty());
+    let read = parts.and_then(|(product, engine)| Some((product.to_owned(), engine.parse().ok()?)));
+    read.ok_or_else(|| "write a product and its engine, such as ETH-USD=2".into())
+}
+
+impl SpreadArgs {
+    /// The engines of these products, for threads that are pinned so, or fused.
+    ///
+    /// # Errors
+    /// Cores, engines and products do not fit.
+    pub fn spread(&self, products: &[String], pins: Pins, fused: bool) -> Result<Spread, Failure> {
+        pins.check_for(products.len()).map_err(|error| Failure::input(format!("--pin-cores: {error}")))?;
+        let engines = self.engines.map(usize::from);
+        match (engines, pins.engines()) {
+            (Some(engines), _) if fused && engines > 1 => {
+                let what = "--engines: feed and engines are fused on one thread: leave --fused out, or pin more cores";
+                return Err(Failure::input(what));
+            }
+            (Some(engines), Some(cores)) if !fused && engines != cores => {
+                return Err(Failure::input(format!("--engines {engines}, but --pin-cores has {cores} for engines")));
+            }
+            _ => {}
+        }
+        let engines = if fused { 1 } else { engines.or(pins.engines()).unwrap_or(1) };
+        Spread::of(products, engines, &self.engine_of).map_err(Failure::input)
+    }
+}
+
+/// Checks products that one session is to have: each is named once, and of several each has a scale of its own.
+///
+/// # Errors
+/// One is named twice, there are too many, or `rule` has a step for all of them.
+pub fn check_products(products: &[String], rule: ScaleRule) -> Result<(), Failure> {
+    if let Some(at) = (1..products.len()).find(|&at| products[..at].contains(&products[at])) {
+        return Err(Failure::input(format!("--product names {} twice", products[at])));
+    }
+    if products.len() > PRODUCTS_MAX {
+        let count = products.len();
+        return Err(Failure::input(format!("--product names {count} products; a session has at most {PRODUCTS_MAX}")));
+    }
+    if products.len() > 1 && rule.price_decimals.or(rule.size_decimals).is_some() {
+        let what = "--tick-size and --lot-size are one product's: leave them out, each product has its own";
+        return Err(Failure::input(what));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(count: usize) -> Vec<String> {
+        (0..count).map(|product| format!("P{product}")).collect()
+    }
+
+    #[test]
+    fn rules_are_a_product_and_a_number() {
+        assert_eq!(parse_engine_of("ETH-USD=2"), Ok(("ETH-USD".into(), 2)));
+        for text in ["", "=1", "ETH-USD", "ETH-USD=", "ETH-USD=-1", "ETH-USD=two"] {
+            assert_eq!(
+                parse_engine_of(text),
+                Err("write a product and its engine, such as ETH-USD=2".into()),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn products_are_named_once_and_have_scales_of_their_own() {
+        let says = |products: &[String], rule| check_products(products, rule).unwrap_err().to_string();
+        let rule = ScaleRule { price_decimals: Some(1), size_decimals: None };
+        assert!(check_products(&names(1), rule).is_ok() && check_products(&names(64), ScaleRule::default()).is_ok());
+        assert_eq!(says(&["A", "B", "A"].map(String::from), ScaleRule::default()), "--product names A twice");
+        assert_eq!(says(&names(65), ScaleRule::default()), "--product names 65 products; a session has at most 64");
+        assert_eq!(
+            says(&names(2), rule),
+            "--tick-size and --lot-size are one product's: leave them out, each product has its own"
+        );
+    }
+
+    #[test]
+    fn engines_fit_cores_and_products() {
+        let pins = Pins::parse("0,1,2", &[0, 1, 2]).expect("cores");
+        let args = |engines, engine_of: &[(&str, usize)]| SpreadArgs {
+            engines,
+            engine_of: engine_of.iter().map(|&(product, engine)| (product.into(), engine)).collect(),
+        };
+        let spread = |args: SpreadArgs, products, pins, fused| args.spread(&names(products), pins, fused);
+        assert_eq!(spread(args(None, &[]), 3, Pins::Anywhere, false).unwrap().engine_of(), [0, 0, 0]);
+        assert_eq!(spread(args(Some(2), &[]), 3, Pins::Anywhere, false).unwrap().engine_of(), [0, 1, 0]);
+        assert_eq!(spread(args(None, &[]), 3, pins, false).unwrap().engine_of(), [0, 1, 0]);
+        assert_eq!(spread(args(None, &[("P0", 2)]), 3, pins, false).unwrap().engine_of(), [1, 0, 0]);
+        assert_eq!(spread(args(None, &[]), 3, Pins::One(1), true).unwrap().engine_of(), [0, 0, 0]);
+        for (args, products, pins, fused, says) in [
+            (
+                args(None, &[]),
+                1,
+                pins,
+                false,
+                "--pin-cores: 2 cores for engines, but 1 product: give one for the feed and at most one per product",
+            ),
+            (args(Some(3), &[]), 3, pins, false, "--engines 3, but --pin-cores has 2 for engines"),
+            (
+                args(Some(2), &[]),
+                3,
+                Pins::One(0),
+                true,
+                "--engines: feed and engines are fused on one thread: leave --fused out, or pin more cores",
+            ),
+            (
+                args(Some(4), &[]),
+                3,
+                Pins::Anywhere,
+                false,
+                "4 engines for 3 products: each engine needs a product, and each product an engine",
+            ),
+        ] {
+            assert_eq!(spread(args, products, pins, fused).unwrap_err().to_string(), says);
+        }
+    }
+}
