@@ -1,9 +1,11 @@
 //! Several products in a session, and where their engines run.
 
+use super::strategies::StrategyPlan;
 use crate::base::cores::Pins;
 use crate::base::failure::Failure;
 use crate::feed::intake::ScaleRule;
 use crate::market::event::PRODUCTS_MAX;
+use crate::run::files::harmless;
 use crate::run::spread::Spread;
 use clap::Args;
 
@@ -46,6 +48,76 @@ impl SpreadArgs {
         }
         let engines = if fused { 1 } else { engines.or(pins.engines()).unwrap_or(1) };
         Spread::of(products, engines, &self.engine_of).map_err(Failure::input)
+    }
+}
+
+/// Gives each strategy its product. Of `products`, or of those that strategies name where there are none, each has a strategy: that
+/// of the command line trades every one. Gives the products too; none, where nobody names any.
+///
+/// # Errors
+/// A strategy trades none of several products, or another, or a product has no strategy.
+pub fn place(plans: Vec<StrategyPlan>, products: &[String]) -> Result<(Vec<StrategyPlan>, Vec<String>), Failure> {
+    let mut products = products.to_vec();
+    if products.is_empty() {
+        let said = plans.iter().filter_map(|plan| plan.said_product.clone());
+        said.for_each(|product| {
+            if !products.contains(&product) {
+                products.push(product)
+            }
+        });
+        check_products(&products, ScaleRule::default())?;
+    }
+    let all = products.join(", ");
+    if let ([plan], true) = (&plans[..], products.len() > 1)
+        && plan.name.is_none()
+    {
+        return each_product(plan, products);
+    }
+    let place = |mut plan: StrategyPlan| {
+        let name = plan.name.as_deref().unwrap_or_default();
+        match &plan.said_product {
+            None if products.len() > 1 => {
+                return Err(Failure::input(format!(
+                    "strategy {name} says no product, and the session has {all}: give it one of them"
+                )));
+            }
+            None => {}
+            Some(product) => {
+                plan.product = products.iter().position(|known| known == product).ok_or_else(|| {
+                    Failure::input(format!("strategy {name} trades {product}, and the session has {all}"))
+                })?;
+            }
+        }
+        Ok(plan)
+    };
+    let plans = plans.into_iter().map(place).collect::<Result<Vec<_>, _>>()?;
+    let idle = (0..products.len()).find(|&product| plans.iter().all(|plan| plan.product != product));
+    match idle {
+        Some(idle) => {
+            let product = &products[idle];
+            Err(Failure::input(format!("no strategy trades {product}: leave it out of --product, or give it one")))
+        }
+        None => Ok((plans, products)),
+    }
+}
+
+/// The command line's strategy for each product, named after it.
+fn each_product(plan: &StrategyPlan, products: Vec<String>) -> Result<(Vec<StrategyPlan>, Vec<String>), Failure> {
+    let names: Vec<String> = products.iter().map(|product| harmless(product)).collect();
+    if let Some(at) = (1..names.len()).find(|&at| names[..at].iter().any(|name| name.eq_ignore_ascii_case(&names[at])))
+    {
+        let product = &products[at];
+        return Err(Failure::input(format!("--product: files named after {product} would be another product's too")));
+    }
+    let of_product = |(product, name)| StrategyPlan { name: Some(name), product, ..plan.clone() };
+    Ok((names.into_iter().enumerate().map(of_product).collect(), products))
+}
+
+/// What names the files of a session with these products.
+pub fn label(products: &[String]) -> String {
+    match products {
+        [first, _, _, _, _, ..] => format!("{first}_and_{}", products.len() - 1),
+        products => products.join("_"),
     }
 }
 
