@@ -48,6 +48,8 @@
 //! | --- | --- |
 //! | `cli` | the command line and its commands |
 //! | `report` | what is shown after a run: HTML page, `RUN.json`, terminal |
+//! | [`sweep`] | many settings over many captures |
+//! | [`results`] | a run's logs read back, and what they come to |
 //! | [`research`] | from captures to a trained and evaluated model |
 //! | [`profile`] | latency at fixed frame rates |
 //! | [`exchange`] | the synthetic market and the venue's messages; with the feature `cli` a local exchange |
@@ -88,6 +90,10 @@ pub mod cli;
 
 #[cfg(feature = "cli")]
 pub mod report;
+
+pub mod sweep;
+
+pub mod results;
 
 pub mod research;
 

@@ -213,8 +213,9 @@ fn recorded_is_lived_for_every_product() {
     };
     let exchange = Exchange::start(config).unwrap();
     let session = ["live", "--url", &exchange.url(), "--duration", "8", "--record", "a.l2.zst", "--name", "live"];
-    let told = papertrader().args(session).args(["--product", ALL, "--engines", "2", "--out", "."]).args(RULES);
-    let told = succeed(told.current_dir(folder));
+    let mut command = papertrader();
+    command.args(session).args(["--product", ALL, "--engines", "2", "--out", "."]).args(RULES);
+    let told = succeed(command.current_dir(folder));
     assert_eq!(reported(&told, "connected"), "2 times (1 reconnect)");
     assert_eq!(reported(&told, "sequence gap"), "1");
     succeed(&mut replay(folder, ["a.l2.zst", "--product", ALL, "--name", "again"].into_iter().chain(RULES)));

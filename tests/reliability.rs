@@ -37,6 +37,8 @@ use papertrader::strategy::model::{
     GRAPH_NODES_MAX, GRAPH_PRODUCTS_MAX, ISOTONIC_POINTS_MAX, LIBRARY_MODEL_BYTES_MAX, MASKED_NODES_MAX,
     MODEL_BYTES_MAX, NODES_MAX, NUMBERS_MAX, TREE_DEPTH_MAX,
 };
+use papertrader::sweep::grid::{SETTINGS_MAX, SWEEP_ROWS_MAX, VALUES_MAX};
+use papertrader::sweep::{PASS_BYTES_MAX, TRADERS_MAX, TRADES_HELD_MAX};
 use std::fs;
 use std::path::Path;
 
@@ -142,6 +144,12 @@ fn every_bound_has_the_value_given() {
         ("CONFIG_DEPTH_MAX", u64::from(CONFIG_DEPTH_MAX)),
         ("TIERS_MAX", TIERS_MAX as u64),
         ("ROWS_MAX", ROWS_MAX),
+        ("SETTINGS_MAX", SETTINGS_MAX as u64),
+        ("VALUES_MAX", VALUES_MAX as u64),
+        ("SWEEP_ROWS_MAX", SWEEP_ROWS_MAX),
+        ("TRADERS_MAX", TRADERS_MAX as u64),
+        ("PASS_BYTES_MAX", PASS_BYTES_MAX),
+        ("TRADES_HELD_MAX", TRADES_HELD_MAX as u64),
         ("CA_BYTES_MAX", CA_BYTES_MAX),
         ("TAPE_MESSAGES_MAX", TAPE_MESSAGES_MAX as u64),
         ("RING_EVENTS", RING_EVENTS as u64),

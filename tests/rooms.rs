@@ -11,9 +11,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the top down, as in ARCHITECTURE.md.
-const ROOMS: [&str; 16] = [
+const ROOMS: [&str; 18] = [
     "cli",
     "report",
+    "sweep",
+    "results",
     "research",
     "profile",
     "exchange",

@@ -347,3 +347,24 @@ fn demo_and_profile_run_many_too() {
     assert_eq!(code, 2);
     assert_eq!(error, "error: strategies mine.toml, [taker]: a profile runs the original's execution alone");
 }
+
+#[test]
+fn a_session_has_a_thousand_strategies_at_most() {
+    let folder = folder(60);
+    let folder = folder.path();
+    let file = |count: usize| -> String {
+        let sections = (0..count).map(|at| format!("[s{at}]\n"));
+        std::iter::once("model = 'a.json'\n".to_owned()).chain(sections).collect()
+    };
+    fs::write(folder.join("many.toml"), file(1_001)).unwrap();
+    let (code, error) = fail(&mut replay(folder, ["market.zst", "--strategies", "many.toml", "--name", "run"]));
+    let message = "error: strategies many.toml names 1001; a session has at most 1000";
+    assert_eq!((code, error.as_str()), (2, message));
+    fs::write(folder.join("many.toml"), file(100)).unwrap();
+    let told =
+        succeed(&mut replay(folder, ["market.zst", "--strategies", "many.toml", "--name", "run", "--no-report"]));
+    assert!(
+        told.contains("100 strategies were tried in this session") && folder.join("run.s99.csv").exists(),
+        "{told}"
+    );
+}

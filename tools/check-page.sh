@@ -1,5 +1,5 @@
 #!/bin/sh
-# The report pages of real runs, of a training and of an evaluation: the runs' numbers computed anew with pandas, every
+# The report pages of real runs, of a training, of an evaluation and of sweeps: the runs' numbers computed anew with pandas, every
 # figure looked at in headless Chromium.
 #
 #   tools/check-page.sh [PICTURES]
@@ -89,6 +89,10 @@ replay one "$work/market.l2.zst" --model "$model" --threshold "$threshold"
     >"$work/trained.report" 2>&1
 "$PAPERTRADER" evaluate "$work/market.l2.zst" --model "$work/trained.json" --model "$model" --horizon 20 --threshold 0.6 \
     --block 2 --resamples 200 --report "$work/evaluated" >"$work/evaluated.report" 2>&1
+# Two captures, and one setting on one.
+"$PAPERTRADER" sweep "$work/market.l2.zst" "$work/slow.l2.zst" --model "$model" --threshold 0.5:0.7:0.05 --lag 5,20,50 \
+    --execution original,taker --out "$work" --name grid >"$work/grid.report" 2>&1
+"$PAPERTRADER" sweep "$work/market.l2.zst" --model "$model" --out "$work" --name single >"$work/single.report" 2>&1
 # A model that knows what its training was like, on that market and on another one.
 "$PAPERTRADER" train "$work/market.l2.zst" --output "$work/known.json" --features "$known" --resamples 100 \
     >"$work/known.report" 2>&1
@@ -122,6 +126,7 @@ book=fig-mid,fig-spread,fig-imbalance
 features=fig-weights,fig-drift
 executions=fig-executions-break-even,fig-executions-net,fig-executions-markouts
 compared=profit,distribution,probability,reliability,roc,latency
+swept=fig-sweep-map-0,fig-sweep-time,fig-sweep-sharpes
 set -- \
     "$work/market.html=$profit,$evaluations,$latency,$book,$features" \
     "$work/slow.html=$profit,fig-profit-hours,$evaluations,$brief,$book,$features" \
@@ -134,6 +139,8 @@ set -- \
     "$work/coarse.html=$profit,$evaluations,$brief,$book,fig-psi,$features" \
     "$work/profile.2000.html=$profit,$latency,fig-weights" \
     "$work/compared.html=$(echo "$compared" | sed 's/[^,]*/fig-compare-&/g')" \
+    "$work/grid.sweep.html=$swept,fig-sweep-map-1,fig-sweep-ranks,fig-sweep-logits" \
+    "$work/single.sweep.html=$swept" \
     "$work/trained.report.html=fig-reliability-0,fig-reliability-2" \
     "$work/evaluated.report.html=fig-reliability-0,fig-reliability-1,fig-reliability-3"
 [ ! -f "$work/real.html" ] || set -- "$@" "$work/real.html=$profit,$evaluations,$latency,$book,fig-weights"

@@ -1,8 +1,7 @@
 #!/bin/sh
-# What Python says of our research: scikit-learn fits the exported features to the same optimum, numpy finds the same in DeLong's
-# test, the notebook runs from exported features to a model, and its model file, in both forms, is one that the program trades
-# alike. The notebook of a run's profit runs on a real capture, where there is one, and on the synthetic market. Files of frames
-# are read by their description alone.
+# What Python says of our research: scikit-learn fits the exported features to the same optimum, and numpy finds the same in
+# DeLong's test and in a sweep's tests of luck. Files of frames are read by their description alone. The package and the
+# notebooks: tools/ci-package.sh.
 #
 #   tools/ci-python.sh [FRAMES]
 #
@@ -32,6 +31,11 @@ else
     echo "SKIPPED: no real capture in $real"
 fi
 
+# A sweep, and what its report says of luck.
+"$PAPERTRADER" sweep "$work/market.l2.zst" --model models/synthetic.json --model "$work/market.json" --threshold 0.5:0.7:0.05 \
+    --lag 5,20,50 --execution original,taker --out "$work" --name grid >"$work/grid.report" 2>"$work/grid.warnings"
+.venv/bin/python tools/check_overfitting.py "$work/grid.sweep.json" "$work/grid.sweep.report.json"
+
 # Row by row what a file of frames holds, by another reader than ours.
 for compression in "" --no-compression; do
     "$PAPERTRADER" convert "$work/market.l2.zst" --output "$work/market.frames" --force $compression
@@ -41,21 +45,3 @@ for compression in "" --no-compression; do
 done
 echo "ci-python: $(wc -l <"$work/market.csv") rows of frames, the same by read_frames.py"
 
-FEATURES="$work/market.parquet" MODEL="$work/notebook.json" TOOLS=tools MPLBACKEND=agg \
-    .venv/bin/python tools/run_notebook.py tools/research.ipynb
-for model in notebook.json notebook.txt; do
-    "$PAPERTRADER" replay "$work/market.l2.zst" --model "$work/$model" --threshold 0.6 --lag 20 --speed max \
-        --out "$work" --name "$model" >"$work/$model.report"
-done
-# The two forms round differently in the last bit: the trades are the same, their probabilities nearly.
-cut -d, -f1-6 "$work/notebook.json.csv" >"$work/json.trades"
-cut -d, -f1-6 "$work/notebook.txt.csv" >"$work/txt.trades"
-cmp "$work/json.trades" "$work/txt.trades"
-echo "ci-python: the notebook's model made $(($(wc -l <"$work/json.trades") - 1)) trades, the same in both forms"
-
-RUN="$work/notebook.json.csv" MPLBACKEND=agg .venv/bin/python tools/run_notebook.py tools/simulation_analysis.ipynb
-if [ -f "$real" ]; then
-    "$PAPERTRADER" replay "$real" --model "$work/real.json" --threshold 0.6 --out "$work" --name real.run \
-        >"$work/real.run.report"
-    RUN="$work/real.run.csv" MPLBACKEND=agg .venv/bin/python tools/run_notebook.py tools/simulation_analysis.ipynb
-fi

@@ -358,8 +358,16 @@ impl Write for Output {
 /// # Errors
 /// As for [`Output`].
 pub fn write_file(path: &Path, force: bool, text: &str) -> Result<(), OutputError> {
+    write_bytes(path, force, text.as_bytes())
+}
+
+/// The same of any bytes.
+///
+/// # Errors
+/// As for [`Output`].
+pub fn write_bytes(path: &Path, force: bool, bytes: &[u8]) -> Result<(), OutputError> {
     let mut output = Output::create(path, force)?;
-    output.write_all(text.as_bytes()).map_err(OutputError::at(path))?;
+    output.write_all(bytes).map_err(OutputError::at(path))?;
     output.finish()
 }
 

@@ -1,5 +1,6 @@
 //! What commands show on standard error while they work.
 
+use super::host;
 use crate::base::failure::Failure;
 use crate::feed::coinbase::secrecy::without_keys;
 use crate::research::source::ReadProgress;
@@ -7,9 +8,13 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 
-/// Standard error, if that is a terminal.
+/// Standard error, if that is a terminal and ours.
 fn target() -> ProgressDrawTarget {
-    if io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() }
+    if io::stderr().is_terminal() && !host::is_hosted() {
+        ProgressDrawTarget::stderr()
+    } else {
+        ProgressDrawTarget::hidden()
+    }
 }
 
 /// A bar over so many bytes on standard error, if that is a terminal; else one that shows nothing.
@@ -24,11 +29,13 @@ pub fn failure_line(failure: &Failure) -> String {
     without_keys(&failure.to_string()).into_owned()
 }
 
-/// Prints a warning on standard error, one line.
+/// Prints a warning on standard error, one line, or gives it to the host.
 pub fn warn(text: impl Display) {
     let text = failure_line(&Failure::running(text.to_string()));
-    // Where standard error takes nothing there is nobody to tell.
-    let _ = writeln!(io::stderr(), "warning: {text}");
+    if let Some(text) = host::keep(text) {
+        // Where standard error takes nothing there is nobody to tell.
+        let _ = writeln!(io::stderr(), "warning: {text}");
+    }
 }
 
 /// Prints a line on standard error about how far a command is.

@@ -1,5 +1,6 @@
 //! Ctrl-C and SIGTERM.
 
+use super::host;
 use crate::base::failure::Failure;
 use crate::base::output;
 use crate::engine::status::Status;
@@ -33,11 +34,14 @@ impl Decision {
 pub struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
-    /// Watches for the signals from now on.
+    /// Watches for the signals from now on; on a thread that works for a host, for the host's wish.
     ///
     /// # Errors
     /// The system refuses handlers.
     pub fn watch() -> Result<Self, Failure> {
+        if let Some(hosts) = host::interrupt() {
+            return Ok(hosts);
+        }
         let interrupt = Self::default();
         for signal in [SIGINT, SIGTERM] {
             // In this order: the second signal finds the flag set by the first.
@@ -46,6 +50,11 @@ impl Interrupt {
                 .map_err(Failure::running)?;
         }
         Ok(interrupt)
+    }
+
+    /// Asks for the end.
+    pub fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 
     /// Whether somebody asked for the end.

@@ -14,6 +14,7 @@
 pub mod arguments;
 pub mod config;
 mod display;
+pub mod host;
 mod interrupt;
 pub mod printer;
 pub mod refusal;
@@ -76,6 +77,8 @@ pub enum Command {
     Select(commands::select::SelectArgs),
     /// Test models on recorded markets, side by side.
     Evaluate(commands::evaluate::EvaluateArgs),
+    /// Trade every combination of settings over recorded markets.
+    Sweep(commands::sweep::SweepArgs),
 }
 
 /// Does what the command line says.
@@ -122,6 +125,7 @@ fn execute(command: &Command, printer: &mut Printer) -> Result<(), Failure> {
         Command::Train(args) => commands::train::run(args, printer),
         Command::Select(args) => commands::select::run(args, printer),
         Command::Evaluate(args) => commands::evaluate::run(args, printer),
+        Command::Sweep(args) => commands::sweep::run(args, printer),
     }
 }
 

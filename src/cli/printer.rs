@@ -34,7 +34,8 @@ impl Printer {
         Self::to(io::stdout())
     }
 
-    fn to(output: impl Write + 'static) -> Self {
+    /// Prints somewhere else.
+    pub fn to(output: impl Write + 'static) -> Self {
         Self { output: Box::new(output), state: State::Open }
     }
 

@@ -129,6 +129,8 @@ pub struct TraderReport {
     pub desk: DeskReport,
     /// What was held back for them, if anything was to be.
     pub hold_back: Option<HoldBackCounts>,
+    /// Records of accounts that were kept and that nobody took before the end, those of the end included.
+    pub last_records: Vec<Record>,
 }
 
 /// A live frame, as traders see it: its levels are in the book.
@@ -413,14 +415,18 @@ impl Trader {
     pub fn finish(mut self, book: &Book) -> TraderReport {
         let (cost, worth) = self.execution.mark(book);
         let waits = &mut self.counts.writer_waits;
+        let mut last_records = Vec::new();
         let mut desk_report = self.accounts.take().map_or_else(DeskReport::default, |accounts| {
             let Accounts { desk, mut records } = *accounts;
-            desk.finish(book, &mut |record| records.push(record, waits))
+            let report = desk.finish(book, &mut |record| records.push(record, waits));
+            last_records.extend(records.take());
+            report
         });
         let hold_back = self.held_back.take().map(|held| {
             let Accounts { desk, mut records } = *held;
             let (report, counts) = desk.finish(&mut |record| records.push(record, waits));
             desk_report = report;
+            last_records.extend(records.take());
             counts
         });
         TraderReport {
@@ -430,6 +436,7 @@ impl Trader {
             open_cost_and_worth: (cost, (book.state() == BookState::Live).then_some(worth)),
             desk: desk_report,
             hold_back,
+            last_records,
             counts: self.counts,
         }
     }

@@ -14,7 +14,7 @@
 //! ```
 
 use crate::report::text::utc;
-use crate::strategy::trained_on::{Overlap, TrainedOn};
+use crate::strategy::trained_on::{Overlap, Sample, TrainedOn};
 
 /// Says of `whom`, a model, that it was trained on what it is judged by: captures of `product`, received in `spans_ns` and
 /// with the `hashes` that are asked for where they matter; or that its file does not tell. `None` where it was trained on
@@ -26,23 +26,20 @@ pub fn in_sample(
     spans_ns: &[(i64, i64)],
     hashes: impl FnOnce() -> Vec<String>,
 ) -> Option<String> {
-    if trained.is_unknown() {
-        return Some(format!(
-            "Not known whether this is in sample: the file of {whom} does not say what it was trained on."
-        ));
-    }
-    let overlap = trained.overlap(product, spans_ns);
-    let is_known_file = (overlap.is_some() || trained.needs_hashes())
-        && hashes().iter().any(|sha256| trained.has_file(product, sha256));
-    let what = match (overlap, is_known_file) {
-        (None, false) => return None,
-        (None, true) => "this very file".into(),
-        (Some(Overlap { trained_ns: (from, to), share }), known) => format!(
+    let what = match trained.sample(product, spans_ns, hashes) {
+        Sample::Unknown => {
+            return Some(format!(
+                "Not known whether this is in sample: the file of {whom} does not say what it was trained on."
+            ));
+        }
+        Sample::Out => return None,
+        Sample::In { overlap: None, .. } => "this very file".into(),
+        Sample::In { overlap: Some(Overlap { trained_ns: (from, to), share }), is_known_file } => format!(
             "{product} from {} to {}, {:.1} % of the time looked at here{}",
             utc(from),
             utc(to),
             100.0 * share,
-            if known { ", and on this very file" } else { ", by product and receive time" }
+            if is_known_file { ", and on this very file" } else { ", by product and receive time" }
         ),
     };
     Some(format!("In sample: {whom} was trained on {what}; these figures say little about other data."))

@@ -15,7 +15,7 @@
 //! ```
 
 pub mod chart;
-pub mod executions;
+pub use crate::results::executions;
 pub mod figures;
 pub mod html;
 pub mod in_sample;
@@ -25,6 +25,7 @@ pub mod publish;
 pub mod research;
 pub mod run_file;
 pub mod summary;
+pub mod sweep;
 pub mod terminal;
 pub mod text;
-pub mod trades;
+pub use crate::results::trades;

@@ -192,11 +192,13 @@ fn in_capture_ticks(head: &RowHead, ticks: f64) -> f64 {
     }
 }
 
-fn mid_ticks(head: &RowHead) -> f64 {
+/// The mid of a row in ticks of its capture, as tables have it.
+pub fn mid_ticks(head: &RowHead) -> f64 {
     in_capture_ticks(head, head.mid.mid_ticks())
 }
 
-fn change_ticks(head: &RowHead, change: Change) -> f64 {
+/// What the mid did in ticks of the row's capture, as tables have it.
+pub fn change_ticks(head: &RowHead, change: Change) -> f64 {
     in_capture_ticks(head, change.ticks)
 }
 

@@ -47,7 +47,8 @@ pub enum ParquetLogError {
     Output(#[from] OutputError),
 }
 
-fn kind_of(name: &str) -> Kind {
+/// What a log's column of this name holds.
+pub fn kind_of(name: &str) -> Kind {
     let is_whole = ["leg", "snapshots_while_held", "updates_late"].contains(&name)
         || ["_id", "_num", "sequence", "sequence_number"].iter().any(|ending| name.ends_with(ending));
     if TEXTS.contains(&name) {

@@ -69,6 +69,8 @@ use std::time::Duration;
 const TRADE_RING: usize = 1 << 14;
 /// Records of accounts on their way to it.
 const RECORD_RING: usize = 1 << 14;
+/// The least room of a ring: many strategies share the memory that one has, down to this.
+const RING_MIN: usize = 1 << 10;
 /// The interval of the latency log.
 const LATENCY_INTERVAL: Duration = Duration::from_secs(1);
 /// How often the caller gets to look.
@@ -260,7 +262,7 @@ pub fn run_products<F: Feed>(
         own.iter().enumerate().for_each(|(place, &(index, _))| places[index] = (product, place));
         let (recorder, tables) = recorder(clock.clone(), LATENCY_INTERVAL);
         let (traders, inputs): (Vec<Trader>, Vec<Inputs>) =
-            own.iter().map(|(_, strategy)| trader_and_inputs(strategy)).unzip();
+            own.iter().map(|(_, strategy)| trader_and_inputs(strategy, strategies.len())).unzip();
         groups.push(Engine::new(traders, recorder, Arc::clone(status.of(product))));
         writers.push((own.iter().map(|(_, strategy)| strategy.files).collect::<Vec<&RunFiles>>(), inputs, tables));
     }
@@ -293,12 +295,13 @@ fn in_order(places: &[(usize, usize)], written: Vec<Vec<Written>>) -> Vec<Writte
     places.iter().filter_map(|&(product, _)| written[product].next()).collect()
 }
 
-/// A strategy's trader, and the other ends of its rings, for the writer thread.
-fn trader_and_inputs(Strategy { settings, files, .. }: &Strategy<'_>) -> (Trader, Inputs) {
-    let (trades, trades_out) = RingBuffer::new(TRADE_RING);
+/// The trader of one of so many strategies, and the other ends of its rings, for the writer thread.
+fn trader_and_inputs(Strategy { settings, files, .. }: &Strategy<'_>, strategies: usize) -> (Trader, Inputs) {
+    let room = |of_one: usize| (of_one / strategies).max(RING_MIN);
+    let (trades, trades_out) = RingBuffer::new(room(TRADE_RING));
     let model = &settings.model;
     let (observations, observations_out) =
-        (settings.observe || files.want_frames()).then(|| RingBuffer::new(OBSERVATION_RING)).unzip();
+        (settings.observe || files.want_frames()).then(|| RingBuffer::new(room(OBSERVATION_RING))).unzip();
     let (rows, rows_out) = settings.observe.then(|| row_ring(model.features.len())).unzip();
     let collector = settings.observe.then(|| {
         let (threshold_logit, horizon) = (settings.rules.threshold_logit, settings.horizon_updates());
@@ -310,7 +313,7 @@ fn trader_and_inputs(Strategy { settings, files, .. }: &Strategy<'_>) -> (Trader
     let (trader, records) = match &settings.accounts {
         None => (trader, None),
         Some(AccountSettings { kinds, rules, hold_ns }) => {
-            let (records, records_out) = RingBuffer::new(RECORD_RING);
+            let (records, records_out) = RingBuffer::new(room(RECORD_RING));
             let desk = Desk::new(kinds, rules);
             let trader = match *hold_ns {
                 None => trader.with_desk(desk, records),

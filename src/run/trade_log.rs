@@ -145,6 +145,14 @@ impl<W: Write> TradeLog<W> {
     pub fn flush(&mut self) -> io::Result<()> {
         self.rows.flush()
     }
+
+    /// Ends the log.
+    ///
+    /// # Errors
+    /// What is left cannot be written.
+    pub fn into_inner(self) -> io::Result<W> {
+        self.rows.into_inner().map_err(|failed| io::Error::new(failed.error().kind(), failed.to_string()))
+    }
 }
 
 #[cfg(test)]

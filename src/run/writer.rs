@@ -48,6 +48,7 @@ use rtrb::Consumer;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -92,7 +93,7 @@ pub struct Written {
     /// Rows of the trade log.
     pub trades: u64,
     /// All latencies of the session: those until the last strategy has decided.
-    pub latency: StageTable,
+    pub latency: Arc<StageTable>,
     /// What was gathered for the report.
     pub observed: Option<Observed>,
     /// What is to be said of returns by the day, if they were asked for.
@@ -283,9 +284,8 @@ impl Strategy<'_, '_> {
         }
     }
 
-    /// Adds an interval's latencies. `start` is that of the interval, counted from the log's.
+    /// Writes an interval's latencies. `start` is that of the interval, counted from the log's.
     fn latencies(&mut self, table: &StageTable, start: Duration, duration: Duration, faults: &mut Faults<'_>) {
-        self.written.latency.add(table);
         let error = OutputError::at(&self.files.hlog);
         for stage in Stage::ALL {
             let tag = Tag::new(stage.tag());
@@ -299,6 +299,8 @@ impl Strategy<'_, '_> {
 struct Writer<'a, 'log> {
     strategies: Vec<Strategy<'a, 'log>>,
     tables: Tables,
+    /// All that came through them.
+    latency: StageTable,
     clock: &'a Clock,
     /// The stamp from which the latency logs count.
     started: u64,
@@ -344,7 +346,7 @@ impl Writer<'_, '_> {
     }
 
     fn take_tables(&mut self) {
-        let Self { strategies, tables, clock, started, status, faults, .. } = self;
+        let Self { strategies, tables, latency, clock, started, status, faults, .. } = self;
         while tables.take(|table| {
             let (from, to) = table.span();
             let start = Duration::from_nanos(clock.between_ns(*started, from));
@@ -352,10 +354,9 @@ impl Writer<'_, '_> {
             for strategy in &mut *strategies {
                 strategy.latencies(table, start, duration, faults);
             }
-            let all = strategies.first().map(|strategy| &strategy.written.latency);
-            let whole = all.map(|latency| latency.stage(latency.whole()));
-            let shown = whole.and_then(|whole| whole.quantile_ns(0.5).zip(whole.quantile_ns(0.99)));
-            if let Some((p50_ns, p99_ns)) = shown {
+            latency.add(table);
+            let whole = latency.stage(latency.whole());
+            if let Some((p50_ns, p99_ns)) = whole.quantile_ns(0.5).zip(whole.quantile_ns(0.99)) {
                 status.latency(p50_ns, p99_ns);
             }
         }) {}
@@ -394,10 +395,12 @@ fn run(
     });
     let faults = Faults { status, first: None };
     let strategies = strategies.collect();
-    let mut writer = Writer { strategies, tables, clock, started, status, flushed: Instant::now(), faults };
+    let latency = StageTable::default();
+    let mut writer = Writer { strategies, tables, latency, clock, started, status, flushed: Instant::now(), faults };
     writer.work();
 
-    let Writer { strategies, mut faults, .. } = writer;
+    let Writer { strategies, latency, mut faults, .. } = writer;
+    let latency = Arc::new(latency);
     let ended: Vec<_> = strategies
         .into_iter()
         .map(|Strategy { files, inputs, outputs, written, .. }| (files, inputs.collector, outputs.equity, written))
@@ -408,7 +411,8 @@ fn run(
     let mut all = Vec::new();
     for (files, collector, equity, mut written) in ended {
         faults.note(check_kept(&files.csv));
-        faults.note(write_hgrm(files, &written.latency));
+        faults.note(write_hgrm(files, &latency));
+        written.latency = Arc::clone(&latency);
         if faults.first.is_none() {
             faults.note(write_parquet_logs(files));
             match write_equity(files, equity) {

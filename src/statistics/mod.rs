@@ -1,4 +1,4 @@
-//! Statistics that research, runs and reports share: labels, metrics, intervals, drift.
+//! Statistics that research, runs and reports share: labels, metrics, intervals, drift, overfitting.
 //!
 //! ```
 //! use papertrader::statistics::labels::{DoubleMid, Ties};
@@ -21,4 +21,5 @@ pub mod drift;
 pub mod labels;
 pub mod logistic;
 pub mod metrics;
+pub mod overfitting;
 pub mod students_t;

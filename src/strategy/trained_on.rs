@@ -45,6 +45,22 @@ pub struct Overlap {
     pub share: f64,
 }
 
+/// How data stands to what a model was trained on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Sample {
+    /// The model's file does not say.
+    Unknown,
+    /// It is something else.
+    Out,
+    /// It was trained on.
+    In {
+        /// As far as product and receive times say; `None` where only the file's hash does.
+        overlap: Option<Overlap>,
+        /// Whether it is one of the very files.
+        is_known_file: bool,
+    },
+}
+
 /// What two closed spans of time share.
 fn shared((a, b): (i64, i64), (c, d): (i64, i64)) -> Option<(i64, i64)> {
     let (from, to) = (a.max(c), b.min(d));
@@ -80,6 +96,21 @@ impl TrainedOn {
     /// Whether nothing is known: the model's file names no capture, as that of a `.txt` model, which cannot.
     pub fn is_unknown(&self) -> bool {
         !self.is_told
+    }
+
+    /// How data of `product` stands to it that was received in these closed spans of time, in files with the hashes that are asked
+    /// for where they matter.
+    pub fn sample(&self, product: &str, spans_ns: &[(i64, i64)], hashes: impl FnOnce() -> Vec<String>) -> Sample {
+        if self.is_unknown() {
+            return Sample::Unknown;
+        }
+        let overlap = self.overlap(product, spans_ns);
+        let is_known_file =
+            (overlap.is_some() || self.needs_hashes()) && hashes().iter().any(|sha256| self.has_file(product, sha256));
+        match (overlap, is_known_file) {
+            (None, false) => Sample::Out,
+            _ => Sample::In { overlap, is_known_file },
+        }
     }
 
     /// Whether data of `product`, received in these closed spans of time, overlaps what was trained on.

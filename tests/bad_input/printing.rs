@@ -176,6 +176,12 @@ impl Given {
                 figures(&mut command);
                 vec!["model.report.json", "model.report.html"]
             }
+            "sweep" => {
+                command.arg(&capture).args(["--threshold", "0.5,0.6"]);
+                model(&mut command);
+                named(&mut command);
+                vec!["run.sweep.csv", "run.sweep.parquet", "run.sweep.json", "run.sweep.report.json", "run.sweep.html"]
+            }
             _ => panic!("no case for the command {name}"),
         };
         let files = files.into_iter().map(|file| out.join(file)).collect();

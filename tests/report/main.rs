@@ -8,4 +8,5 @@ mod escaping;
 mod executions;
 mod pages;
 mod support;
+mod sweep;
 mod verdicts;

@@ -6,13 +6,14 @@ use crate::base::small_file;
 use crate::execution::account::{AccountRules, AfterTimeout, ExitStyle, LEGS_MAX, Limits, MakerRules};
 use crate::execution::contract::{Contract, Increments};
 use crate::execution::fees::FeePlan;
-use crate::execution::hold_back::HOLD_MAX_NS;
+use crate::execution::hold_back::{HOLD_DEFAULT_NS, HOLD_MAX_NS};
 use crate::execution::latency::{LATENCY_MAX_NS, Latency};
 use crate::execution::matching::queue::QueueModel;
 use crate::execution::records::AccountKind;
 use crate::run::files::{RunFiles, execution_logs};
 use crate::run::latency_log::decision_latencies_ns;
 use crate::run::session::{AccountSettings, StrategySettings};
+use crate::sweep::plan::AccountPlan;
 use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
 
@@ -80,6 +81,15 @@ pub struct ExecutionArgs {
     /// Seed of what is drawn from it
     #[arg(long, value_name = "N", default_value_t = 1, requires = "order_latency_file")]
     pub order_latency_seed: u64,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub of_accounts: AccountArgs,
+}
+
+/// What executions beside the original's are told, but for the time of their orders.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Executions")]
+pub struct AccountArgs {
     /// Hold book and prints back for this long and hand them to the executions by the venue's times: prints are told later
     /// than the book that they change, and would count twice. At most 10s; none: in order of arrival [default: 500ms for
     /// makers, else none]
@@ -150,16 +160,13 @@ fn parse_ns(text: &str, most: i64) -> Option<i64> {
     ns.map(|ns| ns.round() as i64)
 }
 
-fn parse_latency(text: &str) -> Result<i64, String> {
+pub(in crate::cli) fn parse_latency(text: &str) -> Result<i64, String> {
     parse_ns(text, LATENCY_MAX_NS).ok_or_else(|| "a latency is a number with ns, us, ms or s, from 0 to 60 s".into())
 }
 
 /// For how long book and prints are held back; `None`: not at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HoldBackFor(Option<i64>);
-
-/// Twice as long as Coinbase collects prints.
-const HOLD_BACK_DEFAULT_NS: i64 = 500_000_000;
 
 fn parse_hold_back(text: &str) -> Result<HoldBackFor, String> {
     if text == "none" {
@@ -202,39 +209,16 @@ impl ExecutionArgs {
         let options = [
             ("--order-latency", self.order_latency.is_some()),
             ("--order-latency-file", self.order_latency_file.is_some()),
-            ("--hold-back", self.hold_back.is_some()),
-            ("--no-depletion", self.no_depletion),
-            ("--short", self.short),
-            ("--max-position", self.max_position.is_some()),
-            ("--max-cash", self.max_cash.is_some()),
-            ("--max-open-orders", self.max_open_orders.is_some()),
-            ("--order-lot", self.order_lot.is_some()),
-            ("--order-tick", self.order_tick.is_some()),
-            ("--min-size", self.min_size.is_some()),
-            ("--min-value", self.min_value.is_some()),
-            ("--contract-size", self.contract_size.is_some()),
-            ("--inverse", self.inverse),
-            ("--slippage-cap", self.slippage_cap.is_some()),
         ];
-        options.into_iter().find(|&(_, given)| given).map(|(name, _)| name)
-    }
-
-    /// The same of those that need makers.
-    fn given_maker(&self) -> Option<&'static str> {
-        let options = [
-            ("--maker-offset", self.maker_offset.is_some()),
-            ("--maker-timeout", self.maker_timeout.is_some()),
-            ("--maker-then", self.maker_then.is_some()),
-            ("--maker-exit", self.maker_exit.is_some()),
-            ("--queue", self.queue.is_some()),
-            ("--prints-side", self.prints_side.is_some()),
-        ];
-        options.into_iter().find(|&(_, given)| given).map(|(name, _)| name)
+        options.into_iter().find(|&(_, given)| given).map(|(name, _)| name).or_else(|| self.of_accounts.given())
     }
 
     /// The first option that is given, if any is.
     pub fn first_given(&self) -> Option<&'static str> {
-        (!self.execution.is_empty()).then_some("--execution").or_else(|| self.given()).or_else(|| self.given_maker())
+        (!self.execution.is_empty())
+            .then_some("--execution")
+            .or_else(|| self.given())
+            .or_else(|| self.of_accounts.given_maker())
     }
 
     /// The accounts beside the original's, if any are asked for. Reads the file of latencies.
@@ -249,7 +233,7 @@ impl ExecutionArgs {
         if self.has_makers() {
             kinds.extend(AccountKind::MAKERS);
         }
-        if let Some(option) = self.given_maker().filter(|_| !self.has_makers()) {
+        if let Some(option) = self.of_accounts.given_maker().filter(|_| !self.has_makers()) {
             return Err(Failure::input(format!("{option} needs --execution maker")));
         }
         if let Some(option) = self.given().filter(|_| kinds.is_empty()) {
@@ -264,56 +248,21 @@ impl ExecutionArgs {
                 "--buy-amount: beside the original's, executions take {AMOUNT_MAX:e} at most"
             )));
         }
-        let timeout_updates = self.maker_timeout.unwrap_or(lag_updates.div_ceil(2));
+        let plan = self.of_accounts.plan(fees);
+        let timeout_updates = plan.maker_timeout_updates.unwrap_or(lag_updates.div_ceil(2));
         if !(1..=lag_updates).contains(&timeout_updates) {
-            let wrong =
-                format!("--maker-timeout: it lies from 1 to the holding period, which is {lag_updates} updates");
-            return Err(Failure::input(wrong));
+            return Err(no_timeout(lag_updates));
         }
-        let size = self.contract_size.unwrap_or(1.0);
         let rules = AccountRules {
             threshold_logit: strategy.rules.threshold_logit,
-            short: self.short,
             lag_updates,
             amount,
             latency: self.latency()?,
-            depletion: !self.no_depletion,
-            contract: if self.inverse { Contract::Inverse { size } } else { Contract::Linear { size } },
-            increments: Increments {
-                lot: self.order_lot,
-                tick: self.order_tick,
-                size_min: self.min_size.unwrap_or(0.0),
-                value_min: self.min_value.unwrap_or(0.0),
-            },
-            cap_bps: self.slippage_cap,
-            limits: Limits {
-                position: self.max_position,
-                cash: self.max_cash,
-                open_orders: self.max_open_orders.map_or(LEGS_MAX, |orders| orders as usize),
-            },
-            fees,
-            maker: MakerRules {
-                offset_ticks: self.maker_offset.unwrap_or(0),
-                timeout_updates,
-                after_timeout: match self.maker_then {
-                    Some(ThenName::Take) => AfterTimeout::Take,
-                    _ => AfterTimeout::Drop,
-                },
-                exits: match self.maker_exit {
-                    Some(ExitName::Take) => ExitStyle::Take,
-                    _ => ExitStyle::Post,
-                },
-                queue: match self.queue {
-                    Some(QueueName::Power3) => QueueModel::Power3,
-                    _ => QueueModel::RiskAverse,
-                },
-            },
-            takers_side: self.prints_side == Some(PrintsSide::Taker),
+            maker: MakerRules { timeout_updates, ..plan.rules.maker },
+            takers_side: plan.takers_side == Some(true),
+            ..plan.rules
         };
-        let hold_ns = match self.hold_back {
-            Some(HoldBackFor(hold_ns)) => hold_ns,
-            None => self.has_makers().then_some(HOLD_BACK_DEFAULT_NS),
-        };
+        let hold_ns = plan.hold_ns.unwrap_or_else(|| self.has_makers().then_some(HOLD_DEFAULT_NS));
         Ok(Some(AccountSettings { kinds, rules, hold_ns }))
     }
 
@@ -332,8 +281,94 @@ impl ExecutionArgs {
     }
 }
 
+/// What is said of a timeout that no entry can have.
+pub(in crate::cli) fn no_timeout(lag_updates: u32) -> Failure {
+    Failure::input(format!("--maker-timeout: it lies from 1 to the holding period, which is {lag_updates} updates"))
+}
+
+impl AccountArgs {
+    /// Of the options that need an execution beside the original's, the first that is given.
+    pub(in crate::cli) fn given(&self) -> Option<&'static str> {
+        let options = [
+            ("--hold-back", self.hold_back.is_some()),
+            ("--no-depletion", self.no_depletion),
+            ("--short", self.short),
+            ("--max-position", self.max_position.is_some()),
+            ("--max-cash", self.max_cash.is_some()),
+            ("--max-open-orders", self.max_open_orders.is_some()),
+            ("--order-lot", self.order_lot.is_some()),
+            ("--order-tick", self.order_tick.is_some()),
+            ("--min-size", self.min_size.is_some()),
+            ("--min-value", self.min_value.is_some()),
+            ("--contract-size", self.contract_size.is_some()),
+            ("--inverse", self.inverse),
+            ("--slippage-cap", self.slippage_cap.is_some()),
+        ];
+        options.into_iter().find(|&(_, given)| given).map(|(name, _)| name)
+    }
+
+    /// The same of those that need makers.
+    pub(in crate::cli) fn given_maker(&self) -> Option<&'static str> {
+        let options = [
+            ("--maker-offset", self.maker_offset.is_some()),
+            ("--maker-timeout", self.maker_timeout.is_some()),
+            ("--maker-then", self.maker_then.is_some()),
+            ("--maker-exit", self.maker_exit.is_some()),
+            ("--queue", self.queue.is_some()),
+            ("--prints-side", self.prints_side.is_some()),
+        ];
+        options.into_iter().find(|&(_, given)| given).map(|(name, _)| name)
+    }
+
+    /// What accounts are told that pay these fees.
+    pub fn plan(&self, fees: FeePlan) -> AccountPlan {
+        let plain = AccountPlan::plain(fees);
+        let size = self.contract_size.unwrap_or(1.0);
+        let rules = AccountRules {
+            short: self.short,
+            depletion: !self.no_depletion,
+            contract: if self.inverse { Contract::Inverse { size } } else { Contract::Linear { size } },
+            increments: Increments {
+                lot: self.order_lot,
+                tick: self.order_tick,
+                size_min: self.min_size.unwrap_or(0.0),
+                value_min: self.min_value.unwrap_or(0.0),
+            },
+            cap_bps: self.slippage_cap,
+            limits: Limits {
+                position: self.max_position,
+                cash: self.max_cash,
+                open_orders: self.max_open_orders.map_or(LEGS_MAX, |orders| orders as usize),
+            },
+            maker: MakerRules {
+                offset_ticks: self.maker_offset.unwrap_or(0),
+                after_timeout: match self.maker_then {
+                    Some(ThenName::Take) => AfterTimeout::Take,
+                    _ => AfterTimeout::Drop,
+                },
+                exits: match self.maker_exit {
+                    Some(ExitName::Take) => ExitStyle::Take,
+                    _ => ExitStyle::Post,
+                },
+                queue: match self.queue {
+                    Some(QueueName::Power3) => QueueModel::Power3,
+                    _ => QueueModel::RiskAverse,
+                },
+                ..plain.rules.maker
+            },
+            ..plain.rules
+        };
+        AccountPlan {
+            rules,
+            maker_timeout_updates: self.maker_timeout,
+            hold_ns: self.hold_back.map(|HoldBackFor(hold_ns)| hold_ns),
+            takers_side: self.prints_side.map(|side| side == PrintsSide::Taker),
+        }
+    }
+}
+
 /// The greatest amount of which every size is a number that logs can hold, whatever a contract is.
-const AMOUNT_MAX: f64 = 1e30;
+pub(in crate::cli) const AMOUNT_MAX: f64 = 1e30;
 
 /// The largest file of latencies: millions of lines.
 const LATENCY_BYTES_MAX: u64 = 64 << 20;

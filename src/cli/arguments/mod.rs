@@ -20,7 +20,8 @@ mod strategies;
 mod trading;
 
 pub use connection::{ConnectionArgs, VENUE_URL};
-pub use execution::ExecutionArgs;
+pub(in crate::cli) use execution::{AMOUNT_MAX, no_timeout, parse_latency};
+pub use execution::{AccountArgs, ExecutionArgs};
 pub use fees::{FeeArgs, TIERS_ENDING};
 pub use market::{MarketArgs, TimeName};
 pub use model::{ClassNames, FeatureNames, ModelArgs};

@@ -76,6 +76,12 @@ pub struct StrategyPlan {
 pub struct Models(Vec<(PathBuf, ModelArgs, Arc<Model>)>);
 
 impl Models {
+    /// Takes a model that a caller has: no file of its path is read then.
+    pub fn hold(&mut self, mut model: Model) {
+        model.measure();
+        self.0.push((model.path.clone(), ModelArgs::default(), Arc::new(model)));
+    }
+
     /// The model of a file, read once.
     ///
     /// # Errors

@@ -51,6 +51,9 @@ pub struct EvaluateArgs {
     /// Model file, papertrader's own or a library's; give it several times to compare the first with the others
     #[arg(long = "model", value_name = "FILE", required = true)]
     pub models: Vec<PathBuf>,
+    /// The models themselves, in the order of `models`, of a caller that has them: no file is read then
+    #[arg(skip)]
+    pub held: Vec<Model>,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub of_models: ModelArgs,
@@ -175,13 +178,17 @@ fn unsaid(args: &EvaluateArgs, models: &[Model], rules: &Rules) -> Vec<String> {
 /// # Errors
 /// Bad arguments, models or captures, or files that cannot be written.
 pub fn run(args: &EvaluateArgs, printer: &mut Printer) -> Result<(), Failure> {
+    evaluate(args, printer).map(|_| ())
+}
+
+/// The same; gives the report too.
+///
+/// # Errors
+/// As for [`run`].
+pub fn evaluate(args: &EvaluateArgs, printer: &mut Printer) -> Result<Report, Failure> {
     let options = args.of_models.options();
-    let models = args
-        .models
-        .iter()
-        .map(|path| Model::read_with(path, &options))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(Failure::input)?;
+    let read = || args.models.iter().map(|path| Model::read_with(path, &options)).collect::<Result<Vec<_>, _>>();
+    let models = if args.held.is_empty() { read().map_err(Failure::input)? } else { args.held.clone() };
     let (label, horizon) = label_and_horizon(args, &models)?;
     let ties = settled(&models, "ties", args.ties, args.override_model, |model| model.ties)?.unwrap_or_default();
     if !(1..=HORIZON_MAX).contains(&horizon) {
@@ -283,7 +290,8 @@ pub fn run(args: &EvaluateArgs, printer: &mut Printer) -> Result<(), Failure> {
     }
     .warn();
     unsaid.into_iter().for_each(warn);
-    args.report.publish(&report, files.as_ref(), printer)
+    args.report.publish(&report, files.as_ref(), printer)?;
+    Ok(report)
 }
 
 /// Names of models that tell them apart from each other and from what is `taken`: the stem of the file, else its name, else

@@ -24,7 +24,7 @@ use crate::cli::arguments::{LAG_UPDATES, LabelArgs, SourceArgs};
 use crate::cli::display::{bar, warn};
 use crate::cli::interrupt::Interrupt;
 use crate::cli::printer::Printer;
-use crate::research::dataset::{FeatureRows, LabelledRow, RowCounts};
+use crate::research::dataset::{FeatureRows, LabelledRow, RowCounts, SinkError};
 use crate::research::export::{ExportError, RowWriter};
 use crate::research::feature_list::{file_of, parse_features};
 use crate::research::source::{CaptureFacts, RowShape, Source, Watch, total_counts, without_prints};
@@ -132,10 +132,47 @@ pub fn run(args: &FeaturesArgs, printer: &mut Printer) -> Result<(), Failure> {
         lines.extend(counted(&total, started.elapsed()));
     }
     bar.finish_and_clear();
-    facts.iter().flat_map(|fact| fact.warnings()).chain(tape_warnings(args, &features, &facts)).for_each(warn);
-    overrun(observer.tape_overruns(), observer.update_overruns()).for_each(warn);
+    warn_of(args, &features, &facts, &observer);
     printer.print(lines.join("\n") + "\n");
     Ok(())
+}
+
+/// What rows without a table were read from.
+pub struct ReadRows {
+    /// Their product.
+    pub product: String,
+    /// Each capture, in order of time: rows name it by its place here.
+    pub captures: Vec<CaptureFacts>,
+    /// What became of all frames.
+    pub counts: RowCounts,
+}
+
+/// Gives `sink` the rows that the command would write, and writes nothing.
+///
+/// # Errors
+/// Bad arguments, a bad capture, or the sink's.
+pub fn read_rows(
+    args: &FeaturesArgs,
+    sink: &mut dyn FnMut(&LabelledRow<'_>) -> Result<(), SinkError>,
+) -> Result<ReadRows, Failure> {
+    let features = parse_features(&args.features).map_err(Failure::input)?;
+    let source = args.source.open(&args.captures)?;
+    let interrupt = Interrupt::watch()?;
+    let bar = bar(source.bytes(), "features");
+    let mut observer = FeatureRows::new(FeatureSet::new(&features));
+    let watch = Watch { bar: &bar, stop: &|| interrupt.is_set() };
+    let label = args.label.rule(LAG_UPDATES);
+    let captures = source.read_rows(RowShape { label, every: args.every }, &mut observer, &watch, sink)?;
+    let counts = total_counts(&captures, label)?;
+    bar.finish_and_clear();
+    warn_of(args, &features, &captures, &observer);
+    Ok(ReadRows { product: source.product().into(), captures, counts })
+}
+
+/// Warns of what was found while reading.
+fn warn_of(args: &FeaturesArgs, features: &[Input], facts: &[CaptureFacts], observer: &FeatureRows) {
+    facts.iter().flat_map(|fact| fact.warnings()).chain(tape_warnings(args, features, facts)).for_each(warn);
+    overrun(observer.tape_overruns(), observer.update_overruns()).for_each(warn);
 }
 
 /// Reads the captures once for both tables.

@@ -45,6 +45,7 @@ pub mod replay;
 pub mod report;
 pub mod select;
 pub mod strategies;
+pub mod sweep;
 pub mod train;
 mod training;
 

@@ -140,7 +140,7 @@ struct AtRate {
     due: u64,
     presented: u64,
     achieved_rate: f64,
-    latency: StageTable,
+    latency: Arc<StageTable>,
     ring_high_water_events: usize,
     ring_full_waits: u64,
     breaks: Breaks,

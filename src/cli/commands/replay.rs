@@ -99,10 +99,22 @@ pub fn parse_speed(text: &str) -> Result<Speed, String> {
 /// # Errors
 /// Bad arguments, a bad capture, or files that cannot be written.
 pub fn run(args: &ReplayArgs, printer: &mut Printer) -> Result<(), Failure> {
+    replay(args, &mut Models::default(), printer).map(|_| ())
+}
+
+/// The same with models that are known already; gives the strategies and their files too.
+///
+/// # Errors
+/// As for [`run`].
+pub fn replay(
+    args: &ReplayArgs,
+    models: &mut Models,
+    printer: &mut Printer,
+) -> Result<(Vec<StrategyPlan>, SessionFiles), Failure> {
     let threads = args.threads.settings()?;
     let rule = args.trading.scale_rule();
     check_products(&args.product, rule)?;
-    let plans = plans(&args.trading, &args.execution, &mut Models::default())?;
+    let plans = plans(&args.trading, &args.execution, models)?;
     let (mut plans, products) = place(plans, &args.product)?;
     check_products(&products, rule)?;
     let spread = args.spread.spread(&products, threads.pins, threads.fused)?;
@@ -211,13 +223,14 @@ pub fn run(args: &ReplayArgs, printer: &mut Printer) -> Result<(), Failure> {
     }
     match session.feed.error {
         Some(error) => Err(Failure::input(error)),
-        None => doubts.and(published),
+        None => doubts.and(published).map(|()| (plans, files)),
     }
 }
 
 /// Tells makers whose side prints name, as a capture's tape shows it, unless they were told: who says it knows better.
 fn find_sides(plans: &mut [&mut StrategyPlan], reading: Result<Reading, TapeError>) -> Result<(), Failure> {
-    let is_untold = |plan: &StrategyPlan| plan.execution.has_makers() && plan.execution.prints_side.is_none();
+    let is_untold =
+        |plan: &StrategyPlan| plan.execution.has_makers() && plan.execution.of_accounts.prints_side.is_none();
     let takers_side = match reading {
         Ok(reading) => reading == Reading::TakersSide,
         Err(TapeError::NoSide { .. }) if !plans.iter().any(|plan| is_untold(plan)) => return Ok(()),

@@ -1,4 +1,4 @@
-//! `papertrader report`: the page of a run, or of several side by side.
+//! `papertrader report`: the page of a run, of several side by side, or of a sweep.
 //!
 //! ```
 //! use papertrader::cli::printer::Printer;
@@ -22,6 +22,9 @@ use crate::report::figures::compare::RUNS_MAX;
 use crate::report::html::{comparison, page};
 use crate::report::material::Material;
 use crate::report::summary::Summary;
+use crate::report::sweep::publish::{SweepFiles, publish};
+use crate::report::sweep::terminal;
+use crate::sweep::result::SweepResult;
 use clap::Args;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -30,14 +33,14 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug, Args)]
 pub struct ReportArgs {
     /// Trade log of a run; RUN.json, RUN.hlog and the logs of executions (RUN.orders.csv, .fills.csv, .markouts.csv, .legs.csv)
-    /// beside it are used where they are there
+    /// beside it are used where they are there; or the file of a sweep, NAME.sweep.json
     #[arg(required = true, value_name = "RUN.csv")]
     pub runs: Vec<PathBuf>,
     /// Put several runs side by side on one page
     #[arg(long)]
     pub compare: bool,
-    /// Page to write [default: RUN.html beside the trade log, or RUN.compare.html beside the
-    /// first]
+    /// Page to write [default: RUN.html beside the trade log, RUN.compare.html beside the
+    /// first, or NAME.sweep.html]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Replace a page that exists
@@ -50,6 +53,12 @@ pub struct ReportArgs {
 /// # Errors
 /// Bad arguments, a trade log that cannot be read, or a page that cannot be written.
 pub fn run(args: &ReportArgs, printer: &mut Printer) -> Result<(), Failure> {
+    if let [sweep] = &args.runs[..]
+        && let Some(files) = SweepFiles::of(sweep)
+        && !args.compare
+    {
+        return report_sweep(args, sweep, files, printer);
+    }
     match args.runs.len() {
         1 if args.compare => return Err(Failure::input("--compare needs at least two runs")),
         count if count > 1 && !args.compare => {
@@ -86,6 +95,21 @@ pub fn run(args: &ReportArgs, printer: &mut Printer) -> Result<(), Failure> {
         writeln!(shown, "{}\n{}", run.csv.display(), Summary(run)).expect("a String takes every character");
     }
     printer.print(format_args!("{shown}wrote\n  {}\n", output.display()));
+    Ok(())
+}
+
+/// The page of a sweep, and the numbers it was made from.
+fn report_sweep(args: &ReportArgs, sweep: &Path, files: SweepFiles, printer: &mut Printer) -> Result<(), Failure> {
+    let files = SweepFiles { html: args.output.clone().unwrap_or(files.html), ..files };
+    check_apart([&files.html, &files.json], [sweep]).map_err(Failure::input)?;
+    for file in [&files.html, &files.json] {
+        check_free(file, args.force).map_err(Failure::input)?;
+    }
+    let result = SweepResult::read(sweep).map_err(Failure::input)?;
+    let report = publish(&result, &files, args.force).map_err(Failure::running)?;
+    report.warnings.iter().for_each(warn);
+    let (json, html) = (files.json.display(), files.html.display());
+    printer.print(format_args!("{}\n{}wrote\n  {json}\n  {html}\n", sweep.display(), terminal(&report)));
     Ok(())
 }
 

@@ -45,6 +45,9 @@ use crate::market::event::{Event, FrameHead, FrameKind, Print};
 /// The longest that anything can be held, nanoseconds: 10 s.
 pub const HOLD_MAX_NS: i64 = 10_000_000_000;
 
+/// For how long makers are kept behind unless something else is asked for, nanoseconds: twice as long as Coinbase collects prints.
+pub const HOLD_DEFAULT_NS: i64 = 500_000_000;
+
 /// What was held back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HoldBackCounts {

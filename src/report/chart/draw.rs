@@ -267,6 +267,11 @@ fn draw_mark<'a>(
             let text = EmptyElement::at(*at) + Text::new(text.clone(), (shift, 0), style);
             chart.draw_series([text]).map(drop)
         }
+        Mark::Centred(at, text, ink) => {
+            let style = words(*ink).pos(Pos::new(HPos::Center, VPos::Center));
+            let text = EmptyElement::at(*at) + Text::new(text.clone(), (0, 0), style);
+            chart.draw_series([text]).map(drop)
+        }
     }
 }
 

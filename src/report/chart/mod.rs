@@ -79,6 +79,8 @@ pub enum Mark {
     Triangles(Vec<(f64, f64)>, Ink, bool),
     /// Words to the right of a point (true) or to its left.
     Words((f64, f64), String, Ink, bool),
+    /// Words around a point.
+    Centred((f64, f64), String, Ink),
 }
 
 /// A rectangle with axes.

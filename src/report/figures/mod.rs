@@ -1,4 +1,4 @@
-//! The figures of a run's report, and the one that reports of research share with it.
+//! The figures of a run's report, the one that reports of research share with it, and those of a sweep.
 //!
 //! ```
 //! use papertrader::report::chart::Slot;
@@ -23,6 +23,7 @@ mod features;
 mod latency;
 mod profit;
 pub mod reliability;
+pub mod sweep;
 
 pub use features::{FeatureFacts, feature_facts};
 pub use latency::places_of;

@@ -78,6 +78,8 @@ pub struct Row {
     pub verdict_interval: Option<Interval>,
     /// What may be said of it.
     pub finding: Finding,
+    /// What is said before all else where its model was trained on what it trades, or its file does not tell.
+    pub in_sample: Option<String>,
     /// The page of its own, beside this one.
     pub page: Option<String>,
     /// What may be said of it, in a sentence.
@@ -115,6 +117,7 @@ impl Row {
             verdict_bps: numbers.verdict_bps,
             verdict_interval: numbers.interval.and_then(|interval| interval.verdict_bps),
             finding: numbers.finding,
+            in_sample: run.in_sample.clone(),
             page: page.map(|page| page.to_string_lossy().into_owned()),
             sentence: finding(numbers),
             files: vec![run.files.csv.clone()],
@@ -200,6 +203,20 @@ impl Overview {
         page::page(self)
     }
 
+    /// What is said before all else of strategies whose model was trained on what they trade, once for those of which the same is
+    /// said.
+    fn in_samples(&self) -> Vec<String> {
+        let mut sentences: Vec<(&str, Vec<&str>)> = Vec::new();
+        for row in &self.strategies {
+            let Some(sentence) = row.in_sample.as_deref() else { continue };
+            match sentences.iter_mut().find(|(known, _)| *known == sentence) {
+                Some((_, names)) => names.push(&row.name),
+                None => sentences.push((sentence, vec![&row.name])),
+            }
+        }
+        sentences.into_iter().map(|(sentence, names)| format!("{}: {sentence}", names.join(", "))).collect()
+    }
+
     /// What may be said of all of them.
     pub fn verdict(&self) -> Vec<String> {
         let Some(best) = self.strategies.first() else { return Vec::new() };
@@ -236,6 +253,7 @@ pub struct OverviewText<'a> {
 impl Display for OverviewText<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Self { overview, products, files } = self;
+        overview.in_samples().iter().try_for_each(|sentence| writeln!(f, "{sentence}"))?;
         RunReport::session(f, &overview.title, overview.tried, products)?;
         writeln!(f, "\nstrategies, by net profit per trade at the verdict's fee")?;
         let width = overview.strategies.iter().map(|row| row.name.chars().count()).max().unwrap_or(0).max(8);

@@ -3,11 +3,10 @@
 use super::Overview;
 use crate::report::chart::axis::extent;
 use crate::report::chart::{Axis, Figure, Ink, Mark, Panel, Slot};
-use crate::report::html::head::{foot, head};
+use crate::report::html::head::{foot, head, remarks};
 use crate::report::html::slots::write_slots;
 use crate::report::html::tables::{close, open, row, words};
 use crate::report::html::{Document, Shown, escaped};
-use crate::report::text::plain;
 use crate::statistics::bootstrap::Interval;
 use std::fmt::{self, Write};
 
@@ -24,6 +23,7 @@ fn write(out: &mut String, overview: &Overview) -> fmt::Result {
     let document = Document::of(overview);
     let below = format!("{} · {} strategies on one book", overview.product, overview.tried);
     head(out, &overview.title, &overview.title, Some(&below), &[])?;
+    remarks(out, &overview.in_samples())?;
     writeln!(out, "<section id=\"verdict\">")?;
     for sentence in overview.verdict() {
         writeln!(out, "<p>{}</p>", escaped(&sentence))?;
@@ -95,14 +95,14 @@ fn table(out: &mut String, overview: &Overview, document: &Document) -> fmt::Res
     let headings = [
         "strategy",
         "rank",
-        "closed trades",
-        "win rate before fees",
-        "gross profit, quote",
-        "gross per trade, bp",
-        "break-even fee, bp per side",
-        "fee of the verdict, bp",
         "net per trade, bp",
         "95 % interval",
+        "fee of the verdict, bp",
+        "closed trades",
+        "gross per trade, bp",
+        "break-even fee, bp per side",
+        "gross profit, quote",
+        "win rate before fees",
         "open positions",
         "threshold",
         "holding time, updates",
@@ -121,14 +121,14 @@ fn table(out: &mut String, overview: &Overview, document: &Document) -> fmt::Res
         };
         let cells = [
             cell("rank", Shown::Count),
-            cell("trades", Shown::Count),
-            cell("win_rate", Shown::Percent(1)),
-            cell("gross_profit", Shown::Profit),
-            cell("gross_bps", Shown::SignedBasisPoints),
-            cell("break_even_fee_bps", Shown::BasisPoints),
-            cell("verdict_fee_bps", Shown::Plain),
             cell("verdict_bps", Shown::SignedBasisPoints),
             format!("<td class=\"n\">{interval}</td>"),
+            cell("verdict_fee_bps", Shown::Plain),
+            cell("trades", Shown::Count),
+            cell("gross_bps", Shown::SignedBasisPoints),
+            cell("break_even_fee_bps", Shown::BasisPoints),
+            cell("gross_profit", Shown::Profit),
+            cell("win_rate", Shown::Percent(1)),
             cell("open_positions", Shown::Count),
             cell("threshold", Shown::Plain),
             cell("lag_updates", Shown::Count),
@@ -144,9 +144,16 @@ fn table(out: &mut String, overview: &Overview, document: &Document) -> fmt::Res
     if !links.is_empty() {
         writeln!(out, "<p class=\"note\">A page each: {}.</p>", links.join(", "))?;
     }
-    let thresholds = plain(overview.tried as f64);
+    if overview.strategies.iter().any(|strategy| !strategy.executions.is_empty()) {
+        writeln!(
+            out,
+            "<p class=\"note\">The figures are those of the original's execution. What takers and makers earned stands on \
+             each strategy's page.</p>"
+        )?;
+    }
     writeln!(
         out,
-        "<p class=\"note\">{thresholds} strategies in this session; what was tried before is not counted.</p>"
+        "<p class=\"note\">{} strategies in this session; what was tried before is not counted.</p>",
+        document.span("tried", Shown::Count)
     )
 }

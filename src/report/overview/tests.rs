@@ -23,6 +23,7 @@ fn row(name: &str, verdict_bps: Option<f64>, finding: Finding) -> Row {
         verdict_bps,
         verdict_interval: verdict_bps.map(|bps| Interval { low: bps - 1.0, high: bps + 1.0 }),
         finding,
+        in_sample: None,
         page: Some(format!("run.{name}.html")),
         sentence: format!("{name} did what it did."),
         files: Vec::new(),
@@ -67,4 +68,17 @@ fn the_picture_says_what_it_leaves_out_and_names_are_no_markup() {
     assert!(page.contains("10 more are in the table.") && page.contains("&lt;s49&gt;") && !page.contains("<s49>"));
     let none = overview(vec![row("a", None, Finding::NoTrades), row("b", None, Finding::NoTrades)]);
     assert!(none.page().contains("No strategy has a closed trade."));
+}
+
+#[test]
+fn what_was_trained_on_the_market_is_said_first() {
+    let told = |name: &str, in_sample: &str| Row {
+        in_sample: Some(in_sample.into()),
+        ..row(name, Some(1.0), Finding::Undecided)
+    };
+    let overview =
+        overview(vec![told("a", "In sample."), row("b", Some(1.0), Finding::Undecided), told("c", "In sample.")]);
+    assert_eq!(overview.in_samples(), ["a, c: In sample."]);
+    let page = overview.page();
+    assert!(page.find("a, c: In sample.").unwrap() < page.find("None of 3 strategies").unwrap());
 }

@@ -45,7 +45,7 @@ impl RunFile<TradeNumbers> {
             trades,
             executions,
             observed: written.and_then(|written| written.observed.clone()),
-            timing: timing(run, session, written.map(|written| &written.latency)),
+            timing: timing(run, session, written.map(|written| &*written.latency)),
         }
     }
 }

@@ -165,21 +165,28 @@ impl Model {
     /// # Errors
     /// See [`ModelError`].
     pub fn read_with(path: &Path, options: &ModelOptions) -> Result<Self, ModelError> {
+        Self::parse_bytes(path, &Self::read_bytes(path)?, options)
+    }
+
+    /// Reads the bytes of a model's file, no more than its kind may have: [`parse_bytes`](Self::parse_bytes) makes the model of them.
+    ///
+    /// # Errors
+    /// See [`ModelError`].
+    pub fn read_bytes(path: &Path) -> Result<Vec<u8>, ModelError> {
         let read_error = |source| ModelError::Read { path: path.into(), source };
         let (begins, whole) = small_file::read_beginning(path, MODEL_BYTES_MAX).map_err(read_error)?;
         let bytes_max = Kind::of(path, &begins).ok_or_else(|| ModelError::Kind { path: path.into() })?.bytes_max();
         if whole {
-            return Self::parse_bytes(path, &begins, options);
+            return Ok(begins);
         }
         let too_large = || ModelError::TooLarge { path: path.into(), bytes_max };
         if bytes_max == MODEL_BYTES_MAX {
             return Err(too_large());
         }
-        match small_file::read(path, bytes_max) {
-            Ok(bytes) => Self::parse_bytes(path, &bytes, options),
-            Err(error) if error.kind() == io::ErrorKind::FileTooLarge => Err(too_large()),
-            Err(error) => Err(read_error(error)),
-        }
+        small_file::read(path, bytes_max).map_err(|error| match error.kind() {
+            io::ErrorKind::FileTooLarge => too_large(),
+            _ => read_error(error),
+        })
     }
 
     /// The same from a text. The path says which kind of file it is, and names it in errors.

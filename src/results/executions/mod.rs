@@ -1,7 +1,7 @@
 //! The logs of a run's executions read back, and what they come to: account by account, makers as a bracket.
 //!
 //! ```
-//! use papertrader::report::executions::Logs;
+//! use papertrader::results::executions::Logs;
 //!
 //! let folder = tempfile::tempdir()?;
 //! // A run of the original rules alone has no such logs.

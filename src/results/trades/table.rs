@@ -2,6 +2,8 @@
 
 use super::lines::Lines;
 use crate::execution::fill::settled;
+use crate::execution::ledger::Trade;
+use crate::statistics::logistic::probability;
 use csv::{ByteRecord, Reader, ReaderBuilder};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -298,6 +300,27 @@ impl TradeTable {
         Ok(table)
     }
 
+    /// Appends a trade that has just been closed: the row that its log would be read back as.
+    pub fn push(&mut self, trade: &Trade) {
+        let position = &trade.position;
+        self.buy_sequence.push(position.bought.sequence);
+        self.sell_sequence.push(trade.sold.sequence);
+        self.bought.push(position.buy_amount);
+        self.sold.push(trade.sell_amount);
+        self.volume.push(position.volume);
+        self.profit.push(settled(trade.difference(), position.buy_amount));
+        self.buy_ts_recv_ns.push(position.bought.ts_recv_ns);
+        self.sell_ts_recv_ns.push(trade.sold.ts_recv_ns);
+        self.probability.push(probability(position.logit));
+        self.buy_mid.push(position.buy_mid);
+        self.sell_mid.push(trade.sell_mid);
+        self.unsold_volume.push(trade.unsold_volume);
+        self.snapshots_while_held.push(trade.snapshots_while_held());
+        self.updates_late.push(trade.updates_late());
+        self.buy_volume_taken_again.push(position.volume_taken_again);
+        self.sell_volume_taken_again.push(trade.volume_taken_again);
+    }
+
     /// Closed trades.
     pub fn len(&self) -> usize {
         self.profit.len()
@@ -411,7 +434,43 @@ fn is_last(rows: &mut Reader<impl Read>) -> csv::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::execution::ledger::{Moment, Position};
+    use crate::run::trade_log::TradeLog;
     use std::fs;
+    use std::io::Cursor;
+
+    #[test]
+    fn a_trade_is_the_row_that_its_log_is_read_back_as() {
+        let moment =
+            |sequence, stretch| Moment { sequence, venue_sequence_num: 9, ts_recv_ns: 77 + sequence as i64, stretch };
+        let trade = |n: u64, sold: f64, sell_mid: f64| Trade {
+            position: Position {
+                bought: moment(n, 1),
+                sell_sequence: n + 20,
+                buy_amount: 5.0,
+                volume: 0.1 / 3.0,
+                volume_taken_again: 0.01 * n as f64,
+                logit: 0.1 * n as f64,
+                buy_mid: 150.0 + 1e-9,
+            },
+            sold: moment(n + 23, 3),
+            sell_amount: sold,
+            unsold_volume: 0.1 / 7.0,
+            volume_taken_again: 1e-300,
+            sell_mid,
+        };
+        let trades = [trade(0, 5.000_000_000_000_001, 151.0), trade(1, 4.9, 149.0), trade(2, 1.0 / 3.0, 1.0 / 3.0)];
+        let (mut bytes, mut pushed) = (Vec::new(), TradeTable::default());
+        let mut log = TradeLog::new(&mut bytes).unwrap();
+        for trade in &trades {
+            log.write(trade).unwrap();
+            pushed.push(trade);
+        }
+        log.flush().unwrap();
+        drop(log);
+        assert_eq!(pushed.profit[0], 0.0);
+        assert_eq!(TradeTable::read_from("a.csv".as_ref(), Cursor::new(bytes)).unwrap(), pushed);
+    }
 
     const HEADER: &str = "buy_sequence_number,sell_sequence_number,buy_amount,sell_amount,volume,profit";
 

@@ -191,6 +191,15 @@ fn over(part: f64, whole: f64) -> Option<f64> {
 impl TradeNumbers {
     /// Of a trade log, at a fee per side in basis points.
     pub fn of(table: &TradeTable, fee_bps: f64) -> Self {
+        Self::of_trades(table, fee_bps, all_cores())
+    }
+
+    /// The same with what bought less than `lot`, the product's, base currency; on up to `threads` threads, which change nothing.
+    pub fn of_on(table: &TradeTable, fee_bps: f64, lot: f64, threads: usize) -> Self {
+        Self::of_trades(table, fee_bps, threads).with_lot_on(table, Some(lot), threads)
+    }
+
+    fn of_trades(table: &TradeTable, fee_bps: f64, threads: usize) -> Self {
         let trades = table.len() as u64;
         let winners = table.profit.iter().filter(|&&profit| profit > 0.0).count() as u64;
         let bought: f64 = table.bought.iter().sum();
@@ -205,7 +214,7 @@ impl TradeNumbers {
         let held_ns = table.buy_ts_recv_ns.iter().zip(&table.sell_ts_recv_ns);
         let held_s = held_ns.map(|(&buy, &sell)| sell.saturating_sub(buy) as f64 / 1e9);
         let held_s: Vec<f64> = held_s.collect();
-        let interval = table.is_in_time().then(|| block_interval(table, fee_bps, held_s.clone())).flatten();
+        let interval = table.is_in_time().then(|| block_interval(table, fee_bps, held_s.clone(), threads)).flatten();
         let mut by_fee: Vec<FeeRow> = FEES_BPS
             .into_iter()
             .chain([LOWEST_TAKER_FEE_BPS, fee_bps])
@@ -238,7 +247,7 @@ impl TradeNumbers {
             took_again: taken_again(table),
             below_lot: None,
             interval,
-            finding: doubted(finding(trades, interval), table, fee_bps, None),
+            finding: doubted(finding(trades, interval), table, fee_bps, None, threads),
             tenths: tenths(table),
             hours: hours(table),
         }
@@ -247,9 +256,17 @@ impl TradeNumbers {
     /// With what bought less than `lot`, the product's, base currency.
     #[must_use]
     pub fn with_lot(self, table: &TradeTable, lot: Option<f64>) -> Self {
-        let finding = doubted(self.finding, table, self.fee_bps, lot);
+        self.with_lot_on(table, lot, all_cores())
+    }
+
+    fn with_lot_on(self, table: &TradeTable, lot: Option<f64>, threads: usize) -> Self {
+        let finding = doubted(self.finding, table, self.fee_bps, lot, threads);
         Self { below_lot: lot.map(|lot| below_a_lot(table, lot)), finding, ..self }
     }
+}
+
+fn all_cores() -> usize {
+    thread::available_parallelism().map_or(1, Into::into)
 }
 
 /// Each trade's profit over the amount bought, basis points.
@@ -267,13 +284,13 @@ pub fn drawdowns(profits: &[f64]) -> impl Iterator<Item = f64> {
 }
 
 /// A finding that no trade gives doubts of: a gain that is none without the doubtful trades is in doubt.
-fn doubted(finding: Finding, table: &TradeTable, fee_bps: f64, lot: Option<f64>) -> Finding {
+fn doubted(finding: Finding, table: &TradeTable, fee_bps: f64, lot: Option<f64>, threads: usize) -> Finding {
     if finding != Finding::Gain {
         return finding;
     }
     let others = table.only(|at| !is_doubtful(table, at, lot));
     // Of a table without doubtful trades there is no further one.
-    match others.len() == table.len() || TradeNumbers::of(&others, fee_bps).finding == Finding::Gain {
+    match others.len() == table.len() || TradeNumbers::of_trades(&others, fee_bps, threads).finding == Finding::Gain {
         true => Finding::Gain,
         false => Finding::GainInDoubt,
     }
@@ -314,7 +331,7 @@ impl CellSums {
 }
 
 /// `None` without trades.
-fn block_interval(table: &TradeTable, fee_bps: f64, held_s: Vec<f64>) -> Option<BlockInterval> {
+fn block_interval(table: &TradeTable, fee_bps: f64, held_s: Vec<f64>, threads: usize) -> Option<BlockInterval> {
     let times_ns = table.buy_ts_recv_ns.iter().map(|&ts_recv_ns| (0, ts_recv_ns));
     let cells = Cells::new(times_ns, Reach::of(held_s)?.shortest_block_s());
     let mut by_cell = vec![CellSums::default(); cells.count];
@@ -326,7 +343,6 @@ fn block_interval(table: &TradeTable, fee_bps: f64, held_s: Vec<f64>) -> Option<
     let cells = cells.chosen(&[residuals(by_cell.iter().map(net))]);
     let blocks = cells.blocks_with(|cell| by_cell[cell].turnover.bought > 0.0);
     let settings = BootstrapSettings { block_s: Some(cells.block_s()), replicates: REPLICATES, seed: SEED };
-    let threads = thread::available_parallelism().map_or(1, Into::into);
     let over = |times: &[u32]| {
         let mut sums = CellSums::default();
         for (cell, &times) in by_cell.iter().zip(times).filter(|&(_, &times)| times > 0) {

@@ -5,7 +5,7 @@ use super::records::{Account, Leg, Order, Outcome, Purpose, REASONS};
 use super::shortfall::Shortfalls;
 use crate::execution::fees::Liquidity;
 use crate::execution::fill::settled;
-use crate::report::trades::{drawdowns, go_forward};
+use crate::results::trades::{drawdowns, go_forward};
 use crate::statistics::blocks::{Cells, Reach, residuals};
 use crate::statistics::bootstrap::{BootstrapSettings, Interval, interval, resample};
 use serde::Serialize;
@@ -204,8 +204,10 @@ impl ExecutionNumbers {
             let AccountLogs { orders, legs, .. } = logs.of(*account);
             !orders.is_empty() || !legs.is_empty()
         };
+        let threads = thread::available_parallelism().map_or(1, Into::into);
+        let there = Account::ALL.into_iter().filter(is_there);
         let accounts: Vec<AccountNumbers> =
-            Account::ALL.into_iter().filter(is_there).map(|account| AccountNumbers::of(logs, account)).collect();
+            there.map(|account| AccountNumbers::of_on(logs, account, threads)).collect();
         let makers = Makers::of(&accounts);
         Self { accounts, makers }
     }
@@ -251,7 +253,8 @@ impl Makers {
 }
 
 impl AccountNumbers {
-    fn of(logs: &Logs, account: Account) -> Self {
+    /// Of an account's logs, on up to `threads` threads. They change nothing of it.
+    pub fn of_on(logs: &Logs, account: Account, threads: usize) -> Self {
         let of = logs.of(account);
         let sum = |part: fn(&Leg) -> f64| total(of.legs.iter().map(part));
         let entered_value = sum(|leg| leg.entry_value);
@@ -292,7 +295,7 @@ impl AccountNumbers {
             fees,
             net,
             net_bps: over(1e4 * settled(sum(Leg::closed_net), closed_value), closed_value),
-            interval: net_interval(&of.legs),
+            interval: net_interval(&of.legs, threads),
             maker_value,
             taker_value,
             break_even_maker_bps: over(1e4 * gross, maker_value),
@@ -398,7 +401,7 @@ impl CellSums {
 }
 
 /// As the interval of trades: blocks over the decisions' receive times. `None` without legs that exited something.
-fn net_interval(legs: &[Leg]) -> Option<NetInterval> {
+fn net_interval(legs: &[Leg], threads: usize) -> Option<NetInterval> {
     let mut entered: Vec<&Leg> = legs.iter().filter(|leg| leg.closed_value() > 0.0).collect();
     entered.sort_by_key(|leg| (leg.decided_sequence, leg.leg));
     let times_ns: Vec<i64> = entered.iter().map(|leg| leg.decided_ts_recv_ns).collect();
@@ -419,7 +422,6 @@ fn net_interval(legs: &[Leg]) -> Option<NetInterval> {
     let cells = cells.chosen(&[residuals(by_cell.iter().map(|sums| (sums.net, sums.closed)))]);
     let blocks = cells.blocks_with(|cell| by_cell[cell].closed > 0.0);
     let settings = BootstrapSettings { block_s: Some(cells.block_s()), replicates: REPLICATES, seed: SEED };
-    let threads = thread::available_parallelism().map_or(1, Into::into);
     let over = |times: &[u32]| {
         let mut sums = CellSums::default();
         for (cell, &times) in by_cell.iter().zip(times).filter(|&(_, &times)| times > 0) {

@@ -1,7 +1,7 @@
 //! The trade log read back, and what its trades come to.
 //!
 //! ```
-//! use papertrader::report::trades::{Finding, TradeNumbers, TradeTable};
+//! use papertrader::results::trades::{Finding, TradeNumbers, TradeTable};
 //!
 //! let folder = tempfile::tempdir()?;
 //! let csv = folder.path().join("run.csv");
@@ -16,7 +16,7 @@
 //! ```
 
 mod doubts;
-pub(in crate::report) mod lines;
+pub(in crate::results) mod lines;
 mod numbers;
 mod table;
 

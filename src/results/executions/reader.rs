@@ -1,7 +1,7 @@
 //! A log of executions, row by row, its cells in the documented order.
 
 use super::ExecutionsError;
-use crate::report::trades::lines::Lines;
+use crate::results::trades::lines::Lines;
 use csv::{ByteRecord, ReaderBuilder};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;

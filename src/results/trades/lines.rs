@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 
 /// Passes bytes on until a line is longer than a bound.
-pub(in crate::report) struct Lines<R> {
+pub(in crate::results) struct Lines<R> {
     input: R,
     bytes_max: usize,
     /// Bytes since the last line break.

@@ -1,0 +1,206 @@
+//! What is said first of a sweep.
+
+use super::numbers::{Finding, SettingFacts, SweepReport, Verdict, has_slices};
+use super::settings::in_words;
+use crate::report::chart::axis::fixed;
+use crate::report::text::{basis_points, counted, plain, signed};
+use crate::statistics::overfitting::SLICES_MIN;
+use crate::sweep::result::InSample;
+
+/// A deflated Sharpe ratio from here on is more than luck.
+pub const SURE: f64 = 0.95;
+/// A p of the reality check up to here is more than luck.
+pub const RARE: f64 = 0.05;
+/// From here on the choice among settings is hardly better than a blind one.
+const BLIND: f64 = 0.4;
+/// Up to here it carries over.
+const SEEING: f64 = 0.2;
+
+/// Of a report whose numbers are there.
+pub fn verdict(report: &SweepReport) -> Verdict {
+    let finding = finding(report);
+    Verdict { finding, in_sample: in_sample(report), sentences: sentences(report, finding) }
+}
+
+fn finding(report: &SweepReport) -> Finding {
+    if report.counts.captures == 0 {
+        return Finding::NoCaptures;
+    }
+    let Some(best) = report.best() else { return Finding::NoTrades };
+    let (Some(deflated), Some(check)) = (report.deflated, report.reality_check) else { return Finding::TooLittle };
+    match (deflated.probability >= SURE, check.spa.consistent <= RARE) {
+        _ if !has_slices(best) => Finding::TooLittle,
+        _ if deflated.sharpe <= 0.0 => Finding::Loss,
+        (true, true) => Finding::Survives,
+        (false, false) => Finding::Luck,
+        _ => Finding::Open,
+    }
+}
+
+/// The best of so many settings, or the one there is.
+fn subject(report: &SweepReport) -> String {
+    match report.counts.settings {
+        1 => "the one setting".into(),
+        more => format!("the best of {}", counted(more as u64, "setting")),
+    }
+}
+
+fn sentences(report: &SweepReport, finding: Finding) -> Vec<String> {
+    let settings = report.counts.settings;
+    match (finding, report.best()) {
+        (Finding::NoCaptures, _) => {
+            vec!["No capture could be read to its end: there is nothing to judge.".into()]
+        }
+        (Finding::NoTrades, _) | (_, None) => {
+            let none = if settings == 1 {
+                "The one setting does not close".into()
+            } else {
+                format!("None of the {} closes", counted(settings as u64, "setting"))
+            };
+            vec![format!("{none} a trade: there is nothing to judge.")]
+        }
+        (_, Some(best)) => {
+            let mut sentences = vec![first(report, finding, best), which(report, finding, best)];
+            sentences.extend(halves(report, finding));
+            sentences.extend(across(report, best));
+            sentences
+        }
+    }
+}
+
+/// The verdict.
+fn first(report: &SweepReport, finding: Finding, best: &SettingFacts) -> String {
+    let subject = subject(report);
+    let (Some(deflated), Some(check), false) = (report.deflated, report.reality_check, finding == Finding::TooLittle)
+    else {
+        return format!(
+            "Too little to judge: {subject} trades in {} of {} of time, and {SLICES_MIN} are needed.",
+            best.slices_traded,
+            counted(report.counts.slices as u64, "slice"),
+        );
+    };
+    let (probability, p) = (fixed(deflated.probability, 3), fixed(check.spa.consistent, 4));
+    let numbers = if report.counts.settings == 1 {
+        format!(
+            "probability {probability} that its Sharpe ratio is above 0 (more than luck from {SURE} on), reality check p = {p} (more than \
+             luck up to {RARE})"
+        )
+    } else {
+        format!(
+            "deflated Sharpe ratio {probability} (more than luck from {SURE} on), reality check p = {p} (more than luck up to {RARE})"
+        )
+    };
+    match finding {
+        Finding::Survives => format!("{} is better than luck: {numbers}.", capital(&subject)),
+        Finding::Luck if report.counts.settings == 1 => {
+            format!("What the one setting earns is what luck gives: {numbers}.")
+        }
+        Finding::Luck => format!("{} is what luck gives: {numbers}.", capital(&subject)),
+        Finding::Loss if report.counts.settings == 1 => format!("The one setting earns nothing {}.", fees(report)),
+        Finding::Loss => {
+            let settings = counted(report.counts.settings as u64, "setting");
+            format!("None of the {settings} earns anything {}.", fees(report))
+        }
+        _ => format!("It is open whether {subject} is better than luck: {numbers}."),
+    }
+}
+
+/// What net profits are net of.
+fn fees(report: &SweepReport) -> &'static str {
+    if report.fee_bps == 0.0 && report.fees.is_none() { "with no fees counted" } else { "after fees" }
+}
+
+/// Which setting it is, and what it earns.
+fn which(report: &SweepReport, finding: Finding, best: &SettingFacts) -> String {
+    let bps = |value: f64| signed(value, &basis_points(value));
+    let net =
+        best.net_bps.map_or_else(|| "nothing".into(), |net| format!("{} bp per trade {}", bps(net), fees(report)));
+    let interval = best.net_bps_interval.map(|ends| format!(" (95% interval {} to {})", bps(ends.low), bps(ends.high)));
+    let subject = match report.counts.settings {
+        1 => "It is",
+        _ if finding == Finding::Loss => "The best by Sharpe ratio is",
+        _ => "The best is",
+    };
+    format!(
+        "{subject} {}: {net}{} in {} over {}.",
+        in_words(best),
+        interval.unwrap_or_default(),
+        counted(best.trades, "trade"),
+        counted(report.counts.captures as u64, "capture"),
+    )
+}
+
+/// What a choice on one half of the time is worth on the other.
+fn halves(report: &SweepReport, finding: Finding) -> Option<String> {
+    let found = report.cross_validation.as_ref().filter(|_| finding != Finding::Loss)?;
+    let so = match finding {
+        Finding::Survives if found.probability >= BLIND => {
+            " An edge survives, the choice of one setting among its neighbours does not."
+        }
+        Finding::Survives if found.probability <= SEEING => " The choice carries over.",
+        Finding::Survives => " The choice carries over in part.",
+        _ => "",
+    };
+    Some(format!(
+        "Chosen on one half of the time, the best setting is below the median on the other with probability {}, and loses money \
+         there with probability {}.{so}",
+        fixed(found.probability, 3),
+        fixed(found.loss_probability, 3)
+    ))
+}
+
+/// How even it is over captures.
+fn across(report: &SweepReport, best: &SettingFacts) -> Option<String> {
+    let captures = &report.captures;
+    if captures.len() < 2 || report.counts.settings < 2 {
+        return None;
+    }
+    let earns = captures.iter().filter(|capture| capture.best_net_bps.is_some_and(|net| net > 0.0)).count();
+    Some(format!(
+        "It earns in {earns} of {} captures; its worst rank in one is {} of {}.",
+        captures.len(),
+        plain(best.rank_worst),
+        report.counts.settings
+    ))
+}
+
+/// What stands before all else: a model judged by what it was trained on.
+fn in_sample(report: &SweepReport) -> Option<String> {
+    let counts = &report.counts;
+    if counts.pairs == 0 {
+        return None;
+    }
+    if counts.pairs_in_sample == counts.pairs {
+        return Some("In sample: every model was trained on every capture here. Nothing below says what a setting earns on other data.".into());
+    }
+    let model = &report.best()?.name.model;
+    let of = |is: InSample| report.captures.iter().filter(|capture| capture.in_sample == is).count();
+    let (trained, unknown) = (of(InSample::Yes), of(InSample::Unknown));
+    if trained == counts.captures {
+        return Some(format!(
+            "In sample: the model of the best setting, {model}, was trained on every capture here. The verdict says nothing of other data."
+        ));
+    }
+    if trained > 0 {
+        return Some(format!(
+            "In sample in part: the model of the best setting, {model}, was trained on {trained} of {} captures.",
+            counts.captures
+        ));
+    }
+    let others = counts.pairs_in_sample > 0;
+    match unknown {
+        0 if others => Some(format!(
+            "Of {} pairs of model and capture {} are in sample; the best setting’s are not.",
+            counts.pairs, counts.pairs_in_sample
+        )),
+        0 => None,
+        _ => Some(format!(
+            "Not known whether this is in sample: the file of {model} does not say what it was trained on."
+        )),
+    }
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
