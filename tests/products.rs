@@ -59,7 +59,7 @@ fn numbers(folder: &Path, name: &str) -> Value {
     let mut run: Value = serde_json::from_slice(&bytes(folder, name)).unwrap();
     run["timing"] = Value::Null;
     run["run"]["title"] = Value::Null;
-    run["run"]["other_products"] = Value::Null;
+    run["run"]["passed_over"] = Value::Null;
     run
 }
 
@@ -168,7 +168,7 @@ fn what_cannot_be_is_refused_before_anything_runs() {
         ),
         (
             vec!["tardis.csv", "--product", "P,Q"],
-            "tardis.csv is no capture, and holds one market: give --product one product",
+            "tardis.csv: is no capture, and holds one market: give --product one product",
         ),
         (
             vec!["all.l2", "--product", ALL, "--probabilities", "p.txt"],

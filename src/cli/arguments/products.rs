@@ -29,11 +29,16 @@ pub fn parse_engine_of(text: &str) -> Result<(String, usize), String> {
 }
 
 impl SpreadArgs {
-    /// The engines of these products, for threads that are pinned so, or fused.
+    /// The engines of these products, for threads that are pinned so, or fused. No product is one that nobody has named yet.
     ///
     /// # Errors
     /// Cores, engines and products do not fit.
     pub fn spread(&self, products: &[String], pins: Pins, fused: bool) -> Result<Spread, Failure> {
+        if products.is_empty() && !self.engine_of.is_empty() {
+            return Err(Failure::input("--engine-of: name the products, by --product"));
+        }
+        let unnamed = [String::new()];
+        let products = if products.is_empty() { &unnamed } else { products };
         pins.check_for(products.len()).map_err(|error| Failure::input(format!("--pin-cores: {error}")))?;
         let engines = self.engines.map(usize::from);
         match (engines, pins.engines()) {
@@ -181,6 +186,7 @@ mod tests {
             engine_of: engine_of.iter().map(|&(product, engine)| (product.into(), engine)).collect(),
         };
         let spread = |args: SpreadArgs, products, pins, fused| args.spread(&names(products), pins, fused);
+        assert_eq!(spread(args(None, &[]), 0, Pins::Anywhere, false).unwrap().engine_of(), [0]);
         assert_eq!(spread(args(None, &[]), 3, Pins::Anywhere, false).unwrap().engine_of(), [0, 0, 0]);
         assert_eq!(spread(args(Some(2), &[]), 3, Pins::Anywhere, false).unwrap().engine_of(), [0, 1, 0]);
         assert_eq!(spread(args(None, &[]), 3, pins, false).unwrap().engine_of(), [0, 1, 0]);
@@ -194,6 +200,7 @@ mod tests {
                 false,
                 "--pin-cores: 2 cores for engines, but 1 product: give one for the feed and at most one per product",
             ),
+            (args(None, &[("P0", 1)]), 0, Pins::Anywhere, false, "--engine-of: name the products, by --product"),
             (args(Some(3), &[]), 3, pins, false, "--engines 3, but --pin-cores has 2 for engines"),
             (
                 args(Some(2), &[]),
