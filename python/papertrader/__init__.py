@@ -13,7 +13,7 @@ lock and ends by Ctrl-C. What the program would print as an error is an `Error`,
 
 from ._book import Changes, Levels, Prints
 from ._errors import Error, InputError, PapertraderWarning, RunningError
-from ._market import Market, Rows, Run, Session, open
+from ._market import Market, Rows, Run, Session, Sweep, open
 from ._model import Model
 from ._papertrader import VERSION as __version__
 from ._papertrader import Book, Frame, feature_list
@@ -36,6 +36,7 @@ __all__ = [
     "Run",
     "RunningError",
     "Session",
+    "Sweep",
     "Table",
     "Trained",
     "__version__",

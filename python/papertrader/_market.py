@@ -276,6 +276,113 @@ class Market:
         runs = {strategy or path.stem: Run(path, summary, scratch) for strategy, path in named}
         return Session(runs, None if page is None else page.read_text("utf-8"), summary)
 
+    def sweep(
+        self,
+        models: Model | Path | Sequence[Model | Path],
+        *,
+        threshold: float | str | Sequence[float] | None = None,
+        lag: int | str | Sequence[int] | None = None,
+        buy_amount: float | str | Sequence[float] | None = None,
+        execution: str | Sequence[str] | None = None,
+        order_latency: str | Sequence[str] | None = None,
+        fee_bps: float | None = None,
+        fees: Path | None = None,
+        maker_fee_bps: float | None = None,
+        taker_fee_bps: float | None = None,
+        hold_back: str | None = None,
+        no_depletion: bool = False,
+        short: bool = False,
+        max_position: float | None = None,
+        max_cash: float | None = None,
+        max_open_orders: int | None = None,
+        order_lot: float | None = None,
+        order_tick: float | None = None,
+        min_size: float | None = None,
+        min_value: float | None = None,
+        contract_size: float | None = None,
+        inverse: bool = False,
+        slippage_cap: float | None = None,
+        maker_offset: int | None = None,
+        maker_timeout: int | None = None,
+        maker_then: str | None = None,
+        maker_exit: str | None = None,
+        queue: str | None = None,
+        prints_side: str | None = None,
+        yes: bool = False,
+        out: Path | None = None,
+        name: str | None = None,
+        force: bool = False,
+        resume: bool = False,
+        keep_logs: bool = False,
+        slices: int | None = None,
+        threads: int | None = None,
+    ) -> Sweep:
+        """Trades every combination of settings, as `papertrader sweep` does; `papertrader sweep --help` describes each option. Each file
+        is a market of its own.
+
+        Args:
+            models: Models or their files.
+            threshold: Values, or a text of values and ranges such as "0.5:0.9:0.05"; each model's own by default.
+            lag: Holding periods in book updates, in the same way.
+            buy_amount: Quote currency spent per purchase, in the same way.
+            execution: "original", "taker", "maker-through", "maker-queue", "maker-touch", or "maker" for the three.
+            order_latency: Times from a decision to the venue, such as ["none", "5ms"].
+            yes: Sweep more than 10,000 rows.
+            out: Folder for the files of the sweep; without it they go when the result does.
+            name: Name of the files in `out`; the time by default.
+            resume: Go on with the sweep of that name that was stopped.
+            threads: The cores that the process may use by default; rows do not depend on it.
+
+        Raises:
+            InputError: An option, a model or a file is bad.
+            RunningError: A capture broke, and the rows of the others are kept in `out`, or a file cannot be written.
+            KeyboardInterrupt: What is done is kept in `out`; `resume` goes on.
+        """
+        several = [models] if isinstance(models, (Model, str, os.PathLike)) else list(models)
+        scratch = _Scratch()
+        options: dict[str, Option] = {
+            "threshold": threshold,
+            "lag": lag,
+            "buy_amount": buy_amount,
+            "execution": execution,
+            "order_latency": order_latency,
+            "fee_bps": fee_bps,
+            "fees": fees,
+            "maker_fee_bps": maker_fee_bps,
+            "taker_fee_bps": taker_fee_bps,
+            "hold_back": hold_back,
+            "no_depletion": no_depletion,
+            "short": short,
+            "max_position": max_position,
+            "max_cash": max_cash,
+            "max_open_orders": max_open_orders,
+            "order_lot": order_lot,
+            "order_tick": order_tick,
+            "min_size": min_size,
+            "min_value": min_value,
+            "contract_size": contract_size,
+            "inverse": inverse,
+            "slippage_cap": slippage_cap,
+            "maker_offset": maker_offset,
+            "maker_timeout": maker_timeout,
+            "maker_then": maker_then,
+            "maker_exit": maker_exit,
+            "queue": queue,
+            "prints_side": prints_side,
+            "yes": yes,
+            "out": scratch.folder if out is None else out,
+            "name": name or ("grid" if out is None else None),
+            "force": force,
+            "resume": resume,
+            "keep_logs": keep_logs,
+            "slices": slices,
+            "threads": threads,
+        }
+        command, *rest = arguments("sweep", self._options | options, self.paths)
+        named = [f"--model={scratch.model(number, model)}" for number, model in enumerate(several)]
+        csv, summary = native.sweep([command, *named, *rest])
+        return Sweep(csv, summary, scratch)
+
     def _traded(
         self, options: dict[str, Option], model: native.ModelFile | None
     ) -> tuple[native.Traded, _Scratch | None]:
@@ -292,6 +399,16 @@ class _Scratch:
     def __init__(self) -> None:
         self.folder = tempfile.mkdtemp(prefix="papertrader-")
         weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
+
+    def model(self, number: int, model: Model | Path) -> str:
+        """A file that holds the model: its own, where that holds it, else one in this folder."""
+        if not isinstance(model, Model):
+            return os.fspath(model)
+        if not model.is_in_its_file():
+            path = _Path(self.folder, "models", str(number), model.path.name)
+            model.save(path)
+            return os.fspath(path)
+        return os.fspath(model.path)
 
 
 class Run:
@@ -369,6 +486,45 @@ class Run:
         """The page of the run, HTML in one piece; None where no report was asked for."""
         path = self.file("html")
         return path.read_text("utf-8") if path.exists() else None
+
+
+class Sweep:
+    """What a sweep left.
+
+    Attributes:
+        path: The table, NAME.sweep.csv; the other files lie beside it. Those of a sweep without `out` go with this object.
+        summary: What the command prints.
+    """
+
+    def __init__(self, path: Path, summary: str = "", scratch: object = None) -> None:
+        """A sweep of which this is the table."""
+        self.path = _Path(path)
+        self.summary = summary
+        self._scratch = scratch
+
+    def __repr__(self) -> str:
+        return f"<Sweep {self.path}>"
+
+    @cached_property
+    def table(self) -> Table:
+        """A row for each setting and capture, units in the columns' names."""
+        return Table(native.read_sweep(self.path))
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        """The same as a DataFrame. Needs pandas."""
+        return self.table.to_pandas()
+
+    @cached_property
+    def report(self) -> dict[str, Any]:
+        """The page's numbers, with what luck gives the best of as many settings."""
+        found: dict[str, Any] = json.loads(self.path.with_suffix(".report.json").read_text("utf-8"))
+        return found
+
+    @cached_property
+    def page(self) -> str:
+        """The page, HTML in one piece."""
+        return self.path.with_suffix(".html").read_text("utf-8")
 
 
 class Session(NamedTuple):

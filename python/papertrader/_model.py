@@ -137,6 +137,15 @@ class Model:
         """
         self._file.save(os.fspath(path), force)
 
+    def is_in_its_file(self) -> bool:
+        """Whether the file that it is named after holds it now, with nothing to be said beside it."""
+        if self._given["features"] is not None or self._given["classes"] is not None:
+            return False
+        try:
+            return self.path.read_bytes() == self._file.bytes
+        except OSError:
+            return False
+
     @property
     def path(self) -> _Path:
         return _Path(self._file.path)

@@ -10,8 +10,8 @@ Path = Union[str, "os.PathLike[str]"]
 """A file, a folder or a pattern."""
 Paths = Union[Path, Sequence[Path]]
 """One or several of them."""
-Option = Union[None, bool, int, float, str, "os.PathLike[str]", Sequence[str]]
-"""A value of an option: None and False leave it out, True is a flag, several texts are a list with commas."""
+Option = Union[None, bool, int, float, str, "os.PathLike[str]", Sequence[str], Sequence[float]]
+"""A value of an option: None and False leave it out, True is a flag, several values are a list with commas."""
 
 
 def texts(paths: Paths) -> list[str]:
@@ -20,11 +20,11 @@ def texts(paths: Paths) -> list[str]:
     return [os.fspath(path) for path in several]
 
 
-def _text(value: int | float | str | os.PathLike[str] | Sequence[str]) -> str:
+def _text(value: int | float | str | os.PathLike[str] | Sequence[str] | Sequence[float]) -> str:
     if isinstance(value, (str, os.PathLike)):
         return os.fspath(value)
     if isinstance(value, Sequence):
-        return ",".join(value)
+        return ",".join(_text(one) for one in value)
     # The shortest text that reads back the same; numpy's numbers too.
     return repr(float(value)) if isinstance(value, float) else str(value)
 

@@ -122,8 +122,12 @@ Traded = tuple[list[tuple[str | None, Path]], Path | None, str]
 def replay(args: list[str], model: ModelFile | None) -> Traded: ...
 
 def read_log(path: str | PathLike[str]) -> list[RawColumn]: ...
+def read_sweep(path: str | PathLike[str]) -> list[RawColumn]: ...
 def evaluate(args: list[str], models: list[ModelFile]) -> tuple[str, str]:
     """The report as JSON, and what the command prints."""
+
+def sweep(args: list[str]) -> tuple[Path, str]:
+    """The table's CSV file, and what the command prints."""
 
 def train(args: list[str]) -> str:
     """What the command prints."""

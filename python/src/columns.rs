@@ -5,6 +5,7 @@ use numpy::PyArray1;
 use papertrader::base::failure::Failure;
 use papertrader::base::parquet_table::Kind;
 use papertrader::run::parquet_logs::kind_of;
+use papertrader::sweep::tables::COLUMNS;
 use pyo3::prelude::*;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -68,8 +69,8 @@ struct Reading {
 }
 
 impl Reading {
-    fn new(name: &str) -> Self {
-        let values = match kind_of(name) {
+    fn new(name: &str, kind: Kind) -> Self {
+        let values = match kind {
             Kind::Text => Values::Texts { codes: Vec::new(), texts: Vec::new() },
             Kind::Whole => Values::Whole(Vec::new()),
             Kind::TimeNs => Values::TimeNs(Vec::new()),
@@ -105,10 +106,11 @@ impl Reading {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<Column>, Failure> {
+fn read(path: &Path, kind: impl Fn(&str) -> Kind) -> Result<Vec<Column>, Failure> {
     let wrong = |error: csv::Error| Failure::running(format!("cannot read {}: {error}", path.display()));
     let mut rows = csv::Reader::from_path(path).map_err(wrong)?;
-    let mut columns: Vec<Reading> = rows.headers().map_err(wrong)?.iter().map(Reading::new).collect();
+    let headers = rows.headers().map_err(wrong)?;
+    let mut columns: Vec<Reading> = headers.iter().map(|name| Reading::new(name, kind(name))).collect();
     let (mut record, mut row) = (csv::StringRecord::new(), 0_u64);
     while rows.read_record(&mut record).map_err(wrong)? {
         row += 1;
@@ -125,6 +127,14 @@ fn read(path: &Path) -> Result<Vec<Column>, Failure> {
 /// The columns of a run's log.
 #[pyfunction]
 pub fn read_log(py: Python<'_>, path: PathBuf) -> PyResult<Vec<PyColumn>> {
-    let columns = work(py, move || read(&path))?;
+    let columns = work(py, move || read(&path, kind_of))?;
+    Ok(columns.into_iter().map(|column| column.into_python(py)).collect())
+}
+
+/// The columns of a sweep's table.
+#[pyfunction]
+pub fn read_sweep(py: Python<'_>, path: PathBuf) -> PyResult<Vec<PyColumn>> {
+    let kind = |name: &str| COLUMNS.iter().find(|(column, _)| *column == name).map_or(Kind::Text, |&(_, kind)| kind);
+    let columns = work(py, move || read(&path, kind))?;
     Ok(columns.into_iter().map(|column| column.into_python(py)).collect())
 }

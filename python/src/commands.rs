@@ -10,6 +10,7 @@ use papertrader::cli::host::parse;
 use papertrader::cli::printer::Printer;
 use pyo3::prelude::*;
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 /// Judges models; gives the report as JSON and what the command prints.
 #[pyfunction]
@@ -38,6 +39,19 @@ pub fn train(py: Python<'_>, args: Vec<OsString>) -> PyResult<String> {
             _ => return Err(Failure::input("these are not the arguments of train")),
         }
         Ok(printed.text())
+    })
+}
+
+/// Sweeps settings; gives the table's CSV file and what the command prints.
+#[pyfunction]
+pub fn sweep(py: Python<'_>, args: Vec<OsString>) -> PyResult<(PathBuf, String)> {
+    work(py, move || {
+        let Command::Sweep(args) = parse(args)? else {
+            return Err(Failure::input("these are not the arguments of sweep"));
+        };
+        let printed = Printed::default();
+        let csv = program::sweep::sweep(&args, &mut Printer::to(printed.clone()))?;
+        Ok((csv, printed.text()))
     })
 }
 

@@ -21,9 +21,9 @@ mod module {
     #[pymodule_export]
     use super::book::{Frame, Walk, walk};
     #[pymodule_export]
-    use super::columns::read_log;
+    use super::columns::{read_log, read_sweep};
     #[pymodule_export]
-    use super::commands::{evaluate, generate, train};
+    use super::commands::{evaluate, generate, sweep, train};
     #[pymodule_export]
     use super::features::{feature_list, features, product};
     #[pymodule_export]

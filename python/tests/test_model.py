@@ -68,7 +68,7 @@ def test_both_forms_of_a_linear_model_trade_alike(synthetic: Path, tmp_path: Pat
         run = market.replay(tmp_path / f"m.{form}", threshold=0.6, lag=20, override_model=True)
         # They round differently in the last bit: the trades are the same, their probabilities nearly.
         made.append(run.trades[run.trades.columns[:6]])
-    pd.testing.assert_frame_equal(*made)
+    pd.testing.assert_frame_equal(made[0], made[1])
     assert len(made[0]) > 0
 
 

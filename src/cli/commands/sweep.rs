@@ -373,6 +373,14 @@ fn check_rows(args: &SweepArgs, plan: &Plan) -> Result<(), Failure> {
 /// # Errors
 /// Bad arguments, models or captures, or files that cannot be written.
 pub fn run(args: &SweepArgs, printer: &mut Printer) -> Result<(), Failure> {
+    sweep(args, printer).map(|_| ())
+}
+
+/// The same; gives the table's CSV file too, beside which the others lie.
+///
+/// # Errors
+/// As for [`run`].
+pub fn sweep(args: &SweepArgs, printer: &mut Printer) -> Result<PathBuf, Failure> {
     let captures = expand(&args.captures).map_err(Failure::input)?;
     let results = &args.results;
     let stem = results.name.clone().unwrap_or_else(|| stem_now("sweep"));
@@ -424,7 +432,8 @@ pub fn run(args: &SweepArgs, printer: &mut Printer) -> Result<(), Failure> {
         [] => {
             drop(journal);
             // Everything that it says is in the results.
-            fs::remove_file(&files.journal).map_err(OutputError::at(&files.journal)).map_err(Failure::running)
+            fs::remove_file(&files.journal).map_err(OutputError::at(&files.journal)).map_err(Failure::running)?;
+            Ok(files.csv)
         }
         [first, ..] => {
             let (count, due) = (result.broken.len(), sweep.plan().captures.len());
