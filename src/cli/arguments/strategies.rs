@@ -22,7 +22,7 @@
 
 use super::execution::ExecutionArgs;
 use super::model::Models;
-use super::trading::{TradingArgs, parse_name};
+use super::trading::{TradingArgs, parse_name, parse_product};
 use crate::base::failure::Failure;
 use crate::cli::config::{self, Setting, Settings};
 use crate::cli::refusal;
@@ -39,6 +39,9 @@ pub const STRATEGIES_MAX: usize = 1_000;
 #[derive(Clone, Debug, Parser)]
 #[command(name = "strategy", disable_help_flag = true, mut_args(config::undoable))]
 struct OfFile {
+    /// What it trades, where a session has several products
+    #[arg(long, value_name = "NAME", value_parser = parse_product)]
+    product: Option<String>,
     #[command(flatten)]
     trading: TradingArgs,
     #[command(flatten)]
@@ -51,8 +54,13 @@ const OF_SESSION: [&str; 3] = ["strategies", "tick-size", "lot-size"];
 /// A strategy as the command line or a file has it.
 #[derive(Clone, Debug)]
 pub struct StrategyPlan {
-    /// Its name in the file; `None` for that of the command line.
+    /// Its name in the file, or what it trades where the command line's trades several products; `None` for that of the command
+    /// line.
     pub name: Option<String>,
+    /// The product that the file says.
+    pub said_product: Option<String>,
+    /// The index of what it trades among the session's products.
+    pub product: usize,
     /// What was said of it.
     pub trading: TradingArgs,
     /// What was said of executions beside the original's.
@@ -71,7 +79,7 @@ pub fn plans(
     models: &mut Models,
 ) -> Result<Vec<StrategyPlan>, Failure> {
     let Some(path) = &trading.strategies else {
-        return plan(None, trading.clone(), execution.clone(), models).map(|plan| vec![plan]);
+        return plan(None, None, trading.clone(), execution.clone(), models).map(|plan| vec![plan]);
     };
     if let Some(option) = execution.first_given() {
         let path = path.display();
@@ -132,22 +140,23 @@ pub fn plans(
     sections
         .iter()
         .map(|(name, _)| {
-            let OfFile { trading: of_strategy, execution } = of_file(name)?;
+            let OfFile { product, trading: of_strategy, execution } = of_file(name)?;
             let of_strategy = TradingArgs { tick_size: trading.tick_size, lot_size: trading.lot_size, ..of_strategy };
-            plan(Some(name), of_strategy, execution, models).map_err(|failure| in_file(name, failure))
+            plan(Some(name), product, of_strategy, execution, models).map_err(|failure| in_file(name, failure))
         })
         .collect()
 }
 
 fn plan(
     name: Option<&str>,
+    said_product: Option<String>,
     trading: TradingArgs,
     execution: ExecutionArgs,
     models: &mut Models,
 ) -> Result<StrategyPlan, Failure> {
     let mut settings = trading.settings(models)?;
     settings.strategy.accounts = execution.accounts(&settings.strategy, settings.fee_plan())?;
-    Ok(StrategyPlan { name: name.map(Into::into), trading, execution, settings })
+    Ok(StrategyPlan { name: name.map(Into::into), said_product, product: 0, trading, execution, settings })
 }
 
 impl StrategyPlan {
