@@ -92,6 +92,11 @@ impl MarketSettings {
     }
 }
 
+/// Refuses several products of a file that is no capture.
+fn of_one_product(path: &Path) -> ReplayError {
+    ReadError::file(path, "is no capture, and holds one market: give --product one product").into()
+}
+
 /// The format of files of which each goes on where the one before ends; `None` where each begins with a snapshot of its own.
 fn format_of_parts(paths: &[PathBuf], settings: &MarketSettings) -> Option<Format> {
     let of_all = |due: Format| !paths.is_empty() && paths.iter().all(|path| format_of(path, settings) == Some(due));
@@ -142,10 +147,7 @@ impl Market {
                 let products: Vec<String> = reader.product.iter().chain(also).cloned().collect();
                 Kind::Capture(Box::new(Replay::open_products_beside(*hot_threads, path, &products, *rule, *speed)?))
             }
-            Some(_) if !also.is_empty() => {
-                let what = "is no capture, and holds one market: give --product one product";
-                return Err(ReadError::file(path, what).into());
-            }
+            Some(_) if !also.is_empty() => return Err(of_one_product(path)),
             Some(Format::Frames) if rule.price_decimals.or(rule.size_decimals).is_some() => {
                 let what = "has the steps that it was written with: leave --tick-size and --lot-size out";
                 return Err(ReadError::file(path, what).into());
@@ -169,6 +171,9 @@ impl Market {
     /// Opens files of which each goes on where the one before ends.
     fn open_parts(format: Format, paths: &[PathBuf], settings: &MarketSettings) -> Result<Self, ReplayError> {
         for path in paths {
+            if !settings.also.is_empty() {
+                return Err(of_one_product(path));
+            }
             check_file(path)?;
             check_unpacked(path).map_err(ReplayError::from)?;
         }

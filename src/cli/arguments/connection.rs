@@ -1,6 +1,6 @@
 //! What to connect to.
 
-use super::{check_products, parse_duration, parse_product};
+use super::{ProductList, check_products, parse_duration, parse_products};
 use crate::base::clock::wall_ns;
 use crate::base::failure::Failure;
 use crate::feed::backoff::Backoff;
@@ -22,8 +22,8 @@ pub const VENUE_URL: &str = "wss://advanced-trade-ws.coinbase.com";
 #[command(next_help_heading = "Connection")]
 pub struct ConnectionArgs {
     /// Products to subscribe to, separated by commas: at most 16, over one connection
-    #[arg(long, value_name = "NAME,…", default_value = "BTC-USD", value_delimiter = ',', value_parser = parse_product)]
-    pub product: Vec<String>,
+    #[arg(long, value_name = "NAME,…", default_value = "BTC-USD", value_parser = parse_products)]
+    pub product: ProductList,
     /// Subscribe to the book alone and not to market_trades, the prints
     #[arg(long)]
     pub no_trades: bool,
@@ -53,8 +53,9 @@ impl ConnectionArgs {
     /// # Errors
     /// Any of them is bad.
     pub fn settings(&self, rule: ScaleRule, wait: Wait) -> Result<LiveSettings, Failure> {
-        let products = self.product.len();
-        check_products(&self.product, rule)?;
+        let ProductList(names) = &self.product;
+        let products = names.len();
+        check_products(names, rule)?;
         if products > PRODUCTS_PER_CONNECTION {
             return Err(Failure::input(format!(
                 "--product names {products} products, and a connection has the books of at most \
@@ -70,7 +71,7 @@ impl ConnectionArgs {
         let credentials = Credentials::from_env().map_err(Failure::input)?;
         Ok(LiveSettings {
             connector,
-            products: self.product.clone(),
+            products: names.clone(),
             prints: !self.no_trades,
             rule,
             wait,

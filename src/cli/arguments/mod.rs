@@ -25,7 +25,7 @@ pub use execution::{AccountArgs, ExecutionArgs};
 pub use fees::{FeeArgs, TIERS_ENDING};
 pub use market::{MarketArgs, TimeName};
 pub use model::{ClassNames, FeatureNames, ModelArgs, Models};
-pub use products::{SpreadArgs, check_products, label, parse_engine_of, place};
+pub use products::{ProductList, SpreadArgs, check_products, label, parse_engine_of, parse_products, place};
 pub use research::{FigureArgs, FigureFiles, ImportanceArgs, LabelArgs, SourceArgs};
 pub use strategies::{STRATEGIES_MAX, StrategyPlan, plans};
 pub use trading::{

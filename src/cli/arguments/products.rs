@@ -1,6 +1,7 @@
 //! Several products in a session, and where their engines run.
 
 use super::strategies::StrategyPlan;
+use super::trading::parse_product;
 use crate::base::cores::Pins;
 use crate::base::failure::Failure;
 use crate::feed::intake::ScaleRule;
@@ -8,6 +9,15 @@ use crate::market::event::PRODUCTS_MAX;
 use crate::run::files::harmless;
 use crate::run::spread::Spread;
 use clap::Args;
+
+/// Products as one option names them. Given again, it replaces what it said before.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProductList(pub Vec<String>);
+
+/// Reads products separated by commas.
+pub fn parse_products(text: &str) -> Result<ProductList, String> {
+    text.split(',').map(parse_product).collect::<Result<_, _>>().map(ProductList)
+}
 
 /// Where the engines of several products run.
 #[derive(Clone, Debug, Default, Args)]
@@ -151,6 +161,16 @@ mod tests {
 
     fn names(count: usize) -> Vec<String> {
         (0..count).map(|product| format!("P{product}")).collect()
+    }
+
+    #[test]
+    fn products_are_separated_by_commas() {
+        let read = |text| parse_products(text).map(|list| list.0);
+        assert_eq!(read("BTC-USD"), Ok(vec!["BTC-USD".into()]));
+        assert_eq!(read("A,B"), Ok(vec!["A".into(), "B".into()]));
+        for text in ["", "A,", ",A", "A,,B", "A,\n"] {
+            assert_eq!(read(text), Err("a product has a name without control characters".into()), "{text}");
+        }
     }
 
     #[test]

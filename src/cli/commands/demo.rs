@@ -20,8 +20,8 @@ use super::strategies::{SessionFiles, session_inputs};
 use crate::base::failure::Failure;
 use crate::base::output::{IfTaken, write_file};
 use crate::cli::arguments::{
-    ConnectionArgs, ExecutionArgs, FeeArgs, ModelArgs, Models, ResultArgs, SpreadArgs, StrategyPlan, ThreadArgs,
-    TradingArgs, VENUE_URL, parse_duration, place, plans,
+    ConnectionArgs, ExecutionArgs, FeeArgs, ModelArgs, Models, ProductList, ResultArgs, SpreadArgs, StrategyPlan,
+    ThreadArgs, TradingArgs, VENUE_URL, parse_duration, place, plans,
 };
 use crate::cli::interrupt::Interrupt;
 use crate::cli::printer::Printer;
@@ -96,7 +96,7 @@ pub fn run(args: &DemoArgs, printer: &mut Printer) -> Result<(), Failure> {
     };
     let exchange = Exchange::start(config).map_err(Failure::input)?;
     let connection = ConnectionArgs {
-        product: vec![product.into()],
+        product: ProductList(vec![product.into()]),
         no_trades: false,
         url: exchange.url(),
         ca_cert: Some(ca_cert),

@@ -81,7 +81,7 @@ pub fn run(args: &LiveArgs, printer: &mut Printer) -> Result<(), Failure> {
     let threads = if args.spread.engines.is_some() { threads } else { threads.for_a_socket() };
     let settings = args.connection.settings(args.trading.scale_rule(), threads.wait)?;
     let plans = plans(&args.trading, &args.execution, &mut Models::default())?;
-    let (mut plans, products) = place(plans, &args.connection.product)?;
+    let (mut plans, products) = place(plans, &args.connection.product.0)?;
     let spread = args.spread.spread(&products, threads.pins, threads.fused)?;
     for plan in &mut plans {
         plan.settings.strategy.observe = !args.results.no_report;

@@ -24,7 +24,7 @@ use crate::base::failure::Failure;
 use crate::base::output::IfTaken;
 use crate::base::places::check_apart;
 use crate::capture::recording;
-use crate::cli::arguments::ConnectionArgs;
+use crate::cli::arguments::{ConnectionArgs, label};
 use crate::cli::display::{status_line, warn};
 use crate::cli::interrupt::Interrupt;
 use crate::cli::printer::Printer;
@@ -75,7 +75,7 @@ impl Publish for NoEngine {
 pub fn run(args: &RecordArgs, printer: &mut Printer) -> Result<(), Failure> {
     let settings = args.connection.settings(ScaleRule::default(), Wait::Block)?;
     let place = if args.capture.is_dir() {
-        args.capture.join(stem_now(&args.connection.product.join("_")) + ".l2.zst")
+        args.capture.join(stem_now(&label(&args.connection.product.0)) + ".l2.zst")
     } else {
         args.capture.clone()
     };

@@ -28,8 +28,8 @@ use crate::base::output::IfTaken;
 use crate::capture::replay::Waits;
 use crate::capture::tape_check::{self, Reading, TapeError};
 use crate::cli::arguments::{
-    ExecutionArgs, MarketArgs, Models, ResultArgs, SpreadArgs, StrategyPlan, ThreadArgs, TradingArgs, check_products,
-    label, parse_product, place, plans,
+    ExecutionArgs, MarketArgs, Models, ProductList, ResultArgs, SpreadArgs, StrategyPlan, ThreadArgs, TradingArgs,
+    check_products, label, parse_products, place, plans,
 };
 use crate::cli::display::{byte_bar, warn};
 use crate::cli::interrupt::Interrupt;
@@ -56,8 +56,8 @@ pub struct ReplayArgs {
     #[arg(required = true, value_name = "CAPTURE")]
     pub captures: Vec<PathBuf>,
     /// Product to trade, or several of a capture, separated by commas [default: the first in the capture]
-    #[arg(long, value_name = "NAME,…", value_delimiter = ',', value_parser = parse_product)]
-    pub product: Vec<String>,
+    #[arg(long, value_name = "NAME,…", value_parser = parse_products)]
+    pub product: Option<ProductList>,
     /// As fast as it goes (max), or so many times as fast as it was recorded (1x, 10x, 0.5x); a paced frame's latency counts
     /// from when it is due
     #[arg(long, value_name = "SPEED", default_value = "max", value_parser = parse_speed)]
@@ -113,9 +113,10 @@ pub fn replay(
 ) -> Result<(Vec<StrategyPlan>, SessionFiles), Failure> {
     let threads = args.threads.settings()?;
     let rule = args.trading.scale_rule();
-    check_products(&args.product, rule)?;
+    let ProductList(asked) = args.product.clone().unwrap_or_default();
+    check_products(&asked, rule)?;
     let plans = plans(&args.trading, &args.execution, models)?;
-    let (mut plans, products) = place(plans, &args.product)?;
+    let (mut plans, products) = place(plans, &asked)?;
     check_products(&products, rule)?;
     let spread = args.spread.spread(&products, threads.pins, threads.fused)?;
     for plan in &mut plans {
