@@ -4,6 +4,7 @@ use papertrader::base::cores::ENGINES_MAX;
 use papertrader::base::one_line::QUOTE_CHARS_MAX;
 use papertrader::capture::frames::{HEADER_BYTES_MAX, INDEX_ENTRIES_MAX, PAYLOAD_BYTES_MAX};
 use papertrader::capture::{LINE_BYTES_MAX, ZSTD_WINDOW_LOG_MAX};
+use papertrader::cli::arguments::STRATEGIES_MAX;
 use papertrader::cli::config::{CONFIG_BYTES_MAX, CONFIG_DEPTH_MAX};
 use papertrader::execution::depletion::LEVELS_MAX;
 use papertrader::execution::fees::TIERS_MAX;
@@ -105,6 +106,7 @@ fn every_bound_has_the_value_given() {
         ("PRODUCT_BYTES_MAX", PRODUCT_BYTES_MAX as u64),
         ("QUOTE_CHARS_MAX", QUOTE_CHARS_MAX as u64),
         ("LAG_MAX", u64::from(LAG_MAX)),
+        ("STRATEGIES_MAX", STRATEGIES_MAX as u64),
         ("LEVELS_MAX", LEVELS_MAX as u64),
         ("HOLD_MAX_NS", HOLD_MAX_NS as u64 / 1_000_000_000),
         ("FRAMES_ROOM", FRAMES_ROOM as u64),

@@ -21,18 +21,16 @@
 //! ```
 
 use super::execution::ExecutionArgs;
-use super::model::ModelArgs;
+use super::model::Models;
 use super::trading::{TradingArgs, parse_name, parse_product};
 use crate::base::failure::Failure;
 use crate::cli::config::{self, Setting, Settings};
 use crate::cli::refusal;
 use crate::run::settings::TradingSettings;
-use crate::strategy::model::Model;
 use clap::{CommandFactory, Parser};
 use std::collections::HashSet;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 
 /// The most strategies of a session.
 pub const STRATEGIES_MAX: usize = 1_000;
@@ -69,33 +67,6 @@ pub struct StrategyPlan {
     pub execution: ExecutionArgs,
     /// What follows from it.
     pub settings: TradingSettings,
-}
-
-/// Models that were read: strategies of one model share it.
-#[derive(Debug, Default)]
-pub struct Models(Vec<(PathBuf, ModelArgs, Arc<Model>)>);
-
-impl Models {
-    /// Takes a model that a caller has: no file of its path is read then.
-    pub fn hold(&mut self, mut model: Model) {
-        model.measure();
-        self.0.push((model.path.clone(), ModelArgs::default(), Arc::new(model)));
-    }
-
-    /// The model of a file, read once.
-    ///
-    /// # Errors
-    /// It cannot be read.
-    pub fn read(&mut self, path: &Path, options: &ModelArgs) -> Result<Arc<Model>, Failure> {
-        if let Some((.., model)) = self.0.iter().find(|(known, with, _)| known == path && with == options) {
-            return Ok(Arc::clone(model));
-        }
-        let mut model = Model::read_with(path, &options.options()).map_err(Failure::input)?;
-        model.measure();
-        let model = Arc::new(model);
-        self.0.push((path.into(), options.clone(), Arc::clone(&model)));
-        Ok(model)
-    }
 }
 
 /// The strategies of a session, each with its model read and everything that it says checked.
