@@ -17,8 +17,8 @@ import shutil
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from itertools import groupby, islice
 from pathlib import Path as _Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, Union
@@ -336,7 +336,7 @@ class _Teller:
 
 def _results(
     ray: Any, function: Callable[..., _Told], first: tuple[Any, ...], tasks: Iterable[_Task], retries: int, ahead: int
-) -> Iterator[tuple[_Task, _Told]]:
+) -> Generator[tuple[_Task, _Told], None, None]:
     """Results as they come. Ray schedules and tries again; this hands over a bounded number of tasks and waits."""
     remote = ray.remote(num_cpus=1, max_retries=retries, retry_exceptions=[_Unreached])(function)
     shared = [ray.put(one) for one in first]
@@ -468,14 +468,15 @@ def sweep(
                         some = settings[at : at + size]
                         yield _Task(number, len(some), (number, names[number], _place(names[number]), some))
 
-        for task, result in _results(ray, _swept, (job,), tasks(), max_retries, TASKS_MAX):
-            _warn(result.warnings, told)
-            if result.why is not None:
-                broken.setdefault(task.capture, Broken(names[task.capture], result.node, result.why))
-            else:
-                facts = json.loads(result.table.schema.metadata[b"capture"])
-                gathering.add(json.dumps({"capture": facts, "rows": result.table.to_pylist()}))
-            teller.add(task.worth)
+        with closing(_results(ray, _swept, (job,), tasks(), max_retries, TASKS_MAX)) as results:
+            for task, result in results:
+                _warn(result.warnings, told)
+                if result.why is not None:
+                    broken.setdefault(task.capture, Broken(names[task.capture], result.node, result.why))
+                else:
+                    facts = json.loads(result.table.schema.metadata[b"capture"])
+                    gathering.add(json.dumps({"capture": facts, "rows": result.table.to_pylist()}))
+                teller.add(task.worth)
     csv, summary = gathering.finish({number: one.why for number, one in broken.items()})
     done = Sweep(csv, summary, scratch)
     if broken:
@@ -531,12 +532,13 @@ def _tables(
     first = (native.VERSION, market, asked)
     tasks = (_Task(number, 1, (name, _place(name))) for number, name in enumerate(names))
     with _connected(ray, address) as processors:
-        for task, result in _results(ray, _featured, first, tasks, retries, TABLES_MAX * processors):
-            _warn(result.warnings, told)
-            teller.add(1)
-            if result.why is not None:
-                broken[task.capture] = Broken(names[task.capture], result.node, result.why)
-            else:
-                yield names[task.capture], result.table
+        with closing(_results(ray, _featured, first, tasks, retries, TABLES_MAX * processors)) as results:
+            for task, result in results:
+                _warn(result.warnings, told)
+                teller.add(1)
+                if result.why is not None:
+                    broken[task.capture] = Broken(names[task.capture], result.node, result.why)
+                else:
+                    yield names[task.capture], result.table
     if broken:
         raise _failure([broken[number] for number in sorted(broken)], len(names), "", None)
