@@ -6,7 +6,7 @@ use papertrader::strategy::model::Model;
 use papertrader::sweep::grid::{Axes, values};
 use papertrader::sweep::plan::{Plan, PlannedModel};
 use papertrader::sweep::result::{Execution, Row, Setting, SweepResult};
-use papertrader::sweep::{Sweep, Watch, log_name, gather};
+use papertrader::sweep::{Sweep, Watch, gather, log_name};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
 use serde_json::Value;
