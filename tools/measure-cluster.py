@@ -33,6 +33,8 @@ TASKS = 300
 # What is assumed of the large sweep and its machines.
 PRODUCTS, DAYS, SETTINGS, FRAMES_A_DAY = 50, 365, 1_000, 1_000_000
 CORES, STORAGE_BYTES_A_S = 16, 1.25e9
+# Settings that share a pass over a capture: TRADERS_MAX of src/sweep/pass.rs.
+PASS_SETTINGS = 512
 
 
 def nothing() -> None:
@@ -138,7 +140,7 @@ def main() -> None:
     print(f"\nBy these costs: {PRODUCTS} products, {DAYS} days, {SETTINGS:,} settings are {rows:,} rows of {PRODUCTS * DAYS:,} captures")
     print(f"  Assumed: {FRAMES_A_DAY:,} frames a day and product, so {FRAMES_A_DAY * frame_bytes / 1e6:.0f} MB a capture;")
     print(f"  machines of {CORES} processors as fast as this one; storage that gives {STORAGE_BYTES_A_S / 1e9:.2f} GB/s to all together;")
-    print("  a sweep holds 1,000,000 rows at most, so one for each product, one after the other.")
+    print("  a sweep holds 1,000,000 rows at most, so one for each product, one after the other; costs grow with rows and frames alone.")
     setting_frame_s = setting_s / frames
     driver_s = rows * (gather_s + end_s)
     for machines in (1, 10, 100):
@@ -146,7 +148,8 @@ def main() -> None:
         # Fewer captures than processors are read several times, in chunks of the grid.
         chunks = max(1, math.ceil(processors / DAYS))
         waves = math.ceil(DAYS * chunks / processors)
-        task = FRAMES_A_DAY * (pass_s + setting_frame_s * SETTINGS / chunks)
+        some = SETTINGS / chunks
+        task = FRAMES_A_DAY * (pass_s * math.ceil(some / PASS_SETTINGS) + setting_frame_s * some)
         work_s = PRODUCTS * waves * task
         hands_s = PRODUCTS * DAYS * chunks * task_s
         read_s = PRODUCTS * DAYS * chunks * FRAMES_A_DAY * frame_bytes / STORAGE_BYTES_A_S
@@ -156,7 +159,7 @@ def main() -> None:
         most = max(limits, key=lambda limit: limits[limit])
         parts = ", ".join(f"{limit} {seconds / 3600:.2f} h" for limit, seconds in limits.items())
         print(f"  {machines:3} machines: {total / 3600:7.2f} h ({parts}, ends {rows * end_s / 3600:.2f} h; {most} is the longest)")
-    work = PRODUCTS * DAYS * FRAMES_A_DAY * (pass_s + setting_frame_s * SETTINGS)
+    work = PRODUCTS * DAYS * FRAMES_A_DAY * (pass_s * math.ceil(SETTINGS / PASS_SETTINGS) + setting_frame_s * SETTINGS)
     print(f"  The work of all is {work / 3600:.1f} processor-hours and the driver's {driver_s / 3600:.2f} hours:")
     print(f"  beyond {work / driver_s / CORES:.0f} machines the driver, which is one process, takes longer than they do.")
 
