@@ -39,7 +39,7 @@ struct Arm {
 
 fn linear(features: Vec<Feature>, coefficient: f64) -> Arc<Model> {
     let coefficients = vec![coefficient; features.len()];
-    let features = features.iter().map(ToString::to_string).map(Into::into).collect();
+    let features = features.iter().map(ToString::to_string).collect();
     let file = ModelFile { features, intercept: 0.0, coefficients, ..ModelFile::default() };
     Arc::new(Model::from_file("bench.json".as_ref(), &file).expect("a model of the catalogue"))
 }

@@ -10,6 +10,7 @@ use papertrader::capture::{CaptureReader, Item};
 use papertrader::engine::Engine;
 use papertrader::engine::latency::recorder;
 use papertrader::engine::observation::{OBSERVATION_RING, row_ring};
+use papertrader::engine::several::Engines;
 use papertrader::engine::status::Status;
 use papertrader::engine::trader::{Outputs, Trader};
 use papertrader::exchange::market::{Batches, MarketConfig, Part, SyntheticMarket, Tape};
@@ -24,6 +25,8 @@ use papertrader::execution::matching::queue::QueueModel;
 use papertrader::execution::records::AccountKind;
 use papertrader::execution::rules::OriginalRules;
 use papertrader::feed::intake::{Arrival, Intake, ScaleRule};
+use papertrader::feed::intakes::Intakes;
+use papertrader::handoff::router::Router;
 use papertrader::handoff::{FramePublisher, Wait, handoff};
 use papertrader::market::event::{Event, FrameHead};
 use papertrader::market::publish::{EngineGone, Publish};
@@ -267,6 +270,89 @@ fn none_on_the_synthetic_market() {
         assert_none(&frames, &config.product, &Model::parse("trees.txt".as_ref(), &trees).unwrap());
     }
     assert_none(&frames, &config.product, &compiled_graph());
+}
+
+/// Three products through one intake and a router, on the feed's thread and on two engine threads.
+#[test]
+fn none_with_several_products() {
+    let products = ["BTC-USD", "ETH-USD", "SOL-USD"];
+    let mut frames: Vec<(i64, Vec<u8>)> = Vec::new();
+    let (mut levels, mut frame) = (Vec::new(), Vec::new());
+    let mut markets = products.map(|product| {
+        let config = MarketConfig { product: product.into(), ..MarketConfig::default() };
+        (SyntheticMarket::new(&config), config)
+    });
+    for number in 0..6_000 {
+        let (market, config) = &mut markets[number % 3];
+        let (kind, time_ns) = if number < 3 {
+            market.snapshot(&mut levels);
+            (L2Kind::Snapshot, market.now_ns())
+        } else {
+            (L2Kind::Update, market.next_frame(&mut levels))
+        };
+        message::l2_data(&mut frame, kind, &config.product, number as u64, time_ns, config.scale, &levels);
+        frames.push((time_ns, frame.clone()));
+    }
+    let model = Model::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("models/imbalance.json")).unwrap();
+    let take_all = |engine: &mut dyn FnMut(&FrameHead, &[Event])| {
+        struct Each<'a>(&'a mut dyn FnMut(&FrameHead, &[Event]));
+        impl Publish for Each<'_> {
+            fn publish(&mut self, head: &FrameHead, levels: &[Event]) -> Result<(), EngineGone> {
+                (self.0)(head, levels);
+                Ok(())
+            }
+        }
+        let clock = Clock::new();
+        let mut intakes = Intakes::new(&products, ScaleRule::default(), clock.clone());
+        for (at, (ts_recv_ns, frame)) in frames.iter().enumerate() {
+            let stamp = clock.stamp();
+            let arrival = Arrival { ts_recv_ns: *ts_recv_ns, arrived: None, received: stamp, decoded: stamp };
+            // From each product's first update on.
+            if at == 6 {
+                count_from_now();
+            }
+            intakes.take(frame, &arrival, &mut Each(engine)).unwrap();
+        }
+        counted()
+    };
+    let with_writers = || -> (Vec<(u8, Engine)>, Vec<_>) {
+        (0..3)
+            .map(|product| (product, engine(&model, None)))
+            .map(|(product, (engine, writer))| ((product, engine), writer))
+            .unzip()
+    };
+    let (engines, _writers) = with_writers();
+    let mut engines = Engines::new(engines);
+    assert_eq!(take_all(&mut |head, levels| engines.publish(head, levels).unwrap()), 0);
+    let reports = engines.finish();
+    assert!(reports.iter().all(|(_, report)| report.counts.frames == 2_000));
+
+    let (engines, _writers) = with_writers();
+    let mut groups: [Vec<(u8, Engine)>; 2] = Default::default();
+    engines.into_iter().for_each(|(product, engine)| groups[usize::from(product) % 2].push((product, engine)));
+    let (rings, takers): (Vec<_>, Vec<_>) = groups.iter().map(|_| handoff(1 << 14, Wait::Yield)).unzip();
+    let by_feed = std::thread::scope(|scope| {
+        for (group, mut taker) in groups.into_iter().zip(takers) {
+            scope.spawn(move || {
+                // The loop of `Engines::run`, with a buffer in place of the pieces in which a snapshot passes.
+                let (mut engines, mut levels) = (Engines::new(group), Vec::with_capacity(1 << 20));
+                let mut taken = 0;
+                while let Some(head) = taker.next_head() {
+                    levels.clear();
+                    taker.take_levels(&head, |slice| levels.extend_from_slice(slice));
+                    engines.publish(&head, &levels).unwrap();
+                    taken += 1;
+                    if taken == 10 {
+                        count_from_now();
+                    }
+                }
+                assert_eq!(counted(), 0);
+            });
+        }
+        let mut router = Router::new(rings, &[0, 1, 0]);
+        take_all(&mut |head, levels| router.publish(head, levels).unwrap())
+    });
+    assert_eq!(by_feed, 0);
 }
 
 /// An ONNX graph with steps of each kind: a scaler, what is missing filled in, a tree, a product, a norm, and numbers copied.

@@ -1,8 +1,10 @@
 //! RELIABILITY.md names tests and bounds: the tests must exist and the bounds have the values given.
 
+use papertrader::base::cores::ENGINES_MAX;
 use papertrader::base::one_line::QUOTE_CHARS_MAX;
 use papertrader::capture::frames::{HEADER_BYTES_MAX, INDEX_ENTRIES_MAX, PAYLOAD_BYTES_MAX};
 use papertrader::capture::{LINE_BYTES_MAX, ZSTD_WINDOW_LOG_MAX};
+use papertrader::cli::arguments::STRATEGIES_MAX;
 use papertrader::cli::config::{CONFIG_BYTES_MAX, CONFIG_DEPTH_MAX};
 use papertrader::execution::depletion::LEVELS_MAX;
 use papertrader::execution::fees::TIERS_MAX;
@@ -11,12 +13,14 @@ use papertrader::execution::latency::LATENCY_MAX_NS;
 use papertrader::execution::rules::LAG_MAX;
 use papertrader::feed::backoff::DELAY_MAX;
 use papertrader::feed::coinbase::level2::{OTHER_PRODUCTS_MAX, PRODUCT_BYTES_MAX};
+use papertrader::feed::coinbase::subscription::PRODUCTS_PER_CONNECTION;
 use papertrader::feed::intake::FRAME_LEVELS_MAX;
 use papertrader::feed::wire::{
     CA_BYTES_MAX, CONNECT_TIME_MAX, HANDSHAKE_BYTES_MAX, HANDSHAKE_TIME_MAX, MESSAGE_BYTES_MAX,
 };
 use papertrader::handoff::RING_EVENTS;
 use papertrader::market::book::ladder::FAR_LEVELS_MAX;
+use papertrader::market::event::PRODUCTS_MAX;
 use papertrader::report::executions::ROWS_MAX;
 use papertrader::research::distribution::SAMPLE_ROWS;
 use papertrader::research::folds::FOLDS_MAX;
@@ -95,10 +99,14 @@ fn every_bound_has_the_value_given() {
         ("MESSAGE_BYTES_MAX", MESSAGE_BYTES_MAX as u64),
         ("FRAME_LEVELS_MAX", FRAME_LEVELS_MAX as u64),
         ("FAR_LEVELS_MAX", FAR_LEVELS_MAX as u64),
+        ("PRODUCTS_MAX", PRODUCTS_MAX as u64),
+        ("PRODUCTS_PER_CONNECTION", PRODUCTS_PER_CONNECTION as u64),
+        ("ENGINES_MAX", ENGINES_MAX as u64),
         ("OTHER_PRODUCTS_MAX", OTHER_PRODUCTS_MAX as u64),
         ("PRODUCT_BYTES_MAX", PRODUCT_BYTES_MAX as u64),
         ("QUOTE_CHARS_MAX", QUOTE_CHARS_MAX as u64),
         ("LAG_MAX", u64::from(LAG_MAX)),
+        ("STRATEGIES_MAX", STRATEGIES_MAX as u64),
         ("LEVELS_MAX", LEVELS_MAX as u64),
         ("HOLD_MAX_NS", HOLD_MAX_NS as u64 / 1_000_000_000),
         ("FRAMES_ROOM", FRAMES_ROOM as u64),

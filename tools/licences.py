@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Lists what the program is made of: every crate that is linked into it or runs while it is built, with its licence.
+"""Lists what the program and the Python package are made of: every crate that is linked into one of them or runs while it is built,
+with its licence.
 
     tools/licences.py           writes LICENCES.md
     tools/licences.py --check   fails if LICENCES.md is out of date, a licence is not among those accepted, a crate comes
@@ -25,8 +26,8 @@ DOWNLOADS = re.compile(r"\b(curl|wget|ureq|reqwest|hyper|TcpStream|UdpSocket|git
 
 HEAD = """# Licences
 
-Every crate that is linked into the program or runs while it is built, for x86-64 Linux, with the licence that it
-declares; those of the feature `onnx-graphs` are among them. Those marked have a build script; none of these downloads anything: ring and zstd-sys compile the C and
+Every crate that is linked into the program or the Python package, or runs while they are built, for x86-64 Linux, with the licence
+that it declares; those of the feature `onnx-graphs` are among them. Those marked have a build script; none of these downloads anything: ring and zstd-sys compile the C and
 assembly that they carry. `tools/licences.py` writes this list, and the gates check it. The program's own licence is MIT
 or Apache-2.0.
 
@@ -36,16 +37,16 @@ or Apache-2.0.
 
 
 def crates():
-    command = ["cargo", "tree", "--locked", "--features", "onnx-graphs", "--edges", "normal,build", "--prefix", "none", "--no-dedupe", "--target",
+    command = ["cargo", "tree", "--locked", "--workspace", "--features", "papertrader/onnx-graphs", "--edges", "normal,build", "--prefix", "none", "--no-dedupe", "--target",
                "x86_64-unknown-linux-gnu", "--format", "{p}\t{l}"]
     output = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     found = set()
-    for line in output.splitlines():
+    for line in filter(None, output.splitlines()):
         package, _, licence = line.partition("\t")
         name, version, *where = package.split(" ")
         # Macros are named so; anything else in brackets is a path or another source.
         elsewhere = [word for word in where if word not in ("(proc-macro)", "(*)")]
-        if name == "papertrader":
+        if name in ("papertrader", "papertrader-python"):
             continue
         if elsewhere:
             sys.exit(f"{name} {version} comes from {' '.join(elsewhere)}")

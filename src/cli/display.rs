@@ -1,6 +1,6 @@
 //! What commands show on standard error while they work.
 
-use super::host;
+use super::guest;
 use crate::base::failure::Failure;
 use crate::feed::coinbase::secrecy::without_keys;
 use crate::research::source::ReadProgress;
@@ -10,7 +10,7 @@ use std::io::{self, IsTerminal, Write};
 
 /// Standard error, if that is a terminal and ours.
 fn target() -> ProgressDrawTarget {
-    if io::stderr().is_terminal() && !host::is_hosted() {
+    if io::stderr().is_terminal() && !guest::is_hosted() {
         ProgressDrawTarget::stderr()
     } else {
         ProgressDrawTarget::hidden()
@@ -32,7 +32,7 @@ pub fn failure_line(failure: &Failure) -> String {
 /// Prints a warning on standard error, one line, or gives it to the host.
 pub fn warn(text: impl Display) {
     let text = failure_line(&Failure::running(text.to_string()));
-    if let Some(text) = host::keep(text) {
+    if let Some(text) = guest::keep(text) {
         // Where standard error takes nothing there is nobody to tell.
         let _ = writeln!(io::stderr(), "warning: {text}");
     }

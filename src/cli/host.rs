@@ -28,40 +28,15 @@
 pub use super::interrupt::Interrupt;
 
 use super::config::Expanded;
-use super::{Cli, Command, refusal};
+use super::{Cli, Command, guest, refusal};
 use crate::base::failure::Failure;
 use clap::Parser;
-use std::cell::RefCell;
 use std::ffi::OsString;
-
-thread_local! {
-    /// Who hosts the command that runs on this thread, if anybody does.
-    static HOST: RefCell<Option<Host>> = const { RefCell::new(None) };
-}
-
-struct Host {
-    interrupt: Interrupt,
-    warnings: Vec<String>,
-}
-
-/// Gives the thread back to nobody, also when the work panics.
-struct Leave;
-
-impl Drop for Leave {
-    fn drop(&mut self) {
-        HOST.set(None);
-    }
-}
 
 /// Does a command's work on this thread for a host, who ends it by `interrupt` as Ctrl-C would. Gives what it warned of, a line
 /// each.
 pub fn hosted<T>(interrupt: Interrupt, work: impl FnOnce() -> T) -> (T, Vec<String>) {
-    HOST.set(Some(Host { interrupt, warnings: Vec::new() }));
-    let leave = Leave;
-    let result = work();
-    let warnings = HOST.take().map(|host| host.warnings).unwrap_or_default();
-    drop(leave);
-    (result, warnings)
+    guest::work(interrupt.flag(), work)
 }
 
 /// Reads a command and its arguments, without the program's name, as the command line would.
@@ -76,31 +51,11 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, F
     }
 }
 
-/// The host's interrupt, where there is one.
-pub(super) fn interrupt() -> Option<Interrupt> {
-    HOST.with_borrow(|host| host.as_ref().map(|host| host.interrupt.clone()))
-}
-
-/// Whether this thread works for a host.
-pub(super) fn is_hosted() -> bool {
-    HOST.with_borrow(Option::is_some)
-}
-
-/// Keeps a warning for the host; gives it back where there is none.
-pub(super) fn keep(warning: String) -> Option<String> {
-    HOST.with_borrow_mut(|host| match host {
-        Some(host) => {
-            host.warnings.push(warning);
-            None
-        }
-        None => Some(warning),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::cli::display::warn;
+    use crate::cli::guest::is_hosted;
 
     #[test]
     fn a_host_hears_of_its_own_work_alone() {

@@ -1,6 +1,6 @@
 //! Ctrl-C and SIGTERM.
 
-use super::host;
+use super::guest;
 use crate::base::failure::Failure;
 use crate::base::output;
 use crate::engine::status::Status;
@@ -39,8 +39,8 @@ impl Interrupt {
     /// # Errors
     /// The system refuses handlers.
     pub fn watch() -> Result<Self, Failure> {
-        if let Some(hosts) = host::interrupt() {
-            return Ok(hosts);
+        if let Some(end) = guest::end() {
+            return Ok(Self(end));
         }
         let interrupt = Self::default();
         for signal in [SIGINT, SIGTERM] {
@@ -50,6 +50,11 @@ impl Interrupt {
                 .map_err(Failure::running)?;
         }
         Ok(interrupt)
+    }
+
+    /// The same as a flag.
+    pub fn flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.0)
     }
 
     /// Asks for the end.

@@ -14,6 +14,7 @@
 pub mod arguments;
 pub mod config;
 mod display;
+mod guest;
 pub mod host;
 mod interrupt;
 pub mod printer;

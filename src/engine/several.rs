@@ -136,7 +136,6 @@ mod tests {
     use crate::handoff::{Wait, handoff};
     use crate::market::event::{Fault, FrameKind, UNMEASURED, UNSTAMPED};
     use crate::market::units::{Scale, Side};
-    use crate::run::spread::Spread;
     use crate::strategy::model::{Model, ModelFile};
     use proptest::prelude::*;
     use rtrb::{Consumer, RingBuffer};
@@ -178,16 +177,15 @@ mod tests {
     fn together(frames: &[(FrameHead, Vec<Event>)], threads: usize) -> Vec<String> {
         let status = Arc::new(Status::of_products(PRODUCTS.into()));
         let (engines, taken): (Vec<_>, Vec<_>) = (0..PRODUCTS).map(|product| engine(product, &status)).unzip();
-        let names: Vec<String> = (0..PRODUCTS).map(|product| product.to_string()).collect();
         let mut reports = if threads == 0 {
             let mut engines = Engines::new((0..).zip(engines).collect());
             frames.iter().for_each(|(head, levels)| engines.publish(head, levels).unwrap());
             engines.finish()
         } else {
-            let spread = Spread::of(&names, threads, &[]).unwrap();
+            let thread_of: Vec<usize> = (0..usize::from(PRODUCTS)).map(|product| product % threads).collect();
             let mut groups: Vec<Vec<(u8, Engine)>> = (0..threads).map(|_| Vec::new()).collect();
             (0..).zip(engines).for_each(|(product, engine)| {
-                groups[spread.engine_of()[usize::from(product)]].push((product, engine));
+                groups[thread_of[usize::from(product)]].push((product, engine));
             });
             // Smaller than some frames.
             let (rings, takers): (Vec<_>, Vec<_>) = (0..threads).map(|_| handoff(11, Wait::Yield)).unzip();
@@ -197,7 +195,7 @@ mod tests {
                     .zip(takers)
                     .map(|(group, taker)| scope.spawn(|| Engines::new(group).run(taker)))
                     .collect();
-                let mut router = Router::new(rings, spread.engine_of());
+                let mut router = Router::new(rings, &thread_of);
                 frames.iter().for_each(|(head, levels)| router.publish(head, levels).unwrap());
                 drop(router);
                 threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
@@ -209,8 +207,11 @@ mod tests {
         results.map(|((product, report), taken)| result(report, status.of((*product).into()), taken)).collect()
     }
 
+    /// A product, what happens to it, and levels: the side, the offset from the other side's best price, the size.
+    type Update = (u8, u8, Vec<(bool, u64, u64)>);
+
     /// Frames of all products, each of which begins with a snapshot.
-    fn frames(updates: &[(u8, u8, Vec<(bool, u64, u64)>)]) -> Vec<(FrameHead, Vec<Event>)> {
+    fn frames(updates: &[Update]) -> Vec<(FrameHead, Vec<Event>)> {
         let all: Vec<Event> = (0..12)
             .flat_map(|at| [Event::level(Side::Bid, 999 - at, 5), Event::level(Side::Ask, 1_000 + at, 5)])
             .collect();

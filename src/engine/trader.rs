@@ -106,9 +106,9 @@ pub struct TraderCounts {
     pub purchases_withheld: u64,
     /// Times that the engine waited for the writer thread.
     pub writer_waits: u64,
-    /// Messages of prints that a feature's window of time lost early, see [`FeatureSet::tape_overruns`].
+    /// Messages of prints that a feature's window of time lost early, see [`FeatureSet::tape_overruns`](crate::strategy::features::FeatureSet::tape_overruns).
     pub tape_overruns: u64,
-    /// Updates that an expression's window of time lost early, see [`FeatureSet::update_overruns`].
+    /// Updates that an expression's window of time lost early, see [`FeatureSet::update_overruns`](crate::strategy::features::FeatureSet::update_overruns).
     pub update_overruns: u64,
 }
 

@@ -117,14 +117,21 @@ impl<'a> RunReport<'a> {
         Self { doubts, ..self }
     }
 
-    /// What all strategies of a session share, with its title and their number.
-    pub fn session(&self, f: &mut Formatter<'_>, title: &str, strategies: usize) -> fmt::Result {
+    /// What all strategies of a session share, with its title and their number: of each product what one of its runs has.
+    pub fn session(f: &mut Formatter<'_>, title: &str, strategies: usize, products: &[Self]) -> fmt::Result {
         writeln!(f, "papertrader {}: {title}", env!("CARGO_PKG_VERSION"))?;
-        self.product(f)?;
+        let Some(first) = products.first() else { return Ok(()) };
+        products.iter().try_for_each(|product| product.product(f))?;
         line(f, "strategies", strategies)?;
-        self.threads(f)?;
-        self.counters(f)?;
-        self.latencies(f)
+        first.threads(f)?;
+        for product in products {
+            if products.len() > 1 {
+                writeln!(f, "\n{}", product.run.product)?;
+            }
+            product.counters(f)?;
+            product.latencies(f)?;
+        }
+        Ok(())
     }
 
     fn what_ran(&self, f: &mut Formatter<'_>) -> fmt::Result {

@@ -247,9 +247,13 @@ impl RunFiles {
 /// The time, in local time, and the product, as a name.
 pub fn stem_now(product: &str) -> String {
     let started = jiff::Zoned::now().strftime("%Y_%m_%d_%H_%M_%S").to_string();
-    // The product's name comes from the venue or a file.
+    started + &harmless(product)
+}
+
+/// A product's name, which comes from the venue or a file, as a part of a file's name.
+pub fn harmless(product: &str) -> String {
     let harmless = |letter: char| if letter.is_ascii_alphanumeric() || "-._".contains(letter) { letter } else { '_' };
-    started + &product.chars().take(64).map(harmless).collect::<String>()
+    product.chars().take(64).map(harmless).collect()
 }
 
 /// The files that a run with this trade log may write.

@@ -111,10 +111,13 @@ pub fn resample<T: Send>(
     if cells.blocks() < BLOCKS_MIN {
         return Vec::new();
     }
+    if threads <= 1 {
+        return (0..settings.replicates).map(|at| compute(&draw(cells, settings.seed, at))).collect();
+    }
     let next = AtomicUsize::new(0);
     let results: Vec<Mutex<Option<T>>> = (0..settings.replicates).map(|_| Mutex::new(None)).collect();
     thread::scope(|scope| {
-        for _ in 0..threads.max(1) {
+        for _ in 0..threads {
             scope.spawn(|| {
                 loop {
                     let at = next.fetch_add(1, Ordering::Relaxed);

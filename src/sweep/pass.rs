@@ -25,7 +25,7 @@ use tempfile::SpooledTempFile;
 
 /// Traders of a pass at most: what a pass has done is kept when it has ended.
 pub const TRADERS_MAX: usize = 512;
-/// Memory that the traders of a pass take from the start at most, by [`Group::bytes`]; one trader may take more.
+/// Memory that the traders of a pass take from the start at most, by an upper bound for each; one trader may take more.
 pub const PASS_BYTES_MAX: u64 = 256 << 20;
 /// Bytes of a log of an account that are held in memory; a longer log goes into a file without a name.
 const LOG_HELD_BYTES_MAX: usize = 1 << 18;

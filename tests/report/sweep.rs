@@ -175,7 +175,7 @@ fn noise_is_called_luck_and_an_edge_is_not() {
     let parts = [
         "The best of 30 settings is better than luck: deflated Sharpe ratio ",
         "(more than luck from 0.95 on), reality check p = 0.0005 (more than luck up to 0.05).",
-        "The best is m0, original, threshold 0.",
+        "The best by Sharpe ratio is m0, original, threshold 0.",
         "lag 5 updates: +0.",
         "in 192 trades over 3 captures.",
         "It earns in 3 of 3 captures; its worst rank in one is ",
@@ -326,6 +326,23 @@ fn what_was_trained_on_is_said_before_all_else() {
             assert!(terminal(&report).starts_with(&format!("in short\n  {said}\n")));
         }
     }
+}
+
+/// Where the most profit is another setting's, that is said: ten times the amounts, ten times the profit of the same returns.
+#[test]
+fn the_most_profit_is_named_where_it_is_not_the_best() {
+    let mut result =
+        Grid { models: 1, thresholds: 1, lags: 2, edge_bps: 0.8, mean_bps: 0.3, ..Grid::default() }.result();
+    result.settings[1].buy_amount = 1_000.0;
+    for row in result.rows.iter_mut().filter(|row| row.setting == 1) {
+        [&mut row.bought, &mut row.gross_profit, &mut row.net_profit].into_iter().for_each(|sum| *sum *= 10.0);
+        row.slice_net.iter_mut().chain(&mut row.slice_bought).for_each(|value| *value *= 10.0);
+    }
+    let report = SweepReport::of("grid", &result);
+    let most = report.most_profit.as_ref().unwrap();
+    assert_eq!((report.top[0].number, most.number, most.rank), (0, 1, 2.0));
+    let said = "The most profit is that of m0, original, 1000 per trade, threshold 0.5, lag 10 updates: +0.";
+    is_said(&report, Finding::Survives, &[said, " in 192 trades, rank 2 by Sharpe ratio."]);
 }
 
 /// More slices than the statistics look at: neighbours within a capture are put together, and nothing is lost.

@@ -149,10 +149,10 @@ fn draws(captures: &[PathBuf], out: &Path, (seed, draws): (u64, usize), grid: &s
 
 #[test]
 fn rows_of_generated_markets_are_those_of_replays() {
-    let markets = Markets::new(2, 1_500);
+    let markets = Markets::new(2, 800);
     let [one, two] = ["imbalance.json", "synthetic.json"].map(|name| model(name).display().to_string());
     let grid = format!(
-        "--model {one} {two} --threshold 0.45:0.6:0.05,0.9 --lag 1,5,80 --buy-amount 5,20000 \
+        "--model {one} {two} --threshold 0.45:0.55:0.1 --lag 1,15,80 --buy-amount 5,20000 \
          --execution original,taker,maker --order-latency none,3ms"
     );
     draws(&markets.captures, &markets.path("a"), (1, 3), &grid, "--fee-bps 0.5", &[]);

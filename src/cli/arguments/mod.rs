@@ -24,10 +24,10 @@ pub(in crate::cli) use execution::{AMOUNT_MAX, no_timeout, parse_latency};
 pub use execution::{AccountArgs, ExecutionArgs};
 pub use fees::{FeeArgs, TIERS_ENDING};
 pub use market::{MarketArgs, TimeName};
-pub use model::{ClassNames, FeatureNames, ModelArgs};
-pub use products::{SpreadArgs, check_products, parse_engine_of};
+pub use model::{ClassNames, FeatureNames, ModelArgs, Models};
+pub use products::{SpreadArgs, check_products, label, parse_engine_of, place};
 pub use research::{FigureArgs, FigureFiles, ImportanceArgs, LabelArgs, SourceArgs};
-pub use strategies::{Models, STRATEGIES_MAX, StrategyPlan, plans};
+pub use strategies::{STRATEGIES_MAX, StrategyPlan, plans};
 pub use trading::{
     BUY_AMOUNT, LAG_UPDATES, ResultArgs, THRESHOLD, ThreadArgs, TradingArgs, parse_amount, parse_name, parse_product,
     parse_share, parse_threshold, unsaid,

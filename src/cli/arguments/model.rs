@@ -13,11 +13,13 @@
 //! assert_eq!(options.features.map(|features| features.len()), Some(2));
 //! ```
 
+use crate::base::failure::Failure;
 use crate::research::feature_list::{FeatureListError, file_of, parse_features};
 use crate::strategy::features::Input;
-use crate::strategy::model::{Class, ModelOptions, parse_classes};
+use crate::strategy::model::{Class, Model, ModelOptions, parse_classes};
 use clap::Args;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A list of features in one argument.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,5 +67,32 @@ impl ModelArgs {
             features: self.model_features.as_ref().map(|names| names.features.clone()),
             classes: self.model_classes.as_ref().map(|ClassNames(classes)| classes.clone()),
         }
+    }
+}
+
+/// Models that were read: strategies of one model share it.
+#[derive(Debug, Default)]
+pub struct Models(Vec<(PathBuf, ModelArgs, Arc<Model>)>);
+
+impl Models {
+    /// Takes a model that a caller has: no file of its path is read then.
+    pub fn hold(&mut self, mut model: Model) {
+        model.measure();
+        self.0.push((model.path.clone(), ModelArgs::default(), Arc::new(model)));
+    }
+
+    /// The model of a file, read once.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn read(&mut self, path: &Path, options: &ModelArgs) -> Result<Arc<Model>, Failure> {
+        if let Some((.., model)) = self.0.iter().find(|(known, with, _)| known == path && with == options) {
+            return Ok(Arc::clone(model));
+        }
+        let mut model = Model::read_with(path, &options.options()).map_err(Failure::input)?;
+        model.measure();
+        let model = Arc::new(model);
+        self.0.push((path.into(), options.clone(), Arc::clone(&model)));
+        Ok(model)
     }
 }

@@ -1,9 +1,11 @@
 //! Several products in a session, and where their engines run.
 
+use super::strategies::StrategyPlan;
 use crate::base::cores::Pins;
 use crate::base::failure::Failure;
 use crate::feed::intake::ScaleRule;
 use crate::market::event::PRODUCTS_MAX;
+use crate::run::files::harmless;
 use crate::run::spread::Spread;
 use clap::Args;
 
@@ -27,11 +29,16 @@ pub fn parse_engine_of(text: &str) -> Result<(String, usize), String> {
 }
 
 impl SpreadArgs {
-    /// The engines of these products, for threads that are pinned so, or fused.
+    /// The engines of these products, for threads that are pinned so, or fused. No product is one that nobody has named yet.
     ///
     /// # Errors
     /// Cores, engines and products do not fit.
     pub fn spread(&self, products: &[String], pins: Pins, fused: bool) -> Result<Spread, Failure> {
+        if products.is_empty() && !self.engine_of.is_empty() {
+            return Err(Failure::input("--engine-of: name the products, by --product"));
+        }
+        let unnamed = [String::new()];
+        let products = if products.is_empty() { &unnamed } else { products };
         pins.check_for(products.len()).map_err(|error| Failure::input(format!("--pin-cores: {error}")))?;
         let engines = self.engines.map(usize::from);
         match (engines, pins.engines()) {
@@ -46,6 +53,76 @@ impl SpreadArgs {
         }
         let engines = if fused { 1 } else { engines.or(pins.engines()).unwrap_or(1) };
         Spread::of(products, engines, &self.engine_of).map_err(Failure::input)
+    }
+}
+
+/// Gives each strategy its product. Of `products`, or of those that strategies name where there are none, each has a strategy: that
+/// of the command line trades every one. Gives the products too; none, where nobody names any.
+///
+/// # Errors
+/// A strategy trades none of several products, or another, or a product has no strategy.
+pub fn place(plans: Vec<StrategyPlan>, products: &[String]) -> Result<(Vec<StrategyPlan>, Vec<String>), Failure> {
+    let mut products = products.to_vec();
+    if products.is_empty() {
+        let said = plans.iter().filter_map(|plan| plan.said_product.clone());
+        said.for_each(|product| {
+            if !products.contains(&product) {
+                products.push(product)
+            }
+        });
+        check_products(&products, ScaleRule::default())?;
+    }
+    let all = products.join(", ");
+    if let ([plan], true) = (&plans[..], products.len() > 1)
+        && plan.name.is_none()
+    {
+        return each_product(plan, products);
+    }
+    let place = |mut plan: StrategyPlan| {
+        let name = plan.name.as_deref().unwrap_or_default();
+        match &plan.said_product {
+            None if products.len() > 1 => {
+                return Err(Failure::input(format!(
+                    "strategy {name} says no product, and the session has {all}: give it one of them"
+                )));
+            }
+            None => {}
+            Some(product) => {
+                plan.product = products.iter().position(|known| known == product).ok_or_else(|| {
+                    Failure::input(format!("strategy {name} trades {product}, and the session has {all}"))
+                })?;
+            }
+        }
+        Ok(plan)
+    };
+    let plans = plans.into_iter().map(place).collect::<Result<Vec<_>, _>>()?;
+    let idle = (0..products.len()).find(|&product| plans.iter().all(|plan| plan.product != product));
+    match idle {
+        Some(idle) => {
+            let product = &products[idle];
+            Err(Failure::input(format!("no strategy trades {product}: leave it out of --product, or give it one")))
+        }
+        None => Ok((plans, products)),
+    }
+}
+
+/// The command line's strategy for each product, named after it.
+fn each_product(plan: &StrategyPlan, products: Vec<String>) -> Result<(Vec<StrategyPlan>, Vec<String>), Failure> {
+    let names: Vec<String> = products.iter().map(|product| harmless(product)).collect();
+    if let Some(at) = (1..names.len()).find(|&at| names[..at].iter().any(|name| name.eq_ignore_ascii_case(&names[at])))
+    {
+        let product = &products[at];
+        return Err(Failure::input(format!("--product: files named after {product} would be another product's too")));
+    }
+    let of_product = |(product, name)| StrategyPlan { name: Some(name), product, ..plan.clone() };
+    Ok((names.into_iter().enumerate().map(of_product).collect(), products))
+}
+
+/// What names the files of a session with these products.
+pub fn label(products: &[String]) -> String {
+    match products {
+        [first, _, _, _, _, ..] => format!("{first}_and_{}", products.len() - 1),
+        products => products.join("_"),
     }
 }
 
@@ -109,6 +186,7 @@ mod tests {
             engine_of: engine_of.iter().map(|&(product, engine)| (product.into(), engine)).collect(),
         };
         let spread = |args: SpreadArgs, products, pins, fused| args.spread(&names(products), pins, fused);
+        assert_eq!(spread(args(None, &[]), 0, Pins::Anywhere, false).unwrap().engine_of(), [0]);
         assert_eq!(spread(args(None, &[]), 3, Pins::Anywhere, false).unwrap().engine_of(), [0, 0, 0]);
         assert_eq!(spread(args(Some(2), &[]), 3, Pins::Anywhere, false).unwrap().engine_of(), [0, 1, 0]);
         assert_eq!(spread(args(None, &[]), 3, pins, false).unwrap().engine_of(), [0, 1, 0]);
@@ -122,6 +200,7 @@ mod tests {
                 false,
                 "--pin-cores: 2 cores for engines, but 1 product: give one for the feed and at most one per product",
             ),
+            (args(None, &[("P0", 1)]), 0, Pins::Anywhere, false, "--engine-of: name the products, by --product"),
             (args(Some(3), &[]), 3, pins, false, "--engines 3, but --pin-cores has 2 for engines"),
             (
                 args(Some(2), &[]),

@@ -21,18 +21,16 @@
 //! ```
 
 use super::execution::ExecutionArgs;
-use super::model::ModelArgs;
-use super::trading::{TradingArgs, parse_name};
+use super::model::Models;
+use super::trading::{TradingArgs, parse_name, parse_product};
 use crate::base::failure::Failure;
 use crate::cli::config::{self, Setting, Settings};
 use crate::cli::refusal;
 use crate::run::settings::TradingSettings;
-use crate::strategy::model::Model;
 use clap::{CommandFactory, Parser};
 use std::collections::HashSet;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 
 /// The most strategies of a session.
 pub const STRATEGIES_MAX: usize = 1_000;
@@ -41,6 +39,9 @@ pub const STRATEGIES_MAX: usize = 1_000;
 #[derive(Clone, Debug, Parser)]
 #[command(name = "strategy", disable_help_flag = true, mut_args(config::undoable))]
 struct OfFile {
+    /// What it trades, where a session has several products
+    #[arg(long, value_name = "NAME", value_parser = parse_product)]
+    product: Option<String>,
     #[command(flatten)]
     trading: TradingArgs,
     #[command(flatten)]
@@ -53,41 +54,19 @@ const OF_SESSION: [&str; 3] = ["strategies", "tick-size", "lot-size"];
 /// A strategy as the command line or a file has it.
 #[derive(Clone, Debug)]
 pub struct StrategyPlan {
-    /// Its name in the file; `None` for that of the command line.
+    /// Its name in the file, or what it trades where the command line's trades several products; `None` for that of the command
+    /// line.
     pub name: Option<String>,
+    /// The product that the file says.
+    pub said_product: Option<String>,
+    /// The index of what it trades among the session's products.
+    pub product: usize,
     /// What was said of it.
     pub trading: TradingArgs,
     /// What was said of executions beside the original's.
     pub execution: ExecutionArgs,
     /// What follows from it.
     pub settings: TradingSettings,
-}
-
-/// Models that were read: strategies of one model share it.
-#[derive(Debug, Default)]
-pub struct Models(Vec<(PathBuf, ModelArgs, Arc<Model>)>);
-
-impl Models {
-    /// Takes a model that a caller has: no file of its path is read then.
-    pub fn hold(&mut self, mut model: Model) {
-        model.measure();
-        self.0.push((model.path.clone(), ModelArgs::default(), Arc::new(model)));
-    }
-
-    /// The model of a file, read once.
-    ///
-    /// # Errors
-    /// It cannot be read.
-    pub fn read(&mut self, path: &Path, options: &ModelArgs) -> Result<Arc<Model>, Failure> {
-        if let Some((.., model)) = self.0.iter().find(|(known, with, _)| known == path && with == options) {
-            return Ok(Arc::clone(model));
-        }
-        let mut model = Model::read_with(path, &options.options()).map_err(Failure::input)?;
-        model.measure();
-        let model = Arc::new(model);
-        self.0.push((path.into(), options.clone(), Arc::clone(&model)));
-        Ok(model)
-    }
 }
 
 /// The strategies of a session, each with its model read and everything that it says checked.
@@ -100,7 +79,7 @@ pub fn plans(
     models: &mut Models,
 ) -> Result<Vec<StrategyPlan>, Failure> {
     let Some(path) = &trading.strategies else {
-        return plan(None, trading.clone(), execution.clone(), models).map(|plan| vec![plan]);
+        return plan(None, None, trading.clone(), execution.clone(), models).map(|plan| vec![plan]);
     };
     if let Some(option) = execution.first_given() {
         let path = path.display();
@@ -161,22 +140,23 @@ pub fn plans(
     sections
         .iter()
         .map(|(name, _)| {
-            let OfFile { trading: of_strategy, execution } = of_file(name)?;
+            let OfFile { product, trading: of_strategy, execution } = of_file(name)?;
             let of_strategy = TradingArgs { tick_size: trading.tick_size, lot_size: trading.lot_size, ..of_strategy };
-            plan(Some(name), of_strategy, execution, models).map_err(|failure| in_file(name, failure))
+            plan(Some(name), product, of_strategy, execution, models).map_err(|failure| in_file(name, failure))
         })
         .collect()
 }
 
 fn plan(
     name: Option<&str>,
+    said_product: Option<String>,
     trading: TradingArgs,
     execution: ExecutionArgs,
     models: &mut Models,
 ) -> Result<StrategyPlan, Failure> {
     let mut settings = trading.settings(models)?;
     settings.strategy.accounts = execution.accounts(&settings.strategy, settings.fee_plan())?;
-    Ok(StrategyPlan { name: name.map(Into::into), trading, execution, settings })
+    Ok(StrategyPlan { name: name.map(Into::into), said_product, product: 0, trading, execution, settings })
 }
 
 impl StrategyPlan {

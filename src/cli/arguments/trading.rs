@@ -1,8 +1,7 @@
 //! What a trading session is told: model and rules, threads, results.
 
 use super::fees::FeeArgs;
-use super::model::ModelArgs;
-use super::strategies::Models;
+use super::model::{ModelArgs, Models};
 use crate::base::cores::{self, Pins};
 use crate::base::failure::Failure;
 use crate::base::output::{IfTaken, is_pipe, is_special};
@@ -32,7 +31,7 @@ pub struct TradingArgs {
     /// Model file: .txt (the original's 28 features) or .json, or as a library saves it: LightGBM's .txt, XGBoost's .json or .ubj, .onnx
     #[arg(long, value_name = "FILE", required_unless_present = "strategies")]
     pub model: Option<PathBuf>,
-    /// Any number of strategies on one book: a TOML file with a section [NAME] for each, whose keys are the options of this
+    /// Any number of strategies on one book: a TOML file with a section `[NAME]` for each, whose keys are the options of this
     /// group and of executions; keys before the first section are said of all. Each writes NAME.STRATEGY.csv and the like
     #[arg(long, value_name = "FILE.toml")]
     #[arg(conflicts_with_all = ["model", "threshold", "lag", "override_model", "buy_amount", "fee_bps", "fees", "maker_fee_bps",

@@ -20,8 +20,8 @@ use super::strategies::{SessionFiles, session_inputs};
 use crate::base::failure::Failure;
 use crate::base::output::{IfTaken, write_file};
 use crate::cli::arguments::{
-    ConnectionArgs, ExecutionArgs, FeeArgs, ModelArgs, Models, ResultArgs, StrategyPlan, ThreadArgs, TradingArgs,
-    VENUE_URL, parse_duration, plans,
+    ConnectionArgs, ExecutionArgs, FeeArgs, ModelArgs, Models, ResultArgs, SpreadArgs, StrategyPlan, ThreadArgs,
+    TradingArgs, VENUE_URL, parse_duration, place, plans,
 };
 use crate::cli::interrupt::Interrupt;
 use crate::cli::printer::Printer;
@@ -79,6 +79,7 @@ pub fn run(args: &DemoArgs, printer: &mut Printer) -> Result<(), Failure> {
         Some(path) => Prepared::several(args, path, product)?,
     };
     let threads = args.threads.settings()?.for_a_socket();
+    let spread = SpreadArgs::default().spread(&[product.into()], threads.pins, threads.fused)?;
     for plan in &mut plans {
         plan.settings.strategy.observe = !args.results.no_report;
     }
@@ -108,7 +109,7 @@ pub fn run(args: &DemoArgs, printer: &mut Printer) -> Result<(), Failure> {
     let title = format!("demo, live session with a local exchange at {} instead of {VENUE_URL}", exchange.url());
     let replace = args.results.force;
     let (record, tell_every) = (Some(record), Some(TELL_EVERY));
-    let session = LiveSession { title, settings, threads, plans, files, record, replace, tell_every };
+    let session = LiveSession { title, settings, threads, spread, plans, files, record, replace, tell_every };
     let ran = session.run(&interrupt, printer);
     exchange.stop().map_err(Failure::running)?;
     ran
@@ -150,6 +151,7 @@ impl Prepared {
     fn several(args: &DemoArgs, path: &Path, product: &str) -> Result<Self, Failure> {
         let trading = trading_args(args, None, Some(path.into()));
         let plans = plans(&trading, &ExecutionArgs::default(), &mut Models::default())?;
+        let (plans, _) = place(plans, &[product.into()])?;
         let read = session_inputs(&trading, &plans);
         let files = SessionFiles::create(&args.results, product, &plans, &read, &[], IfTaken::Refuse)?;
         let [ca_cert, record] = ["ca.pem", "l2.zst"].map(|ending| files.csv().with_extension(ending));

@@ -11,16 +11,17 @@
 //! # Ok::<(), clap::Error>(())
 //! ```
 
-use super::never_live;
 use super::strategies::{
-    FeedFacts, Reported, SessionFiles, report, session_inputs, strategies, warn_of_strategies, warn_of_unsaid,
+    Reported, SessionFiles, feeds, report, session_inputs, strategies, warn_of_strategies, warn_of_unsaid,
 };
+use super::{never_live_of, was_live, with_kept};
 use crate::base::failure::Failure;
 use crate::base::output::IfTaken;
 use crate::capture::CaptureError;
 use crate::capture::recording::{self, Recorded, Recording};
 use crate::cli::arguments::{
-    ConnectionArgs, ExecutionArgs, Models, ResultArgs, StrategyPlan, ThreadArgs, TradingArgs, plans,
+    ConnectionArgs, ExecutionArgs, Models, ResultArgs, SpreadArgs, StrategyPlan, ThreadArgs, TradingArgs, label, place,
+    plans,
 };
 use crate::cli::display::{status_line, tell, warn};
 use crate::cli::interrupt::Interrupt;
@@ -33,6 +34,7 @@ use crate::report::html;
 use crate::report::terminal::Run;
 use crate::report::text::{Grouped, amount, counted, things};
 use crate::run::session::{self, ThreadSettings};
+use crate::run::spread::Spread;
 use crate::statistics::logistic::probability;
 use crate::strategy::features::Input;
 use clap::Args;
@@ -64,6 +66,9 @@ pub struct LiveArgs {
     pub threads: ThreadArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
+    pub spread: SpreadArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
     pub results: ResultArgs,
 }
 
@@ -72,9 +77,12 @@ pub struct LiveArgs {
 /// # Errors
 /// Bad arguments, no connection, or files that cannot be written.
 pub fn run(args: &LiveArgs, printer: &mut Printer) -> Result<(), Failure> {
-    let threads = args.threads.settings()?.for_a_socket();
+    let threads = args.threads.settings()?;
+    let threads = if args.spread.engines.is_some() { threads } else { threads.for_a_socket() };
     let settings = args.connection.settings(args.trading.scale_rule(), threads.wait)?;
-    let mut plans = plans(&args.trading, &args.execution, &mut Models::default())?;
+    let plans = plans(&args.trading, &args.execution, &mut Models::default())?;
+    let (mut plans, products) = place(plans, &args.connection.product)?;
+    let spread = args.spread.spread(&products, threads.pins, threads.fused)?;
     for plan in &mut plans {
         plan.settings.strategy.observe = !args.results.no_report;
         if plan.execution.has_makers() && args.connection.no_trades {
@@ -83,13 +91,15 @@ pub fn run(args: &LiveArgs, printer: &mut Printer) -> Result<(), Failure> {
     }
     let mut read = session_inputs(&args.trading, &plans);
     read.extend(args.connection.ca_cert.clone());
-    let (product, others) = (&args.connection.product.join("_"), args.record.as_deref());
-    let files = SessionFiles::create(&args.results, product, &plans, &read, others.as_slice(), IfTaken::Number)?;
+    let others = args.record.as_deref();
+    let files =
+        SessionFiles::create(&args.results, &label(&products), &plans, &read, others.as_slice(), IfTaken::Number)?;
     warn_of_unsaid(&plans);
     let session = LiveSession {
         title: format!("live session with {}", args.connection.url),
         settings,
         threads,
+        spread,
         plans,
         files,
         record: args.record.clone(),
@@ -108,6 +118,8 @@ pub struct LiveSession {
     pub settings: LiveSettings,
     /// Where and how the hot threads run.
     pub threads: ThreadSettings,
+    /// The products' engines.
+    pub spread: Spread,
     /// The strategies.
     pub plans: Vec<StrategyPlan>,
     /// What to write.
@@ -126,8 +138,8 @@ impl LiveSession {
     /// # Errors
     /// No connection, or files that could not be written.
     pub fn run(self, interrupt: &Interrupt, printer: &mut Printer) -> Result<(), Failure> {
-        let Self { title, settings, threads, plans, files, record, replace, tell_every } = self;
-        let (product, duration) = (settings.products.join(", "), settings.duration);
+        let Self { title, settings, threads, spread, plans, files, record, replace, tell_every } = self;
+        let duration = settings.duration;
         let (tape, recorder) = match &record {
             Some(path) => {
                 let (tape, recorder) =
@@ -137,8 +149,8 @@ impl LiveSession {
             None => (None, None),
         };
         let (notices, heard) = bounded(NOTICES);
+        let status = Arc::new(Status::of_products(settings.products.len()));
         let feed = LiveFeed::new(settings, tape, notices);
-        let status = Arc::new(Status::default());
         let started = Instant::now();
         let line = status_line();
         let tell_every = tell_every.filter(|_| line.is_hidden());
@@ -148,23 +160,20 @@ impl LiveSession {
             shown.look(status, &heard, &line);
         };
         let strategies = strategies(&plans, &files);
-        let session = session::run(&threads, &strategies, &status, feed, watch).map_err(Failure::input)?;
+        let session = session::run_products(&threads, &spread, &strategies, &status, feed, watch);
+        let session = session.map_err(Failure::input)?;
         let elapsed = started.elapsed();
         line.finish_and_clear();
         print_notices(&heard);
 
         let recorded = recorder.map(Recording::finish);
         let outcome = &session.feed;
-        if !status.has_been_live() {
+        let dead = never_live_of(&status, &session, &outcome.products);
+        if dead.len() == outcome.products.len() {
             // There is nothing to report. What arrived is kept.
             let (recorded, error) = recorded.unzip();
             finish(error.flatten(), outcome)?;
-            return Err(Failure::running(never_live(
-                &product,
-                session.engine(),
-                &outcome.first().counts,
-                recorded.as_ref(),
-            )));
+            return Err(Failure::running(with_kept(&dead.join("; "), recorded.as_ref())));
         }
         let mut source = connection_lines(outcome);
         source.push(("arrivals stamped", arrivals_line(outcome)));
@@ -173,8 +182,8 @@ impl LiveSession {
         let runs = plans.iter().enumerate().map(|(index, plan)| Run {
             title: plan.titled(&title, plans.len()),
             in_sample: None,
-            product: &product,
-            alias: outcome.first().alias.as_deref(),
+            product: &outcome.products[plan.product].name,
+            alias: outcome.products[plan.product].alias.as_deref(),
             other_products: &outcome.other_products,
             settings: &plan.settings,
             threads: &threads,
@@ -185,20 +194,17 @@ impl LiveSession {
             stopped: outcome.stopped,
             paced: true,
         });
-        let runs: Vec<Run<'_>> = runs.collect();
-        let feed = FeedFacts {
-            counts: &outcome.first().counts,
-            notes: &outcome.first().notes,
-            fault: outcome.gave_up.as_deref(),
-        };
-        let Reported { doubts, published } = report(&title, &runs, &plans, &files, &session, feed, printer);
+        let runs: Vec<Run<'_>> = runs.filter(|run| was_live(&status, plans[run.strategy].product)).collect();
+        let feeds = feeds(&outcome.products, outcome.gave_up.as_deref());
+        let Reported { doubts, published } = report(&title, &runs, &plans, &files, &session, &feeds, printer);
         let no_tape = |feature: &Input| {
             format!(
                 "the session had no prints (channel market_trades), which '{feature}' reads; features of the tape were as \
                  without trades"
             )
         };
-        warn_of_strategies(&plans, &files, &session, &outcome.first().counts, no_tape);
+        warn_of_strategies(&plans, &files, &session, &feeds, no_tape);
+        dead.iter().for_each(warn);
         if let Err(error) = session.written {
             return Err(Failure::running(error));
         }
@@ -318,7 +324,7 @@ impl<'a> Shown<'a> {
         let every = self.tell_every?;
         (self.told.elapsed() >= every).then(|| {
             self.told = Instant::now();
-            let now = status.read();
+            let now = status.read_together();
             let profit = amount(now.profit);
             format!(
                 "{}{}  {}  profit {profit}",
@@ -337,7 +343,7 @@ impl<'a> Shown<'a> {
             self.recording_failed = true;
             line.suspend(|| warn("the recording has failed and ends here; the session goes on"));
         }
-        if !self.told_out_of_depth && status.read().out_of_depth {
+        if !self.told_out_of_depth && status.read_together().out_of_depth {
             self.told_out_of_depth = true;
             let what =
                 "the model is out of its depth: the market is not like its training; the report will have the figures";
@@ -348,7 +354,7 @@ impl<'a> Shown<'a> {
         if elapsed < Duration::from_secs(1) {
             return;
         }
-        let now = status.read();
+        let now = status.read_together();
         let rate = (now.frames - self.frames) as f64 / elapsed.as_secs_f64();
         (self.second, self.frames) = (Instant::now(), now.frames);
         let state = if now.connected { now.state.name() } else { "disconnected" };

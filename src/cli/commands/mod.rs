@@ -52,16 +52,20 @@ mod training;
 use crate::base::output::OutputError;
 use crate::capture::recording::Recorded;
 use crate::engine::EngineReport;
+use crate::engine::status::Status;
 use crate::feed::breaks::times;
 use crate::feed::intake::IntakeCounts;
+use crate::feed::intakes::ProductSeen;
 use crate::market::event::Fault;
 use crate::report::material::Material;
 use crate::report::publish::ReportError;
 use crate::report::text::amount;
 use crate::run::files::RunFiles;
+use crate::run::session::SessionReport;
 use crate::run::writer::Written;
 use crate::strategy::features::expression::WINDOW_UPDATES_MAX;
 use crate::strategy::features::{Input, TAPE_MESSAGES_MAX};
+use std::sync::Arc;
 
 /// Makes a run's report, if its files could be written: those of a run whose files could not say nothing true.
 fn published(
@@ -119,9 +123,24 @@ fn returns_doubts(written: Option<&Written>, files: &RunFiles) -> Vec<String> {
     doubts
 }
 
-/// Why a run has no result: its book never was live. Its recording is kept.
-fn never_live(product: &str, engine: &EngineReport, feed: &IntakeCounts, recorded: Option<&Recorded>) -> String {
-    let why = never_live_because(product, feed.faults.iter().chain(engine.counts.faults.iter()), feed);
+/// Why a run has no result: its book never was live.
+fn never_live(product: &str, engine: &EngineReport, feed: &IntakeCounts) -> String {
+    never_live_because(product, feed.faults.iter().chain(engine.counts.faults.iter()), feed)
+}
+
+/// What is to be said of a session's products whose books never were live.
+fn never_live_of<O>(status: &Arc<Status>, session: &SessionReport<O>, products: &[ProductSeen]) -> Vec<String> {
+    let dead = products.iter().zip(&session.engines).enumerate().filter(|&(index, _)| !was_live(status, index));
+    dead.map(|(_, (product, engine))| never_live(&product.name, engine, &product.counts)).collect()
+}
+
+/// Whether a product's book ever was live.
+fn was_live(status: &Arc<Status>, product: usize) -> bool {
+    status.of(product).has_been_live()
+}
+
+/// Why a session has no result at all. Its recording is kept.
+fn with_kept(why: &str, recorded: Option<&Recorded>) -> String {
     match recorded.and_then(kept) {
         Some(kept) => format!("{why}; {kept}, nothing else was written"),
         None => format!("{why}; nothing was written"),

@@ -11,14 +11,15 @@
 //! ```
 
 use super::strategies::session_inputs;
-use super::{never_live, published};
+use super::{never_live, published, with_kept};
 use crate::base::clock::{Clock, wall_ns};
 use crate::base::cores::Pins;
 use crate::base::failure::Failure;
 use crate::base::output::{IfTaken, write_file};
 use crate::base::places::check_apart;
 use crate::cli::arguments::{
-    ExecutionArgs, MarketArgs, Models, StrategyPlan, ThreadArgs, TradingArgs, parse_duration, parse_product, plans,
+    ExecutionArgs, MarketArgs, Models, SpreadArgs, StrategyPlan, ThreadArgs, TradingArgs, parse_duration,
+    parse_product, place, plans,
 };
 use crate::cli::display::warn;
 use crate::cli::interrupt::Interrupt;
@@ -267,6 +268,10 @@ impl<'a> Profile<'a> {
     fn prepare(args: &'a ProfileArgs) -> Result<Self, Failure> {
         let threads = args.threads.settings()?;
         let plans = plans(&args.trading, &ExecutionArgs::default(), &mut Models::default())?;
+        let said = plans.iter().find_map(|plan| plan.said_product.clone());
+        let product = args.product.clone().or(said);
+        let (plans, _) = place(plans, product.as_slice())?;
+        SpreadArgs::default().spread(&[product.clone().unwrap_or_default()], threads.pins, threads.fused)?;
         if let Some(plan) = plans.iter().find(|plan| plan.settings.strategy.accounts.is_some()) {
             let (name, path) = (plan.name.as_deref().unwrap_or_default(), args.trading.strategies.as_deref());
             let path = path.unwrap_or(Path::new("")).display();
@@ -274,7 +279,7 @@ impl<'a> Profile<'a> {
             return Err(Failure::input(format!("strategies {path}, [{name}]: {what}")));
         }
         let rule = args.trading.scale_rule();
-        let source = args.source.settings(args.product.as_deref(), rule)?;
+        let source = args.source.settings(product.as_deref(), rule)?;
         let market = Market::open(&args.capture, &source).map_err(Failure::input)?;
         let frames = Arc::new(Frames::read_market(&args.capture, market.product(), &source).map_err(Failure::input)?);
         let stem = args.name.clone().unwrap_or_else(|| args.free_stem());
@@ -339,7 +344,7 @@ impl<'a> Profile<'a> {
         let report = session::run(&self.threads, &strategies, &status, feeder, watch).map_err(Failure::input)?;
         if !status.has_been_live() {
             let counts = &report.feed.counts;
-            return Err(Failure::running(never_live(&self.frames.product, report.engine(), counts, None)));
+            return Err(Failure::running(with_kept(&never_live(&self.frames.product, report.engine(), counts), None)));
         }
         let noise = meter.noise();
         let title = format!("profile of {} at {} frames/s", self.args.capture.display(), Grouped(rate));

@@ -18,17 +18,18 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use super::never_live;
 use super::strategies::{
-    FeedFacts, Reported, SessionFiles, report, session_inputs, strategies, warn_of_strategies, warn_of_unsaid,
+    Reported, SessionFiles, feeds, report, session_inputs, strategies, warn_of_strategies, warn_of_unsaid,
 };
+use super::{never_live_of, was_live, with_kept};
 use crate::base::clock::Speed;
 use crate::base::failure::Failure;
 use crate::base::output::IfTaken;
 use crate::capture::replay::Waits;
 use crate::capture::tape_check::{self, Reading, TapeError};
 use crate::cli::arguments::{
-    ExecutionArgs, MarketArgs, Models, ResultArgs, StrategyPlan, ThreadArgs, TradingArgs, parse_product, plans,
+    ExecutionArgs, MarketArgs, Models, ResultArgs, SpreadArgs, StrategyPlan, ThreadArgs, TradingArgs, check_products,
+    label, parse_product, place, plans,
 };
 use crate::cli::display::{byte_bar, warn};
 use crate::cli::interrupt::Interrupt;
@@ -54,9 +55,9 @@ pub struct ReplayArgs {
     /// Recorded market, of any format; several files, folders and patterns are one market in the order of time
     #[arg(required = true, value_name = "CAPTURE")]
     pub captures: Vec<PathBuf>,
-    /// Product to trade [default: the first in the capture]
-    #[arg(long, value_name = "NAME", value_parser = parse_product)]
-    pub product: Option<String>,
+    /// Product to trade, or several of a capture, separated by commas [default: the first in the capture]
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', value_parser = parse_product)]
+    pub product: Vec<String>,
     /// As fast as it goes (max), or so many times as fast as it was recorded (1x, 10x, 0.5x); a paced frame's latency counts
     /// from when it is due
     #[arg(long, value_name = "SPEED", default_value = "max", value_parser = parse_speed)]
@@ -73,6 +74,9 @@ pub struct ReplayArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub threads: ThreadArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub spread: SpreadArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub results: ResultArgs,
@@ -108,44 +112,56 @@ pub fn replay(
     printer: &mut Printer,
 ) -> Result<(Vec<StrategyPlan>, SessionFiles), Failure> {
     let threads = args.threads.settings()?;
-    let mut plans = plans(&args.trading, &args.execution, models)?;
+    let rule = args.trading.scale_rule();
+    check_products(&args.product, rule)?;
+    let plans = plans(&args.trading, &args.execution, models)?;
+    let (mut plans, products) = place(plans, &args.product)?;
+    check_products(&products, rule)?;
+    let spread = args.spread.spread(&products, threads.pins, threads.fused)?;
     for plan in &mut plans {
         plan.settings.strategy.observe = !args.results.no_report;
     }
-    let (hot_threads, rule) = (if threads.fused { 1 } else { 2 }, args.trading.scale_rule());
-    let source = args.source.settings(args.product.as_deref(), rule)?;
+    let hot_threads = if threads.fused { 1 } else { 1 + spread.engines() };
+    let source = args.source.settings(products.first().map(String::as_str), rule)?;
     if args.source.from.is_some() && args.speed != Speed::Max {
         let what = "--from: a paced replay waits for what is before; convert that part first and replay it";
         return Err(Failure::input(what));
     }
-    let source = MarketSettings { speed: args.speed, hot_threads, ..source };
+    let also = products.get(1..).unwrap_or_default().to_vec();
+    let source = MarketSettings { speed: args.speed, hot_threads, also, ..source };
     let captures = expand(&args.captures).map_err(Failure::input)?;
     let name = named(&captures);
     let replay = Market::open_all(&captures, &source).map_err(Failure::input)?.waiting(threads.wait);
     let reads_ahead = replay.reads_ahead();
     if plans.iter().any(|plan| plan.execution.has_makers()) {
-        let source = MarketSettings { speed: Speed::Max, ..source.of_product(replay.product()) };
-        let market = Market::open_all(&captures, &source).map_err(Failure::input)?;
-        find_sides(&mut plans, tape_check::reading(market, Path::new(&name)))?;
+        for (index, product) in replay.products().iter().enumerate() {
+            let mut plans: Vec<&mut StrategyPlan> = plans.iter_mut().filter(|plan| plan.product == index).collect();
+            if plans.iter().any(|plan| plan.execution.has_makers()) {
+                let source = MarketSettings { speed: Speed::Max, also: Vec::new(), ..source.of_product(product) };
+                let market = Market::open_all(&captures, &source).map_err(Failure::input)?;
+                find_sides(&mut plans, tape_check::reading(market, Path::new(&name)))?;
+            }
+        }
     }
     let read = [session_inputs(&args.trading, &plans), args.source.inputs(&captures)].concat();
-    let files = SessionFiles::create(&args.results, replay.product(), &plans, &read, &[], IfTaken::Refuse)?;
+    let files = SessionFiles::create(&args.results, &label(&replay.products()), &plans, &read, &[], IfTaken::Refuse)?;
     warn_of_unsaid(&plans);
     let interrupt = Interrupt::watch()?;
-    let status = Arc::new(Status::default());
+    let status = Arc::new(Status::of_products(replay.products().len()));
 
     let progress = replay.progress();
     let bar = byte_bar(progress.bytes_total());
     let started = Instant::now();
     let watch = |status: &Status| {
         interrupt.pass_on(status);
-        let now = status.read();
+        let now = status.read_together();
         bar.set_position(progress.bytes_read());
         let rate = now.frames as f64 / started.elapsed().as_secs_f64();
         bar.set_message(format!("{rate:.0} frames/s  {}  profit {}", counted(now.trades, "trade"), amount(now.profit)));
     };
     let strategies = strategies(&plans, &files);
-    let session = session::run(&threads, &strategies, &status, replay, watch).map_err(Failure::input)?;
+    let session = session::run_products(&threads, &spread, &strategies, &status, replay, watch);
+    let session = session.map_err(Failure::input)?;
     let elapsed = started.elapsed();
     bar.finish_and_clear();
 
@@ -161,20 +177,18 @@ pub fn replay(
         let hole_s = outcome.longest_hole_ns as f64 / 1e9;
         source.push(("files", format!("{}, at most {hole_s:.3} s between them", outcome.files)));
     }
-    let span_ns: Vec<_> = outcome.first().counts.span_ns.into_iter().collect();
     let hash = || captures.iter().filter_map(|capture| sha256(capture).ok()).collect();
     let title = format!("replay of {name}");
+    let in_sample_of = |plan: &StrategyPlan| {
+        let seen = &outcome.products[plan.product];
+        let span_ns: Vec<_> = seen.counts.span_ns.into_iter().collect();
+        in_sample("the model", &plan.settings.strategy.model.trained_on, &seen.name, &span_ns, hash)
+    };
     let runs = plans.iter().enumerate().map(|(index, plan)| Run {
         title: plan.titled(&title, plans.len()),
-        in_sample: in_sample(
-            "the model",
-            &plan.settings.strategy.model.trained_on,
-            &outcome.first().name,
-            &span_ns,
-            hash,
-        ),
-        product: &session.feed.first().name,
-        alias: session.feed.first().alias.as_deref(),
+        in_sample: in_sample_of(plan),
+        product: &outcome.products[plan.product].name,
+        alias: outcome.products[plan.product].alias.as_deref(),
         other_products: &session.feed.other_products,
         settings: &plan.settings,
         threads: &threads,
@@ -185,23 +199,25 @@ pub fn replay(
         stopped: session.feed.stopped,
         paced: args.speed != Speed::Max,
     });
-    let runs: Vec<Run<'_>> = runs.collect();
-    if !status.has_been_live() {
-        let never_live = never_live(&outcome.first().name, session.engine(), &outcome.first().counts, None);
+    let runs: Vec<Run<'_>> = runs.filter(|run| was_live(&status, plans[run.strategy].product)).collect();
+    let dead = never_live_of(&status, &session, &outcome.products);
+    if dead.len() == outcome.products.len() {
+        let never_live = with_kept(&dead.join("; "), None);
         return Err(match session.feed.error {
             Some(error) => Failure::input(error),
             None => Failure::running(never_live),
         });
     }
     let fault = outcome.error.as_ref().map(ToString::to_string);
-    let feed = FeedFacts { counts: &outcome.first().counts, notes: &outcome.first().notes, fault: fault.as_deref() };
-    let Reported { doubts, published } = report(&title, &runs, &plans, &files, &session, feed, printer);
+    let feeds = feeds(&outcome.products, fault.as_deref());
+    let Reported { doubts, published } = report(&title, &runs, &plans, &files, &session, &feeds, printer);
     if let Some(cut) = &session.feed.cut {
         warn(cut);
     }
     session.feed.remarks.iter().for_each(|remark| warn(format_args!("{name}: {remark}")));
     let no_tape = |feature: &Input| NoPrints { feature: feature.clone(), captures: captures.clone() }.warning();
-    warn_of_strategies(&plans, &files, &session, &outcome.first().counts, no_tape);
+    warn_of_strategies(&plans, &files, &session, &feeds, no_tape);
+    dead.iter().for_each(warn);
     if let Err(error) = session.written {
         return Err(Failure::running(error));
     }
@@ -212,12 +228,12 @@ pub fn replay(
 }
 
 /// Tells makers whose side prints name, as a capture's tape shows it, unless they were told: who says it knows better.
-fn find_sides(plans: &mut [StrategyPlan], reading: Result<Reading, TapeError>) -> Result<(), Failure> {
+fn find_sides(plans: &mut [&mut StrategyPlan], reading: Result<Reading, TapeError>) -> Result<(), Failure> {
     let is_untold =
         |plan: &StrategyPlan| plan.execution.has_makers() && plan.execution.of_accounts.prints_side.is_none();
     let takers_side = match reading {
         Ok(reading) => reading == Reading::TakersSide,
-        Err(TapeError::NoSide { .. }) if !plans.iter().any(is_untold) => return Ok(()),
+        Err(TapeError::NoSide { .. }) if !plans.iter().any(|plan| is_untold(plan)) => return Ok(()),
         Err(error) => return Err(Failure::input(error)),
     };
     for plan in plans.iter_mut().filter(|plan| is_untold(plan)) {

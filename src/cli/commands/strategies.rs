@@ -31,6 +31,7 @@ use crate::cli::arguments::{ResultArgs, StrategyPlan, TradingArgs, unsaid};
 use crate::cli::display::warn;
 use crate::cli::printer::Printer;
 use crate::feed::intake::{FaultNote, IntakeCounts};
+use crate::feed::intakes::ProductSeen;
 use crate::report::html::doubts_in_text;
 use crate::report::overview::{Overview, OverviewText};
 use crate::report::publish::{numbers_without_report, publish};
@@ -125,7 +126,9 @@ pub fn session_inputs(trading: &TradingArgs, plans: &[StrategyPlan]) -> Vec<Path
 /// The strategies with their files, as a session takes them.
 pub fn strategies<'a>(plans: &'a [StrategyPlan], files: &'a SessionFiles) -> Vec<Strategy<'a>> {
     let settings = plans.iter().map(|plan| &plan.settings.strategy);
-    settings.zip(&files.of_strategies).map(|(settings, files)| Strategy { settings, files, product: 0 }).collect()
+    let products = plans.iter().map(|plan| plan.product);
+    let strategies = settings.zip(&files.of_strategies).zip(products);
+    strategies.map(|((settings, files), product)| Strategy { settings, files, product }).collect()
 }
 
 /// Warns of models that do not say what they predict.
@@ -140,7 +143,7 @@ pub fn warn_of_unsaid(plans: &[StrategyPlan]) {
     }
 }
 
-/// What a session's feed has to say for all strategies.
+/// What a session's feed has to say of a product, for all strategies.
 #[derive(Clone, Copy, Debug)]
 pub struct FeedFacts<'a> {
     /// What it has seen.
@@ -149,6 +152,11 @@ pub struct FeedFacts<'a> {
     pub notes: &'a [FaultNote],
     /// What ended the session, if that was a fault.
     pub fault: Option<&'a str>,
+}
+
+/// Of each product.
+pub fn feeds<'a>(products: &'a [ProductSeen], fault: Option<&'a str>) -> Vec<FeedFacts<'a>> {
+    products.iter().map(|seen| FeedFacts { counts: &seen.counts, notes: &seen.notes, fault }).collect()
 }
 
 /// What is left to be said of reports once they are printed: failures in the order in which they count.
@@ -160,25 +168,27 @@ pub struct Reported {
     pub published: Result<(), Failure>,
 }
 
-/// Writes and prints what came of every strategy of a session that is called `title`.
+/// Writes and prints what came of every strategy of a session that is called `title`. `runs` are those of products whose book was
+/// live; `feeds` has a row for each product.
 pub fn report<O>(
     title: &str,
     runs: &[Run<'_>],
     plans: &[StrategyPlan],
     files: &SessionFiles,
     session: &SessionReport<O>,
-    feed: FeedFacts<'_>,
+    feeds: &[FeedFacts<'_>],
     printer: &mut Printer,
 ) -> Reported {
     let mut reported = Reported { doubts: Ok(()), published: Ok(()) };
     let mut all = Vec::new();
     for run in runs {
+        let feed = feeds[session.strategy(run.strategy).product];
         let fault = feed.fault.map(Into::into);
         let made = published(&session.written, || publish(run, session, feed.counts, feed.notes, fault));
         let material = made.as_ref().ok().and_then(Option::as_ref);
         let unpublished = numbers_without_report(run, session).map_err(Failure::running);
         let numbers = unpublished.as_ref().ok().and_then(Option::as_ref);
-        if runs.len() == 1 {
+        if plans.len() == 1 {
             let text = RunReport::new(run, session, feed.counts, feed.notes).with(material);
             printer.print(text.doubting(numbers.map(doubts_in_text).unwrap_or_default()));
         }
@@ -186,8 +196,10 @@ pub fn report<O>(
         reported.doubts = reported.doubts.and(unpublished.map(|_| ()));
         reported.published = reported.published.and(made.map_err(Failure::running).map(|_| ()));
     }
-    let Some(run) = runs.first().filter(|_| runs.len() > 1) else { return reported };
-    let names = plans.iter().map(|plan| plan.name.as_deref().unwrap_or_default());
+    if plans.len() == 1 {
+        return reported;
+    }
+    let names = runs.iter().map(|run| plans[run.strategy].name.as_deref().unwrap_or_default());
     let strategies = names.zip(runs).zip(&all).map(|((name, run), numbers)| (name, run, numbers));
     let overview = Overview::new(title, strategies, session);
     let mut written = Vec::new();
@@ -200,7 +212,13 @@ pub fn report<O>(
             }
         }
     }
-    printer.print(OverviewText::new(&overview, run, session, feed.counts, feed.notes, &written));
+    // The first run of each product stands for it.
+    let mut products: Vec<RunReport<'_>> = Vec::new();
+    for (product, feed) in feeds.iter().enumerate() {
+        let first = runs.iter().find(|run| session.strategy(run.strategy).product == product);
+        products.extend(first.map(|run| RunReport::new(run, session, feed.counts, feed.notes)));
+    }
+    printer.print(OverviewText { overview: &overview, products, files: &written });
     reported
 }
 
@@ -209,13 +227,14 @@ pub fn warn_of_strategies<O>(
     plans: &[StrategyPlan],
     files: &SessionFiles,
     session: &SessionReport<O>,
-    feed: &IntakeCounts,
+    feeds: &[FeedFacts<'_>],
     no_tape: impl Fn(&Input) -> String,
 ) {
     for (index, plan) in plans.iter().enumerate() {
         let of = session.strategy(index);
         let counts = &of.trader.counts;
-        let without_tape = without_tape(&plan.settings.strategy.model.features, feed).map(&no_tape);
+        let without_tape =
+            without_tape(&plan.settings.strategy.model.features, feeds[plan.product].counts).map(&no_tape);
         let warnings = without_tape.into_iter().chain(overrun(counts.tape_overruns, counts.update_overruns));
         let warnings = warnings.chain(out_of_depth(of.written));
         let warnings = warnings.chain(returns_doubts(of.written, &files.of_strategies[index]));

@@ -15,7 +15,6 @@ use super::run_file::text_of;
 use super::terminal::{Run, RunReport};
 use super::text::{basis_points, signed};
 use super::trades::{Finding, TradeNumbers};
-use crate::feed::intake::{FaultNote, IntakeCounts};
 use crate::run::session::SessionReport;
 use crate::statistics::bootstrap::Interval;
 use serde::Serialize;
@@ -36,8 +35,11 @@ pub fn chance_above_zero(strategies: usize) -> f64 {
 /// A strategy of the session.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Row {
-    /// Its name.
+    /// Its name; in a session of several products with what it trades, unless it is named so.
     pub name: String,
+    /// What it trades.
+    #[serde(skip)]
+    product: String,
     /// From 1, by the net profit per trade at the fee of the verdict. Strategies whose trades are too few come last.
     pub rank: usize,
     /// Its model's file.
@@ -95,6 +97,7 @@ impl Row {
         let accounts = strategy.accounts.iter().flat_map(|accounts| &accounts.kinds);
         Self {
             name: name.into(),
+            product: run.product.into(),
             rank: 0,
             model: strategy.model.path.display().to_string(),
             threshold: run.settings.threshold,
@@ -118,6 +121,12 @@ impl Row {
             page: page.map(|page| page.to_string_lossy().into_owned()),
             sentence: finding(numbers),
             files: vec![run.files.csv.clone()],
+        }
+    }
+
+    fn name_product(&mut self) {
+        if self.name != self.product {
+            self.name = format!("{} ({})", self.name, self.product);
         }
     }
 
@@ -155,13 +164,18 @@ impl Overview {
         strategies: impl IntoIterator<Item = (&'a str, &'a Run<'a>, &'a TradeNumbers)>,
         session: &SessionReport<O>,
     ) -> Self {
-        let mut product = String::new();
-        let row = |(name, run, numbers): (&str, &Run<'_>, &TradeNumbers)| {
-            product = run.product.into();
-            Row::new(name, run, session, numbers)
-        };
-        let rows: Vec<Row> = strategies.into_iter().map(row).collect();
-        Self::of_rows(title, &product, rows)
+        let mut products: Vec<&str> = Vec::new();
+        let mut rows = Vec::new();
+        for (name, run, numbers) in strategies {
+            if !products.contains(&run.product) {
+                products.push(run.product);
+            }
+            rows.push(Row::new(name, run, session, numbers));
+        }
+        if products.len() > 1 {
+            rows.iter_mut().for_each(Row::name_product);
+        }
+        Self::of_rows(title, &products.join(", "), rows)
     }
 
     fn of_rows(title: &str, product: &str, mut rows: Vec<Row>) -> Self {
@@ -230,31 +244,17 @@ fn shows(count: usize) -> &'static str {
 pub struct OverviewText<'a> {
     /// The strategies.
     pub overview: &'a Overview,
-    /// The session's part of the report, from the run of any strategy.
-    pub session: RunReport<'a>,
+    /// Each product's part of the report, from the run of any of its strategies.
+    pub products: Vec<RunReport<'a>>,
     /// What was written for all of them.
     pub files: &'a [PathBuf],
 }
 
-impl<'a> OverviewText<'a> {
-    /// Of a session that one of its runs stands for.
-    pub fn new<O>(
-        overview: &'a Overview,
-        run: &'a Run<'a>,
-        session: &'a SessionReport<O>,
-        feed: &'a IntakeCounts,
-        notes: &'a [FaultNote],
-        files: &'a [PathBuf],
-    ) -> Self {
-        Self { overview, session: RunReport::new(run, session, feed, notes), files }
-    }
-}
-
 impl Display for OverviewText<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Self { overview, session, files } = self;
+        let Self { overview, products, files } = self;
         overview.in_samples().iter().try_for_each(|sentence| writeln!(f, "{sentence}"))?;
-        session.session(f, &overview.title, overview.tried)?;
+        RunReport::session(f, &overview.title, overview.tried, products)?;
         writeln!(f, "\nstrategies, by net profit per trade at the verdict's fee")?;
         let width = overview.strategies.iter().map(|row| row.name.chars().count()).max().unwrap_or(0).max(8);
         let heads = ["trades", "gross, bp", "fee, bp", "net, bp", "95 % interval"];

@@ -3,6 +3,7 @@ use super::*;
 fn row(name: &str, verdict_bps: Option<f64>, finding: Finding) -> Row {
     Row {
         name: name.into(),
+        product: "BTC-USD".into(),
         rank: 0,
         model: "m.json".into(),
         threshold: 0.6,

@@ -246,6 +246,8 @@ pub struct SweepReport {
     pub sharpes: Option<Histogram>,
     /// The best settings by Sharpe ratio, the best first.
     pub top: Vec<SettingFacts>,
+    /// The setting with the greatest net profit, the first of several; without an interval.
+    pub most_profit: Option<SettingFacts>,
     /// In the sweep's order.
     pub captures: Vec<CaptureFacts>,
     /// The best setting over time.
@@ -287,6 +289,8 @@ impl SweepReport {
         });
         facts.sort_by(|a, b| a.rank.total_cmp(&b.rank));
         facts.retain(|setting| setting.trades > 0);
+        let most_profit =
+            facts.iter().reduce(|most, next| if next.net_profit > most.net_profit { next } else { most }).cloned();
         facts.truncate(TOP);
         facts.iter_mut().for_each(|setting| setting.net_bps_interval = slices.interval(result, setting));
         let captures = captures(result, &slices, &facts);
@@ -307,6 +311,7 @@ impl SweepReport {
             reality_check,
             sharpes,
             top: facts,
+            most_profit,
             captures,
             over_time: over_time.unwrap_or_default(),
             maps,

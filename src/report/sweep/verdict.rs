@@ -60,7 +60,8 @@ fn sentences(report: &SweepReport, finding: Finding) -> Vec<String> {
             vec![format!("{none} a trade: there is nothing to judge.")]
         }
         (_, Some(best)) => {
-            let mut sentences = vec![first(report, finding, best), which(report, finding, best)];
+            let mut sentences = vec![first(report, finding, best), which(report, best)];
+            sentences.extend(richest(report, best));
             sentences.extend(halves(report, finding));
             sentences.extend(across(report, best));
             sentences
@@ -111,16 +112,12 @@ fn fees(report: &SweepReport) -> &'static str {
 }
 
 /// Which setting it is, and what it earns.
-fn which(report: &SweepReport, finding: Finding, best: &SettingFacts) -> String {
+fn which(report: &SweepReport, best: &SettingFacts) -> String {
     let bps = |value: f64| signed(value, &basis_points(value));
     let net =
         best.net_bps.map_or_else(|| "nothing".into(), |net| format!("{} bp per trade {}", bps(net), fees(report)));
     let interval = best.net_bps_interval.map(|ends| format!(" (95% interval {} to {})", bps(ends.low), bps(ends.high)));
-    let subject = match report.counts.settings {
-        1 => "It is",
-        _ if finding == Finding::Loss => "The best by Sharpe ratio is",
-        _ => "The best is",
-    };
+    let subject = if report.counts.settings == 1 { "It is" } else { "The best by Sharpe ratio is" };
     format!(
         "{subject} {}: {net}{} in {} over {}.",
         in_words(best),
@@ -128,6 +125,20 @@ fn which(report: &SweepReport, finding: Finding, best: &SettingFacts) -> String 
         counted(best.trades, "trade"),
         counted(report.counts.captures as u64, "capture"),
     )
+}
+
+/// The setting with the most profit where it is another one.
+fn richest(report: &SweepReport, best: &SettingFacts) -> Option<String> {
+    let richest =
+        report.most_profit.as_ref().filter(|richest| richest.number != best.number && richest.net_profit > 0.0)?;
+    let net = richest.net_bps?;
+    Some(format!(
+        "The most profit is that of {}: {} bp per trade in {}, rank {} by Sharpe ratio.",
+        in_words(richest),
+        signed(net, &basis_points(net)),
+        counted(richest.trades, "trade"),
+        plain(richest.rank)
+    ))
 }
 
 /// What a choice on one half of the time is worth on the other.
