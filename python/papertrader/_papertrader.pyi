@@ -133,3 +133,20 @@ def train(args: list[str]) -> str:
     """What the command prints."""
 
 def generate(args: list[str]) -> None: ...
+
+class Gathering:
+    """A sweep whose rows are made elsewhere, of the arguments of `sweep`; captures stand for themselves."""
+
+    def __init__(self, args: list[str]) -> None: ...
+    def missing(self) -> list[list[int]]:
+        """For each capture the numbers of the settings that have no rows yet."""
+    def add(self, part: str) -> None:
+        """Takes a part, and keeps it on disk."""
+    def finish(self, broken: dict[int, str]) -> tuple[Path, str]:
+        """Ends it, with captures that have no rows and why. The table's CSV file, and what the command prints."""
+
+def sweep_part(args: list[str], number: int, name: str, settings: list[int]) -> str:
+    """Rows of a sweep over its only capture, which has that number and name in another sweep, as JSON."""
+
+def expanded(paths: list[str]) -> list[str]:
+    """The files that paths, folders and patterns stand for; what does not exist here stays as it is."""

@@ -6,6 +6,7 @@
 #![allow(missing_docs)] // Of functions that Python calls, `papertrader/_papertrader.pyi` says more.
 
 mod book;
+mod cluster;
 mod columns;
 mod commands;
 mod features;
@@ -20,6 +21,8 @@ use pyo3::pymodule;
 mod module {
     #[pymodule_export]
     use super::book::{Frame, Walk, walk};
+    #[pymodule_export]
+    use super::cluster::{Gathering, expanded, sweep_part};
     #[pymodule_export]
     use super::columns::{read_log, read_sweep};
     #[pymodule_export]

@@ -202,7 +202,10 @@ impl Journal {
 }
 
 /// Whether a part is one that a sweep of this kind writes.
-fn check(part: &Part, identity: &Identity) -> Result<(), String> {
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check(part: &Part, identity: &Identity) -> Result<(), String> {
     let Part { capture, rows } = part;
     if identity.captures.get(capture.number as usize) != Some(&capture.path) {
         return Err(format!("capture {} is not {}", capture.number, capture.path));

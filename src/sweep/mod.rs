@@ -196,34 +196,81 @@ fn pool(threads: usize) -> Result<rayon::ThreadPool, SweepError> {
     pool.build().map_err(|error| SweepError::Threads { threads, what: error.to_string() })
 }
 
+/// Looks at a plan, and at no capture.
+///
+/// # Errors
+/// There is nothing to do, a setting's number or model is not there, or a capture is there twice.
+pub fn check(plan: &Plan) -> Result<(), SweepError> {
+    let empty = [
+        ("no model", plan.models.is_empty()),
+        ("no setting", plan.settings.is_empty()),
+        ("no capture", plan.captures.is_empty()),
+    ];
+    if let Some((what, _)) = empty.into_iter().find(|&(_, is_empty)| is_empty) {
+        return Err(SweepError::Nothing(what));
+    }
+    if !(1..=SLICES_MAX).contains(&plan.slices) {
+        return Err(SweepError::Slices(plan.slices));
+    }
+    let is_wrong = |&(number, setting): &(u32, &result::Setting)| {
+        setting.number != number || setting.model as usize >= plan.models.len()
+    };
+    if let Some((number, _)) = (0..).zip(&plan.settings).find(is_wrong) {
+        return Err(SweepError::Setting(number));
+    }
+    let mut sorted: Vec<&PathBuf> = plan.captures.iter().collect();
+    sorted.sort_unstable();
+    match sorted.windows(2).find(|pair| pair[0] == pair[1] || is_same(pair[0], pair[1])) {
+        Some(pair) => Err(SweepError::Twice(pair[1].clone())),
+        None => Ok(()),
+    }
+}
+
+/// Puts parts together, wherever they were made.
+///
+/// # Errors
+/// A capture was not the same for all, or a row is missing. Of rows that are there twice the first is taken.
+pub fn gather(plan: &Plan, parts: Vec<Part>, broken: Vec<BrokenCapture>) -> Result<SweepResult, SweepError> {
+    let mut captures: BTreeMap<u32, SweptCapture> = BTreeMap::new();
+    let mut rows: Vec<Row> = Vec::new();
+    for Part { capture, rows: of_part } in parts {
+        let number = capture.number;
+        if broken.iter().any(|broken| broken.number == number) {
+            continue;
+        }
+        match captures.get(&number) {
+            Some(known) if *known != capture => return Err(SweepError::Changed(capture.path)),
+            Some(_) => {}
+            None => _ = captures.insert(number, capture),
+        }
+        rows.extend(of_part);
+    }
+    rows.sort_by_key(|row| (row.capture, row.setting));
+    rows.dedup_by_key(|row| (row.capture, row.setting));
+    let due = captures.len() as u64 * plan.settings.len() as u64;
+    if rows.len() as u64 != due || captures.len() + broken.len() < plan.captures.len() {
+        return Err(SweepError::Stopped { done: rows.len() as u64, due: plan.rows() });
+    }
+    Ok(SweepResult {
+        program_version: env!("CARGO_PKG_VERSION").into(),
+        fee_bps: plan.fee_bps,
+        fees: plan.fees.as_ref().map(|plan| plan.schedule.name().into()),
+        slices: plan.slices,
+        models: plan.models.iter().map(|model| model.facts.clone()).collect(),
+        settings: plan.settings.clone(),
+        captures: captures.into_values().collect(),
+        broken,
+        rows,
+    })
+}
+
 impl Sweep {
     /// Looks at all captures, on so many threads, before anything runs.
     ///
     /// # Errors
     /// There is nothing to do, a capture cannot be opened or has no prints for makers.
     pub fn open(plan: Plan, threads: usize) -> Result<Self, SweepError> {
-        let empty = [
-            ("no model", plan.models.is_empty()),
-            ("no setting", plan.settings.is_empty()),
-            ("no capture", plan.captures.is_empty()),
-        ];
-        if let Some((what, _)) = empty.into_iter().find(|&(_, is_empty)| is_empty) {
-            return Err(SweepError::Nothing(what));
-        }
-        if !(1..=SLICES_MAX).contains(&plan.slices) {
-            return Err(SweepError::Slices(plan.slices));
-        }
-        let is_wrong = |&(number, setting): &(u32, &result::Setting)| {
-            setting.number != number || setting.model as usize >= plan.models.len()
-        };
-        if let Some((number, _)) = (0..).zip(&plan.settings).find(is_wrong) {
-            return Err(SweepError::Setting(number));
-        }
-        let mut sorted: Vec<&PathBuf> = plan.captures.iter().collect();
-        sorted.sort_unstable();
-        if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1] || is_same(pair[0], pair[1])) {
-            return Err(SweepError::Twice(pair[1].clone()));
-        }
+        check(&plan)?;
         let has_makers = plan.settings.iter().any(|setting| setting.execution.is_maker());
         let look = |path: &PathBuf| {
             let market = Market::open(path, &plan.market)?;
@@ -301,7 +348,7 @@ impl Sweep {
         if rows - of_broken < due {
             return Err(SweepError::Stopped { done: rows, due: self.plan.rows() });
         }
-        self.gather(parts, broken)
+        gather(&self.plan, parts, broken)
     }
 
     /// Makes the rows of some settings over a capture, by their numbers.
@@ -332,44 +379,6 @@ impl Sweep {
         let mut whole = whole.ok_or(SweepError::Nothing("no setting"))?;
         whole.rows.sort_unstable_by_key(|row| row.setting);
         Ok(whole)
-    }
-
-    /// Puts parts together, wherever they were made.
-    ///
-    /// # Errors
-    /// A capture was not the same for all, or a row is missing. Of rows that are there twice the first is taken.
-    pub fn gather(&self, parts: Vec<Part>, broken: Vec<BrokenCapture>) -> Result<SweepResult, SweepError> {
-        let mut captures: BTreeMap<u32, SweptCapture> = BTreeMap::new();
-        let mut rows: Vec<Row> = Vec::new();
-        for Part { capture, rows: of_part } in parts {
-            let number = capture.number;
-            if broken.iter().any(|broken| broken.number == number) {
-                continue;
-            }
-            match captures.get(&number) {
-                Some(known) if *known != capture => return Err(SweepError::Changed(capture.path)),
-                Some(_) => {}
-                None => _ = captures.insert(number, capture),
-            }
-            rows.extend(of_part);
-        }
-        rows.sort_by_key(|row| (row.capture, row.setting));
-        rows.dedup_by_key(|row| (row.capture, row.setting));
-        let due = captures.len() as u64 * self.plan.settings.len() as u64;
-        if rows.len() as u64 != due || captures.len() + broken.len() < self.plan.captures.len() {
-            return Err(SweepError::Stopped { done: rows.len() as u64, due: self.plan.rows() });
-        }
-        Ok(SweepResult {
-            program_version: env!("CARGO_PKG_VERSION").into(),
-            fee_bps: self.plan.fee_bps,
-            fees: self.plan.fees.as_ref().map(|plan| plan.schedule.name().into()),
-            slices: self.plan.slices,
-            models: self.plan.models.iter().map(|model| model.facts.clone()).collect(),
-            settings: self.plan.settings.clone(),
-            captures: captures.into_values().collect(),
-            broken,
-            rows,
-        })
     }
 
     /// What is to be done: captures one after the other, each in as many passes as there are threads that would have nothing else.

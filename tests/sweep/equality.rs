@@ -6,7 +6,7 @@ use papertrader::strategy::model::Model;
 use papertrader::sweep::grid::{Axes, values};
 use papertrader::sweep::plan::{Plan, PlannedModel};
 use papertrader::sweep::result::{Execution, Row, Setting, SweepResult};
-use papertrader::sweep::{Sweep, Watch, log_name};
+use papertrader::sweep::{Sweep, Watch, gather, log_name};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
 use serde_json::Value;
@@ -204,7 +204,7 @@ fn parts_of_a_grid_are_the_rows_of_the_whole() {
             parts.push(sweep.part(capture, &chosen, 1 + below(&mut random, 3), &nobody).unwrap());
         }
     }
-    assert_eq!(sweep.gather(parts.clone(), Vec::new()).unwrap(), whole);
+    assert_eq!(gather(sweep.plan(), parts.clone(), Vec::new()).unwrap(), whole);
     // What is done is not done again.
     let done: Vec<_> = parts.iter().step_by(2).cloned().collect();
     let rows_done: usize = done.iter().map(|part| part.rows.len()).sum();
@@ -215,13 +215,13 @@ fn parts_of_a_grid_are_the_rows_of_the_whole() {
     });
     assert_eq!((again.unwrap(), made), (whole.clone(), whole.rows.len() - rows_done));
     // A missing part is missed, and one of another file is seen.
-    let error = sweep.gather(parts[1..].to_vec(), Vec::new()).unwrap_err().to_string();
+    let error = gather(sweep.plan(), parts[1..].to_vec(), Vec::new()).unwrap_err().to_string();
     assert!(
         error.starts_with("stopped: ") && error.ends_with(&format!(" of {} rows are done", whole.rows.len())),
         "{error}"
     );
     parts[0].capture.sha256 = "of another".into();
-    let error = sweep.gather(parts, Vec::new()).unwrap_err().to_string();
+    let error = gather(sweep.plan(), parts, Vec::new()).unwrap_err().to_string();
     assert!(error.contains("changed while it was swept; leave it alone and sweep again"), "{error}");
 }
 

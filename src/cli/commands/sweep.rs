@@ -39,11 +39,12 @@ use crate::run::files::stem_now;
 use crate::sources::files::expand;
 use crate::strategy::model::Model;
 use crate::sweep::grid::{self, Axes, SWEEP_ROWS_MAX, SWEEP_ROWS_UNASKED};
-use crate::sweep::journal::{Identity, Journal, check_captures};
+use crate::sweep::journal::{Identity, Journal, check as check_part, check_captures};
 use crate::sweep::plan::{Plan, PlannedModel};
-use crate::sweep::result::{Execution, SLICES, SLICES_MAX};
-use crate::sweep::{STEPS, Sweep, SweepError, Watch, is_log_name, tables};
+use crate::sweep::result::{BrokenCapture, Execution, SLICES, SLICES_MAX, SweepResult};
+use crate::sweep::{Part, STEPS, Sweep, SweepError, Watch, check as check_plan, gather, is_log_name, tables};
 use clap::Args;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display, Formatter};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -206,6 +207,7 @@ fn parse_latencies(text: &str) -> Result<List<Option<i64>>, String> {
 }
 
 /// The files of a sweep.
+#[derive(Debug)]
 struct Places {
     csv: PathBuf,
     parquet: PathBuf,
@@ -237,6 +239,17 @@ impl Places {
 
     fn all(&self) -> impl Iterator<Item = &PathBuf> {
         self.results().into_iter().chain([&self.journal, &self.logs])
+    }
+
+    /// A sweep's error; of one that somebody stopped, how it goes on.
+    fn stopped(&self, error: SweepError) -> Failure {
+        match error {
+            SweepError::Stopped { .. } => {
+                let journal = self.journal.display();
+                Failure::running(format!("{error} and kept in {journal}; give --resume to go on"))
+            }
+            error => Failure::running(error),
+        }
     }
 
     /// Removes what a sweep of before has kept of its settings: they were others.
@@ -381,7 +394,37 @@ pub fn run(args: &SweepArgs, printer: &mut Printer) -> Result<(), Failure> {
 /// # Errors
 /// As for [`run`].
 pub fn sweep(args: &SweepArgs, printer: &mut Printer) -> Result<PathBuf, Failure> {
-    let captures = expand(&args.captures).map_err(Failure::input)?;
+    let (plan, files) = prepared(args, expand(&args.captures).map_err(Failure::input)?)?;
+    let results = &args.results;
+    let threads = results.threads.map_or_else(|| thread::available_parallelism().map_or(1, Into::into), usize::from);
+    let interrupt = Interrupt::watch()?;
+    let identity = Identity::of(&plan);
+    let sweep = Sweep::open(plan, threads).map_err(Failure::input)?;
+    let (journal, done) = begun(results, &files, &identity)?;
+    let journal = Mutex::new(journal);
+    let bar = bar(sweep.plan().rows() * STEPS, "rows");
+    let watch = Watch { progress: &|steps| bar.set_position(steps), stop: &|| interrupt.is_set() };
+    let swept =
+        sweep.run(threads, done, &watch, |part| journal.lock().unwrap_or_else(|lock| lock.into_inner()).add(part));
+    bar.finish_and_clear();
+    // Nothing of it is held: systems that lock files remove the journal then.
+    drop(journal);
+    let result = swept.map_err(|error| files.stopped(error))?;
+    let broken = result.broken.first().map(|first| (result.broken.len(), first.path.clone()));
+    left(&result, sweep.plan(), (results, &files), printer)?;
+    match broken {
+        None => Ok(files.csv),
+        Some((count, first)) => {
+            let due = sweep.plan().captures.len();
+            Err(Failure::running(format!(
+                "{count} of {due} captures broke, the first {first}; mend or remove them, and give --resume for their rows"
+            )))
+        }
+    }
+}
+
+/// Everything that needs no capture: reads the models, makes the grid and looks at all places.
+fn prepared(args: &SweepArgs, captures: Vec<PathBuf>) -> Result<(Plan, Places), Failure> {
     let results = &args.results;
     let stem = results.name.clone().unwrap_or_else(|| stem_now("sweep"));
     let files = Places::of(&results.out, &stem);
@@ -391,56 +434,120 @@ pub fn sweep(args: &SweepArgs, printer: &mut Printer) -> Result<PathBuf, Failure
     let plan = planned(args, captures, &files)?;
     check_rows(args, &plan)?;
     files.check(results, &inputs)?;
-    let threads = results.threads.map_or_else(|| thread::available_parallelism().map_or(1, Into::into), usize::from);
-    let interrupt = Interrupt::watch()?;
-    let identity = Identity::of(&plan);
-    let sweep = Sweep::open(plan, threads).map_err(Failure::input)?;
-    let (journal, done) = if results.resume {
-        let (journal, done) = Journal::go_on(&files.journal, &identity).map_err(Failure::input)?;
+    Ok((plan, files))
+}
+
+/// The journal, and what it has.
+fn begun(results: &SweepResultArgs, files: &Places, identity: &Identity) -> Result<(Journal, Vec<Part>), Failure> {
+    if results.resume {
+        let (journal, done) = Journal::go_on(&files.journal, identity).map_err(Failure::input)?;
         check_captures(&files.journal, &done).map_err(Failure::input)?;
-        (journal, done)
-    } else {
-        files.remove_logs()?;
-        (Journal::begin(&files.journal, &identity, results.force).map_err(Failure::input)?, Vec::new())
-    };
-    let journal = Mutex::new(journal);
-    let bar = bar(sweep.plan().rows() * STEPS, "rows");
-    let watch = Watch { progress: &|steps| bar.set_position(steps), stop: &|| interrupt.is_set() };
-    let swept =
-        sweep.run(threads, done, &watch, |part| journal.lock().unwrap_or_else(|lock| lock.into_inner()).add(part));
-    bar.finish_and_clear();
-    let result = swept.map_err(|error| match error {
-        SweepError::Stopped { .. } => {
-            let (error, journal) = (error.to_string(), files.journal.display());
-            Failure::running(format!("{error} and kept in {journal}; give --resume to go on"))
-        }
-        error => Failure::running(error),
-    })?;
+        return Ok((journal, done));
+    }
+    files.remove_logs()?;
+    Ok((Journal::begin(&files.journal, identity, results.force).map_err(Failure::input)?, Vec::new()))
+}
+
+/// Writes what a sweep came to. The journal goes unless a capture broke: everything that it says is in the results.
+fn left(
+    result: &SweepResult,
+    plan: &Plan,
+    (results, files): (&SweepResultArgs, &Places),
+    printer: &mut Printer,
+) -> Result<(), Failure> {
     let replace = results.force || results.resume;
-    tables::write(&result, &files.csv, &files.parquet, replace).map_err(Failure::running)?;
+    tables::write(result, &files.csv, &files.parquet, replace).map_err(Failure::running)?;
     let mut json = Output::create(&files.json, replace).map_err(Failure::running)?;
     result.write_json(&mut json).map_err(OutputError::at(&files.json)).map_err(Failure::running)?;
     json.finish().map_err(Failure::running)?;
-    let report = publish(&result, &files.report, replace).map_err(Failure::running)?;
+    let report = publish(result, &files.report, replace).map_err(Failure::running)?;
     let rows = counted(result.rows.len() as u64, "row");
     let captures = counted(result.captures.len() as u64, "capture");
     printer.print(format_args!("sweep: {rows} of {captures}\n{}wrote\n", terminal(&report)));
-    let logs = sweep.plan().logs.iter().filter(|logs| logs.exists());
+    let logs = plan.logs.iter().filter(|logs| logs.exists());
     files.results().into_iter().chain(logs).for_each(|path| printer.print(format_args!("  {}\n", path.display())));
     report.warnings.iter().for_each(warn);
-    match &result.broken[..] {
-        [] => {
-            drop(journal);
-            // Everything that it says is in the results.
-            fs::remove_file(&files.journal).map_err(OutputError::at(&files.journal)).map_err(Failure::running)?;
-            Ok(files.csv)
-        }
-        [first, ..] => {
-            let (count, due) = (result.broken.len(), sweep.plan().captures.len());
-            Err(Failure::running(format!(
-                "{count} of {due} captures broke, the first {}; mend or remove them, and give --resume for their rows",
-                first.path
-            )))
-        }
+    if result.broken.is_empty() {
+        fs::remove_file(&files.journal).map_err(OutputError::at(&files.journal)).map_err(Failure::running)?;
     }
+    Ok(())
+}
+
+/// A sweep whose rows are made elsewhere, by [`part`], and end here. No capture needs to be at hand.
+#[derive(Debug)]
+pub struct Elsewhere {
+    plan: Plan,
+    files: Places,
+    results: SweepResultArgs,
+    identity: Identity,
+    journal: Journal,
+    parts: Vec<Part>,
+}
+
+impl Elsewhere {
+    /// Reads everything but the captures, whose names stand for themselves.
+    ///
+    /// # Errors
+    /// Bad arguments or models, files that exist, or a journal of another sweep.
+    pub fn begin(args: &SweepArgs) -> Result<Self, Failure> {
+        let (plan, files) = prepared(args, args.captures.clone())?;
+        check_plan(&plan).map_err(Failure::input)?;
+        let identity = Identity::of(&plan);
+        let (journal, parts) = begun(&args.results, &files, &identity)?;
+        Ok(Self { plan, files, results: args.results.clone(), identity, journal, parts })
+    }
+
+    /// The settings that have no rows yet, for each capture by its number.
+    pub fn missing(&self) -> Vec<Vec<u32>> {
+        let rows = self.parts.iter().flat_map(|part| &part.rows);
+        let known: BTreeSet<(u32, u32)> = rows.map(|row| (row.capture, row.setting)).collect();
+        let numbers = || self.plan.settings.iter().map(|setting| setting.number);
+        let of = |capture: u32| numbers().filter(|&setting| !known.contains(&(capture, setting))).collect();
+        (0..self.plan.captures.len() as u32).map(of).collect()
+    }
+
+    /// Takes a part, and keeps it on disk.
+    ///
+    /// # Errors
+    /// It is none of this sweep's, or cannot be written.
+    pub fn add(&mut self, part: Part) -> Result<(), Failure> {
+        check_part(&part, &self.identity).map_err(Failure::running)?;
+        self.journal.add(&part).map_err(Failure::running)?;
+        self.parts.push(part);
+        Ok(())
+    }
+
+    /// Writes what it came to; gives the table's CSV file. `broken` are captures by their numbers, and why they have no rows.
+    ///
+    /// # Errors
+    /// Rows are missing, a capture was not the same for all, or a file cannot be written.
+    pub fn finish(self, broken: &BTreeMap<u32, String>, printer: &mut Printer) -> Result<PathBuf, Failure> {
+        let Self { plan, files, results, journal, parts, .. } = self;
+        drop(journal);
+        let of = |(number, path): (u32, &PathBuf)| {
+            let why = broken.get(&number)?.clone();
+            Some(BrokenCapture { number, path: path.display().to_string(), why })
+        };
+        let broken = (0..).zip(&plan.captures).filter_map(of).collect();
+        let result = gather(&plan, parts, broken).map_err(|error| files.stopped(error))?;
+        left(&result, &plan, (&results, &files), printer)?;
+        Ok(files.csv)
+    }
+}
+
+/// Makes rows of a sweep over its only capture, which is `number` of another sweep and called `name` there.
+///
+/// # Errors
+/// Bad arguments or models, or the capture is bad.
+pub fn part(args: &SweepArgs, (number, name): (u32, &str), settings: &[u32]) -> Result<Part, Failure> {
+    let interrupt = Interrupt::watch()?;
+    let plan = planned(args, args.captures.clone(), &Places::of(&args.results.out, "part"))?;
+    let threads = args.results.threads.map_or(1, usize::from);
+    let sweep = Sweep::open(plan, threads).map_err(Failure::input)?;
+    let watch = Watch { progress: &|_| {}, stop: &|| interrupt.is_set() };
+    let mut part = sweep.part(0, settings, threads, &watch).map_err(Failure::running)?;
+    part.capture.number = number;
+    part.capture.path = name.into();
+    part.rows.iter_mut().for_each(|row| row.capture = number);
+    Ok(part)
 }
