@@ -227,3 +227,52 @@ fn recorded_is_lived_for_every_product() {
         }
     }
 }
+
+/// What eight strategies of three products lived through random faults is what their recording gives, on any number of engines.
+#[test]
+fn many_strategies_of_many_products_are_replayed_as_they_were_lived() {
+    let folder = folder(20);
+    let folder = folder.path();
+    let strategies = "model = 'm.json'\nthreshold = 0.55\nlag = 5\noverride-model = true\n\
+        [btc]\nproduct = 'BTC-USD'\n\
+        [btc-often]\nproduct = 'BTC-USD'\nthreshold = 0.5\n\
+        [btc-taker]\nproduct = 'BTC-USD'\nexecution = ['taker']\norder-latency = '3ms'\n\
+        [eth]\nproduct = 'ETH-USD'\n\
+        [eth-other]\nproduct = 'ETH-USD'\nmodel = 'n.json'\n\
+        [eth-makers]\nproduct = 'ETH-USD'\nexecution = ['taker', 'maker']\nprints-side = 'maker'\nbuy-amount = 50000\n\
+        [sol]\nproduct = 'SOL-USD'\nlag = 9\n\
+        [sol-other]\nproduct = 'SOL-USD'\nmodel = 'n.json'\nbuy-amount = 100\n";
+    fs::write(folder.join("eight.toml"), strategies).unwrap();
+    let config = ExchangeConfig {
+        products: PRODUCTS.map(String::from).into(),
+        source: SourceConfig::Synthetic { seed: 11, pace: Pace::Rate { frames_per_s: 600.0 }, snapshot_levels: 200 },
+        faults: vec!["random:3/400".parse().unwrap()],
+        ..ExchangeConfig::default()
+    };
+    let exchange = Exchange::start(config).unwrap();
+    let common = ["--product", ALL, "--strategies", "eight.toml"];
+    let session = ["live", "--url", &exchange.url(), "--duration", "12", "--record", "a.l2.zst", "--name", "live"];
+    let mut command = papertrader();
+    command.args(session).args(common).args(["--engines", "3", "--out", "."]);
+    succeed(command.current_dir(folder));
+    exchange.stop().unwrap();
+    let logs = |stem: &str| -> Vec<Vec<u8>> {
+        let plain = ["btc", "btc-often", "btc-taker", "eth", "eth-other", "eth-makers", "sol", "sol-other"];
+        let of_accounts = ["btc-taker", "eth-makers"]
+            .into_iter()
+            .flat_map(|name| ["orders", "fills", "markouts", "legs"].map(|log| format!("{stem}.{name}.{log}.csv")));
+        let trades = plain.map(|name| format!("{stem}.{name}.csv"));
+        trades.into_iter().chain(of_accounts).map(|name| bytes(folder, &name)).collect()
+    };
+    let lived = logs("live");
+    let rows = lived[..8].iter().map(|log| log.iter().filter(|&&byte| byte == b'\n').count());
+    assert!(rows.clone().all(|rows| rows > 10), "{:?}", rows.collect::<Vec<_>>());
+    let faults = numbers(folder, "live.btc.json")["counters"]["feed"]["faults"].as_u64();
+    assert!(faults.is_some_and(|faults| faults > 0), "{faults:?}");
+    for engines in ["1", "3"] {
+        let name = format!("again{engines}");
+        let options = ["a.l2.zst", "--engines", engines, "--name", &name].into_iter().chain(common);
+        succeed(&mut replay(folder, options));
+        assert!(logs(&name) == lived, "{engines} engines");
+    }
+}
