@@ -86,7 +86,7 @@ impl Fused {
         let (observations, observations_out) = observed.then(|| RingBuffer::new(input.frames.len())).unzip();
         let settings =
             OriginalRules { threshold_logit: logit_of(THRESHOLD), lag_updates: LAG_UPDATES, buy_amount: BUY_AMOUNT };
-        let outputs = Outputs { trades: trades.into(), observations, rows: None };
+        let outputs = Outputs { observations, ..Outputs::of(trades) };
         Self {
             intake: Intake::new(&input.product, ScaleRule::default(), clock.clone()),
             engine: Engine::new(

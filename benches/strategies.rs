@@ -76,12 +76,19 @@ fn arms() -> Vec<Arm> {
     ]
 }
 
+/// What the writer thread would take: the frames of the first strategy, the log-odds of the others, and rows of features.
+struct Observed {
+    frames: Consumer<Observation>,
+    logits: Consumer<Option<f64>>,
+    rows: Consumer<f64>,
+}
+
 /// The fused path, ready to run.
 struct Path {
     intake: Intake,
     engine: Engine,
     _trades: Vec<Consumer<Trade>>,
-    observations: Vec<(Consumer<Observation>, Consumer<f64>)>,
+    observations: Vec<Observed>,
     _tables: Tables,
 }
 
@@ -93,11 +100,16 @@ impl Path {
         for (model, threshold_logit) in &arm.strategies {
             let (trades, trades_out) = RingBuffer::new(1 << 10);
             let (observations, observations_out) = RingBuffer::new(OBSERVATION_RING);
+            let (logits, logits_out) = RingBuffer::new(OBSERVATION_RING);
             let (rows, rows_out) = row_ring(model.features.len());
             let mut outputs = Outputs::of(trades);
             if arm.is_observed {
-                (outputs.observations, outputs.rows) = (Some(observations), Some(rows));
-                seen.push((observations_out, rows_out));
+                outputs.rows = Some(rows);
+                match taken.is_empty() {
+                    true => outputs.observations = Some(observations),
+                    false => outputs.logits = Some(logits),
+                }
+                seen.push(Observed { frames: observations_out, logits: logits_out, rows: rows_out });
             }
             let rules = OriginalRules { threshold_logit: *threshold_logit, lag_updates: 20, buy_amount: 5.0 };
             traders.push(Trader::original(Arc::clone(model), rules, outputs));
@@ -124,8 +136,9 @@ impl Path {
                 black_box(self.intake.take(frame, &arrival, &mut self.engine).expect("a fused engine does not end"));
             }
             elapsed += started.elapsed();
-            for (observations, rows) in &mut self.observations {
-                while observations.pop().is_ok() {}
+            for Observed { frames, logits, rows } in &mut self.observations {
+                while frames.pop().is_ok() {}
+                while logits.pop().is_ok() {}
                 while rows.pop().is_ok() {}
             }
         }

@@ -133,15 +133,31 @@ fn engine(model: &Model, hold_ns: Option<i64>) -> (Engine, impl Drop + Send + us
     let (observations, mut observations_out) = RingBuffer::new(OBSERVATION_RING);
     let (rows, mut rows_out) = row_ring(model.features.len());
     let settings = OriginalRules { threshold_logit: 0.0, lag_updates: 20, buy_amount: 5.0 };
-    let outputs = Outputs { trades: trades.into(), observations: Some(observations), rows: Some(rows) };
+    let outputs = Outputs { observations: Some(observations), rows: Some(rows), ..Outputs::of(trades) };
     let (records, mut records_out) = RingBuffer::new(1 << 12);
     let desk = Desk::new(&AccountKind::ALL, &account_rules());
-    let trader = Trader::original(model.clone(), settings, outputs);
+    let shared = Arc::new(model.clone());
+    let trader = Trader::original(Arc::clone(&shared), settings, outputs);
     let trader = match hold_ns {
         None => trader.with_desk(desk, records),
         Some(hold_ns) => trader.with_hold_back(HoldBack::new(desk, hold_ns), records),
     };
-    let engine = Engine::new(vec![trader], recorder, Arc::new(Status::default()));
+    // Strategies beside it: of the same model, and of one whose features are computed with others'.
+    let (mut traders, mut others) = (vec![trader], Vec::new());
+    let linear = |features: &str| {
+        let text = format!(r#"{{"features":[{features}],"intercept":0.1,"coefficients":[1.0,0.5]}}"#);
+        Arc::new(Model::parse("m.json".as_ref(), &text).unwrap())
+    };
+    let [sizes, logarithms] = [r#""imbalance_3","mid""#, r#""x = ln(bid_size_1)","imbalance_3""#].map(linear);
+    for model in [shared, sizes, logarithms] {
+        let (trades, trades_out) = RingBuffer::new(1 << 12);
+        let (logits, logits_out) = RingBuffer::new(OBSERVATION_RING);
+        let (rows, rows_out) = row_ring(model.features.len());
+        let outputs = Outputs { logits: Some(logits), rows: Some(rows), ..Outputs::of(trades) };
+        traders.push(Trader::original(model, settings, outputs));
+        others.push((trades_out, logits_out, rows_out));
+    }
+    let engine = Engine::new(traders, recorder, Arc::new(Status::default()));
     // Another thread plays the writer.
     let mut tables = tables;
     let thread = std::thread::spawn(move || {
@@ -150,6 +166,11 @@ fn engine(model: &Model, hold_ns: Option<i64>) -> (Engine, impl Drop + Send + us
             while records_out.pop().is_ok() {}
             while observations_out.pop().is_ok() {}
             while rows_out.pop().is_ok() {}
+            for (trades, logits, rows) in &mut others {
+                while trades.pop().is_ok() {}
+                while logits.pop().is_ok() {}
+                while rows.pop().is_ok() {}
+            }
             while tables.take(|_| ()) {}
             std::thread::sleep(Duration::from_millis(1));
         }
@@ -176,6 +197,7 @@ fn fused(frames: &[(i64, Vec<u8>)], product: &str, model: &Model, hold_ns: Optio
     let report = engine.engine.finish();
     assert_eq!(report.counts.frames, (frames.len() - prints) as u64);
     assert!(report.trader().desk.accounts.iter().all(|account| account.counts.decisions > 0), "accounts have decided");
+    assert!(report.traders[2..].iter().all(|trader| trader.totals.trades > 0), "strategies beside it have traded");
     total.load(Ordering::Relaxed)
 }
 

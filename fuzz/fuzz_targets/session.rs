@@ -136,7 +136,7 @@ fn watched() -> Watched {
     let (recorder, _) = recorder(Clock::new(), Duration::from_secs(3_600));
     let (trades, trades_out) = RingBuffer::new(64);
     let (observations, observations_out) = RingBuffer::new(64);
-    let outputs = Outputs { trades: trades.into(), observations: Some(observations), rows: None };
+    let outputs = Outputs { observations: Some(observations), ..Outputs::of(trades) };
     let engine = Engine::new(vec![Trader::original(model, settings, outputs)], recorder, Arc::new(Status::default()));
     Watched { engine, trades: trades_out, observations: observations_out, evaluated: 0, sold: 0 }
 }

@@ -80,6 +80,9 @@ pub struct Outputs {
     pub trades: Sink<Trade>,
     /// Live frames, when somebody asked for them.
     pub observations: Option<Producer<Observation>>,
+    /// In their place, the log-odds of each live frame, if there are any: of a trader whose frames another one, before it on the same
+    /// book, tells of.
+    pub logits: Option<Producer<Option<f64>>>,
     /// Features of some evaluations, when somebody asked for them.
     pub rows: Option<RowSender>,
 }
@@ -87,7 +90,7 @@ pub struct Outputs {
 impl Outputs {
     /// Closed trades alone.
     pub fn of(trades: impl Into<Sink<Trade>>) -> Self {
-        Self { trades: trades.into(), observations: None, rows: None }
+        Self { trades: trades.into(), observations: None, logits: None, rows: None }
     }
 }
 
@@ -380,7 +383,8 @@ impl Trader {
 
     /// Whether somebody wants to know of every live frame: then it wants [`Trader::observe`].
     pub fn is_observed(&self) -> bool {
-        self.outputs.observations.is_some() || self.outputs.rows.is_some()
+        let Outputs { observations, logits, rows, .. } = &self.outputs;
+        observations.is_some() || logits.is_some() || rows.is_some()
     }
 
     /// Tells the writer thread of a live frame. After the last stamp: it is no part of the latency.
@@ -405,6 +409,9 @@ impl Trader {
                 evaluation,
             };
             push(observations, observation, &mut self.counts.writer_waits);
+        }
+        if let Some(logits) = &mut self.outputs.logits {
+            push(logits, evaluation.map(|evaluation| evaluation.logit), &mut self.counts.writer_waits);
         }
         if let (Some(rows), Some(_)) = (&mut self.outputs.rows, evaluation) {
             rows.evaluated(values, &mut self.counts.writer_waits);

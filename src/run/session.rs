@@ -123,6 +123,13 @@ pub struct Strategy<'a> {
     pub product: usize,
 }
 
+impl Strategy<'_> {
+    /// Whether anything is gathered or written of every live frame.
+    fn wants_frames(&self) -> bool {
+        self.settings.observe || self.files.want_frames()
+    }
+}
+
 /// Accounts beside the original's.
 #[derive(Clone, Debug)]
 pub struct AccountSettings {
@@ -261,8 +268,12 @@ pub fn run_products<F: Feed>(
         let own: Vec<(usize, &Strategy<'_>)> = own.collect();
         own.iter().enumerate().for_each(|(place, &(index, _))| places[index] = (product, place));
         let (recorder, tables) = recorder(clock.clone(), LATENCY_INTERVAL);
-        let (traders, inputs): (Vec<Trader>, Vec<Inputs>) =
-            own.iter().map(|(_, strategy)| trader_and_inputs(strategy, strategies.len())).unzip();
+        // The first that wants frames is told of them, the others of what they thought of them.
+        let leader = own.iter().position(|(_, strategy)| strategy.wants_frames());
+        let of = |(place, (_, strategy)): (usize, &(usize, &Strategy<'_>))| {
+            trader_and_inputs(strategy, strategies.len(), Some(place) == leader)
+        };
+        let (traders, inputs): (Vec<Trader>, Vec<Inputs>) = own.iter().enumerate().map(of).unzip();
         groups.push(Engine::new(traders, recorder, Arc::clone(status.of(product))));
         writers.push((own.iter().map(|(_, strategy)| strategy.files).collect::<Vec<&RunFiles>>(), inputs, tables));
     }
@@ -295,20 +306,23 @@ fn in_order(places: &[(usize, usize)], written: Vec<Vec<Written>>) -> Vec<Writte
     places.iter().filter_map(|&(product, _)| written[product].next()).collect()
 }
 
-/// The trader of one of so many strategies, and the other ends of its rings, for the writer thread.
-fn trader_and_inputs(Strategy { settings, files, .. }: &Strategy<'_>, strategies: usize) -> (Trader, Inputs) {
+/// The trader of one of so many strategies, and the other ends of its rings, for the writer thread. A leader tells of frames for
+/// the others on its book.
+fn trader_and_inputs(strategy: &Strategy<'_>, strategies: usize, leads: bool) -> (Trader, Inputs) {
+    let Strategy { settings, .. } = strategy;
     let room = |of_one: usize| (of_one / strategies).max(RING_MIN);
     let (trades, trades_out) = RingBuffer::new(room(TRADE_RING));
     let model = &settings.model;
-    let (observations, observations_out) =
-        (settings.observe || files.want_frames()).then(|| RingBuffer::new(room(OBSERVATION_RING))).unzip();
+    let wants = strategy.wants_frames();
+    let (observations, observations_out) = (wants && leads).then(|| RingBuffer::new(room(OBSERVATION_RING))).unzip();
+    let (logits, logits_out) = (wants && !leads).then(|| RingBuffer::new(room(OBSERVATION_RING))).unzip();
     let (rows, rows_out) = settings.observe.then(|| row_ring(model.features.len())).unzip();
     let collector = settings.observe.then(|| {
         let (threshold_logit, horizon) = (settings.rules.threshold_logit, settings.horizon_updates());
         Collector::by_label(&model.features, threshold_logit, settings.label(), horizon)
             .drifting_from(model.distribution.as_ref())
     });
-    let outputs = Outputs { trades: trades.into(), observations, rows };
+    let outputs = Outputs { trades: trades.into(), observations, logits, rows };
     let trader = Trader::original(Arc::clone(model), settings.rules, outputs);
     let (trader, records) = match &settings.accounts {
         None => (trader, None),
@@ -322,7 +336,8 @@ fn trader_and_inputs(Strategy { settings, files, .. }: &Strategy<'_>, strategies
             (trader, Some(records_out))
         }
     };
-    (trader, Inputs { trades: trades_out, records, observations: observations_out, rows: rows_out, collector })
+    let (observations, logits, rows) = (observations_out, logits_out, rows_out);
+    (trader, Inputs { trades: trades_out, records, observations, logits, rows, collector })
 }
 
 /// What the hot threads leave.

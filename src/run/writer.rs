@@ -14,7 +14,8 @@
 //! let clock = Clock::new();
 //! let (recorder, tables) = recorder(clock.clone(), Duration::from_secs(1));
 //! let (trades, trades_out) = RingBuffer::new(16);
-//! let inputs = Inputs { trades: trades_out, records: None, observations: None, rows: None, collector: None };
+//! let inputs =
+//!     Inputs { trades: trades_out, records: None, observations: None, logits: None, rows: None, collector: None };
 //!
 //! // The engine has a live book and ends without a trade.
 //! let status = Status::default();
@@ -30,10 +31,11 @@
 use crate::base::clock::{Clock, wall_ns};
 use crate::base::output::OutputError;
 use crate::engine::latency::{Stage, StageTable, Tables};
-use crate::engine::observation::Observation;
+use crate::engine::observation::{Evaluation, Observation};
 use crate::engine::status::Status;
 use crate::execution::ledger::Trade;
 use crate::execution::records::Record;
+use crate::market::event::UNSTAMPED;
 use crate::run::equity::{Equity, Returns};
 use crate::run::execution_logs::ExecutionLogs;
 use crate::run::files::RunFiles;
@@ -72,6 +74,8 @@ pub struct Inputs {
     pub records: Option<Consumer<Record>>,
     /// Live frames, when somebody asked for them.
     pub observations: Option<Consumer<Observation>>,
+    /// In their place, the log-odds of live frames of which another strategy on the same book tells.
+    pub logits: Option<Consumer<Option<f64>>>,
     /// Features of some evaluations, for the collector.
     pub rows: Option<Consumer<f64>>,
     /// Gathers what a report says of them.
@@ -81,9 +85,10 @@ pub struct Inputs {
 impl Inputs {
     /// The share of its room that the fullest ring has filled.
     fn fullest(&self) -> f64 {
-        let Self { records, observations, rows, .. } = self;
-        let optional = [records.as_ref().map(filled), observations.as_ref().map(filled), rows.as_ref().map(filled)];
-        optional.into_iter().flatten().fold(filled(&self.trades), f64::max)
+        let Self { records, observations, logits, rows, .. } = self;
+        let frames = [observations.as_ref().map(filled), logits.as_ref().map(filled)];
+        let optional = frames.into_iter().chain([records.as_ref().map(filled), rows.as_ref().map(filled)]);
+        optional.flatten().fold(filled(&self.trades), f64::max)
     }
 }
 
@@ -261,19 +266,23 @@ impl Strategy<'_, '_> {
         }
     }
 
-    fn take_observations(&mut self, clock: &Clock, faults: &mut Faults<'_>) {
-        let Some(ring) = &mut self.inputs.observations else { return };
-        // One reading of both clocks a round: they drift apart by less than a nanosecond within it.
-        let now = (clock.stamp(), wall_ns());
-        while let Ok(frame) = ring.pop() {
-            faults.note(self.outputs.observation(&frame, clock, now));
-            if let Some(equity) = &mut self.outputs.equity {
-                faults.note(equity.see(&frame).map_err(OutputError::at(&self.files.csv)));
-            }
-            if let Some(collector) = &mut self.inputs.collector {
-                collector.frame(&frame);
-            }
+    /// Takes a live frame in, with what this strategy thought of it.
+    fn see(&mut self, frame: &Observation, clock: &Clock, now: (u64, i64), faults: &mut Faults<'_>) {
+        faults.note(self.outputs.observation(frame, clock, now));
+        if let Some(equity) = &mut self.outputs.equity {
+            faults.note(equity.see(frame).map_err(OutputError::at(&self.files.csv)));
         }
+        if let Some(collector) = &mut self.inputs.collector {
+            collector.frame(frame);
+        }
+    }
+
+    /// The frame as this strategy saw it, if it is told what it thought of frames that another one tells of.
+    fn follow(&mut self, frame: &Observation) -> Option<Observation> {
+        let logit = self.inputs.logits.as_mut()?.pop().ok()?;
+        // All strategies of a session decide at one stamp. Where the other one had no evaluation nobody asks for it.
+        let decided = frame.evaluation.map_or(UNSTAMPED, |evaluation| evaluation.decided);
+        Some(Observation { evaluation: logit.map(|logit| Evaluation { logit, decided }), ..*frame })
     }
 
     fn take_rows(&mut self) {
@@ -321,9 +330,9 @@ impl Writer<'_, '_> {
             for strategy in &mut self.strategies {
                 strategy.take_trades(&mut self.faults);
                 strategy.take_records(&mut self.faults);
-                strategy.take_observations(self.clock, &mut self.faults);
-                strategy.take_rows();
             }
+            self.take_observations();
+            self.strategies.iter_mut().for_each(Strategy::take_rows);
             self.take_tables();
             if self.flushed.elapsed() >= FLUSH_AFTER || engine_gone {
                 self.flush();
@@ -333,6 +342,32 @@ impl Writer<'_, '_> {
                 break;
             }
             thread::park_timeout(rest.after(fullest));
+        }
+    }
+
+    /// Takes live frames: one strategy tells of them, the others of their log-odds, in the same order.
+    fn take_observations(&mut self) {
+        let Self { strategies, clock, faults, .. } = self;
+        let Some(leader) = strategies.iter().position(|strategy| strategy.inputs.observations.is_some()) else {
+            return;
+        };
+        let told = |strategy: &Strategy<'_, '_>| {
+            let Inputs { observations, logits, .. } = &strategy.inputs;
+            observations.as_ref().map(Consumer::slots).or(logits.as_ref().map(Consumer::slots))
+        };
+        // The engine may be in the middle of a frame.
+        let whole = strategies.iter().filter_map(told).min().unwrap_or(0);
+        // One reading of both clocks a round: they drift apart by less than a nanosecond within it.
+        let now = (clock.stamp(), wall_ns());
+        for _ in 0..whole {
+            let ring = strategies[leader].inputs.observations.as_mut();
+            let Some(frame) = ring.and_then(|ring| ring.pop().ok()) else { return };
+            strategies[leader].see(&frame, clock, now, faults);
+            for strategy in &mut *strategies {
+                if let Some(frame) = strategy.follow(&frame) {
+                    strategy.see(&frame, clock, now, faults);
+                }
+            }
         }
     }
 

@@ -147,7 +147,7 @@ pub fn seen_by_the_engine(capture: &Path, model: Model) -> Vec<(u64, f64)> {
     let (recorder, _tables) = recorder(papertrader::base::clock::Clock::new(), Duration::MAX);
     let (trades, _trades) = RingBuffer::new(8);
     let (observations, observations_out) = RingBuffer::new(8);
-    let outputs = Outputs { trades: trades.into(), observations: Some(observations), rows: None };
+    let outputs = Outputs { observations: Some(observations), ..Outputs::of(trades) };
     let engine = Engine::new(vec![Trader::original(model, settings, outputs)], recorder, Arc::new(Status::default()));
     let mut watched = Watched { engine, observations: observations_out, seen: Vec::new() };
     let replay = Replay::open(capture, None, ScaleRule::default(), papertrader::base::clock::Speed::Max).unwrap();
