@@ -88,9 +88,9 @@ impl Grid {
                     winners: 0,
                     win_rate: None,
                     bought,
-                    gross_profit: net + 0.01 * bought / 1e4,
+                    gross_profit: net + bought / 1e4,
                     net_profit: net,
-                    gross_bps: bps(net + 0.01 * bought / 1e4),
+                    gross_bps: bps(net + bought / 1e4),
                     net_bps: bps(net),
                     gross_bps_interval: None,
                     net_bps_interval: None,
@@ -111,7 +111,7 @@ impl Grid {
         let capture = |number: u32| SweptCapture {
             number,
             path: format!("captures/{number}.l2"),
-            sha256: "cd".into(),
+            sha256: format!("cd{number}"),
             bytes: 1,
             product: "BTC-USD".into(),
             frames: 100,
@@ -128,7 +128,7 @@ impl Grid {
         let model = |model| SweptModel { path: format!("models/m{model}.json"), sha256: "ab".into(), features: 2 };
         SweepResult {
             program_version: "0.1.0".into(),
-            fee_bps: 0.005,
+            fee_bps: 0.5,
             fees: None,
             slices: SLICES as u32,
             models: (0..self.models).map(model).collect(),
@@ -477,4 +477,36 @@ fn no_name_becomes_markup() {
     assert!(!page.contains("\"'&<") && !page.contains("=\"<"));
     let shown = terminal(&report);
     assert!(!shown.contains('\u{1b}') && shown.contains("\\u{1b}[31m"), "{shown}");
+}
+
+/// What fees that nobody charges leave, what was trained on, and what is counted twice, is never called better than luck.
+#[test]
+fn a_verdict_claims_no_more_than_a_runs() {
+    let grid = Grid { edge_bps: 0.8, ..Grid::default() };
+    is_said(&grid.report(), Finding::Survives, &["is better than luck"]);
+    // The same net profit by a fee of nothing is a loss at the lowest that is published.
+    let free = SweepResult { fee_bps: 0.0, ..grid.result() };
+    let gross = |row: Row| Row { gross_profit: row.net_profit, gross_bps: row.net_bps, ..row };
+    let free = SweepResult { rows: free.rows.into_iter().map(gross).collect(), ..free };
+    let report = SweepReport::of("grid", &free);
+    let parts = [
+        "No gain after fees: the best of 30 settings by Sharpe ratio earns +",
+        "at 0.5 bp per side, the lowest published taker fee",
+    ];
+    is_said(&report, Finding::BeforeFeesOnly, &parts);
+    assert!(!verdict(&report).1.contains("better than luck"));
+    // Enough for that fee, but not counted.
+    let rich = SweepResult { fee_bps: 0.1, ..grid.result() };
+    let parts = ["It is open whether", "The fee counted is below 0.5 bp per side, the lowest published taker fee"];
+    is_said(&SweepReport::of("grid", &rich), Finding::Open, &parts);
+    let trained = Grid { edge_bps: 0.8, in_sample: vec![vec![InSample::Yes; 2]; 3], ..Grid::default() }.report();
+    is_said(&trained, Finding::Open, &["In sample: every model was trained on every capture here."]);
+    let mut twice = grid.result();
+    twice.captures[2].sha256 = twice.captures[0].sha256.clone();
+    let report = SweepReport::of("grid", &twice);
+    is_said(&report, Finding::Open, &["It is open whether"]);
+    assert_eq!(report.warnings, ["captures/2.l2 holds the bytes of captures/0.l2: what they show is counted twice."]);
+    // One capture whose rows have no interval, as a run of so few trades has none.
+    let short = Grid { edge_bps: 0.8, captures: 1, ..Grid::default() }.report();
+    is_said(&short, Finding::TooLittle, &["has no interval; 30 trades and 20 blocks of time are needed."]);
 }

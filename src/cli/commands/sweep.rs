@@ -263,7 +263,10 @@ impl Places {
 
     /// Looks at all places before anything runs.
     fn check(&self, args: &SweepResultArgs, inputs: &[PathBuf]) -> Result<(), Failure> {
-        check_apart(self.all(), inputs).map_err(Failure::input)?;
+        // Logs of a sweep of before go, whatever they are by now.
+        let logs = fs::read_dir(&self.logs).into_iter().flatten().flatten().map(|file| file.path());
+        let outputs = self.all().cloned().chain(logs.filter(|path| is_log_name(path)));
+        check_apart(outputs, inputs).map_err(Failure::input)?;
         if let Some(parent) = self.csv.parent() {
             fs::create_dir_all(parent).map_err(OutputError::at(parent)).map_err(Failure::input)?;
         }

@@ -55,6 +55,8 @@ pub enum Finding {
     Luck,
     /// The tests disagree.
     Open,
+    /// The tests found it better than luck, or disagree, by fees below the lowest that a venue publishes; at that one it loses.
+    BeforeFeesOnly,
     /// Both tests find the best one better than luck.
     Survives,
 }
@@ -83,6 +85,8 @@ pub struct Counts {
     pub captures_traded: usize,
     /// Those that were not.
     pub captures_broken: usize,
+    /// Those that hold the bytes of another one.
+    pub captures_twice: usize,
     /// Closed trades of all settings.
     pub trades: u64,
     /// Slices of time of all captures.
@@ -534,6 +538,7 @@ fn counts(result: &SweepResult, slices: &Slices, facts: &[SettingFacts]) -> Coun
         captures: result.captures.len(),
         captures_traded: places.filter(|&place| result.rows_of(place).iter().any(|row| row.trades > 0)).count(),
         captures_broken: result.broken.len(),
+        captures_twice: (0..result.captures.len()).filter(|&place| twin(result, place).is_some()).count(),
         trades: facts.iter().map(|setting| setting.trades).sum(),
         slices: slices.count(),
         slices_together: slices.together,
@@ -549,6 +554,13 @@ fn products(result: &SweepResult) -> String {
     names.sort_unstable();
     names.dedup();
     names.join(", ")
+}
+
+/// An earlier capture with the same bytes.
+fn twin(result: &SweepResult, place: usize) -> Option<&str> {
+    let capture = &result.captures[place];
+    let twin = result.captures[..place].iter().find(|other| other.sha256 == capture.sha256);
+    twin.map(|other| other.path.as_str())
 }
 
 fn warnings(result: &SweepResult) -> Vec<String> {
@@ -568,6 +580,11 @@ fn warnings(result: &SweepResult) -> Vec<String> {
         };
         warnings
             .push(format!("No setting closes a trade in {first}{others}: its slices count as slices without profit."));
+    }
+    for (place, capture) in result.captures.iter().enumerate() {
+        if let Some(other) = twin(result, place) {
+            warnings.push(format!("{} holds the bytes of {other}: what they show is counted twice.", capture.path));
+        }
     }
     let remarks = result
         .captures

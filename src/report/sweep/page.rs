@@ -87,6 +87,7 @@ fn verdict(out: &mut String, report: &SweepReport, document: &Document) -> fmt::
     let finding = match report.verdict.finding {
         Finding::Survives if !is_doubtful => "gain",
         Finding::Survives | Finding::Open => "gain_in_doubt",
+        Finding::BeforeFeesOnly => "gain_before_fees_only",
         Finding::Loss | Finding::Luck => "loss",
         Finding::NoCaptures | Finding::NoTrades | Finding::TooLittle => "none",
     };

@@ -2,8 +2,11 @@
 
 use super::numbers::{Finding, SettingFacts, SweepReport, Verdict, has_slices};
 use super::settings::in_words;
+use crate::execution::fees::LOWEST_TAKER_FEE_BPS;
 use crate::report::chart::axis::fixed;
 use crate::report::text::{basis_points, counted, plain, signed};
+use crate::report::trades::TRADES_MIN;
+use crate::statistics::blocks::BLOCKS_MIN;
 use crate::statistics::overfitting::SLICES_MIN;
 use crate::sweep::result::InSample;
 
@@ -28,13 +31,34 @@ fn finding(report: &SweepReport) -> Finding {
     }
     let Some(best) = report.best() else { return Finding::NoTrades };
     let (Some(deflated), Some(check)) = (report.deflated, report.reality_check) else { return Finding::TooLittle };
-    match (deflated.probability >= SURE, check.spa.consistent <= RARE) {
+    let by_tests = match (deflated.probability >= SURE, check.spa.consistent <= RARE) {
         _ if !has_slices(best) => Finding::TooLittle,
         _ if deflated.sharpe <= 0.0 => Finding::Loss,
         (true, true) => Finding::Survives,
         (false, false) => Finding::Luck,
         _ => Finding::Open,
+    };
+    let at_lowest = at_lowest_fee(report, best);
+    match by_tests {
+        // As a run is not judged without one either.
+        Finding::Survives | Finding::Open if best.net_bps_interval.is_none() => Finding::TooLittle,
+        Finding::Survives | Finding::Open if at_lowest.is_some_and(|bps| bps <= 0.0) => Finding::BeforeFeesOnly,
+        Finding::Survives if at_lowest.is_some() || is_in_sample(report) || report.counts.captures_twice > 0 => {
+            Finding::Open
+        }
+        finding => finding,
     }
+}
+
+/// What a setting earns per trade at the lowest published taker fee, basis points, where less was counted.
+fn at_lowest_fee(report: &SweepReport, setting: &SettingFacts) -> Option<f64> {
+    let gross_bps = setting.gross_bps.filter(|_| report.fee_bps < LOWEST_TAKER_FEE_BPS)?;
+    Some(gross_bps - LOWEST_TAKER_FEE_BPS * (2.0 + gross_bps / 1e4))
+}
+
+/// Whether the best setting's model was trained on every capture here.
+fn is_in_sample(report: &SweepReport) -> bool {
+    report.captures.iter().all(|capture| capture.in_sample == InSample::Yes)
 }
 
 /// The best of so many settings, or the one there is.
@@ -64,6 +88,7 @@ fn sentences(report: &SweepReport, finding: Finding) -> Vec<String> {
             sentences.extend(richest(report, best));
             sentences.extend(halves(report, finding));
             sentences.extend(across(report, best));
+            sentences.extend(below_all_fees(report, finding));
             sentences
         }
     }
@@ -74,6 +99,11 @@ fn first(report: &SweepReport, finding: Finding, best: &SettingFacts) -> String 
     let subject = subject(report);
     let (Some(deflated), Some(check), false) = (report.deflated, report.reality_check, finding == Finding::TooLittle)
     else {
+        if has_slices(best) {
+            return format!(
+                "Too little to judge: {subject} has no interval; {TRADES_MIN} trades and {BLOCKS_MIN} blocks of time are needed."
+            );
+        }
         return format!(
             "Too little to judge: {subject} trades in {} of {} of time, and {SLICES_MIN} are needed.",
             best.slices_traded,
@@ -93,6 +123,16 @@ fn first(report: &SweepReport, finding: Finding, best: &SettingFacts) -> String 
     };
     match finding {
         Finding::Survives => format!("{} is better than luck: {numbers}.", capital(&subject)),
+        Finding::BeforeFeesOnly => {
+            let bps =
+                |value: Option<f64>| value.map_or_else(|| "nothing".into(), |bps| signed(bps, &basis_points(bps)));
+            format!(
+                "No gain after fees: {subject} by Sharpe ratio earns {} bp per trade before fees, and {} bp at {LOWEST_TAKER_FEE_BPS} bp \
+                 per side, the lowest published taker fee. By the fees counted here: {numbers}.",
+                bps(best.gross_bps),
+                bps(at_lowest_fee(report, best)),
+            )
+        }
         Finding::Luck if report.counts.settings == 1 => {
             format!("What the one setting earns is what luck gives: {numbers}.")
         }
@@ -109,6 +149,17 @@ fn first(report: &SweepReport, finding: Finding, best: &SettingFacts) -> String 
 /// What net profits are net of.
 fn fees(report: &SweepReport) -> &'static str {
     if report.fee_bps == 0.0 && report.fees.is_none() { "with no fees counted" } else { "after fees" }
+}
+
+/// That fees were counted which nobody charges.
+fn below_all_fees(report: &SweepReport, finding: Finding) -> Option<String> {
+    let is_judged = matches!(finding, Finding::Survives | Finding::Open | Finding::Luck);
+    (is_judged && report.fee_bps < LOWEST_TAKER_FEE_BPS).then(|| {
+        format!(
+            "The fee counted is below {LOWEST_TAKER_FEE_BPS} bp per side, the lowest published taker fee: sweep again with it to judge \
+             what a taker keeps."
+        )
+    })
 }
 
 /// Which setting it is, and what it earns.
