@@ -154,6 +154,23 @@ fn the_page_shows_the_numbers_beside_it() {
 }
 
 #[test]
+fn the_page_says_that_the_session_broke() {
+    let folder = folder(400);
+    let folder = folder.path();
+    succeed(papertrader().args(["convert", "market.zst", "-o", "market.l2"]).current_dir(folder));
+    let text = fs::read_to_string(folder.join("market.l2")).unwrap();
+    let lines = text.lines().enumerate().map(|(at, line)| if at == 300 { "garbage here" } else { line });
+    fs::write(folder.join("broken.l2"), lines.map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+    let (code, error) = fail(&mut replay(folder, ["broken.l2", "--strategies", "mine.toml", "--name", "all"]));
+    assert!(code == 2 && error.contains("broken.l2, line 301"), "{error}");
+    let overview: Value = serde_json::from_slice(&bytes(folder, "all.json")).unwrap();
+    assert!(overview["fault"].as_str().is_some_and(|fault| fault.contains("line 301")), "{overview}");
+    let page = String::from_utf8(bytes(folder, "all.html")).unwrap();
+    assert!(page.contains("The session ended with a fault: capture broken.l2, line 301"));
+    assert!(page.contains("The ranks are by the original"));
+}
+
+#[test]
 fn one_strategy_in_a_file_is_the_run_without_it() {
     let folder = folder(1_500);
     let folder = folder.path();

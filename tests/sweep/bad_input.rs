@@ -187,6 +187,13 @@ fn nothing_that_is_read_or_not_ours_is_written_over() {
         assert_eq!(fs::read(&path).unwrap(), b"kept");
         fs::remove_file(&path).unwrap();
     }
+    // A capture that has the name of a log of settings, which --force clears away.
+    fs::create_dir(at("e.sweep.logs")).unwrap();
+    let log = at("e.sweep.logs/000000-000000.csv");
+    fs::rename(&markets.captures[0], &log).unwrap();
+    let (code, error) = fail(&mut sweep(std::slice::from_ref(&log), &at(""), "e", &["--force"]));
+    assert!(code == 2 && error.contains("would be written over, and this command reads it"), "{error}");
+    fs::rename(&log, &markets.captures[0]).unwrap();
     fs::write(markets.file("c", "csv"), "old").unwrap();
     succeed(&mut markets.sweep("c", &["--force"]));
     succeed(&mut markets.sweep("d", &[]));

@@ -16,7 +16,7 @@ pub struct ProductList(pub Vec<String>);
 
 /// Reads products separated by commas.
 pub fn parse_products(text: &str) -> Result<ProductList, String> {
-    text.split(',').map(parse_product).collect::<Result<_, _>>().map(ProductList)
+    text.split(',').map(|name| parse_product(name.trim())).collect::<Result<_, _>>().map(ProductList)
 }
 
 /// Where the engines of several products run.

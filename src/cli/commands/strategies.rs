@@ -201,7 +201,8 @@ pub fn report<O>(
     }
     let names = runs.iter().map(|run| plans[run.strategy].name.as_deref().unwrap_or_default());
     let strategies = names.zip(runs).zip(&all).map(|((name, run), numbers)| (name, run, numbers));
-    let overview = Overview::new(title, strategies, session);
+    let fault = feeds.iter().find_map(|feed| feed.fault);
+    let overview = Overview::new(title, strategies, session, fault);
     let mut written = Vec::new();
     if let (Some(to), Ok(_)) = (&files.overview, &session.written) {
         let replace = files.of_strategies.iter().all(|files| files.replace);

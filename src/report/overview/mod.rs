@@ -149,6 +149,10 @@ pub struct Overview {
     pub title: String,
     /// What was traded.
     pub product: String,
+    /// Whether it was stopped before the end of its source.
+    pub stopped: bool,
+    /// What ended it, if that was a fault.
+    pub fault: Option<String>,
     /// How many strategies were tried in this session.
     pub tried: usize,
     /// [`chance_above_zero`] of them.
@@ -158,15 +162,19 @@ pub struct Overview {
 }
 
 impl Overview {
-    /// Of the strategies that a session ran, each with its name, its run and what its page was made from.
+    /// Of the strategies that a session ran, each with its name, its run and what its page was made from; `fault` being what ended it
+    /// if that was one.
     pub fn new<'a, O>(
         title: &str,
         strategies: impl IntoIterator<Item = (&'a str, &'a Run<'a>, &'a TradeNumbers)>,
         session: &SessionReport<O>,
+        fault: Option<&str>,
     ) -> Self {
         let mut products: Vec<&str> = Vec::new();
         let mut rows = Vec::new();
+        let mut stopped = false;
         for (name, run, numbers) in strategies {
+            stopped |= run.stopped;
             if !products.contains(&run.product) {
                 products.push(run.product);
             }
@@ -175,7 +183,8 @@ impl Overview {
         if products.len() > 1 {
             rows.iter_mut().for_each(Row::name_product);
         }
-        Self::of_rows(title, &products.join(", "), rows)
+        let fault = fault.map(Into::into);
+        Self { stopped, fault, ..Self::of_rows(title, &products.join(", "), rows) }
     }
 
     fn of_rows(title: &str, product: &str, mut rows: Vec<Row>) -> Self {
@@ -187,6 +196,8 @@ impl Overview {
             program_version: env!("CARGO_PKG_VERSION"),
             title: title.into(),
             product: product.into(),
+            stopped: false,
+            fault: None,
             tried: rows.len(),
             chance_of_an_interval_above_zero: chance_above_zero(rows.len()),
             strategies: rows,
@@ -201,6 +212,13 @@ impl Overview {
     /// For people.
     pub fn page(&self) -> String {
         page::page(self)
+    }
+
+    /// What is said before all else: how the session ended, and what was in sample.
+    fn remarks(&self) -> Vec<String> {
+        let stopped = self.stopped.then(|| "The session was stopped before the end of its source.".to_owned());
+        let fault = self.fault.as_ref().map(|fault| format!("The session ended with a fault: {fault}"));
+        fault.into_iter().chain(stopped).chain(self.in_samples()).collect()
     }
 
     /// What is said before all else of strategies whose model was trained on what they trade, once for those of which the same is
@@ -231,7 +249,11 @@ impl Overview {
             "{tried} were tried in this session. Among so many independent ones without any edge, at least one has a \
              95\u{a0}% interval above zero with a probability of {chance:.0} %: judge the best by data that it was not chosen on."
         );
-        vec![first, format!("{}: {}", best.name, best.sentence), luck]
+        let by_original = self.strategies.iter().any(|row| !row.executions.is_empty()).then(|| {
+            "The ranks are by the original's execution, which fills at once. What takers and makers earned stands on each strategy's page."
+                .to_owned()
+        });
+        [first, format!("{}: {}", best.name, best.sentence), luck].into_iter().chain(by_original).collect()
     }
 }
 
@@ -253,7 +275,7 @@ pub struct OverviewText<'a> {
 impl Display for OverviewText<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Self { overview, products, files } = self;
-        overview.in_samples().iter().try_for_each(|sentence| writeln!(f, "{sentence}"))?;
+        overview.remarks().iter().try_for_each(|sentence| writeln!(f, "{sentence}"))?;
         RunReport::session(f, &overview.title, overview.tried, products)?;
         writeln!(f, "\nstrategies, by net profit per trade at the verdict's fee")?;
         let width = overview.strategies.iter().map(|row| row.name.chars().count()).max().unwrap_or(0).max(8);

@@ -23,7 +23,7 @@ fn write(out: &mut String, overview: &Overview) -> fmt::Result {
     let document = Document::of(overview);
     let below = format!("{} · {} strategies on one book", overview.product, overview.tried);
     head(out, &overview.title, &overview.title, Some(&below), &[])?;
-    remarks(out, &overview.in_samples())?;
+    remarks(out, &overview.remarks())?;
     writeln!(out, "<section id=\"verdict\">")?;
     for sentence in overview.verdict() {
         writeln!(out, "<p>{}</p>", escaped(&sentence))?;
@@ -143,13 +143,6 @@ fn table(out: &mut String, overview: &Overview, document: &Document) -> fmt::Res
         pages.map(|(page, name)| format!("<a href=\"{}\">{}</a>", escaped(page), escaped(name))).collect();
     if !links.is_empty() {
         writeln!(out, "<p class=\"note\">A page each: {}.</p>", links.join(", "))?;
-    }
-    if overview.strategies.iter().any(|strategy| !strategy.executions.is_empty()) {
-        writeln!(
-            out,
-            "<p class=\"note\">The figures are those of the original's execution. What takers and makers earned stands on \
-             each strategy's page.</p>"
-        )?;
     }
     writeln!(
         out,
