@@ -178,7 +178,7 @@ fn values_out_of_range() {
         let error = refused(&setup, &[&format!("{option}=e\u{1b}[31m\nX")]);
         assert!(error.contains(what) && !error.contains(char::is_control), "{error:?}");
     }
-    assert!(refused(&setup, &["--product="]).contains("'--product <NAME>'"));
+    assert!(refused(&setup, &["--product="]).contains("'--product <NAME,…>'"));
     assert!(refused(&setup, &["--frobnicate"]).starts_with("error: unexpected argument '--frobnicate'"));
 }
 
