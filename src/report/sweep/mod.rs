@@ -9,6 +9,7 @@
 //! assert!(page(&report).starts_with("<!DOCTYPE html>"));
 //! ```
 
+mod facts;
 pub mod numbers;
 mod page;
 pub mod publish;

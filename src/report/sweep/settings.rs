@@ -1,6 +1,6 @@
 //! Settings of a sweep: what each came to over all captures, and what one is called.
 
-use super::numbers::{SettingFacts, SettingName};
+use super::facts::{SettingFacts, SettingName};
 use crate::report::text::{counted, plain};
 use crate::sweep::result::{Setting, SweepResult};
 use std::path::Path;

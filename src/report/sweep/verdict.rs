@@ -1,6 +1,6 @@
 //! What is said first of a sweep.
 
-use super::numbers::{Finding, SettingFacts, SweepReport, Verdict, has_slices};
+use super::facts::{Finding, SettingFacts, SweepReport, Verdict, has_slices};
 use super::settings::in_words;
 use crate::execution::fees::LOWEST_TAKER_FEE_BPS;
 use crate::report::chart::axis::fixed;
