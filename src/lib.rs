@@ -35,8 +35,8 @@
 //! let replay = Replay::open(&path, None, ScaleRule::default(), Speed::Max)?;
 //! let strategies = [Strategy { settings: &settings, files: &files, product: 0 }];
 //! let report = session::run(&threads, &strategies, &Default::default(), replay, |_| {})?;
-//! assert_eq!(report.engine.counts.frames, 1_000);
-//! assert!(report.engine.trader().totals.trades > 0 && files.csv.exists());
+//! assert_eq!(report.engine().counts.frames, 1_000);
+//! assert!(report.engine().trader().totals.trades > 0 && files.csv.exists());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!

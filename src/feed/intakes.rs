@@ -20,16 +20,15 @@
 //!         "updates":[{{"side":"bid","price_level":"{price}","new_quantity":"1"}}]}}]}}"#
 //!     )
 //! };
-//! let mut take = |message: String| intakes.take(message.as_bytes(), &arrival, &mut Nobody);
-//! let took = take(snapshot(0, "ETH-USD", "4012.5"))?;
+//! let took = intakes.take(snapshot(0, "ETH-USD", "4012.5").as_bytes(), &arrival, &mut Nobody)?;
 //! assert_eq!((took.of, took.taken), (Of::Product(1), Taken::Frame));
-//! let took = take(snapshot(1, "BTC-USD", "-1"))?;
+//! let took = intakes.take(snapshot(1, "BTC-USD", "-1").as_bytes(), &arrival, &mut Nobody)?;
 //! let Taken::Fault(note) = took.taken else { panic!("no price is negative") };
 //! assert_eq!((took.of, note.fault), (Of::Product(0), Fault::BadNumber));
 //! assert!(intakes.is_synced(1) && !intakes.is_synced(0));
 //!
 //! // Message 2 was lost.
-//! let took = take(snapshot(3, "BTC-USD", "61830.17"))?;
+//! let took = intakes.take(snapshot(3, "BTC-USD", "61830.17").as_bytes(), &arrival, &mut Nobody)?;
 //! assert_eq!(took.of, Of::All);
 //! assert!(!intakes.is_synced(1));
 //! # Ok::<(), papertrader::market::publish::EngineGone>(())

@@ -27,7 +27,7 @@
 //!     stopped: false,
 //!     paced: false,
 //! };
-//! let material = publish(&run, &report, &report.feed.counts, &[], None)?.expect("it was asked for");
+//! let material = publish(&run, &report, &report.feed.first().counts, &[], None)?.expect("it was asked for");
 //! assert_eq!(material.numbers.trades, report.engine().trader().totals.trades);
 //! assert!(folder.path().join("run.html").exists() && folder.path().join("run.json").exists());
 //! # Ok::<(), Box<dyn std::error::Error>>(())

@@ -30,7 +30,7 @@
 //! let replay = Replay::open(&capture, None, ScaleRule::default(), Speed::Max)?;
 //! let strategies = [Strategy { settings: &settings, files: &files, product: 0 }];
 //! let report = session::run(&threads, &strategies, &Arc::default(), replay, |_| {})?;
-//! assert_eq!(report.feed.counts.frames, 100);
+//! assert_eq!(report.feed.first().counts.frames, 100);
 //! assert_eq!((report.engine().trader().totals.trades, report.written?[0].trades), (80, 80));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
