@@ -357,7 +357,9 @@ impl Engine {
             for trader in &mut *traders {
                 let logit = panels.logit(trader.seat);
                 trader.decide(&frame, logit, status);
-                logit.into_iter().for_each(|logit| status.inferred(logit));
+                if let Ok(logit) = logit {
+                    status.inferred(logit);
+                }
             }
             stamps = Some((featured, recorder.decision_stamp(head)));
         } else {

@@ -20,10 +20,12 @@
 use super::Part;
 use super::plan::Plan;
 use super::result::{Setting, SweptModel};
-use crate::base::output::{IfTaken, OutputError, open};
+use crate::base::output::{IfTaken, OutputError, is_special, open};
+use crate::research::source::sha256;
+use crate::sources::files::companion;
 use serde::{Deserialize, Serialize};
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Write};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// The longest line: a part of [`super::TRADERS_MAX`] traders with all slices.
@@ -50,13 +52,15 @@ impl Identity {
     /// Of a plan.
     pub fn of(plan: &Plan) -> Self {
         let Plan { market, fee_bps, fees, accounts, logs, .. } = plan;
+        // What is wrong with it is said where it is read.
+        let opening = market.reader.initial_snapshot.as_deref().and_then(|path| sha256(path).ok());
         Self {
             program_version: env!("CARGO_PKG_VERSION").into(),
             models: plan.models.iter().map(|model| model.facts.clone()).collect(),
             settings: plan.settings.clone(),
             captures: plan.captures.iter().map(|path| path.display().to_string()).collect(),
             slices: plan.slices,
-            told: format!("{market:?} {fee_bps:?} {fees:?} {accounts:?} {:?}", logs.is_some()),
+            told: format!("{market:?} {opening:?} {fee_bps:?} {fees:?} {accounts:?} {:?}", logs.is_some()),
         }
     }
 
@@ -119,7 +123,7 @@ pub enum JournalError {
     Output(#[from] OutputError),
 }
 
-/// A journal that grows.
+/// A journal that grows. No other sweep writes it meanwhile.
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
@@ -130,10 +134,20 @@ impl Journal {
     /// Begins one.
     ///
     /// # Errors
-    /// It is there and not to be replaced, or cannot be written.
+    /// It is there and not to be replaced, another sweep writes it, or it cannot be written.
     pub fn begin(path: &Path, identity: &Identity, replace: bool) -> Result<Self, OutputError> {
-        let (path, file) = open(path, IfTaken::refuse_unless(replace))?;
-        let mut journal = Self { path, file };
+        let file = if replace && path.exists() && !is_special(path) {
+            // Emptied only once it is ours.
+            let file = OpenOptions::new().write(true).open(path).map_err(OutputError::at(path))?;
+            hold(&file, path)?;
+            file.set_len(0).map_err(OutputError::at(path))?;
+            file
+        } else {
+            let (_, file) = open(path, IfTaken::refuse_unless(replace))?;
+            hold(&file, path)?;
+            file
+        };
+        let mut journal = Self { path: path.into(), file };
         journal.line(identity)?;
         Ok(journal)
     }
@@ -148,6 +162,7 @@ impl Journal {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(JournalError::Missing(path.into())),
             file => file.map_err(read)?,
         };
+        hold(&file, path)?;
         let mut reader = BufReader::new(&file);
         let (mut bytes, mut whole, mut number) = (Vec::new(), 0, 0);
         let mut parts: Vec<Part> = Vec::new();
@@ -180,8 +195,8 @@ impl Journal {
             drop(file);
             return Ok((Self::begin(path, identity, true)?, Vec::new()));
         }
-        file.set_len(whole).map_err(OutputError::at(path))?;
-        let file = OpenOptions::new().append(true).open(path).map_err(OutputError::at(path))?;
+        let cut = file.set_len(whole).and_then(|()| (&file).seek(SeekFrom::End(0)));
+        cut.map_err(OutputError::at(path))?;
         Ok((Self { path: path.into(), file }, parts))
     }
 
@@ -198,6 +213,14 @@ impl Journal {
         let mut line = serde_json::to_vec(value).map_err(|cause| error(cause.into()))?;
         line.push(b'\n');
         self.file.write_all(&line).map_err(error)
+    }
+}
+
+/// Keeps other sweeps from a journal as long as it is open, where the system can.
+fn hold(file: &File, path: &Path) -> Result<(), OutputError> {
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(OutputError::at(path)(io::Error::other("another sweep writes it"))),
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
     }
 }
 
@@ -228,17 +251,25 @@ pub fn check(part: &Part, identity: &Identity) -> Result<(), String> {
     }
 }
 
-/// Refuses to go on with rows of captures that are other files now: by length, at once.
+/// Refuses to go on with rows of captures that are other files now, or are read beside others. What is not there is not looked at.
 ///
 /// # Errors
 /// [`JournalError::Changed`].
 pub fn check_captures(path: &Path, parts: &[Part]) -> Result<(), JournalError> {
     let is_changed = |part: &&Part| {
-        let length = Path::new(&part.capture.path).metadata().map(|file| file.len());
-        length.is_ok_and(|bytes| bytes != part.capture.bytes)
+        let capture = Path::new(&part.capture.path);
+        let Ok(length) = capture.metadata().map(|file| file.len()) else { return false };
+        length != part.capture.bytes
+            || sha256(capture).is_ok_and(|now| now != part.capture.sha256)
+            || beside_sha256(capture) != part.capture.beside_sha256
     };
     match parts.iter().find(is_changed) {
         Some(part) => Err(JournalError::Changed { path: path.into(), capture: part.capture.path.clone() }),
         None => Ok(()),
     }
+}
+
+/// The hash of the file that is read beside a capture, if there is one.
+pub fn beside_sha256(capture: &Path) -> Option<String> {
+    companion(capture).and_then(|beside| sha256(&beside).ok())
 }

@@ -508,6 +508,7 @@ impl Sweep {
             number: capture as u32,
             path: path.display().to_string(),
             in_sample: self.plan.models.iter().map(in_sample).collect(),
+            beside_sha256: journal::beside_sha256(path),
             bytes: path.metadata().map_or(0, |file| file.len()),
             product: outcome.first().name.clone(),
             frames: report.counts.frames,

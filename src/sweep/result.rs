@@ -143,6 +143,8 @@ pub struct SweptCapture {
     pub path: String,
     /// Of the file as it lies on disk, hexadecimal.
     pub sha256: String,
+    /// Of the file that is read beside it, such as its trades, if there is one.
+    pub beside_sha256: Option<String>,
     /// The file's length.
     pub bytes: u64,
     /// What was traded.

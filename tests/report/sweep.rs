@@ -112,6 +112,7 @@ impl Grid {
             number,
             path: format!("captures/{number}.l2"),
             sha256: format!("cd{number}"),
+            beside_sha256: None,
             bytes: 1,
             product: "BTC-USD".into(),
             frames: 100,

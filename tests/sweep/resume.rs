@@ -176,3 +176,99 @@ fn a_journal_of_something_else_is_refused() {
     succeed(&mut markets.sweep("b", &GRID));
     markets.same("a", "b");
 }
+
+/// A sweep with the journal of a capture that is done, another being broken.
+fn half_done(markets: &Markets, name: &str, options: &[&str]) {
+    let whole = fs::read(&markets.captures[1]).unwrap();
+    fs::write(&markets.captures[1], [&whole[..], b"nonsense\n"].concat()).unwrap();
+    fail(&mut markets.sweep(name, options));
+    fs::write(&markets.captures[1], whole).unwrap();
+}
+
+#[test]
+fn one_sweep_at_a_time_writes_a_journal() {
+    let markets = Markets::new(2, 300);
+    half_done(&markets, "a", &GRID);
+    let journal = markets.file("a", "part");
+    let kept = fs::read(&journal).unwrap();
+    let held = fs::File::open(&journal).unwrap();
+    held.lock().unwrap();
+    let said = format!("error: cannot write {}: another sweep writes it", journal.display());
+    for mut second in [resumed(&markets, "a"), markets.sweep("a", &[&GRID[..], &["--force"]].concat())] {
+        assert_eq!(fail(&mut second).1, said);
+        assert!(fs::read(&journal).unwrap() == kept, "nothing of it is touched");
+    }
+    drop(held);
+    succeed(&mut resumed(&markets, "a"));
+}
+
+#[test]
+fn what_rows_were_made_of_is_looked_at_again() {
+    let markets = Markets::new(2, 300);
+    let journal = markets.file("a", "part");
+    half_done(&markets, "a", &GRID);
+    // Other bytes of the same length.
+    let first = fs::read_to_string(&markets.captures[0]).unwrap();
+    let last = first.trim_end().rsplit_once('\n').unwrap().1;
+    let number = last.split(' ').next().unwrap();
+    let later = (number.parse::<i64>().unwrap() + 1).to_string();
+    fs::write(&markets.captures[0], first.replacen(&format!("\n{number} "), &format!("\n{later} "), 1)).unwrap();
+    assert_eq!(markets.captures[0].metadata().unwrap().len(), first.len() as u64);
+    let changed = |path: &std::path::Path, journal: &std::path::Path| {
+        let (path, journal) = (path.display(), journal.display());
+        format!(
+            "error: {path} is not what it was when {journal} was written; give --force instead of --resume to begin again"
+        )
+    };
+    let due = (2, changed(&markets.captures[0], &journal));
+    assert_eq!(fail(&mut resumed(&markets, "a")), due);
+    fs::write(&markets.captures[0], &first).unwrap();
+    succeed(&mut resumed(&markets, "a"));
+}
+
+#[test]
+fn the_trades_beside_a_book_belong_to_what_rows_were_made_of() {
+    let markets = Markets::new(2, 400);
+    let at = |name: &str| markets.path(name);
+    for (number, capture) in markets.captures.iter().enumerate() {
+        let out = at(&format!("k{number}.csv"));
+        succeed(crate::common::papertrader().arg("convert").arg(capture).arg("-o").arg(out));
+    }
+    let books = [at("k0.csv"), at("k1.csv")];
+    assert!(at("k0_trades.csv").exists());
+    let whole = fs::read(&books[1]).unwrap();
+    fs::write(&books[1], [&whole[..], b"nonsense\n"].concat()).unwrap();
+    fail(&mut crate::support::sweep(&books, &at(""), "b", &GRID));
+    fs::write(&books[1], whole).unwrap();
+    let again = || crate::support::sweep(&books, &at(""), "b", &[&GRID[..], &["--resume"]].concat());
+    let trades = fs::read_to_string(at("k0_trades.csv")).unwrap();
+    for other in [Some(trades.trim_end().rsplit_once('\n').unwrap().0.to_owned() + "\n"), None] {
+        match other {
+            Some(shorter) => fs::write(at("k0_trades.csv"), shorter).unwrap(),
+            None => fs::remove_file(at("k0_trades.csv")).unwrap(),
+        }
+        let (code, error) = fail(&mut again());
+        assert!(code == 2 && error.contains("k0.csv is not what it was when "), "{error}");
+    }
+    fs::write(at("k0_trades.csv"), trades).unwrap();
+    succeed(&mut again());
+}
+
+#[test]
+fn logs_that_are_gone_are_made_again() {
+    let markets = Markets::new(2, 300);
+    let options = [&GRID[..], &["--execution", "original,taker", "--keep-logs"]].concat();
+    succeed(&mut markets.sweep("whole", &options));
+    half_done(&markets, "a", &options);
+    fs::remove_file(markets.file("a", "logs").join("000000-000000.csv")).unwrap();
+    fs::remove_file(markets.file("a", "logs").join("000000-000001.fills.csv")).unwrap();
+    succeed(&mut markets.sweep("a", &[&options[..], &["--resume"]].concat()));
+    let logs = |name: &str| {
+        let files = fs::read_dir(markets.file(name, "logs")).unwrap().flatten();
+        let mut files: Vec<_> = files.map(|file| (file.file_name(), fs::read(file.path()).unwrap())).collect();
+        files.sort();
+        files
+    };
+    assert!(logs("a") == logs("whole"));
+    markets.same("a", "whole");
+}

@@ -35,14 +35,14 @@ use crate::market::units::parse_step;
 use crate::report::sweep::publish::{SweepFiles, publish};
 use crate::report::sweep::terminal;
 use crate::report::text::{Grouped, counted};
-use crate::run::files::stem_now;
+use crate::run::files::{execution_logs, stem_now};
 use crate::sources::files::expand;
 use crate::strategy::model::Model;
 use crate::sweep::grid::{self, Axes, SWEEP_ROWS_MAX, SWEEP_ROWS_UNASKED};
 use crate::sweep::journal::{Identity, Journal, check as check_part, check_captures};
 use crate::sweep::plan::{Plan, PlannedModel};
-use crate::sweep::result::{BrokenCapture, Execution, SLICES, SLICES_MAX, SweepResult};
-use crate::sweep::{Part, STEPS, Sweep, SweepError, Watch, check as check_plan, gather, is_log_name, tables};
+use crate::sweep::result::{BrokenCapture, Execution, Row, SLICES, SLICES_MAX, SweepResult};
+use crate::sweep::{Part, STEPS, Sweep, SweepError, Watch, check as check_plan, gather, is_log_name, log_name, tables};
 use clap::Args;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display, Formatter};
@@ -443,8 +443,19 @@ fn prepared(args: &SweepArgs, captures: Vec<PathBuf>) -> Result<(Plan, Places), 
 /// The journal, and what it has.
 fn begun(results: &SweepResultArgs, files: &Places, identity: &Identity) -> Result<(Journal, Vec<Part>), Failure> {
     if results.resume {
-        let (journal, done) = Journal::go_on(&files.journal, identity).map_err(Failure::input)?;
+        let (journal, mut done) = Journal::go_on(&files.journal, identity).map_err(Failure::input)?;
         check_captures(&files.journal, &done).map_err(Failure::input)?;
+        if results.keep_logs {
+            // Rows whose logs are gone are made again, and their logs.
+            let are_kept = |row: &Row| {
+                let log = files.logs.join(log_name(row.capture, row.setting));
+                let setting = identity.settings.get(row.setting as usize);
+                let of_account =
+                    setting.and_then(|setting| setting.execution.account()).map(|_| execution_logs(&log, "csv"));
+                log.exists() && of_account.iter().flatten().all(|log| log.exists())
+            };
+            done.retain(|part| part.rows.iter().all(are_kept));
+        }
         return Ok((journal, done));
     }
     files.remove_logs()?;

@@ -2,7 +2,7 @@
 
 use super::facts::{Finding, SettingFacts, SweepReport, Verdict, has_slices};
 use super::settings::in_words;
-use crate::execution::fees::LOWEST_TAKER_FEE_BPS;
+use crate::execution::fees::{LOWEST_TAKER_FEE_BPS, Turnover};
 use crate::report::chart::axis::fixed;
 use crate::report::text::{basis_points, counted, plain, signed};
 use crate::report::trades::TRADES_MIN;
@@ -52,8 +52,10 @@ fn finding(report: &SweepReport) -> Finding {
 
 /// What a setting earns per trade at the lowest published taker fee, basis points, where less was counted.
 fn at_lowest_fee(report: &SweepReport, setting: &SettingFacts) -> Option<f64> {
-    let gross_bps = setting.gross_bps.filter(|_| report.fee_bps < LOWEST_TAKER_FEE_BPS)?;
-    Some(gross_bps - LOWEST_TAKER_FEE_BPS * (2.0 + gross_bps / 1e4))
+    let SettingFacts { bought, gross_profit, .. } = *setting;
+    let turnover = Turnover { bought, sold: bought + gross_profit };
+    let net = turnover.net(gross_profit, LOWEST_TAKER_FEE_BPS);
+    turnover.over_bought_bps(net).filter(|_| report.fee_bps < LOWEST_TAKER_FEE_BPS)
 }
 
 /// Whether the best setting's model was trained on every capture here.

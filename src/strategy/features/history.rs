@@ -88,11 +88,6 @@ impl History {
         }
     }
 
-    /// Whether features wait for it.
-    pub fn needs_past(&self) -> bool {
-        self.needed > 0
-    }
-
     /// Whether the next update is its first.
     #[inline]
     pub fn is_empty(&self) -> bool {

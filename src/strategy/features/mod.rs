@@ -163,11 +163,6 @@ impl FeatureSet {
         places.iter().map(|&place| self.numbers[place])
     }
 
-    /// Whether a value, or whether there is one, depends on what was before.
-    fn has_past(&self) -> bool {
-        self.plan.looks_back || self.history.needs_past()
-    }
-
     /// Σ weight·value, the weights being those of the same features.
     #[inline]
     pub fn dot(&self, weights: &Weights) -> f64 {

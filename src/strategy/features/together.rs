@@ -21,7 +21,7 @@
 //! ```
 
 use super::plan::{ASK, BID, Place};
-use super::{FEATURES_MAX, FeatureSet, Input, NoFeatures};
+use super::{Compiled, FeatureSet, Input, NoFeatures};
 use crate::market::book::Book;
 
 /// Lists that are computed together.
@@ -52,7 +52,7 @@ impl Share {
     }
 
     fn part(list: &[Input], set: &FeatureSet) -> Self {
-        let alone = FeatureSet::new(list);
+        let alone = compiled(list);
         let place = |input: &Input| {
             let at = set.features.iter().position(|known| known == input).expect("the set computes every list");
             set.plan.places[at]
@@ -120,7 +120,8 @@ impl Share {
 pub fn together(lists: &[&[Input]]) -> Vec<Together> {
     let mut groups: Vec<Group> = Vec::new();
     for (index, list) in lists.iter().enumerate() {
-        let has_past = FeatureSet::new(list).has_past();
+        let Compiled { plan, reads, .. } = compiled(list);
+        let has_past = plan.looks_back || reads.iter().any(|feature| feature.history() > 0);
         match groups.iter_mut().find_map(|group| group.union_with(list, has_past).map(|union| (group, union))) {
             Some((group, union)) => {
                 group.union = union;
@@ -130,6 +131,10 @@ pub fn together(lists: &[&[Input]]) -> Vec<Together> {
         }
     }
     groups.into_iter().map(|group| group.into_together(lists)).collect()
+}
+
+fn compiled(list: &[Input]) -> Compiled {
+    Compiled::new(list).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Lists that can be put together.
@@ -156,26 +161,20 @@ impl Group {
                 union.push(input.clone());
             }
         }
-        (union.len() <= FEATURES_MAX && super::Compiled::new(&union).is_ok()).then_some(union)
+        Compiled::new(&union).is_ok().then_some(union)
     }
 
     fn into_together(self, lists: &[&[Input]]) -> Together {
         let mut features = FeatureSet::new(&self.union);
-        let shares: Vec<(usize, Share)> = self
-            .members
-            .into_iter()
-            .map(|index| {
-                let is_whole = lists[index] == self.union;
-                (index, if is_whole { Share::whole(&features) } else { Share::part(lists[index], &features) })
-            })
-            .collect();
-        if shares.iter().any(|(_, share)| !share.is_whole) {
-            // The set serves the shallowest; the others see for themselves whether there are levels enough.
-            let shallowest = |side: usize| shares.iter().map(|(_, share)| share.depths[side]).min().unwrap_or(0);
-            features.plan.depths = [shallowest(BID), shallowest(ASK)];
-            let parts = shares.into_iter().map(|(index, _)| (index, Share::part(lists[index], &features)));
-            return Together { shares: parts.collect(), features };
+        if self.members.iter().all(|&index| lists[index] == self.union) {
+            let shares = self.members.into_iter().map(|index| (index, Share::whole(&features)));
+            return Together { shares: shares.collect(), features };
         }
+        let part = |index| (index, Share::part(lists[index], &features));
+        let shares: Vec<(usize, Share)> = self.members.into_iter().map(part).collect();
+        // The set serves the shallowest; the others see for themselves whether there are levels enough.
+        let shallowest = |side: usize| shares.iter().map(|(_, share)| share.depths[side]).min().unwrap_or(0);
+        features.plan.depths = [shallowest(BID), shallowest(ASK)];
         Together { features, shares }
     }
 }
