@@ -3,7 +3,7 @@
 #[path = "common/mod.rs"]
 mod common;
 
-use common::{fail, papertrader, reported, succeed};
+use common::{bytes, fail, papertrader, replay, reported, succeed};
 use papertrader::exchange::{Exchange, ExchangeConfig, Pace, SourceConfig};
 use serde_json::Value;
 use std::fs;
@@ -44,21 +44,9 @@ fn folder(frames: u64) -> tempfile::TempDir {
     folder
 }
 
-fn replay<'a>(folder: &Path, arguments: impl IntoIterator<Item = &'a str>) -> std::process::Command {
-    let mut command = papertrader();
-    command.arg("replay").args(arguments).args(["--out", "."]).current_dir(folder);
-    command
-}
-
-fn bytes(folder: &Path, name: &str) -> Vec<u8> {
-    fs::read(folder.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
-}
-
-/// `RUN.json` but for what depends on time, the title, and other products' names, which a session that has them does not pass over.
+/// The same without other products' names, which a session that has them does not pass over.
 fn numbers(folder: &Path, name: &str) -> Value {
-    let mut run: Value = serde_json::from_slice(&bytes(folder, name)).unwrap();
-    run["timing"] = Value::Null;
-    run["run"]["title"] = Value::Null;
+    let mut run = common::numbers(folder, name);
     run["run"]["passed_over"] = Value::Null;
     run
 }

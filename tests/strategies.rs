@@ -3,10 +3,9 @@
 #[path = "common/mod.rs"]
 mod common;
 
-use common::{fail, figures, keys, papertrader, shared_data, succeed};
+use common::{bytes, fail, figures, keys, numbers, papertrader, replay, shared_data, succeed};
 use serde_json::Value;
 use std::fs;
-use std::path::Path;
 
 const MODELS: [(&str, &str); 3] = [
     (
@@ -70,24 +69,6 @@ fn folder(frames: u64) -> tempfile::TempDir {
     let market = ["generate", "--output", "market.zst", "--seed", "5", "--levels", "200", "--frames", &frames];
     succeed(papertrader().args(market).current_dir(folder.path()));
     folder
-}
-
-fn replay<'a>(folder: &Path, arguments: impl IntoIterator<Item = &'a str>) -> std::process::Command {
-    let mut command = papertrader();
-    command.arg("replay").args(arguments).args(["--out", "."]).current_dir(folder);
-    command
-}
-
-fn bytes(folder: &Path, name: &str) -> Vec<u8> {
-    fs::read(folder.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
-}
-
-/// `RUN.json` but for what depends on time, and the title, which names the strategy.
-fn numbers(folder: &Path, name: &str) -> Value {
-    let mut run: Value = serde_json::from_slice(&bytes(folder, name)).unwrap();
-    run["timing"] = Value::Null;
-    run["run"]["title"] = Value::Null;
-    run
 }
 
 #[test]

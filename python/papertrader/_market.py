@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _papertrader as native
-from ._model import Model
+from ._model import Model, beside
 from ._options import Option, Path, Paths, arguments, texts
 from ._table import Table
 
@@ -378,7 +378,7 @@ class Market:
             "slices": slices,
             "threads": threads,
         }
-        command, *rest = arguments("sweep", self._options | options, self.paths)
+        command, *rest = arguments("sweep", self._options | options | beside(several), self.paths)
         named = [f"--model={scratch.model(number, model)}" for number, model in enumerate(several)]
         csv, summary = native.sweep([command, *named, *rest])
         return Sweep(csv, summary, scratch)

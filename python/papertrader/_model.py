@@ -138,9 +138,7 @@ class Model:
         self._file.save(os.fspath(path), force)
 
     def is_in_its_file(self) -> bool:
-        """Whether the file that it is named after holds it now, with nothing to be said beside it."""
-        if self._given["features"] is not None or self._given["classes"] is not None:
-            return False
+        """Whether the file that it is named after holds it now."""
         try:
             return self.path.read_bytes() == self._file.bytes
         except OSError:
@@ -290,6 +288,24 @@ class Model:
 
 def _list(features: str | Sequence[str] | None) -> str | None:
     return features if features is None or isinstance(features, str) else ",".join(features)
+
+
+def beside(models: Sequence[Model | Path]) -> dict[str, str | None]:
+    """What was said of models beside their files, as options of the program, which are said of all of them.
+
+    Raises:
+        InputError: Other things were said of some than of others.
+    """
+    said = {
+        (_list(model._given["features"]), model._given["classes"]) if isinstance(model, Model) else (None, None)
+        for model in models
+    }
+    if len(said) > 1:
+        from ._errors import InputError
+
+        raise InputError("other features or classes are given for some of the models than for others: sweep them one by one")
+    features, classes = next(iter(said), (None, None))
+    return {"model_features": features, "model_classes": classes}
 
 
 def _restore(

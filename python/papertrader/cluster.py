@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, Union
 from . import _papertrader as native
 from ._errors import Error, InputError, PapertraderWarning, RunningError
 from ._market import Sweep, _Scratch, open as _open
-from ._model import Model
+from ._model import Model, beside
 from ._options import Option, Path, Paths, arguments, texts
 
 if TYPE_CHECKING:
@@ -431,6 +431,7 @@ def sweep(
         raise InputError(f"chunk is {chunk}; a task has at least 1 setting")
     names = _names(captures)
     several = [models] if isinstance(models, (Model, str, os.PathLike)) else list(models)
+    given |= beside(several)
     scratch = _Scratch()
     files = [scratch.model(number, model) for number, model in enumerate(several)]
     home: dict[str, Option] = {

@@ -69,3 +69,35 @@ def test_grids_that_are_none_are_refused(program: Program, synthetic: Path, imba
         with pytest.raises(papertrader.InputError) as raised:
             papertrader.open(synthetic).sweep(imbalance, out=tmp_path, **{option: value})  # type: ignore[arg-type]
         assert done.stderr == f"error: {raised.value}\n"
+
+
+def _tree(columns: str) -> bytes:
+    """A model of LightGBM: of its first column alone, up where that is above 0."""
+    return (
+        "tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nmax_feature_idx=1\nobjective=binary sigmoid:1\n"
+        f"feature_names={columns}\n\nTree=0\nnum_leaves=2\nnum_cat=0\nsplit_feature=0\nthreshold=0.0\ndecision_type=2\n"
+        "left_child=-1\nright_child=-2\nleaf_value=-1.0 1.0\nis_linear=0\n\nend of trees\n"
+    ).encode()
+
+
+def test_what_is_said_beside_a_models_file_holds_in_a_sweep(synthetic: Path, imbalance: Path, tmp_path: Path) -> None:
+    file = tmp_path / "tree.txt"
+    file.write_bytes(_tree("imbalance_1 spread_ticks"))
+    market = papertrader.open(synthetic)
+    trades = {}
+    for name, given in (
+        ("plain", {}),
+        ("turned", {"classes": "up,down"}),
+        ("other", {"features": ["imbalance_5", "spread_ticks"]}),
+    ):
+        model = papertrader.Model.load(file, **given)
+        sweeps: list[papertrader.Sweep] = []
+        runs: list[papertrader.Run] = []
+        quietly(lambda: sweeps.append(market.sweep(model, threshold=0.6, lag=10)))
+        quietly(lambda: runs.append(market.replay(model, threshold=0.6, lag=10)))
+        assert sweeps[0].table["trades"].tolist() == [len(runs[0].trades)]
+        np.testing.assert_allclose(sweeps[0].table["gross_profit_quote"][0], runs[0].trades.profit.sum(), atol=1e-9)
+        trades[name] = float(runs[0].trades.profit.sum())
+    assert len(set(trades.values())) == 3, trades
+    with pytest.raises(papertrader.InputError, match="sweep them one by one"):
+        market.sweep([papertrader.Model.load(file, classes="up,down"), imbalance], threshold=0.6)

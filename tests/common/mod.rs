@@ -45,6 +45,27 @@ pub fn fail(command: &mut Command) -> (i32, String) {
     (output.status.code().unwrap_or(-1), text.trim_end().to_string())
 }
 
+/// A replay in a folder, whose files stay there.
+#[cfg(feature = "cli")]
+pub fn replay<'a>(folder: &Path, arguments: impl IntoIterator<Item = &'a str>) -> Command {
+    let mut command = papertrader();
+    command.arg("replay").args(arguments).args(["--out", "."]).current_dir(folder);
+    command
+}
+
+/// A file of a folder.
+pub fn bytes(folder: &Path, name: &str) -> Vec<u8> {
+    std::fs::read(folder.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// A `RUN.json` but for what depends on time, and the title, which names the strategy or the product.
+pub fn numbers(folder: &Path, name: &str) -> serde_json::Value {
+    let mut run: serde_json::Value = serde_json::from_slice(&bytes(folder, name)).unwrap();
+    run["timing"] = serde_json::Value::Null;
+    run["run"]["title"] = serde_json::Value::Null;
+    run
+}
+
 /// Standard error.
 pub fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
