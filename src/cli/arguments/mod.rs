@@ -17,10 +17,11 @@ mod model;
 mod products;
 mod research;
 mod strategies;
+mod sweep;
 mod trading;
 
 pub use connection::{ConnectionArgs, VENUE_URL};
-pub(in crate::cli) use execution::{AMOUNT_MAX, no_timeout, parse_latency};
+pub(in crate::cli) use execution::{AMOUNT_MAX, no_timeout};
 pub use execution::{AccountArgs, ExecutionArgs};
 pub use fees::{FeeArgs, TIERS_ENDING};
 pub use market::{MarketArgs, TimeName};
@@ -28,6 +29,7 @@ pub use model::{ClassNames, FeatureNames, ModelArgs, Models};
 pub use products::{ProductList, SpreadArgs, check_products, label, parse_engine_of, parse_products, place};
 pub use research::{FigureArgs, FigureFiles, ImportanceArgs, LabelArgs, SourceArgs};
 pub use strategies::{STRATEGIES_MAX, StrategyPlan, plans};
+pub use sweep::{GridArgs, List, SweepArgs, SweepResultArgs};
 pub use trading::{
     BUY_AMOUNT, LAG_UPDATES, ResultArgs, THRESHOLD, ThreadArgs, TradingArgs, parse_amount, parse_name, parse_product,
     parse_share, parse_threshold, unsaid,
