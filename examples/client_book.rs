@@ -178,7 +178,7 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
 /// Follows the product until the venue ends the connection.
 fn follow(config: WireConfig, product: String, keeper: &mut BookOnly) -> Result<(), Box<dyn Error>> {
     let settings = LiveSettings {
-        connector: Connector::new(&config)?,
+        connector: Connector::new(&config)?.into(),
         products: vec![product],
         prints: true,
         rule: ScaleRule::default(),

@@ -97,7 +97,7 @@ fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
     println!("exchange at {}", exchange.url());
     let config = WireConfig { extra_ca: Some(arguments.ca_out.clone()), ..WireConfig::new(exchange.url()) };
     let settings = LiveSettings {
-        connector: Connector::new(&config)?,
+        connector: Connector::new(&config)?.into(),
         products: vec![PRODUCT.into()],
         prints: true,
         rule: ScaleRule::default(),

@@ -125,7 +125,7 @@ fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
     };
     let threads = ThreadSettings { pins: Pins::Anywhere, fused: false, wait: Wait::Block };
     let live = LiveSettings {
-        connector: Connector::new(&WireConfig { extra_ca: Some(ca), ..WireConfig::new(exchange.url()) })?,
+        connector: Connector::new(&WireConfig { extra_ca: Some(ca), ..WireConfig::new(exchange.url()) })?.into(),
         products: vec![PRODUCT.into()],
         prints: true,
         rule: ScaleRule::default(),

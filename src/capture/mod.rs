@@ -10,13 +10,13 @@
 //! let folder = tempfile::tempdir()?;
 //! let path = folder.path().join("market.zst");
 //! let mut writer = CaptureWriter::create(&path)?;
-//! writer.control(1_723_161_600_000_000_000, &Control::Connected { connection: 1 })?;
+//! writer.control(1_723_161_600_000_000_000, &Control::Connected { connection: 1, products: vec![] })?;
 //! writer.frame(1_723_161_600_000_250_000, br#"{"channel":"heartbeats"}"#)?;
 //! writer.finish()?;
 //!
 //! let mut reader = CaptureReader::open(&path)?;
 //! let line = reader.next_line()?.expect("the connection");
-//! assert_eq!(line.item, Item::Control(Control::Connected { connection: 1 }));
+//! assert_eq!(line.item, Item::Control(Control::Connected { connection: 1, products: vec![] }));
 //! let line = reader.next_line()?.expect("the frame");
 //! assert_eq!(line.ts_recv_ns, 1_723_161_600_000_250_000);
 //! assert_eq!(line.item, Item::Frame(br#"{"channel":"heartbeats"}"#));
@@ -25,6 +25,7 @@
 //! ```
 
 mod blocks;
+mod connections;
 pub mod frames;
 mod reader;
 pub mod recording;
@@ -60,6 +61,14 @@ pub enum Control {
     Connected {
         /// Counts the session's connections from 1.
         connection: u64,
+        /// The products on it, where the session spreads them over several connections; else none are listed.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        products: Vec<String>,
+    },
+    /// The frames that follow came over this one of several connections, until the next such line or the next connection.
+    On {
+        /// The connection.
+        connection: u64,
     },
     /// The connection ended; the book cannot be trusted until the next snapshot.
     Disconnected {
@@ -80,7 +89,7 @@ pub enum Control {
         /// Why, as the session reported it.
         cause: String,
     },
-    /// The recorder could not keep up: frames are missing here that the session did see.
+    /// The recorder could not keep up: frames are missing here that the session did see, of whichever connection.
     Gap {
         /// Frames lost.
         frames: u64,

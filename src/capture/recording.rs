@@ -9,7 +9,7 @@
 //! let folder = tempfile::tempdir()?;
 //! let path = folder.path().join("market.gz");
 //! let (mut tape, recording) = recording::start(&path, IfTaken::Refuse)?;
-//! tape.frame(1_723_161_600_000_250_000, br#"{"channel":"heartbeats"}"#);
+//! tape.frame(1, 1_723_161_600_000_250_000, br#"{"channel":"heartbeats"}"#);
 //! drop(tape);
 //! let (recorded, error) = recording.finish();
 //! assert!(error.is_none());
@@ -138,7 +138,12 @@ fn write_record(
             recorded.bytes += frame.len() as u64;
             Ok(())
         }
-        Record::Connected { connection } => capture.control(ts_recv_ns, &Control::Connected { connection }),
+        Record::Connected { connection, products } => {
+            let products = String::from_utf8_lossy(products);
+            let products = products.lines().map(Into::into).collect();
+            capture.control(ts_recv_ns, &Control::Connected { connection, products })
+        }
+        Record::On { connection } => capture.control(ts_recv_ns, &Control::On { connection }),
         Record::Gap { frames } => {
             capture.control(ts_recv_ns, &Control::Gap { frames })?;
             recorded.lost += frames;
@@ -181,20 +186,21 @@ mod tests {
         for name in ["a", "a.gz", "a.zst"] {
             let path = folder.path().join(name);
             let (mut tape, recording) = start(&path, IfTaken::Refuse).unwrap();
-            tape.connected(1);
-            tape.frame(2, b"{}");
-            tape.frame(3, b"with\na break");
+            tape.connected(1, 1, &[]);
+            tape.frame(1, 2, b"{}");
+            tape.frame(1, 3, b"with\na break");
             tape.invalid(3, "ETH-USD", Fault::BadNumber, "level 0:\nno number");
-            tape.disconnected(4, Fault::NoHeartbeat, "it was late");
-            tape.connected(5);
+            tape.disconnected(1, 4, Fault::NoHeartbeat, "it was late");
+            tape.connected(2, 5, &["A".into(), "B".into()]);
+            tape.frame(1, 6, b"{}");
             drop(tape);
             let (recorded, error) = recording.finish();
-            let expected = Recorded { path: Some(path.clone()), frames: 2, bytes: 14, lost: 0 };
+            let expected = Recorded { path: Some(path.clone()), frames: 3, bytes: 16, lost: 0 };
             assert_eq!((recorded, error.is_none()), (expected, true));
             assert_eq!(
                 lines(&path),
                 [
-                    (1, Err(Control::Connected { connection: 1 })),
+                    (1, Err(Control::Connected { connection: 1, products: Vec::new() })),
                     (2, Ok(b"{}".to_vec())),
                     (3, Ok(b"with\na break".to_vec())),
                     (
@@ -213,7 +219,9 @@ mod tests {
                             cause: "it was late".into()
                         })
                     ),
-                    (5, Err(Control::Connected { connection: 2 })),
+                    (5, Err(Control::Connected { connection: 2, products: vec!["A".into(), "B".into()] })),
+                    (6, Err(Control::On { connection: 1 })),
+                    (6, Ok(b"{}".to_vec())),
                 ]
             );
         }
@@ -224,8 +232,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");
         let (mut tape, recording) = start_with(&path, IfTaken::Refuse, 100).unwrap();
-        tape.frame(1, &[b'x'; 200]);
-        tape.frame(2, b"{}");
+        tape.frame(1, 1, &[b'x'; 200]);
+        tape.frame(1, 2, b"{}");
         drop(tape);
         assert_eq!(recording.finish().0, Recorded { path: Some(path.clone()), frames: 1, bytes: 2, lost: 1 });
     }
@@ -235,8 +243,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");
         let (mut tape, recording) = start_with(&path, IfTaken::Refuse, 100).unwrap();
-        tape.frame(1, b"{}");
-        tape.frame(2, &[b'x'; 200]);
+        tape.frame(1, 1, b"{}");
+        tape.frame(1, 2, &[b'x'; 200]);
         drop(tape);
         assert_eq!(recording.finish().0, Recorded { path: Some(path.clone()), frames: 1, bytes: 2, lost: 1 });
         assert_eq!(lines(&path).pop().unwrap().1, Err(Control::Gap { frames: 1 }));
@@ -245,12 +253,12 @@ mod tests {
     #[test]
     fn a_full_disk_ends_the_recording_and_not_the_session() {
         let (mut tape, recording) = start(Path::new("/dev/full"), IfTaken::Refuse).unwrap();
-        tape.frame(1, &[b'x'; 1000]);
+        tape.frame(1, 1, &[b'x'; 1000]);
         while !recording.has_ended() {
-            tape.frame(2, b"{}");
+            tape.frame(1, 2, b"{}");
             thread::sleep(Duration::from_millis(1));
         }
-        tape.connected(3);
+        tape.connected(2, 3, &[]);
         let (_, error) = recording.finish();
         assert!(error.unwrap().to_string().starts_with("cannot write capture /dev/full: "));
     }
@@ -269,7 +277,7 @@ mod tests {
         assert_eq!(std::fs::read(&path).unwrap(), b"kept");
         for (if_taken, name) in [(IfTaken::Number, "a_2.l2"), (IfTaken::Replace, "a.l2")] {
             let (mut tape, recording) = start(&path, if_taken).unwrap();
-            tape.frame(1, b"{}");
+            tape.frame(1, 1, b"{}");
             drop(tape);
             assert_eq!(recording.finish().0.path, Some(folder.path().join(name)));
             assert_eq!(lines(&folder.path().join(name)), [(1, Ok(b"{}".to_vec()))]);
@@ -281,8 +289,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.zst");
         let (mut tape, recording) = start(&path, IfTaken::Refuse).unwrap();
-        tape.frame(1, b"{}");
-        tape.frame(2, &vec![b' '; MESSAGE_BYTES_MAX]);
+        tape.frame(1, 1, b"{}");
+        tape.frame(1, 2, &vec![b' '; MESSAGE_BYTES_MAX]);
         drop(tape);
         let (recorded, error) = recording.finish();
         assert_eq!((recorded.frames, recorded.lost, error.is_none()), (2, 0, true));

@@ -26,13 +26,13 @@
 //! ```
 
 use crate::base::clock::{Clock, Pacer, Speed};
-use crate::capture::{CaptureError, CaptureReader, Control, Cut, Item};
+use crate::capture::connections::Connections;
+use crate::capture::{CaptureError, CaptureReader, Cut, Item};
 use crate::engine::status::Status;
 use crate::feed::coinbase::level2::Parser;
 use crate::feed::intake::{Arrival, ScaleRule};
-use crate::feed::intakes::{Intakes, ProductSeen};
+use crate::feed::intakes::ProductSeen;
 use crate::handoff::Wait;
-use crate::market::event::Fault;
 use crate::market::publish::{EngineGone, Publish};
 use crate::market::units::Scale;
 use crate::run::session::Feed;
@@ -321,7 +321,7 @@ impl Replay {
     /// Takes lines until the end; true if somebody stopped it before.
     fn take_lines(
         reader: &mut CaptureReader,
-        intakes: &mut Intakes,
+        connections: &mut Connections,
         pacer: &mut Pacer,
         clock: &Clock,
         engine: &mut impl Publish,
@@ -344,25 +344,11 @@ impl Replay {
                         reader.last_line_is_cut();
                         return Ok(false);
                     }
-                    intakes.take(frame, &arrival, engine)?;
-                }
-                Item::Control(Control::Connected { .. }) => intakes.connected(&arrival, engine)?,
-                Item::Control(Control::Disconnected { fault, cause, .. }) => {
-                    let fault = Fault::by_name(&fault).unwrap_or(Fault::Disconnected);
-                    intakes.disconnected(fault, &cause, &arrival, engine)?;
-                }
-                Item::Control(Control::Invalid { product, fault, cause }) => {
-                    let fault = Fault::by_name(&fault).unwrap_or(Fault::StaleProduct);
-                    if let Some(product) = intakes.names().iter().position(|name| *name == product) {
-                        intakes.fault_of(product, fault, cause, &arrival, engine)?;
+                    if let Some(intakes) = connections.current() {
+                        intakes.take(frame, &arrival, engine)?;
                     }
                 }
-                Item::Control(Control::Gap { frames }) => {
-                    let detail = format!("{frames} frames were not recorded");
-                    intakes.fault(Fault::RecordingGap, detail, &arrival, engine)?;
-                }
-                // The reader has decoded it.
-                Item::Control(Control::Frame { .. }) => {}
+                Item::Control(control) => connections.take(control, &arrival, engine)?,
             }
         }
     }
@@ -392,17 +378,18 @@ impl Feed for Replay {
     fn run(self, engine: &mut impl Publish, status: &Status) -> ReplayOutcome {
         let Self { mut reader, products, rule, speed, spins, .. } = self;
         let clock = Clock::new();
-        let mut intakes = Intakes::new(&products, rule, clock.clone());
+        let mut connections = Connections::new(&products, rule, &clock);
         let mut pacer = Pacer::new(speed, clock.clone(), spins);
-        let taken = Self::take_lines(&mut reader, &mut intakes, &mut pacer, &clock, engine, status);
+        let taken = Self::take_lines(&mut reader, &mut connections, &mut pacer, &clock, engine, status);
         let (stopped, error) = match taken {
             Ok(stopped) => (stopped, None),
             Err(Stopped::EngineGone) => (true, None),
             Err(Stopped::Capture(error)) => (false, Some(error)),
         };
+        let (products, other_products) = connections.seen();
         ReplayOutcome {
-            products: intakes.seen(),
-            other_products: intakes.other_products(),
+            products,
+            other_products,
             lines: reader.lines(),
             cut: reader.cut().cloned(),
             error,

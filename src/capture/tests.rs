@@ -112,7 +112,9 @@ fn control_lines_read_back() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a");
     let controls = [
-        Control::Connected { connection: 1 },
+        Control::Connected { connection: 1, products: Vec::new() },
+        Control::Connected { connection: 2, products: vec!["A".into(), "B".into()] },
+        Control::On { connection: 1 },
         Control::Gap { frames: 7 },
         Control::Invalid { product: "P".into(), fault: "off the given tick or lot grid".into(), cause: "x".into() },
         Control::Disconnected {

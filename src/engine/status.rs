@@ -46,6 +46,7 @@ struct EngineWords {
 #[derive(Debug, Default)]
 struct FeedWords {
     connections: AtomicU64,
+    reconnects: AtomicU64,
     connected: AtomicBool,
 }
 
@@ -89,6 +90,8 @@ pub struct Reading {
     pub logit: f64,
     /// Connections made by a live feed.
     pub connections: u64,
+    /// Those of them that took another's place.
+    pub reconnects: u64,
     /// Whether a live feed is connected.
     pub connected: bool,
     /// Median and 99th percentile of the whole way to the decision so far, nanoseconds; `None` before anything was measured.
@@ -189,9 +192,10 @@ impl Status {
         self.engine.has_been_live.load(Ordering::Acquire)
     }
 
-    /// A live feed's connections so far, and whether it has one.
-    pub fn connected(&self, connections: u64, connected: bool) {
+    /// A live feed's connections so far, those of them that took another's place, and whether it has all that it should.
+    pub fn connected(&self, connections: u64, reconnects: u64, connected: bool) {
         self.feed.connections.store(connections, Ordering::Relaxed);
+        self.feed.reconnects.store(reconnects, Ordering::Relaxed);
         self.feed.connected.store(connected, Ordering::Relaxed);
     }
 
@@ -249,6 +253,7 @@ impl Status {
             state: BookState::ALL[usize::from(words.state.load(Ordering::Relaxed)) % BookState::ALL.len()],
             logit: f64::from_bits(words.logit.load(Ordering::Relaxed)),
             connections: self.feed.connections.load(Ordering::Relaxed),
+            reconnects: self.feed.reconnects.load(Ordering::Relaxed),
             connected: self.feed.connected.load(Ordering::Relaxed),
             out_of_depth: self.writer.out_of_depth.load(Ordering::Relaxed),
             latency_p50_p99_ns: Some((
@@ -282,12 +287,12 @@ mod tests {
         status.of(2).latency(10, 90);
         status.of(1).went_out_of_depth();
         status.of(2).engine_found(Fault::StaysCrossed, 1);
-        status.connected(1, true);
+        status.connected(3, 1, true);
         let together = status.read_together();
         assert_eq!((together.trades, together.open_positions, together.profit), (3, 3, 111.0));
         assert_eq!((together.latency_p50_p99_ns, together.out_of_depth), (Some((20, 30)), true));
         assert_eq!(status.read().profit, 1.0);
-        assert_eq!((together.connections, together.connected), (1, true));
+        assert_eq!((together.connections, together.reconnects, together.connected), (3, 1, true));
         let found: Vec<_> = status.products().map(|status| status.take_engine_fault(1)).collect();
         assert_eq!(found, [None, None, Some(Fault::StaysCrossed)]);
         status.of(2).stop();

@@ -73,7 +73,7 @@ impl Reencoder {
             FrameKind::Connected => {
                 self.connection += 1;
                 self.sequence_num = 0;
-                return Reencoded::Control(Control::Connected { connection: self.connection });
+                return Reencoded::Control(Control::Connected { connection: self.connection, products: Vec::new() });
             }
             FrameKind::Invalid(fault) => {
                 let (connection, fault) = (self.connection, fault.name());

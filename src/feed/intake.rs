@@ -163,6 +163,16 @@ impl Intake {
         Self { product, ..self }
     }
 
+    /// The product's index in its session.
+    pub fn product(&self) -> usize {
+        usize::from(self.product)
+    }
+
+    /// Goes on counting from these.
+    pub(super) fn counted(&mut self, counts: IntakeCounts) {
+        self.counts = counts;
+    }
+
     /// What has been seen so far.
     pub fn counts(&self) -> &IntakeCounts {
         &self.counts

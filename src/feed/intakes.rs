@@ -1,4 +1,5 @@
-//! Several products over one connection: an [`Intake`] each, and what they share, the sequence of messages.
+//! Several products over one connection: an [`Intake`] each, and what they share, the sequence of messages. A session's products
+//! may be [`Apart`], on several connections.
 //!
 //! A message's number is checked once. A gap, a repeat, a message that is none and the venue's errors make all books unreliable;
 //! a level that is impossible, off its grid or before its snapshot only that of its product. Every product's frames are those
@@ -53,7 +54,7 @@ pub enum Of {
     All,
 }
 
-/// What a message was, and whose. Of a message about several products it is what is gravest.
+/// What a message was, and whose. Products are told by their places on the connection. Of a message about several products it is what is gravest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Took {
     /// Whose frame, prints or fault; of other messages [`Of::All`].
@@ -112,7 +113,61 @@ impl Alone {
     }
 }
 
-/// The intakes of a session's products. Of one product it is its intake.
+/// A product of a session and its intake, which no connection has yet.
+#[derive(Debug)]
+pub struct Apart {
+    name: String,
+    intake: Intake,
+}
+
+impl Apart {
+    /// The session's products, in their order: at most [`PRODUCTS_MAX`], each named once.
+    pub fn all<T: AsRef<str>>(products: &[T], rule: ScaleRule, clock: &Clock) -> Vec<Self> {
+        assert!(products.len() <= PRODUCTS_MAX, "a session has a bound to its products");
+        let apart = |(product, index): (&T, u8)| {
+            let name = product.as_ref();
+            Self { name: name.into(), intake: Intake::new(name, rule, clock.clone()).of_product(index) }
+        };
+        products.iter().zip(0..).map(apart).collect()
+    }
+
+    /// The product's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its index in the session.
+    pub fn product(&self) -> usize {
+        self.intake.product()
+    }
+
+    /// What has been seen of it on its connections.
+    pub fn seen(&self) -> ProductSeen {
+        ProductSeen {
+            name: self.name.clone(),
+            alias: self.intake.parser().alias().map(Into::into),
+            counts: self.intake.counts().clone(),
+            notes: self.intake.notes().to_vec(),
+            scale: self.intake.scale(),
+        }
+    }
+
+    /// As [`Intakes::fault`], of this product.
+    ///
+    /// # Errors
+    /// The engine has ended.
+    pub fn fault(
+        &mut self,
+        fault: Fault,
+        detail: &str,
+        arrival: &Arrival,
+        engine: &mut impl Publish,
+    ) -> Result<(), EngineGone> {
+        self.intake.fault(fault, detail.into(), arrival, engine).map(|_| ())
+    }
+}
+
+/// The intakes of a connection's products. Of one product it is its intake.
 #[derive(Debug)]
 pub struct Intakes {
     whose: Whose,
@@ -128,27 +183,44 @@ pub struct Intakes {
 }
 
 impl Intakes {
-    /// For these products, at least one and at most [`PRODUCTS_MAX`], each named once.
+    /// For all of a session's products: at least one and at most [`PRODUCTS_MAX`], each named once.
     pub fn new<T: AsRef<str>>(products: &[T], rule: ScaleRule, clock: Clock) -> Self {
-        assert!((1..=PRODUCTS_MAX).contains(&products.len()), "a session has products, and a bound to their number");
-        let intakes = products
-            .iter()
-            .zip(0..)
-            .map(|(product, index)| Intake::new(product.as_ref(), rule, clock.clone()).of_product(index));
+        Self::together(Apart::all(products, rule, &clock))
+    }
+
+    /// For those products of a session, at least one, that one connection has.
+    pub fn together(products: Vec<Apart>) -> Self {
+        assert!(!products.is_empty(), "a connection has products");
+        let (names, intakes): (Vec<_>, Vec<_>) =
+            products.into_iter().map(|Apart { name, intake }| (name, intake)).unzip();
         Self {
-            whose: Whose::new(products),
-            intakes: intakes.collect(),
-            names: products.iter().map(|product| product.as_ref().into()).collect(),
+            whose: Whose::new(&names),
             sequence: Sequence::default(),
             together: Together::default(),
-            alone: vec![Alone::default(); products.len()],
-            read: Vec::with_capacity(products.len()),
+            alone: vec![Alone::default(); names.len()],
+            read: Vec::with_capacity(names.len()),
+            intakes,
+            names,
         }
+    }
+
+    /// The products without their connection. Each has counted what they saw together.
+    pub fn apart(mut self) -> Vec<Apart> {
+        for product in 0..self.intakes.len() {
+            let counts = self.counts(product);
+            self.intakes[product].counted(counts);
+        }
+        self.names.into_iter().zip(self.intakes).map(|(name, intake)| Apart { name, intake }).collect()
     }
 
     /// The products' names.
     pub fn names(&self) -> &[String] {
         &self.names
+    }
+
+    /// The products: their indices in the session, and their names.
+    pub fn products(&self) -> impl Iterator<Item = (usize, &str)> {
+        self.intakes.iter().map(Intake::product).zip(self.names.iter().map(String::as_str))
     }
 
     /// A product's own intake. Its counts lack what the products share: [`Intakes::counts`] has all.
@@ -187,21 +259,6 @@ impl Intakes {
             }
         }
         others
-    }
-
-    /// What is known of each product, in their order.
-    pub fn seen(&self) -> Vec<ProductSeen> {
-        let seen = |(product, name): (usize, &String)| {
-            let intake = &self.intakes[product];
-            ProductSeen {
-                name: name.clone(),
-                alias: intake.parser().alias().map(Into::into),
-                counts: self.counts(product),
-                notes: intake.notes().to_vec(),
-                scale: intake.scale(),
-            }
-        };
-        self.names.iter().enumerate().map(seen).collect()
     }
 
     /// Tells the engines of a new connection.

@@ -7,9 +7,9 @@
 //! use papertrader::feed::tape::{Found, Record, tape};
 //!
 //! let (mut tape, mut reader) = tape(1 << 16);
-//! tape.connected(1_000);
-//! tape.frame(2_000, b"{}");
-//! assert_eq!(reader.take(), Found::Record(1_000, Record::Connected { connection: 1 }));
+//! tape.connected(1, 1_000, &[]);
+//! tape.frame(1, 2_000, b"{}");
+//! assert_eq!(reader.take(), Found::Record(1_000, Record::Connected { connection: 1, products: b"" }));
 //! assert_eq!(reader.take(), Found::Record(2_000, Record::Frame(b"{}")));
 //! assert_eq!(reader.take(), Found::Nothing);
 //! drop(tape);
@@ -35,17 +35,22 @@ const HEAD_BYTES: usize = 8 + 1 + 8 + 4;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Frame,
+    /// The payload lists products, if any, by line breaks.
     Connected,
-    /// With the fault's number plus 1; the payload says the cause.
+    /// What follows came over another connection.
+    On,
+    /// With the fault's number; the payload says the cause.
     Disconnected(u8),
     Gap,
     /// With the fault's number; the payload says product and cause, a line break between them.
     Invalid(u8),
 }
 
+/// The byte of a record of [`Kind::Disconnected`] is this and the fault's number.
+const DISCONNECTED: u8 = 4;
 /// The byte of a record of [`Kind::Invalid`] is this and the fault's number.
 const INVALID: u8 = 128;
-const _: () = assert!(3 + Fault::ALL.len() <= INVALID as usize, "kinds do not overlap");
+const _: () = assert!(DISCONNECTED as usize + Fault::ALL.len() <= INVALID as usize, "kinds do not overlap");
 
 #[derive(Clone, Copy, Debug)]
 struct Head {
@@ -64,7 +69,8 @@ impl Head {
             Kind::Frame => 0,
             Kind::Connected => 1,
             Kind::Gap => 2,
-            Kind::Disconnected(fault) => 3 + fault,
+            Kind::On => 3,
+            Kind::Disconnected(fault) => DISCONNECTED + fault,
             Kind::Invalid(fault) => INVALID + fault,
         };
         bytes[9..17].copy_from_slice(&self.count.to_le_bytes());
@@ -80,8 +86,9 @@ impl Head {
                 0 => Kind::Frame,
                 1 => Kind::Connected,
                 2 => Kind::Gap,
+                3 => Kind::On,
                 invalid @ INVALID.. => Kind::Invalid(invalid - INVALID),
-                more => Kind::Disconnected(more - 3),
+                more => Kind::Disconnected(more - DISCONNECTED),
             },
             count: u64::from_le_bytes(word(9)),
             payload_bytes: u32::from_le_bytes(bytes[17..].try_into().expect("four bytes")),
@@ -92,7 +99,7 @@ impl Head {
 /// Makes the ring: what the feed writes on, and what the recorder reads from.
 pub fn tape(ring_bytes: usize) -> (Tape, TapeReader) {
     let (ring, taken) = RingBuffer::new(ring_bytes);
-    (Tape { ring, lost: 0, connection: 0 }, TapeReader { ring: taken, payload: Vec::new() })
+    (Tape { ring, lost: 0, on: 0 }, TapeReader { ring: taken, payload: Vec::new() })
 }
 
 /// The feed's end.
@@ -101,7 +108,8 @@ pub struct Tape {
     ring: Producer<u8>,
     /// Frames lost since the last record that found room.
     lost: u64,
-    connection: u64,
+    /// The connection whose frames the reader expects.
+    on: u64,
 }
 
 /// The recorder's end.
@@ -131,6 +139,13 @@ pub enum Record<'a> {
     Connected {
         /// Counts from 1.
         connection: u64,
+        /// The products on it, a line each, where the session has several connections at once; else none.
+        products: &'a [u8],
+    },
+    /// The messages that follow came over this one of several connections.
+    On {
+        /// The connection.
+        connection: u64,
     },
     /// The connection ended.
     Disconnected {
@@ -158,41 +173,58 @@ pub enum Record<'a> {
 }
 
 impl Tape {
-    /// Records a message.
+    /// Records a message of a connection.
     #[inline]
-    pub fn frame(&mut self, ts_recv_ns: i64, frame: &[u8]) {
-        let recorded = self.make_up_gap(ts_recv_ns) && self.push(ts_recv_ns, Kind::Frame, 0, frame);
+    pub fn frame(&mut self, connection: u64, ts_recv_ns: i64, frame: &[u8]) {
+        let recorded = self.make_up_gap(ts_recv_ns)
+            && self.turn_to(connection, ts_recv_ns)
+            && self.push(ts_recv_ns, Kind::Frame, 0, frame);
         self.lost += u64::from(!recorded);
     }
 
-    /// Records that a connection was made.
-    pub fn connected(&mut self, ts_recv_ns: i64) {
-        self.connection += 1;
-        self.control(ts_recv_ns, Kind::Connected, "");
+    /// Records that a connection was made. Counted from 1, and with these products, where the session has several at once.
+    pub fn connected(&mut self, connection: u64, ts_recv_ns: i64, products: &[String]) {
+        if self.control(ts_recv_ns, Kind::Connected, connection, &products.join("\n")) {
+            self.on = connection;
+        }
     }
 
-    /// Records that the connection ended.
-    pub fn disconnected(&mut self, ts_recv_ns: i64, fault: Fault, cause: &str) {
-        self.control(ts_recv_ns, Kind::Disconnected(fault as u8), cause);
+    /// Records that a connection ended.
+    pub fn disconnected(&mut self, connection: u64, ts_recv_ns: i64, fault: Fault, cause: &str) {
+        self.control(ts_recv_ns, Kind::Disconnected(fault as u8), connection, cause);
     }
 
     /// Records that a product's book could not be trusted any more while the connection went on.
     pub fn invalid(&mut self, ts_recv_ns: i64, product: &str, fault: Fault, cause: &str) {
         // No name of a product holds a line break: `cli` refuses control characters, and the venue has none.
-        self.control(ts_recv_ns, Kind::Invalid(fault as u8), &format!("{product}\n{cause}"));
+        self.control(ts_recv_ns, Kind::Invalid(fault as u8), 0, &format!("{product}\n{cause}"));
     }
 
-    /// Control records are rare and a recording without them would replay differently: they wait for room, a moment.
-    fn control(&mut self, ts_recv_ns: i64, kind: Kind, text: &str) {
+    /// Control records are rare and a recording without them would replay differently: they wait for room, a moment. Says whether
+    /// there was some.
+    fn control(&mut self, ts_recv_ns: i64, kind: Kind, connection: u64, text: &str) -> bool {
         let started = Instant::now();
-        while !(self.make_up_gap(ts_recv_ns) && self.push(ts_recv_ns, kind, self.connection, text.as_bytes())) {
+        while !(self.make_up_gap(ts_recv_ns) && self.push(ts_recv_ns, kind, connection, text.as_bytes())) {
             if self.ring.is_abandoned() || started.elapsed() > WAIT_MAX {
                 // A replay must not run over its place: the gap that stands there instead makes the book invalid too.
                 self.lost += 1;
-                return;
+                return false;
             }
             thread::sleep(IDLE);
         }
+        true
+    }
+
+    /// Says that what follows came over this connection, if it is another. False if there is no room for it.
+    #[inline]
+    fn turn_to(&mut self, connection: u64, ts_recv_ns: i64) -> bool {
+        if self.on != connection {
+            if self.on != 0 && !self.push(ts_recv_ns, Kind::On, connection, &[]) {
+                return false;
+            }
+            self.on = connection;
+        }
+        true
     }
 
     /// Records the gap, if there is one. False if there is still no room for it.
@@ -254,7 +286,8 @@ impl TapeReader {
         }
         let record = match kind {
             Kind::Frame => Record::Frame(&self.payload),
-            Kind::Connected => Record::Connected { connection: count },
+            Kind::Connected => Record::Connected { connection: count, products: &self.payload },
+            Kind::On => Record::On { connection: count },
             Kind::Gap => Record::Gap { frames: count },
             Kind::Disconnected(fault) => {
                 let fault = Fault::ALL.get(usize::from(fault)).copied();
@@ -291,14 +324,14 @@ mod tests {
         let (mut tape, mut reader) = tape(100);
         // Nobody takes anything meanwhile.
         for ts_recv_ns in 0..5 {
-            tape.frame(ts_recv_ns, &[b'x'; 20]);
+            tape.frame(1, ts_recv_ns, &[b'x'; 20]);
         }
         assert_eq!(tape.lost, 3);
         for ts_recv_ns in 0..2 {
             assert_eq!(reader.take(), Found::Record(ts_recv_ns, Record::Frame(&[b'x'; 20])));
         }
         assert_eq!(reader.take(), Found::Nothing);
-        tape.frame(9, b"{}");
+        tape.frame(1, 9, b"{}");
         drop(tape);
         assert_eq!(reader.take(), Found::Record(9, Record::Gap { frames: 3 }));
         assert_eq!(reader.take(), Found::Record(9, Record::Frame(b"{}")));

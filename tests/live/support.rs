@@ -95,7 +95,7 @@ pub fn settings(exchange: &RunningExchange) -> LiveSettings {
     }
 }
 
-pub fn connector(exchange: &RunningExchange, change: impl FnOnce(&mut WireConfig)) -> Connector {
+pub fn connector(exchange: &RunningExchange, change: impl FnOnce(&mut WireConfig)) -> Arc<Connector> {
     let authority = exchange.ca_pem().map(|pem| {
         let mut file = tempfile::NamedTempFile::new().expect("a file");
         std::io::Write::write_all(&mut file, pem.as_bytes()).expect("written");
@@ -104,7 +104,7 @@ pub fn connector(exchange: &RunningExchange, change: impl FnOnce(&mut WireConfig
     let extra_ca = authority.as_ref().map(|file| file.path().to_path_buf());
     let mut config = WireConfig { extra_ca, ..WireConfig::new(exchange.url()) };
     change(&mut config);
-    Connector::new(&config).expect("usable settings")
+    Connector::new(&config).expect("usable settings").into()
 }
 
 /// Price and size in units of 10^-8, best first: bids, asks.

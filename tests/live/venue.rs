@@ -181,7 +181,7 @@ impl<T: Send + 'static> Venue<T> {
     /// What a session with it is told.
     pub fn settings(&self) -> LiveSettings {
         LiveSettings {
-            connector: Connector::new(&WireConfig::new(&self.url)).expect("usable settings"),
+            connector: Connector::new(&WireConfig::new(&self.url)).expect("usable settings").into(),
             products: vec![PRODUCT.into()],
             prints: false,
             rule: ScaleRule::default(),

@@ -5,7 +5,6 @@ use crate::base::clock::wall_ns;
 use crate::base::failure::Failure;
 use crate::feed::backoff::Backoff;
 use crate::feed::coinbase::auth::Credentials;
-use crate::feed::coinbase::subscription::PRODUCTS_PER_CONNECTION;
 use crate::feed::intake::ScaleRule;
 use crate::feed::live::LiveSettings;
 use crate::feed::vitals::Patience;
@@ -21,7 +20,7 @@ pub const VENUE_URL: &str = "wss://advanced-trade-ws.coinbase.com";
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Connection")]
 pub struct ConnectionArgs {
-    /// Products to subscribe to, separated by commas: at most 16, over one connection
+    /// Products to subscribe to, separated by commas: at most 64, 16 on a connection
     #[arg(long, value_name = "NAME,…", default_value = "BTC-USD", value_parser = parse_products)]
     pub product: ProductList,
     /// Subscribe to the book alone and not to market_trades, the prints
@@ -54,20 +53,13 @@ impl ConnectionArgs {
     /// Any of them is bad.
     pub fn settings(&self, rule: ScaleRule, wait: Wait) -> Result<LiveSettings, Failure> {
         let ProductList(names) = &self.product;
-        let products = names.len();
         check_products(names, rule)?;
-        if products > PRODUCTS_PER_CONNECTION {
-            return Err(Failure::input(format!(
-                "--product names {products} products, and a connection has the books of at most \
-                 {PRODUCTS_PER_CONNECTION}: start a session for each part"
-            )));
-        }
         let config = WireConfig {
             extra_ca: self.ca_cert.clone(),
             allow_plaintext: self.allow_plaintext,
             ..WireConfig::new(&self.url)
         };
-        let connector = Connector::new(&config).map_err(Failure::input)?;
+        let connector = Connector::new(&config).map_err(Failure::input)?.into();
         let credentials = Credentials::from_env().map_err(Failure::input)?;
         Ok(LiveSettings {
             connector,

@@ -215,9 +215,9 @@ impl LiveSession {
 
 /// The report's lines about connections.
 pub fn connection_lines(outcome: &LiveOutcome) -> Vec<(&'static str, String)> {
-    let reconnects = outcome.connections.saturating_sub(1);
+    let reconnects = counted(outcome.reconnects, "reconnect");
     vec![
-        ("connected", format!("{} ({})", counted(outcome.connections, "time"), counted(reconnects, "reconnect"))),
+        ("connected", format!("{} ({reconnects})", counted(outcome.connections, "time"))),
         ("failed attempts", outcome.failed_attempts.to_string()),
         ("prints subscribed", prints_line(outcome)),
     ]
@@ -225,8 +225,8 @@ pub fn connection_lines(outcome: &LiveOutcome) -> Vec<(&'static str, String)> {
 
 /// The report's line about the subscription to prints.
 fn prints_line(outcome: &LiveOutcome) -> String {
-    let PrintsSubscribed { asked, acknowledged } = outcome.prints_subscribed;
-    let refused = match outcome.first().counts.prints_refused {
+    let PrintsSubscribed { asked, acknowledged, refusals } = outcome.prints_subscribed;
+    let refused = match refusals {
         0 => String::new(),
         count => format!(", refused {}", times(count)),
     };
@@ -239,10 +239,9 @@ fn prints_line(outcome: &LiveOutcome) -> String {
 
 /// The report's line about the system's receive stamps.
 fn arrivals_line(outcome: &LiveOutcome) -> String {
-    let messages = outcome.first().counts.messages;
     match outcome.stamped_messages {
         0 => "none: this system gives no receive stamps for the socket".into(),
-        stamped => format!("{} of {}, by the system", Grouped(stamped), counted(messages, "message")),
+        stamped => format!("{} of {}, by the system", Grouped(stamped), counted(outcome.messages, "message")),
     }
 }
 
@@ -370,7 +369,7 @@ impl<'a> Shown<'a> {
             now.open_positions,
             counted(now.trades, "trade"),
             amount(now.profit),
-            counted(now.connections.saturating_sub(1), "reconnect"),
+            counted(now.reconnects, "reconnect"),
         ));
         line.tick();
     }

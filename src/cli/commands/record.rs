@@ -102,11 +102,10 @@ pub fn run(args: &RecordArgs, printer: &mut Printer) -> Result<(), Failure> {
             }
             let now = status.read();
             let state = if now.connected { "connected" } else { "disconnected" };
-            let reconnects = now.connections.saturating_sub(1);
             line.set_message(format!(
                 "{state} for {} s, {}",
                 started.elapsed().as_secs(),
-                counted(reconnects, "reconnect")
+                counted(now.reconnects, "reconnect")
             ));
         }
         feeding.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))

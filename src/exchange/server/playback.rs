@@ -16,6 +16,7 @@ use crate::sources::market::MarketSettings;
 use serde::Deserialize;
 use sonic_rs::LazyValue;
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -41,8 +42,10 @@ pub(super) struct Playback {
     round_start: Option<(i64, f64)>,
     /// When, from the start of the playback, the last frame fell due.
     due_ns: f64,
-    /// The recording's own numbers; what is served is numbered anew.
-    sequence: Sequence,
+    /// The recording's own numbers, of each of its connections; what is served is numbered anew.
+    sequences: HashMap<u64, Sequence>,
+    /// The connection whose frames follow.
+    connection: u64,
     /// What the recording lacks, so that what is served after it may not be the venue's book.
     pub faults: FaultCounts,
     /// Levels whose price, size or side cannot be; they are served, but are not in our book.
@@ -119,7 +122,8 @@ impl Playback {
             round_frames: 0,
             round_start: None,
             due_ns: 0.0,
-            sequence: Sequence::default(),
+            sequences: HashMap::new(),
+            connection: 0,
             faults: FaultCounts::default(),
             levels_refused: 0,
         })
@@ -138,7 +142,7 @@ impl Playback {
                 self.reader = MarketLines::open(&self.path, &self.settings).map_err(ReplayError::into_capture)?;
                 self.round_frames = 0;
                 self.round_start = None;
-                self.sequence = Sequence::default();
+                self.sequences.clear();
                 continue;
             };
             let ts_recv_ns = line.ts_recv_ns;
@@ -146,11 +150,24 @@ impl Playback {
                 Item::Frame(text) => text,
                 Item::Control(control) => {
                     match control {
-                        Control::Connected { .. } => self.sequence.connected(),
-                        Control::Disconnected { .. } => self.faults.count(Fault::Disconnected),
+                        Control::Connected { connection, products } => {
+                            if products.is_empty() {
+                                // Without a list there is one at a time.
+                                self.sequences.clear();
+                            }
+                            self.connection = connection;
+                            self.sequences.entry(connection).or_default().connected();
+                        }
+                        Control::On { connection } => self.connection = connection,
+                        Control::Disconnected { connection, .. } => {
+                            self.faults.count(Fault::Disconnected);
+                            if self.sequences.len() > 1 {
+                                self.sequences.remove(&connection);
+                            }
+                        }
                         Control::Gap { .. } => {
                             self.faults.count(Fault::RecordingGap);
-                            self.sequence = Sequence::default();
+                            self.sequences.clear();
                         }
                         Control::Frame { .. } | Control::Invalid { .. } => {}
                     }
@@ -161,7 +178,8 @@ impl Playback {
                 self.faults.count(Fault::Malformed);
                 continue;
             };
-            if let Some(Err((fault, _))) = envelope.sequence_num.map(|number| self.sequence.check(number)) {
+            let sequence = self.sequences.entry(self.connection).or_default();
+            if let Some(Err((fault, _))) = envelope.sequence_num.map(|number| sequence.check(number)) {
                 self.faults.count(fault);
             }
             let Some((about, parts)) = parts(envelope) else { continue };

@@ -49,6 +49,7 @@ mod connect;
 mod endpoint;
 mod error;
 mod receive;
+mod several;
 mod stream;
 mod tls;
 
@@ -67,6 +68,7 @@ pub use connect::{
     CONNECT_TIME_MAX, Connector, HANDSHAKE_BYTES_MAX, HANDSHAKE_TIME_MAX, MESSAGE_BYTES_MAX, WireConfig,
 };
 pub use error::{ConfigError, Stage, WireError};
+pub use several::wait_for_any;
 pub use stream::ReadTime;
 use stream::Stream;
 pub use tls::CA_BYTES_MAX;

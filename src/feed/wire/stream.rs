@@ -38,6 +38,12 @@ pub(super) struct Socket {
 }
 
 impl Socket {
+    /// For those who wait for it.
+    #[cfg(target_os = "linux")]
+    pub fn descriptor(&self) -> std::os::fd::BorrowedFd<'_> {
+        std::os::fd::AsFd::as_fd(&self.stream)
+    }
+
     /// Takes a connected stream.
     pub fn new(stream: TcpStream, clock: Clock) -> Self {
         let last = ReadTime { raw: clock.stamp(), arrived_raw: None, wall_ns: wall_ns(), bytes: 0 };
@@ -195,7 +201,8 @@ pub(super) enum Stream {
 }
 
 impl Stream {
-    fn socket(&self) -> &Socket {
+    /// The socket under it.
+    pub fn socket(&self) -> &Socket {
         match self {
             Self::Plain(socket) => socket,
             Self::Tls(tls) => &tls.socket,
