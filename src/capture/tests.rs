@@ -152,7 +152,7 @@ fn what_is_no_capture_is_named() {
             "1 {}\n2 {\"papertrader\":\"nonsense\"}\n",
             format!(
                 "capture {shown}, line 2: is a control line that cannot be read (unknown variant `nonsense`, expected one of \
-                 `connected`, `disconnected`, `invalid`, `gap`, `frame` at line 1 column 25); {hint}"
+                 `connected`, `on`, `disconnected`, `invalid`, `gap`, `frame` at line 1 column 25); {hint}"
             ),
         ),
     ] {
