@@ -148,5 +148,6 @@ class Gathering:
 def sweep_part(args: list[str], number: int, name: str, settings: list[int]) -> str:
     """Rows of a sweep over its only capture, which has that number and name in another sweep, as JSON."""
 
+def companions(path: str) -> list[str]: ...
 def expanded(paths: list[str]) -> list[str]:
     """The files that paths, folders and patterns stand for; what does not exist here stays as it is."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import sys
 import tempfile
 import warnings
@@ -39,6 +40,9 @@ TASKS_MAX = 512
 
 TABLES_MAX = 2
 """Tables of features for each processor that are made ahead of who takes them."""
+
+ANSWER_S = 10.0
+"""An address of a cluster at which nobody answers for so long is none."""
 
 LOOK_S = 0.5
 """Signals are looked at this often while nothing arrives."""
@@ -176,23 +180,40 @@ def _needed() -> Any:
 # On a worker.
 
 
-def _fetched(place: str, folder: str) -> str:
-    """A path on this node: what a URL names is copied into the folder, under its own name."""
-    if "://" not in place:
-        return place
+def _copied(place: str, path: str) -> bool:
+    """Copies what a URL names; False if nothing is there."""
     try:
         import fsspec
     except ImportError as error:
         raise InputError(f"{place} needs fsspec; install it with: pip install 'papertrader[cluster]'") from error
-    name = place.partition("::")[0].partition("?")[0].rstrip("/").rpartition("/")[2]
-    path = os.path.join(folder, name)
     try:
         with fsspec.open(place, "rb") as source, open(path, "wb") as copy:
             shutil.copyfileobj(source, copy, 1 << 20)
-    except (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError, ImportError, ValueError) as error:
+    except FileNotFoundError:
+        # Some places say so only when they are read.
+        _Path(path).unlink(missing_ok=True)
+        return False
+    except (PermissionError, IsADirectoryError, NotADirectoryError, ImportError, ValueError) as error:
         raise InputError(f"cannot read {place}: {error or type(error).__name__}") from error
     except OSError as error:
         raise _Unreached(f"cannot read {place}: {error or type(error).__name__}") from error
+    return True
+
+
+def _fetched(place: str, folder: str) -> str:
+    """A path on this node: what a URL names is copied into the folder, under its own name, with the file that is read beside it."""
+    if "://" not in place:
+        return place
+    whole, chain, inner = place.partition("::")
+    url, mark, query = whole.partition("?")
+    parent, slash, name = url.rstrip("/").rpartition("/")
+    path = os.path.join(folder, name)
+    if not _copied(place, path):
+        raise InputError(f"cannot read {place}: nothing is there")
+    for companion in native.companions(path):
+        beside = os.path.basename(companion)
+        if _copied(f"{parent}{slash}{beside}{mark}{query}{chain}{inner}", companion):
+            break
     return path
 
 
@@ -294,6 +315,17 @@ def _checked(options: dict[str, Any], known: type, function: str) -> dict[str, A
         raise TypeError(f"{function}() got an unexpected keyword argument '{unknown[0]}'")
     snapshot = options.get("initial_snapshot")
     return options if snapshot is None else options | {"initial_snapshot": os.path.abspath(snapshot)}
+
+
+def _reached(address: str | None) -> None:
+    """Refuses an address where nobody answers, for which Ray tries for minutes."""
+    host, _, port = (address or "").removeprefix("ray://").rpartition(":")
+    if not host or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_S).close()
+    except (OSError, OverflowError) as error:
+        raise InputError(f"cannot connect to Ray at {address}: {error}") from error
 
 
 @contextmanager
@@ -430,6 +462,7 @@ def sweep(
     if chunk is not None and chunk < 1:
         raise InputError(f"chunk is {chunk}; a task has at least 1 setting")
     names = _names(captures)
+    _reached(address)
     several = [models] if isinstance(models, (Model, str, os.PathLike)) else list(models)
     given |= beside(several)
     scratch = _Scratch()
@@ -512,6 +545,7 @@ def features(
     ray = _needed()
     given = _checked(dict(options), FeatureOptions, "features")
     names = _names(captures)
+    _reached(address)
     named = features if isinstance(features, str) else ",".join(features)
     asked: dict[str, Any] = {key: given.pop(key) for key in ("label", "horizon", "every") if key in given}
     asked["features"] = native.feature_list(named)

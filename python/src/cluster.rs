@@ -7,7 +7,7 @@ use papertrader::cli::Command;
 use papertrader::cli::commands::sweep::{Elsewhere, SweepArgs, part};
 use papertrader::cli::host::parse;
 use papertrader::cli::printer::Printer;
-use papertrader::sources::files::expand;
+use papertrader::sources::files;
 use pyo3::prelude::*;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -87,7 +87,13 @@ pub fn sweep_part(
 #[pyfunction]
 pub fn expanded(py: Python<'_>, paths: Vec<PathBuf>) -> PyResult<Vec<String>> {
     work(py, move || {
-        let files = expand(&paths).map_err(Failure::input)?;
+        let files = files::expand(&paths).map_err(Failure::input)?;
         Ok(files.iter().map(|path| path.display().to_string()).collect())
     })
+}
+
+/// Where the file that is read beside this one may be: the first of these that is there is it.
+#[pyfunction]
+pub fn companions(py: Python<'_>, path: PathBuf) -> PyResult<Vec<String>> {
+    work(py, move || Ok(files::companions(&path).iter().map(|path| path.display().to_string()).collect()))
 }

@@ -22,7 +22,7 @@ mod module {
     #[pymodule_export]
     use super::book::{Frame, Walk, walk};
     #[pymodule_export]
-    use super::cluster::{Gathering, expanded, sweep_part};
+    use super::cluster::{Gathering, companions, expanded, sweep_part};
     #[pymodule_export]
     use super::columns::{read_log, read_sweep};
     #[pymodule_export]

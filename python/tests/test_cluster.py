@@ -5,13 +5,19 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import subprocess
 import sys
 import time
 import warnings
 from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 from conftest import Program
 
@@ -114,6 +120,88 @@ def test_features_are_the_markets(nodes: Any, days: list[Path]) -> None:
         cluster.features(days, "imbalance_0")
 
 
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def served(days: list[Path]) -> Iterator[str]:
+    """The URL of the captures' folder, which workers reach by no path of theirs."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(days[0].parent))) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_a_url_brings_the_file_beside_it(
+    nodes: Any, days: list[Path], served: str, program: Program, local: Path, tmp_path: Path
+) -> None:
+    book = days[0].with_name("book.csv")
+    program("convert", days[0], "--output", book)
+    assert book.with_name("book_trades.csv").exists()
+    asked = ["imbalance_1", "print_imbalance_100"]
+    (name, table) = next(cluster.features(f"{served}/book.csv", asked, label="mid:20"))
+    assert name == f"{served}/book.csv"
+    rows = papertrader.open(book).features(asked, label="mid:20")
+    assert table.drop(["capture"]).equals(rows.to_arrow().drop(["capture"]))
+    assert np.any(rows["print_imbalance_100"] != 0)
+
+    urls = [f"{served}/book.csv", f"{served}/{days[1].name}", f"{served}/none.l2"]
+    with pytest.raises(cluster.ClusterError, match=r"^1 of 3 captures broke, the first .*/none.l2 on node .*: cannot read .*/none.l2"):
+        swept(urls, local, tmp_path)
+    rows_there = pd.read_csv(tmp_path / "grid.sweep.csv")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", papertrader.PapertraderWarning)
+        rows_here = papertrader.open(book).sweep(local / "m.json", **GRID).rows
+    of_book = rows_there[rows_there.capture_path == urls[0]].reset_index(drop=True)
+    for column in ("setting", "trades", "net_profit_quote", "capture_sha256"):
+        assert of_book[column].tolist() == rows_here[column].tolist(), column
+    assert len(rows_there) == 24 and of_book.trades.sum() > 0
+
+
+# A session of its own, which connects by the address and is interrupted while tasks run.
+SESSION = """
+import json, os, signal, sys, warnings
+from papertrader import PapertraderWarning, cluster
+
+asked = json.loads(sys.argv[1])
+end_at = asked.pop("end_at")
+
+def tell(done, due):
+    print(done, due, flush=True)
+    if done == end_at:
+        os.kill(os.getpid(), signal.SIGINT)
+
+warnings.simplefilter("ignore")
+try:
+    cluster.sweep(asked.pop("captures"), asked.pop("model"), name="grid", progress=tell, **asked)
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+
+
+def test_a_cluster_is_found_by_its_address_and_ctrl_c_keeps_what_is_done(
+    nodes: Any, days: list[Path], local: Path, tmp_path: Path
+) -> None:
+    def session(**more: Any) -> tuple[int, list[str]]:
+        asked = {"captures": [str(day) for day in days], "model": str(local / "m.json"), "out": str(tmp_path), "end_at": 0}
+        asked |= {"address": nodes.address, "chunk": 1} | GRID | more
+        run = [sys.executable, "-c", SESSION, json.dumps(asked)]
+        ended = subprocess.run(run, capture_output=True, text=True, timeout=120, check=False)
+        assert ended.returncode in (0, 130), ended.stderr
+        return ended.returncode, ended.stdout.splitlines()
+
+    code, told = session(end_at=5)
+    assert code == 130 and told[-1] == "5 24" and not (tmp_path / "grid.sweep.csv").exists()
+    code, told = session(resume=True)
+    assert code == 0 and told[-1] == "19 19"
+    are_equal(local, tmp_path)
+
+    with pytest.raises(papertrader.InputError, match="Ray is connected already"):
+        cluster.sweep(days, local / "m.json", address=nodes.address)
+
+
 def test_bad_captures_are_named_with_their_node(nodes: Any, days: list[Path], local: Path, tmp_path: Path) -> None:
     broken, nowhere = tmp_path / "broken.l2.zst", tmp_path / "nowhere.l2.zst"
     broken.write_bytes(days[1].read_bytes()[:-2000] + bytes(2000))
@@ -182,6 +270,15 @@ def test_what_is_needed_is_said(monkeypatch: pytest.MonkeyPatch, days: list[Path
                 text = str(raised.value)
                 assert text.startswith("papertrader.cluster needs Ray and pyarrow (") and module in text
                 assert text.endswith("; install them with: pip install 'papertrader[cluster]'")
+
+
+def test_an_address_where_nobody_answers_is_refused(days: list[Path], local: Path, tmp_path: Path) -> None:
+    # Where no other test has connected.
+    asked = {"captures": [str(days[0])], "model": str(local / "m.json"), "out": str(tmp_path), "address": "127.0.0.1:1", "end_at": 0}
+    run = [sys.executable, "-c", SESSION, json.dumps(asked)]
+    ended = subprocess.run(run, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 1 and "InputError: cannot connect to Ray at 127.0.0.1:1: " in ended.stderr
+    assert not list(tmp_path.glob("grid*"))
 
 
 def test_arguments_are_looked_at_before_anything_runs(days: list[Path], local: Path) -> None:

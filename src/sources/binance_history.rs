@@ -55,11 +55,16 @@ pub fn is_head(head: &[u8]) -> bool {
 
 /// The other file of the pair, by its name, if it is there.
 pub fn partner(path: &Path) -> Option<PathBuf> {
-    let name = path.file_name()?.to_str()?;
+    partners(path).into_iter().find(|path| path.is_file())
+}
+
+/// Where it may be.
+pub fn partners(path: &Path) -> Vec<PathBuf> {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let pairs = [("depth_update", "depth_snap"), ("depth-update", "depth-snap")];
     let both_ways = pairs.into_iter().flat_map(|(updates, snapshots)| [(updates, snapshots), (snapshots, updates)]);
     let other = |(own, other)| name.contains(own).then(|| path.with_file_name(name.replace(own, other)));
-    both_ways.filter_map(other).find(|path| path.is_file())
+    both_ways.filter_map(other).collect()
 }
 
 /// Rows of one message.

@@ -69,10 +69,20 @@ fn in_folder(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), ReadError> {
 
 /// The file that is read beside another: Tardis' trades beside a book, the other one of LOBSTER's pair.
 pub fn companion(path: &Path) -> Option<PathBuf> {
-    let trades = tardis::trades_beside(path);
+    let trades = tardis::trades_beside(path).filter(|_| has_trades_beside(path));
+    trades.or_else(|| lobster::partner(path)).or_else(|| binance_history::partner(path))
+}
+
+/// Where it may be: the first of these that is there is it.
+pub fn companions(path: &Path) -> Vec<PathBuf> {
+    let trades = Some(tardis::trades_path(path)).filter(|_| has_trades_beside(path));
+    trades.into_iter().chain(lobster::partners(path)).chain(binance_history::partners(path)).collect()
+}
+
+/// Whether a file is a book that may have its trades beside it.
+fn has_trades_beside(path: &Path) -> bool {
     let is_tardis = || head(path, tardis::BOOK_HEADER.len()).is_ok_and(|head| tardis::is_book(&head));
-    let is_book = || is_tardis() || table::holds_changes(path).unwrap_or(false);
-    trades.filter(|_| is_book()).or_else(|| lobster::partner(path)).or_else(|| binance_history::partner(path))
+    is_tardis() || table::holds_changes(path).unwrap_or(false)
 }
 
 /// Takes files out that are read beside one that stays.

@@ -86,6 +86,18 @@ pub fn partner(path: &Path) -> Option<PathBuf> {
     Some(if messages == path { books } else { messages })
 }
 
+/// Where the other file of a pair may be, one of which may be compressed, and the word in its name; nowhere by another name.
+pub fn partners(path: &Path) -> Vec<PathBuf> {
+    parts(path).filter(|_| is_named(path)).map_or_else(Vec::new, |parts| beside(path, parts).1.into())
+}
+
+fn beside(path: &Path, (stem, is_messages, rest): (&str, bool, &str)) -> (&'static str, [PathBuf; 3]) {
+    let word = if is_messages { "orderbook" } else { "message" };
+    let plain = rest.strip_suffix(".gz").unwrap_or(rest);
+    let names = [rest.to_owned(), plain.to_owned(), format!("{plain}.gz")];
+    (word, names.map(|rest| path.with_file_name(format!("{stem}_{word}_{rest}"))))
+}
+
 impl Named {
     fn of(path: &Path) -> Result<Self, String> {
         const LIKE: &str = "a name like AMZN_2012-06-21_34200000_57600000_message_10.csv tells ticker, date and levels";
@@ -98,16 +110,9 @@ impl Named {
             return Err(format!("is of {date}; LOBSTER's data begins in {FIRST_YEAR}"));
         }
         let levels = rest.split('.').next().and_then(|levels| levels.parse().ok()).ok_or(LIKE)?;
-        let beside = |word: &str| {
-            // One of them may be compressed.
-            let plain = rest.strip_suffix(".gz").unwrap_or(rest);
-            let names = [rest.to_owned(), plain.to_owned(), format!("{plain}.gz")];
-            let mut paths = names.map(|rest| path.with_file_name(format!("{stem}_{word}_{rest}"))).into_iter();
-            let first = paths.next().unwrap_or_default();
-            if first.is_file() { Some(first) } else { paths.find(|path| path.is_file()) }
-        };
-        let word = if is_messages { "orderbook" } else { "message" };
-        let other = beside(word).ok_or_else(|| format!("comes without the {word} file that belongs beside it"))?;
+        let (word, others) = beside(path, (stem, is_messages, rest));
+        let other = others.into_iter().find(|path| path.is_file());
+        let other = other.ok_or_else(|| format!("comes without the {word} file that belongs beside it"))?;
         let (messages, books) = if is_messages { (path.to_owned(), other) } else { (other, path.to_owned()) };
         Ok(Self { ticker: ticker.to_owned(), date, levels, messages, books })
     }
