@@ -226,6 +226,11 @@ pub struct Row {
     pub fees: Option<f64>,
     /// What may be said of the mean profit, as `RUN.json` has it; of the original alone.
     pub finding: Option<String>,
+    /// Trades that no market would have made like that: held across a gap, from liquidity taken before, of less than a lot; of the
+    /// original alone.
+    pub doubtful: Option<u64>,
+    /// Their profit in quote currency, after fees.
+    pub doubtful_net_profit: Option<f64>,
     /// Net profit by the receive time of the sale, quote currency: [`SweepResult::slices`] equal slices of the capture's
     /// live time.
     pub slice_net: Vec<f64>,

@@ -5,7 +5,7 @@ use super::result::{Row, Setting, SweptCapture};
 use crate::execution::fees::Turnover;
 use crate::market::units::Scale;
 use crate::results::executions::{Account, AccountNumbers, Leg, Logs};
-use crate::results::trades::{TradeNumbers, TradeTable};
+use crate::results::trades::{TradeNumbers, TradeTable, is_doubtful};
 
 /// Equal slices of a closed span of time.
 struct Slices {
@@ -40,9 +40,15 @@ pub fn of_trades(plan: &Plan, setting: &Setting, capture: &SweptCapture, table: 
     let lot = 1.0 / scale.lots_per_unit();
     let numbers = TradeNumbers::of_on(table, plan.fee_bps, lot, 1);
     let mut slices = Slices::new(plan.slices, capture.live_ns);
+    let (mut doubtful, mut doubtful_net_profit) = (0, 0.0);
     for at in 0..table.len() {
         let turnover = Turnover { bought: table.bought[at], sold: table.sold[at] };
-        slices.add(table.sell_ts_recv_ns[at], turnover.net(table.profit[at], plan.fee_bps), turnover.bought);
+        let net = turnover.net(table.profit[at], plan.fee_bps);
+        slices.add(table.sell_ts_recv_ns[at], net, turnover.bought);
+        if is_doubtful(table, at, Some(lot)) {
+            doubtful += 1;
+            doubtful_net_profit += net;
+        }
     }
     let interval = numbers.interval;
     let finding = serde_json::to_value(numbers.finding).ok();
@@ -68,6 +74,8 @@ pub fn of_trades(plan: &Plan, setting: &Setting, capture: &SweptCapture, table: 
         fill_rate: None,
         fees: None,
         finding: finding.and_then(|finding| finding.as_str().map(Into::into)),
+        doubtful: Some(doubtful),
+        doubtful_net_profit: Some(doubtful_net_profit),
         slice_net: slices.net,
         slice_bought: slices.bought,
     }
@@ -110,6 +118,8 @@ pub fn of_account(plan: &Plan, setting: &Setting, capture: &SweptCapture, logs: 
         fill_rate: numbers.fill_rate,
         fees: Some(numbers.fees),
         finding: None,
+        doubtful: None,
+        doubtful_net_profit: None,
         slice_net: slices.net,
         slice_bought: slices.bought,
     }

@@ -20,7 +20,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 /// The columns and what they hold. Money is in quote currency; basis points are of what was bought.
-pub const COLUMNS: [(&str, Kind); 44] = [
+pub const COLUMNS: [(&str, Kind); 46] = [
     ("setting", Kind::Whole),
     ("capture", Kind::Whole),
     ("model", Kind::Text),
@@ -63,6 +63,8 @@ pub const COLUMNS: [(&str, Kind); 44] = [
     ("fill_rate", Kind::Double),
     ("fees_quote", Kind::Double),
     ("finding", Kind::Text),
+    ("doubtful_trades", Kind::Whole),
+    ("doubtful_net_profit_quote", Kind::Double),
     ("slices", Kind::Whole),
     ("slices_with_gain", Kind::Whole),
 ];
@@ -133,6 +135,8 @@ fn cells<'a>(
         double(row.fill_rate),
         double(row.fees),
         row.finding.as_deref().map_or(Value::None, Value::Text),
+        row.doubtful.map_or(Value::None, whole),
+        double(row.doubtful_net_profit),
         whole(result.slices.into()),
         whole(row.slice_net.iter().filter(|&&net| net > 0.0).count() as u64),
     ]

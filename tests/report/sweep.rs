@@ -27,6 +27,8 @@ struct Grid {
     empty: Vec<u32>,
     /// Slices in which anybody trades.
     traded_slices: usize,
+    /// Doubtful trades of a row, and their share of its net profit.
+    doubtful: Option<(u64, f64)>,
     seed: u64,
 }
 
@@ -42,6 +44,7 @@ impl Default for Grid {
             in_sample: Vec::new(),
             empty: Vec::new(),
             traded_slices: SLICES,
+            doubtful: None,
             seed: 1,
         }
     }
@@ -103,6 +106,8 @@ impl Grid {
                     fill_rate: None,
                     fees: None,
                     finding: None,
+                    doubtful: self.doubtful.map(|(trades, _)| trades),
+                    doubtful_net_profit: self.doubtful.map(|(_, share)| share * net),
                     slice_net,
                     slice_bought,
                 });
@@ -507,6 +512,20 @@ fn a_verdict_claims_no_more_than_a_runs() {
     let report = SweepReport::of("grid", &twice);
     is_said(&report, Finding::Open, &["It is open whether"]);
     assert_eq!(report.warnings, ["captures/2.l2 holds the bytes of captures/0.l2: what they show is counted twice."]);
+    // Trades that no market would have made, with part of the profit, with all of it, and without any others.
+    let some = Grid { edge_bps: 0.8, doubtful: Some((7, 0.3)), ..Grid::default() }.report();
+    let parts =
+        ["21 of its ", " no market would have made like that: held across a gap", "The net profit is +", " without."];
+    is_said(&some, Finding::Survives, &parts);
+    let gain = Grid { edge_bps: 0.8, doubtful: Some((7, 1.1)), ..Grid::default() }.report();
+    is_said(&gain, Finding::Open, &parts);
+    let all = Grid { edge_bps: 0.8, doubtful: Some((SLICES as u64, 1.0)), ..Grid::default() }.report();
+    is_said(&all, Finding::Open, &["There are no others."]);
+    // A book that was hardly there.
+    let mut dead = grid.result();
+    (dead.captures[1].frames, dead.captures[1].frames_live) = (2_001, 999);
+    let report = SweepReport::of("grid", &dead);
+    assert_eq!(report.warnings, ["captures/1.l2: the book was live in 999 of 2,001 frames only."]);
     // One capture whose rows have no interval, as a run of so few trades has none.
     let short = Grid { edge_bps: 0.8, captures: 1, ..Grid::default() }.report();
     is_said(&short, Finding::TooLittle, &["has no interval; 30 trades and 20 blocks of time are needed."]);

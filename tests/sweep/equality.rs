@@ -48,6 +48,14 @@ fn is_of_trades(row: &Row, run: &Value) {
         assert_eq!(swept, replayed, "{name}");
     }
     assert_eq!(row.finding.as_deref(), trades["finding"].as_str());
+    // Each kind is among them, and each of them is of a kind.
+    let across = trades["held_across_gaps"]["trades"].as_u64();
+    let kinds = [across, trades["took_again"].as_u64(), trades["below_lot"].as_u64()].map(Option::unwrap_or_default);
+    let doubtful = row.doubtful.unwrap();
+    assert!(kinds.iter().all(|&kind| kind <= doubtful) && doubtful <= kinds.iter().sum(), "{doubtful} of {kinds:?}");
+    assert!(doubtful > 0 || row.doubtful_net_profit == Some(0.0));
+    let others = row.net_profit - row.doubtful_net_profit.unwrap();
+    assert!(doubtful < row.trades || others.abs() <= 1e-9 * row.bought, "{others}");
 }
 
 /// The same of an account.

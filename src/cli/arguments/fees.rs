@@ -22,6 +22,7 @@ pub struct FeeArgs {
     /// Fee per side, in basis points of the amount traded, makers and takers alike. The verdict counts no less than the lowest
     /// taker fee of the schedules that --fees names
     #[arg(long, value_name = "BPS", default_value_t = 0.0, value_parser = parse_fee)]
+    #[arg(allow_negative_numbers = true)]
     pub fee_bps: f64,
     /// Fees by a venue's published schedule (an unknown name lists them all), or by the tiers of a TOML file
     #[arg(long, value_name = "NAME|FILE.toml", conflicts_with_all = ["fee_bps", "maker_fee_bps", "taker_fee_bps"])]

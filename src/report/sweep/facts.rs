@@ -110,7 +110,12 @@ pub struct SettingFacts {
     pub gross_bps: Option<f64>,
     /// Net profit over what was bought, basis points.
     pub net_bps: Option<f64>,
-    /// 95 % interval of it, of those in the table of the best.
+    /// Trades that no market would have made like that, of the original alone: held across a gap, from liquidity taken before, of less
+    /// than a lot.
+    pub doubtful: u64,
+    /// Their profit in quote currency, after fees.
+    pub doubtful_net_profit: f64,
+    /// 95 % interval of the net profit over what was bought, of those in the table of the best.
     pub net_bps_interval: Option<Interval>,
     /// Slices of time in which it earned or lost something.
     pub slices_traded: usize,

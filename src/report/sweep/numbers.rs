@@ -15,7 +15,7 @@ pub use super::facts::{
 
 use super::settings::{Varying, totals};
 use super::verdict;
-use crate::report::text::counted;
+use crate::report::text::{counted, plain};
 use crate::statistics::blocks::{Cells, residuals};
 use crate::statistics::bootstrap::{Interval, draw, interval};
 use crate::statistics::overfitting::Returns;
@@ -351,6 +351,14 @@ fn warnings(result: &SweepResult) -> Vec<String> {
     for (place, capture) in result.captures.iter().enumerate() {
         if let Some(other) = twin(result, place) {
             warnings.push(format!("{} holds the bytes of {other}: what they show is counted twice.", capture.path));
+        }
+        if capture.frames_live < capture.frames / 2 {
+            warnings.push(format!(
+                "{}: the book was live in {} of {} only.",
+                capture.path,
+                plain(capture.frames_live as f64),
+                counted(capture.frames, "frame")
+            ));
         }
     }
     let remarks = result

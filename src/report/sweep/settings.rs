@@ -62,6 +62,8 @@ pub fn totals(result: &SweepResult, setting: &Setting, varying: Varying) -> Sett
         facts.bought += row.bought;
         facts.gross_profit += row.gross_profit;
         facts.net_profit += row.net_profit;
+        facts.doubtful += row.doubtful.unwrap_or(0);
+        facts.doubtful_net_profit += row.doubtful_net_profit.unwrap_or(0.0);
     }
     let bps = |profit: f64| (facts.bought > 0.0).then(|| 1e4 * profit / facts.bought);
     (facts.gross_bps, facts.net_bps) = (bps(facts.gross_profit), bps(facts.net_profit));

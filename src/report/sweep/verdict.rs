@@ -4,7 +4,7 @@ use super::facts::{Finding, SettingFacts, SweepReport, Verdict, has_slices};
 use super::settings::in_words;
 use crate::execution::fees::{LOWEST_TAKER_FEE_BPS, Turnover};
 use crate::report::chart::axis::fixed;
-use crate::report::text::{basis_points, counted, plain, signed};
+use crate::report::text::{amount, basis_points, counted, plain, signed};
 use crate::report::trades::TRADES_MIN;
 use crate::statistics::blocks::BLOCKS_MIN;
 use crate::statistics::overfitting::SLICES_MIN;
@@ -43,7 +43,13 @@ fn finding(report: &SweepReport) -> Finding {
         // As a run is not judged without one either.
         Finding::Survives | Finding::Open if best.net_bps_interval.is_none() => Finding::TooLittle,
         Finding::Survives | Finding::Open if at_lowest.is_some_and(|bps| bps <= 0.0) => Finding::BeforeFeesOnly,
-        Finding::Survives if at_lowest.is_some() || is_in_sample(report) || report.counts.captures_twice > 0 => {
+        Finding::Survives
+            if at_lowest.is_some()
+                || is_in_sample(report)
+                || report.counts.captures_twice > 0
+                || best.doubtful == best.trades
+                || best.net_profit <= best.doubtful_net_profit =>
+        {
             Finding::Open
         }
         finding => finding,
@@ -90,6 +96,7 @@ fn sentences(report: &SweepReport, finding: Finding) -> Vec<String> {
             sentences.extend(richest(report, best));
             sentences.extend(halves(report, finding));
             sentences.extend(across(report, best));
+            sentences.extend(doubtful(best));
             sentences.extend(below_all_fees(report, finding));
             sentences
         }
@@ -160,6 +167,29 @@ fn below_all_fees(report: &SweepReport, finding: Finding) -> Option<String> {
         format!(
             "The fee counted is below {LOWEST_TAKER_FEE_BPS} bp per side, the lowest published taker fee: sweep again with it to judge \
              what a taker keeps."
+        )
+    })
+}
+
+/// That some of its trades are none that a market would have made.
+fn doubtful(best: &SettingFacts) -> Option<String> {
+    let SettingFacts { doubtful, doubtful_net_profit, net_profit, trades, .. } = *best;
+    let money = |value: f64| signed(value, &amount(value));
+    let without = match trades.saturating_sub(doubtful) {
+        0 => "There are no others.".into(),
+        others => format!(
+            "The net profit is {} with them, and {} in the {} without.",
+            money(net_profit),
+            money(net_profit - doubtful_net_profit),
+            counted(others, "trade")
+        ),
+    };
+    (doubtful > 0).then(|| {
+        format!(
+            "{} of its {} no market would have made like that: held across a gap, from liquidity taken before, or of less than a lot. \
+             {without}",
+            plain(doubtful as f64),
+            counted(trades, "trade"),
         )
     })
 }

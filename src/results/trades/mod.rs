@@ -20,7 +20,7 @@ pub(in crate::results) mod lines;
 mod numbers;
 mod table;
 
-pub use doubts::HeldAcrossGaps;
+pub use doubts::{HeldAcrossGaps, is_doubtful};
 pub use numbers::{
     BlockInterval, FeeRow, Finding, Hour, Quantiles, TRADES_MIN, Tenth, TradeNumbers, drawdowns, profits_bps,
 };
