@@ -29,6 +29,7 @@ pub mod coinbase;
 mod counts;
 pub mod intake;
 pub mod intakes;
+pub mod kraken;
 pub mod live;
 pub mod prints;
 pub mod tape;

@@ -110,11 +110,13 @@ pub enum Fault {
     SubscriptionRefused,
     /// The book stayed crossed or locked: a level's removal must have been missed.
     StaysCrossed,
+    /// The book is another than the venue's by the checksum that came with a message.
+    ChecksumMismatch,
 }
 
 impl Fault {
     /// All causes, in the order in which reports list them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::SequenceGap,
         Self::SequenceRepeat,
         Self::Malformed,
@@ -133,6 +135,7 @@ impl Fault {
         Self::StaleProduct,
         Self::SubscriptionRefused,
         Self::StaysCrossed,
+        Self::ChecksumMismatch,
     ];
 
     /// The fault with that [`Fault::name`].
@@ -161,6 +164,7 @@ impl Fault {
             Self::StaleProduct => "product silent",
             Self::SubscriptionRefused => "subscription refused",
             Self::StaysCrossed => "book crossed or locked for too long",
+            Self::ChecksumMismatch => "checksum of another book",
         }
     }
 }

@@ -1,7 +1,7 @@
 //! tardis-machine's lines: a venue's message in an envelope, or its own normalized messages.
 
 use super::message::{self, Message};
-use super::{State, binance, coinbase, utc_ns};
+use super::{State, binance, coinbase, kraken, utc_ns};
 use crate::base::clock::parse_utc_ns;
 use crate::market::event::Fault;
 use crate::market::units::Side;
@@ -61,6 +61,7 @@ pub(super) fn take(state: &mut State, line: &[u8]) -> Result<(), String> {
             Message::Other => Ok(()),
             Message::Binance(message) => binance::take(state, ts_recv_ns, &message, None),
             Message::Coinbase(message) => coinbase::take(state, ts_recv_ns, &message),
+            Message::Kraken(message) => kraken::take(state, ts_recv_ns, &message),
         };
     }
     let missing = |what: &str| format!("has no {what}; is it cut?");

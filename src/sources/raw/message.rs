@@ -2,6 +2,7 @@
 
 use super::binance::BinanceMessage;
 use super::coinbase::CoinbaseMessage;
+use super::kraken::KrakenMessage;
 use crate::sources::json::{self, shown};
 use serde::Deserialize;
 use sonic_rs::LazyValue;
@@ -13,6 +14,7 @@ pub(super) enum Message<'a> {
     Other,
     Binance(BinanceMessage<'a>),
     Coinbase(CoinbaseMessage<'a>),
+    Kraken(KrakenMessage<'a>),
 }
 
 /// What tells the messages apart.
@@ -32,6 +34,9 @@ struct Peek<'a> {
     topic: Option<LazyValue<'a>>,
     #[serde(borrow)]
     channel: Option<LazyValue<'a>>,
+    /// Of Kraken's requests and answers.
+    #[serde(borrow)]
+    method: Option<LazyValue<'a>>,
     /// Of an acknowledgement of Binance's.
     #[serde(borrow)]
     id: Option<LazyValue<'a>>,
@@ -39,6 +44,15 @@ struct Peek<'a> {
 
 const COINBASE_KINDS: [&str; 9] =
     ["snapshot", "l2update", "match", "last_match", "ticker", "heartbeat", "subscriptions", "status", "error"];
+
+/// How Kraken's messages begin that may come first. Coinbase Advanced Trade's own `status` has another second key.
+const KRAKEN_BEGINNINGS: [&str; 5] = [
+    "{\"channel\":\"book\"",
+    "{\"channel\":\"status\",\"type\":\"update\"",
+    "{\"channel\":\"heartbeat\"}",
+    "{\"channel\":\"trade\",\"type\":",
+    "{\"method\":",
+];
 
 /// Whether a message, of a line that could be one of this program's own captures, is of another venue.
 pub(super) fn is_of_another_venue(text: &[u8]) -> bool {
@@ -56,6 +70,7 @@ pub(super) fn is_of_another_venue(text: &[u8]) -> bool {
         || starts("{\"lastUpdateId\":")
         || starts("{\"e\":")
         || starts("{\"result\":")
+        || KRAKEN_BEGINNINGS.iter().any(|beginning| starts(beginning))
         || starts("{\"channel\":\"l2Book\"")
         || starts("{\"channel\":\"trades\",\"data\":[{\"coin\"")
         || starts("{\"topic\":\"")
@@ -67,6 +82,9 @@ pub(super) fn parse(text: &[u8]) -> Result<Message<'_>, String> {
     let peek: Peek<'_> = json::parse(text)?;
     let word = |value: &LazyValue<'_>| value.as_raw_str().trim_matches('"').to_owned();
     let stream = peek.stream.as_deref().unwrap_or_default();
+    if let Some(message) = kraken(text, &peek)? {
+        return Ok(message);
+    }
     for (name, value) in [("topic", &peek.topic), ("channel", &peek.channel)] {
         if let Some(value) = value {
             return Err(not_read(&format!("{name} '{}'", shown(word(value).as_bytes()))));
@@ -96,6 +114,22 @@ pub(super) fn parse(text: &[u8]) -> Result<Message<'_>, String> {
     }
 }
 
+/// Kraken's message, if it is one.
+fn kraken<'a>(text: &'a [u8], peek: &Peek<'_>) -> Result<Option<Message<'a>>, String> {
+    let word =
+        |value: &Option<LazyValue<'_>>| value.as_ref().map(|value| value.as_raw_str().trim_matches('"').to_owned());
+    if peek.method.is_some() {
+        return Ok(Some(Message::Kraken(KrakenMessage::Acknowledged(json::parse(text)?))));
+    }
+    let Some(channel) = word(&peek.channel) else { return Ok(None) };
+    Ok(match channel.as_str() {
+        "book" => Some(Message::Kraken(KrakenMessage::Book(json::parse(text)?))),
+        "trade" => Some(Message::Kraken(KrakenMessage::Trade(json::parse(text)?))),
+        "status" | "heartbeat" | "ticker" | "ohlc" | "instrument" => Some(Message::Other),
+        _ => None,
+    })
+}
+
 fn binance<'a>(text: &'a [u8], peek: &Peek<'_>, stream: &str) -> Result<Message<'a>, String> {
     let event = peek.e.as_ref().map(|event| event.as_raw_str().trim_matches('"'));
     Ok(match event {
@@ -113,5 +147,5 @@ fn binance<'a>(text: &'a [u8], peek: &Peek<'_>, stream: &str) -> Result<Message<
 
 #[cold]
 fn not_read(what: &str) -> String {
-    format!("{what} is of no message that is read here: there are Binance's and Coinbase Exchange's")
+    format!("{what} is of no message that is read here: there are Binance's, Coinbase Exchange's and Kraken's")
 }

@@ -1,7 +1,7 @@
 //! Recordings of venues' own messages: a time of receipt and a message a line.
 //!
 //! Lines of hftbacktest's collector, of Tardis' raw data, of tardis-machine (raw and normalized) and of cryptofeed; inside them
-//! messages of Binance (spot and futures) and of Coinbase Exchange. Recordings of Coinbase Advanced Trade are this program's own
+//! messages of Binance (spot and futures), of Coinbase Exchange and of Kraken (version 2). Recordings of Coinbase Advanced Trade are this program's own
 //! captures. Lines are taken in their order; where a clock steps back, the time before it stands and the line is counted.
 //!
 //! ```
@@ -25,6 +25,7 @@
 
 mod binance;
 mod coinbase;
+mod kraken;
 mod line;
 mod machine;
 mod message;
@@ -127,6 +128,8 @@ struct State {
     is_live: bool,
     /// Binance's updates, as their snapshot comes behind them.
     splice: Splice,
+    /// Kraken's book.
+    depth: kraken::Depth,
     /// Which of a venue's streams of trades is taken: the first. Others tell the same trades again.
     tape: Option<Tape>,
     /// Frames that are to be given, oldest first.
@@ -157,6 +160,7 @@ impl State {
             has_begun: false,
             is_live: false,
             splice: Splice::default(),
+            depth: kraken::Depth::default(),
             tape: None,
             ready: VecDeque::new(),
             spare: Vec::new(),
@@ -182,6 +186,7 @@ impl State {
                 Message::Other => Ok(()),
                 Message::Binance(message) => binance::take(self, ts_recv_ns, &message, symbol),
                 Message::Coinbase(message) => coinbase::take(self, ts_recv_ns, &message),
+                Message::Kraken(message) => kraken::take(self, ts_recv_ns, &message),
             },
         }
     }

@@ -167,8 +167,8 @@ fn messages_of_other_venues_are_refused_by_name() {
     let Some(path) = data("samples/hftbacktest/hyperliquid_btcusd_20250126.gz") else { return };
     assert_eq!(detect(&path).unwrap(), Some(Format::Raw));
     let error = all(&path, &ReaderSettings::default()).unwrap_err().to_string();
-    let due =
-        ", line 1: channel 'l2Book' is of no message that is read here: there are Binance's and Coinbase Exchange's";
+    let due = ", line 1: channel 'l2Book' is of no message that is read here: there are Binance's, Coinbase Exchange's and \
+               Kraken's";
     assert!(error.ends_with(due), "{error}");
 }
 
@@ -445,4 +445,76 @@ proptest! {
         std::fs::write(&path, &bytes).unwrap();
         let _ = (all(&path, &ReaderSettings::default()), detect(&path));
     }
+}
+
+/// Lines of the collector of what Kraken sent, a second apart.
+fn kraken(messages: &[&str]) -> String {
+    (0..).zip(messages).map(|(second, message)| collector(1_000 * second, message)).collect()
+}
+
+#[test]
+fn krakens_books_are_cut_and_checked() {
+    let Some(path) = data("venues/kraken/tickvault_kraken_book_2026-08-24.jsonl") else { return };
+    let recorded = std::fs::read_to_string(path).unwrap();
+    let messages: Vec<&str> = recorded.lines().collect();
+    let (shown, counts) = read_with(&kraken(&messages), &ReaderSettings::default()).unwrap();
+    assert_eq!((shown.len(), counts.before_snapshot, counts.out_of_order), (4, 0, 0));
+    assert!(shown[0].starts_with("2000 S b78871.5x0.01266503 b78868.4x0.000051 "), "{}", shown[0]);
+    assert_eq!(shown[1], "5000 U b78858.8x0 b78857x0.34775324");
+    assert!(shown.iter().all(|frame| !frame.contains('L')));
+    // Without its first update the book is another one than the venue's, until the next snapshot.
+    let updates: Vec<usize> =
+        (0..messages.len()).filter(|&at| messages[at].contains("\"type\":\"update\",\"data\":[{\"symbol")).collect();
+    let mut without = messages.clone();
+    without.remove(updates[0]);
+    let snapshot = messages.iter().find(|message| message.contains("snapshot\",\"data")).unwrap();
+    without.extend([snapshot, messages[updates[0]]]);
+    let shown = read(&kraken(&without)).unwrap();
+    let kinds: Vec<&str> = shown.iter().map(|frame| frame.splitn(3, ' ').nth(1).unwrap()).collect();
+    assert_eq!(kinds, ["S", "L", "S", "U"], "{shown:#?}");
+    assert!(shown[1].ends_with("L checksum of another book"), "{}", shown[1]);
+}
+
+/// All 510 messages of another recording, by the reader: as many frames, whose books are the venue's ten levels at every step.
+#[test]
+fn krakens_frames_lead_to_the_venues_book() {
+    let Some(path) = data("venues/kraken/orderbook-v2.json") else { return };
+    let file: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let messages: Vec<String> =
+        std::iter::once(&file["init"]).chain(file["updates"].as_array().unwrap()).map(Value::to_string).collect();
+    let folder = tempfile::tempdir().unwrap();
+    let recording = folder.path().join("kraken.txt");
+    let messages: Vec<&str> = messages.iter().map(String::as_str).collect();
+    std::fs::write(&recording, kraken(&messages)).unwrap();
+    let (frames, _, product) = all(&recording, &ReaderSettings::default()).unwrap();
+    assert_eq!((frames.len(), product.as_str()), (510, "BTC/USD"));
+    let mut book: BTreeMap<(bool, u64), u64> = BTreeMap::new();
+    for frame in &frames {
+        assert!(matches!(frame.kind, RawKind::Snapshot | RawKind::Update), "{frame:?}");
+        for level in &frame.levels {
+            let key = (level.side == Bid, level.price.at(1).unwrap());
+            match level.size.at(8).unwrap() {
+                0 => book.remove(&key),
+                lots => book.insert(key, lots),
+            };
+        }
+        let of = |side: bool| book.keys().filter(|&&(of, _)| of == side).count();
+        // No removal is lost, nor is anything kept that left the depth.
+        assert!((1..=10).contains(&of(true)) && (1..=10).contains(&of(false)), "{} bids, {} asks", of(true), of(false));
+    }
+}
+
+#[test]
+fn krakens_trades_are_the_takers() {
+    let snapshot = r#"{"channel":"book","type":"snapshot","data":[{"symbol":"BTC/USD","bids":[{"price":10.0,"qty":1.50}],"asks":[{"price":10.5,"qty":2.00}]}]}"#;
+    let trades = |kind: &str, side: &str| {
+        format!(
+            r#"{{"channel":"trade","type":"{kind}","data":[{{"symbol":"BTC/USD","side":"{side}","price":10.5,"qty":0.30,"ord_type":"limit","trade_id":7,"timestamp":"2024-08-09T00:00:00Z"}},{{"symbol":"ETH/USD","side":"sell","price":1.0,"qty":1.0,"ord_type":"limit","trade_id":8,"timestamp":"2024-08-09T00:00:00Z"}}]}}"#
+        )
+    };
+    let status = r#"{"channel":"status","type":"update","data":[{"system":"online","api_version":"v2"}]}"#;
+    let lines = [status, snapshot, &trades("snapshot", "buy"), &trades("update", "buy"), &trades("update", "sell")];
+    assert_eq!(read(&kraken(&lines)).unwrap(), ["1000 S b10x1.5 a10.5x2", "3000 P b10.5x0.3", "4000 P a10.5x0.3"]);
+    let error = read(&kraken(&[snapshot, &trades("update", "both")])).unwrap_err();
+    assert!(error.ends_with("line 2: side 'both' is neither buy nor sell"), "{error}");
 }
