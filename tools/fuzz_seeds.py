@@ -430,6 +430,10 @@ PARQUET = [
 ]
 
 
+# Where recordings stand among the formats.
+RAW = 9
+
+
 def sources():
     """The format's number, how it is read, and a file."""
     for how in range(4):
@@ -441,6 +445,16 @@ def sources():
     okx = "".join('{"instId":"P","action":"%s","ts":"%d","asks":[["11","%d","1"]],"bids":[["10","1","1"]]}\n'
                   % (action, 1_723_161_256_000 + at, at) for at, action in enumerate(["update", "snapshot", "update"]))
     yield from (bytes([which, how]) + content.encode() for which, content in ((11, history), (10, okx)) for how in range(4))
+    level = '{"price":%s,"qty":%s}'
+    book = '{"channel":"book","type":"%s","data":[{"symbol":"P","bids":[%s],"asks":[%s],"checksum":%d,"timestamp":"2024-08-09T00:00:00Z"}]}'
+    kraken = ['{"method":"subscribe","result":{"channel":"book","depth":10,"snapshot":true,"symbol":"P"},"success":true}',
+              book % ("snapshot", level % ("10.0", "1.50"), level % ("10.5", "2.00"), zlib.crc32(b"105200100150")),
+              book % ("update", level % ("10.0", "0.00"), level % ("10.6", "0.50"), zlib.crc32(b"10520010650")),
+              book % ("update", "", level % ("10.5", "1.00"), 7),
+              '{"channel":"trade","type":"update","data":[{"symbol":"P","side":"buy","price":10.5,"qty":0.30,"ord_type":"limit","trade_id":7,'
+              '"timestamp":"2024-08-09T00:00:00Z"}]}']
+    recording = "".join(f"{1_723_161_256_000_000_000 + at} {message}\n" for at, message in enumerate(kraken))
+    yield from (bytes([RAW, how]) + recording.encode() for how in range(4))
     for content in PARQUET:
         yield from (bytes([which, 0]) + zlib.decompress(base64.b85decode(content)) for which in (3, 6, 7))
 
