@@ -453,8 +453,14 @@ def sources():
               book % ("update", "", level % ("10.5", "1.00"), 7),
               '{"channel":"trade","type":"update","data":[{"symbol":"P","side":"buy","price":10.5,"qty":0.30,"ord_type":"limit","trade_id":7,'
               '"timestamp":"2024-08-09T00:00:00Z"}]}']
-    recording = "".join(f"{1_723_161_256_000_000_000 + at} {message}\n" for at, message in enumerate(kraken))
-    yield from (bytes([RAW, how]) + recording.encode() for how in range(4))
+    book = '{"topic":"orderbook.50.P","type":"%s","ts":1723161256000,"data":{"s":"P","b":[["10","%d"]],"a":[["11","1"]],"u":%d,"seq":1}}'
+    bybit = ['{"success":true,"ret_msg":"","conn_id":"x","op":"subscribe"}', book % ("snapshot", 2, 5), book % ("delta", 0, 6),
+             book % ("delta", 3, 8), book % ("delta", 4, 1),
+             '{"topic":"publicTrade.P","type":"snapshot","ts":1723161256001,"data":[{"T":1723161256000,"s":"P","S":"Buy","v":"0.3","p":"11",'
+             '"i":"7"}]}']
+    for messages in (kraken, bybit):
+        recording = "".join(f"{1_723_161_256_000_000_000 + at} {message}\n" for at, message in enumerate(messages))
+        yield from (bytes([RAW, how]) + recording.encode() for how in range(4))
     for content in PARQUET:
         yield from (bytes([which, 0]) + zlib.decompress(base64.b85decode(content)) for which in (3, 6, 7))
 

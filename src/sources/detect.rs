@@ -46,7 +46,7 @@ pub enum Format {
     Okx,
     /// Binance's downloadable books of futures.
     BinanceHistory,
-    /// Recordings of Binance's, Coinbase Exchange's and Kraken's own messages.
+    /// Recordings of Binance's, Bybit's, Coinbase Exchange's and Kraken's own messages.
     Raw,
 }
 

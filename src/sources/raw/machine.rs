@@ -1,7 +1,7 @@
 //! tardis-machine's lines: a venue's message in an envelope, or its own normalized messages.
 
 use super::message::{self, Message};
-use super::{State, binance, coinbase, kraken, utc_ns};
+use super::{State, binance, bybit, coinbase, kraken, utc_ns};
 use crate::base::clock::parse_utc_ns;
 use crate::market::event::Fault;
 use crate::market::units::Side;
@@ -60,6 +60,7 @@ pub(super) fn take(state: &mut State, line: &[u8]) -> Result<(), String> {
         return match message::parse(message.as_raw_str().as_bytes())? {
             Message::Other => Ok(()),
             Message::Binance(message) => binance::take(state, ts_recv_ns, &message, None),
+            Message::Bybit(message) => bybit::take(state, ts_recv_ns, &message),
             Message::Coinbase(message) => coinbase::take(state, ts_recv_ns, &message),
             Message::Kraken(message) => kraken::take(state, ts_recv_ns, &message),
         };

@@ -1,6 +1,7 @@
 //! Which venue's message a text is.
 
 use super::binance::BinanceMessage;
+use super::bybit::BybitMessage;
 use super::coinbase::CoinbaseMessage;
 use super::kraken::KrakenMessage;
 use crate::sources::json::{self, shown};
@@ -13,6 +14,7 @@ pub(super) enum Message<'a> {
     /// Nothing of a book or tape.
     Other,
     Binance(BinanceMessage<'a>),
+    Bybit(BybitMessage<'a>),
     Coinbase(CoinbaseMessage<'a>),
     Kraken(KrakenMessage<'a>),
 }
@@ -34,6 +36,9 @@ struct Peek<'a> {
     topic: Option<LazyValue<'a>>,
     #[serde(borrow)]
     channel: Option<LazyValue<'a>>,
+    /// Of Bybit's answers.
+    #[serde(borrow)]
+    op: Option<LazyValue<'a>>,
     /// Of Kraken's requests and answers.
     #[serde(borrow)]
     method: Option<LazyValue<'a>>,
@@ -74,6 +79,7 @@ pub(super) fn is_of_another_venue(text: &[u8]) -> bool {
         || starts("{\"channel\":\"l2Book\"")
         || starts("{\"channel\":\"trades\",\"data\":[{\"coin\"")
         || starts("{\"topic\":\"")
+        || starts("{\"success\":")
         || COINBASE_KINDS.iter().filter(|kind| **kind != "error").any(is_kind)
 }
 
@@ -85,10 +91,14 @@ pub(super) fn parse(text: &[u8]) -> Result<Message<'_>, String> {
     if let Some(message) = kraken(text, &peek)? {
         return Ok(message);
     }
-    for (name, value) in [("topic", &peek.topic), ("channel", &peek.channel)] {
-        if let Some(value) = value {
-            return Err(not_read(&format!("{name} '{}'", shown(word(value).as_bytes()))));
-        }
+    if peek.op.is_some() {
+        return Ok(Message::Other);
+    }
+    if let Some(topic) = &peek.topic {
+        return bybit(text, &word(topic));
+    }
+    if let Some(channel) = &peek.channel {
+        return Err(not_read(&format!("channel '{}'", shown(word(channel).as_bytes()))));
     }
     if let Some(kind) = &peek.kind {
         let kind = word(kind);
@@ -112,6 +122,16 @@ pub(super) fn parse(text: &[u8]) -> Result<Message<'_>, String> {
         Some(_) => Ok(Message::Other),
         None => Err(not_read(&shown(text))),
     }
+}
+
+/// Bybit's message.
+fn bybit<'a>(text: &'a [u8], topic: &str) -> Result<Message<'a>, String> {
+    Ok(match topic.split('.').next().unwrap_or_default() {
+        "orderbook" => Message::Bybit(BybitMessage::Book(json::parse(text)?)),
+        "publicTrade" => Message::Bybit(BybitMessage::Trades(json::parse(text)?)),
+        "tickers" | "kline" | "liquidation" | "allLiquidation" => Message::Other,
+        other => return Err(not_read(&format!("topic '{}'", shown(other.as_bytes())))),
+    })
 }
 
 /// Kraken's message, if it is one.
@@ -147,5 +167,5 @@ fn binance<'a>(text: &'a [u8], peek: &Peek<'_>, stream: &str) -> Result<Message<
 
 #[cold]
 fn not_read(what: &str) -> String {
-    format!("{what} is of no message that is read here: there are Binance's, Coinbase Exchange's and Kraken's")
+    format!("{what} is of no message that is read here: there are Binance's, Bybit's, Coinbase Exchange's and Kraken's")
 }

@@ -1,7 +1,7 @@
 //! Recordings of venues' own messages: a time of receipt and a message a line.
 //!
 //! Lines of hftbacktest's collector, of Tardis' raw data, of tardis-machine (raw and normalized) and of cryptofeed; inside them
-//! messages of Binance (spot and futures), of Coinbase Exchange and of Kraken (version 2). Recordings of Coinbase Advanced Trade are this program's own
+//! messages of Binance (spot and futures), of Bybit (version 5), of Coinbase Exchange and of Kraken (version 2). Recordings of Coinbase Advanced Trade are this program's own
 //! captures. Lines are taken in their order; where a clock steps back, the time before it stands and the line is counted.
 //!
 //! ```
@@ -24,6 +24,7 @@
 //! ```
 
 mod binance;
+mod bybit;
 mod coinbase;
 mod kraken;
 mod line;
@@ -128,6 +129,8 @@ struct State {
     is_live: bool,
     /// Binance's updates, as their snapshot comes behind them.
     splice: Splice,
+    /// Bybit's book.
+    topic: bybit::Topic,
     /// Kraken's book.
     depth: kraken::Depth,
     /// Which of a venue's streams of trades is taken: the first. Others tell the same trades again.
@@ -160,6 +163,7 @@ impl State {
             has_begun: false,
             is_live: false,
             splice: Splice::default(),
+            topic: bybit::Topic::default(),
             depth: kraken::Depth::default(),
             tape: None,
             ready: VecDeque::new(),
@@ -185,6 +189,7 @@ impl State {
             Line::Message { ts_recv_ns, text, symbol } => match message::parse(text)? {
                 Message::Other => Ok(()),
                 Message::Binance(message) => binance::take(self, ts_recv_ns, &message, symbol),
+                Message::Bybit(message) => bybit::take(self, ts_recv_ns, &message),
                 Message::Coinbase(message) => coinbase::take(self, ts_recv_ns, &message),
                 Message::Kraken(message) => kraken::take(self, ts_recv_ns, &message),
             },

@@ -167,8 +167,8 @@ fn messages_of_other_venues_are_refused_by_name() {
     let Some(path) = data("samples/hftbacktest/hyperliquid_btcusd_20250126.gz") else { return };
     assert_eq!(detect(&path).unwrap(), Some(Format::Raw));
     let error = all(&path, &ReaderSettings::default()).unwrap_err().to_string();
-    let due = ", line 1: channel 'l2Book' is of no message that is read here: there are Binance's, Coinbase Exchange's and \
-               Kraken's";
+    let due = ", line 1: channel 'l2Book' is of no message that is read here: there are Binance's, Bybit's, Coinbase \
+               Exchange's and Kraken's";
     assert!(error.ends_with(due), "{error}");
 }
 
@@ -325,7 +325,8 @@ fn what_is_wrong_is_said() {
         (book.clone() + "2024 {}\n", ", line 2: the time '2024' has 4 digits"),
         (book.clone() + "x\n", ", line 2: a line reads '<Unix time in ns> {…}' here, not 'x'"),
         (book.clone() + &book[..50], ", line 2: is not a message as the venue sends it"),
-        (collector(0, r#"{"topic":"orderbook.50.P","type":"snapshot"}"#), "topic 'orderbook.50.P' is of no message"),
+        (collector(0, r#"{"topic":"insurance.P","type":"snapshot"}"#), "topic 'insurance' is of no message"),
+        (collector(0, r#"{"topic":"orderbook.50.P","type":"snapshot"}"#), "missing field `ts`"),
         (collector(0, r#"{"type":"full"}"#), "type 'full' is of no message"),
         (collector(0, r#"{"type":"snapshot"}"#), "missing field `product_id`"),
         (
@@ -517,4 +518,53 @@ fn krakens_trades_are_the_takers() {
     assert_eq!(read(&kraken(&lines)).unwrap(), ["1000 S b10x1.5 a10.5x2", "3000 P b10.5x0.3", "4000 P a10.5x0.3"]);
     let error = read(&kraken(&[snapshot, &trades("update", "both")])).unwrap_err();
     assert!(error.ends_with("line 2: side 'both' is neither buy nor sell"), "{error}");
+}
+
+#[test]
+fn bybits_books_are_chained() {
+    let Some(path) = data("venues/bybit/tickvault_bybit_orderbook50_2026-08-24.jsonl") else { return };
+    let recorded = std::fs::read_to_string(path).unwrap();
+    let messages: Vec<&str> = recorded.lines().collect();
+    let lines = |messages: &[&str]| (0..).zip(messages).map(|(at, message)| collector(at, message)).collect::<String>();
+    let shown = read(&lines(&messages)).unwrap();
+    let kinds =
+        |shown: &[String]| shown.iter().map(|frame| frame.split(' ').nth(1).unwrap()).collect::<Vec<_>>().join("");
+    assert_eq!(kinds(&shown), "SUUUUUUUU");
+    assert!(shown[0].starts_with("1 S b78715x1.271882 b78713.8x0.050215 "), "{}", shown[0]);
+    assert_eq!(shown[1], "2 U a78716.8x0.027559 a78748.5x0");
+    // A lost update is seen, and nothing is believed until the next snapshot; another depth is another count.
+    let other = messages[1].replace("orderbook.50.", "orderbook.1.");
+    let mut without = messages.clone();
+    without.insert(3, &other);
+    without.remove(5);
+    without.extend([messages[1], messages[2]]);
+    let shown = read(&lines(&without)).unwrap();
+    assert_eq!(kinds(&shown), "SUULSU", "{shown:#?}");
+    assert!(shown[3].ends_with("L sequence gap"), "{}", shown[3]);
+    // The same message again.
+    let shown = read(&lines(&[messages[1], messages[2], messages[2]])).unwrap();
+    assert!(shown[2].ends_with("L sequence repeat"), "{}", shown[2]);
+    // The service has begun again: a delta that is whole.
+    let anew = messages[2].replace("\"u\":217107085", "\"u\":1");
+    let shown = read(&lines(&[messages[1], messages[2], &anew])).unwrap();
+    assert_eq!(shown[2], "2 S a78716.8x0.027559");
+}
+
+#[test]
+fn bybits_trades_are_the_takers() {
+    let book = r#"{"topic":"orderbook.50.BTCUSDT","type":"snapshot","ts":1723161256000,"data":{"s":"BTCUSDT","b":[["10","1"]],"a":[["10.5","2"]],"u":5,"seq":1}}"#;
+    let trades = |side: &str| {
+        format!(
+            r#"{{"topic":"publicTrade.BTCUSDT","type":"snapshot","ts":1723161256001,"data":[{{"T":1723161256000,"s":"BTCUSDT","S":"{side}","v":"0.3","p":"10.50","L":"PlusTick","i":"2290000000061666327","BT":false}}]}}"#
+        )
+    };
+    let pong = r#"{"success":true,"ret_msg":"pong","conn_id":"x","op":"ping"}"#;
+    let lines = |messages: &[&str]| (0..).zip(messages).map(|(at, message)| collector(at, message)).collect::<String>();
+    let shown = read(&lines(&[pong, book, &trades("Buy"), &trades("Sell")])).unwrap();
+    assert_eq!(shown, ["1 S b10x1 a10.5x2", "2 P b10.5x0.3", "3 P a10.5x0.3"]);
+    let error = read(&lines(&[book, &trades("buy")])).unwrap_err();
+    assert!(error.ends_with("line 2: side 'buy' is neither Buy nor Sell"), "{error}");
+    let error = read(&lines(&[book, &book.replace("orderbook.50", "insurance")])).unwrap_err();
+    let due = "line 2: topic 'insurance' is of no message that is read here: there are Binance's, Bybit's, Coinbase Exchange's and Kraken's";
+    assert!(error.ends_with(due), "{error}");
 }
