@@ -10,6 +10,12 @@ use crate::feed::intake::{Arrival, ScaleRule};
 use crate::feed::intakes::{Apart, Intakes, ProductSeen};
 use crate::market::event::Fault;
 use crate::market::publish::{EngineGone, Publish};
+use std::collections::BTreeSet;
+
+/// Connections that a remark names.
+const NAMED_MAX: usize = 8;
+/// Connections without a beginning, or of other products, that are remembered.
+const REMEMBERED_MAX: usize = 1 << 16;
 
 /// A replay's products on the recording's connections.
 #[derive(Debug)]
@@ -26,6 +32,10 @@ pub(super) struct Connections {
     begun: bool,
     /// Whether a connection has listed its products, so that there may be several at once.
     lists: bool,
+    /// Connections that have none of the products.
+    elsewhere: BTreeSet<u64>,
+    /// Connections whose frames came before, or without, the list of their products.
+    without_beginning: BTreeSet<u64>,
     /// Of each product of the session, whether a connection has listed it by its own name.
     listed: Vec<bool>,
     /// Products that connections list and the replay does not have.
@@ -44,6 +54,8 @@ impl Connections {
             current: None,
             begun: false,
             lists: false,
+            elsewhere: BTreeSet::new(),
+            without_beginning: BTreeSet::new(),
             listed,
             others: Vec::new(),
         }
@@ -68,9 +80,11 @@ impl Connections {
         match control {
             Control::Connected { connection, products } => self.connected(connection, &products, arrival, engine),
             Control::On { connection } => {
-                // Of one at a time there is nothing to tell apart, though its beginning may be missing here.
-                if self.lists {
-                    self.current = self.find(connection);
+                (self.begun, self.lists) = (true, true);
+                self.current = self.find(connection);
+                let is_new = self.current.is_none() && !self.elsewhere.contains(&connection);
+                if is_new && self.without_beginning.len() < REMEMBERED_MAX {
+                    self.without_beginning.insert(connection);
                 }
                 Ok(())
             }
@@ -124,9 +138,15 @@ impl Connections {
     ) -> Result<(), EngineGone> {
         self.begun = true;
         self.lists |= !products.is_empty();
+        self.elsewhere.remove(&connection);
         let group = if products.is_empty() { self.group(|_| true) } else { self.listed_group(products) };
         self.current = group;
-        let Some(group) = group else { return Ok(()) };
+        let Some(group) = group else {
+            if self.elsewhere.len() < REMEMBERED_MAX {
+                self.elsewhere.insert(connection);
+            }
+            return Ok(());
+        };
         self.open.retain(|&(known, of)| known != connection && of != group);
         self.open.push((connection, group));
         match &mut self.groups[group] {
@@ -192,6 +212,20 @@ impl Connections {
                 self.groups.len() - 1
             }
         })
+    }
+
+    /// What a user should know: frames that were passed over since nobody knows whose they are.
+    pub fn remarks(&self) -> Vec<String> {
+        let named: Vec<String> = self.without_beginning.iter().take(NAMED_MAX).map(u64::to_string).collect();
+        let more = self.without_beginning.len() - named.len();
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let remark = || {
+            let named = named.join(", ");
+            format!(
+                "the beginning of connection {named}{more}, which lists its products, is missing: its frames were passed over"
+            )
+        };
+        (!self.without_beginning.is_empty()).then(remark).into_iter().collect()
     }
 
     /// What has been seen of each product, in the session's order, and the others that came with them.

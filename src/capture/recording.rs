@@ -27,6 +27,7 @@ use crate::feed::tape::{Found, IDLE, Record, Tape, TapeReader, tape};
 use crate::feed::wire::MESSAGE_BYTES_MAX;
 use crate::market::event::Fault;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -39,6 +40,8 @@ const FLUSH_AFTER: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub struct Recording {
     thread: JoinHandle<(Recorded, Option<CaptureError>)>,
+    /// What went wrong, once it has.
+    failure: Arc<OnceLock<String>>,
 }
 
 /// What was recorded.
@@ -52,6 +55,9 @@ pub struct Recorded {
     pub bytes: u64,
     /// Frames that found the ring full and are marked as gaps.
     pub lost: u64,
+    /// Whether writing failed: frames and bytes are then those that were handed to the file, the last of which may not be in it, and
+    /// what came later is not.
+    pub failed: bool,
 }
 
 /// Looks at the capture's place and starts the thread that opens it, once there is something to write, and writes it.
@@ -66,14 +72,21 @@ fn start_with(path: &Path, if_taken: IfTaken, ring_bytes: usize) -> Result<(Tape
     let held = check_and_hold(path, if_taken)?;
     let (tape, reader) = tape(ring_bytes);
     let to = path.to_owned();
+    let failure = Arc::new(OnceLock::new());
+    let told = Arc::clone(&failure);
     let thread = thread::Builder::new()
         .name("recorder".into())
         .spawn(move || {
             let _held = held;
-            write(&to, if_taken, reader)
+            let (recorded, error) = write(&to, if_taken, reader);
+            if let Some(error) = &error {
+                // Nobody else sets it.
+                let _ = told.set(error.to_string());
+            }
+            (recorded, error)
         })
         .map_err(|source| CaptureError::Write { path: path.into(), source })?;
-    Ok((tape, Recording { thread }))
+    Ok((tape, Recording { thread, failure }))
 }
 
 impl Recording {
@@ -82,15 +95,16 @@ impl Recording {
         self.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 
-    /// Whether writing has ended, which before the session's end means that it failed.
-    pub fn has_ended(&self) -> bool {
-        self.thread.is_finished()
+    /// Why writing has failed, if it has.
+    pub fn failure(&self) -> Option<&str> {
+        self.failure.get().map(String::as_str)
     }
 }
 
 fn write(path: &Path, if_taken: IfTaken, mut tape: TapeReader) -> (Recorded, Option<CaptureError>) {
     let mut recorded = Recorded::default();
     let worked = write_all(path, if_taken, &mut tape, &mut recorded);
+    recorded.failed = worked.is_err();
     (recorded, worked.err())
 }
 
@@ -195,7 +209,7 @@ mod tests {
             tape.frame(1, 6, b"{}");
             drop(tape);
             let (recorded, error) = recording.finish();
-            let expected = Recorded { path: Some(path.clone()), frames: 3, bytes: 16, lost: 0 };
+            let expected = Recorded { path: Some(path.clone()), frames: 3, bytes: 16, lost: 0, failed: false };
             assert_eq!((recorded, error.is_none()), (expected, true));
             assert_eq!(
                 lines(&path),
@@ -235,7 +249,10 @@ mod tests {
         tape.frame(1, 1, &[b'x'; 200]);
         tape.frame(1, 2, b"{}");
         drop(tape);
-        assert_eq!(recording.finish().0, Recorded { path: Some(path.clone()), frames: 1, bytes: 2, lost: 1 });
+        assert_eq!(
+            recording.finish().0,
+            Recorded { path: Some(path.clone()), frames: 1, bytes: 2, lost: 1, failed: false }
+        );
     }
 
     #[test]
@@ -246,7 +263,10 @@ mod tests {
         tape.frame(1, 1, b"{}");
         tape.frame(1, 2, &[b'x'; 200]);
         drop(tape);
-        assert_eq!(recording.finish().0, Recorded { path: Some(path.clone()), frames: 1, bytes: 2, lost: 1 });
+        assert_eq!(
+            recording.finish().0,
+            Recorded { path: Some(path.clone()), frames: 1, bytes: 2, lost: 1, failed: false }
+        );
         assert_eq!(lines(&path).pop().unwrap().1, Err(Control::Gap { frames: 1 }));
     }
 
@@ -254,12 +274,13 @@ mod tests {
     fn a_full_disk_ends_the_recording_and_not_the_session() {
         let (mut tape, recording) = start(Path::new("/dev/full"), IfTaken::Refuse).unwrap();
         tape.frame(1, 1, &[b'x'; 1000]);
-        while !recording.has_ended() {
+        while recording.failure().is_none() {
             tape.frame(1, 2, b"{}");
             thread::sleep(Duration::from_millis(1));
         }
         tape.connected(2, 3, &[]);
-        let (_, error) = recording.finish();
+        let (recorded, error) = recording.finish();
+        assert!(recorded.failed);
         assert!(error.unwrap().to_string().starts_with("cannot write capture /dev/full: "));
     }
 

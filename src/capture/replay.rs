@@ -386,6 +386,7 @@ impl Feed for Replay {
             Err(Stopped::EngineGone) => (true, None),
             Err(Stopped::Capture(error)) => (false, Some(error)),
         };
+        let remarks = connections.remarks();
         let (products, other_products) = connections.seen();
         ReplayOutcome {
             products,
@@ -397,7 +398,7 @@ impl Feed for Replay {
             waited_for_file: reader.waited(),
             files: 1,
             longest_hole_ns: 0,
-            remarks: Vec::new(),
+            remarks,
         }
     }
 }

@@ -99,7 +99,7 @@ impl Head {
 /// Makes the ring: what the feed writes on, and what the recorder reads from.
 pub fn tape(ring_bytes: usize) -> (Tape, TapeReader) {
     let (ring, taken) = RingBuffer::new(ring_bytes);
-    (Tape { ring, lost: 0, on: 0 }, TapeReader { ring: taken, payload: Vec::new() })
+    (Tape { ring, lost: 0, on: None }, TapeReader { ring: taken, payload: Vec::new() })
 }
 
 /// The feed's end.
@@ -108,8 +108,8 @@ pub struct Tape {
     ring: Producer<u8>,
     /// Frames lost since the last record that found room.
     lost: u64,
-    /// The connection whose frames the reader expects.
-    on: u64,
+    /// The connection whose frames the reader expects, where there are several at once.
+    on: Option<u64>,
 }
 
 /// The recorder's end.
@@ -184,8 +184,10 @@ impl Tape {
 
     /// Records that a connection was made. Counted from 1, and with these products, where the session has several at once.
     pub fn connected(&mut self, connection: u64, ts_recv_ns: i64, products: &[String]) {
-        if self.control(ts_recv_ns, Kind::Connected, connection, &products.join("\n")) {
-            self.on = connection;
+        let is_told = self.control(ts_recv_ns, Kind::Connected, connection, &products.join("\n"));
+        if !products.is_empty() {
+            // Number 0 is none's: the next frame says whose it is.
+            self.on = Some(if is_told { connection } else { 0 });
         }
     }
 
@@ -218,11 +220,11 @@ impl Tape {
     /// Says that what follows came over this connection, if it is another. False if there is no room for it.
     #[inline]
     fn turn_to(&mut self, connection: u64, ts_recv_ns: i64) -> bool {
-        if self.on != connection {
-            if self.on != 0 && !self.push(ts_recv_ns, Kind::On, connection, &[]) {
+        if self.on.is_some_and(|on| on != connection) {
+            if !self.push(ts_recv_ns, Kind::On, connection, &[]) {
                 return false;
             }
-            self.on = connection;
+            self.on = Some(connection);
         }
         true
     }

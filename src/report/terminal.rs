@@ -123,7 +123,7 @@ impl<'a> RunReport<'a> {
         let Some(first) = products.first() else { return Ok(()) };
         products.iter().try_for_each(|product| product.product(f))?;
         line(f, "strategies", strategies)?;
-        first.threads(f)?;
+        first.threads(f, products.iter().map(|product| product.engine.counts.frames).sum())?;
         for product in products {
             if products.len() > 1 {
                 writeln!(f, "\n{}", product.run.product)?;
@@ -169,7 +169,7 @@ impl<'a> RunReport<'a> {
                 format_args!("{schedule}; maker {maker_bps} bp, taker {taker_bps} bp at {traded} traded before"),
             )?;
         }
-        self.threads(f)
+        self.threads(f, self.engine.counts.frames)
     }
 
     fn product(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -185,7 +185,8 @@ impl<'a> RunReport<'a> {
         Ok(())
     }
 
-    fn threads(&self, f: &mut Formatter<'_>) -> fmt::Result {
+    /// How it ran, for so many frames.
+    fn threads(&self, f: &mut Formatter<'_>, frames: u64) -> fmt::Result {
         let (run, threads) = (self.run, self.run.threads);
         let how_many = match self.engine_threads {
             _ if threads.fused => "one thread (fused)".into(),
@@ -194,7 +195,7 @@ impl<'a> RunReport<'a> {
         };
         line(f, "threads", format_args!("{how_many}, {}, wait {}", threads.pins, threads.wait.name()))?;
         let seconds = run.elapsed.as_secs_f64();
-        let rate = Grouped((self.engine.counts.frames as f64 / seconds) as u64);
+        let rate = Grouped((frames as f64 / seconds) as u64);
         for (name, value) in &run.source {
             line(f, name, value)?;
         }

@@ -41,7 +41,7 @@ pub struct ConnectionArgs {
     /// Reconnect when the product is silent for so long although heartbeats come; of several products subscribe again to that one
     #[arg(long, value_name = "TIME", default_value = "30", value_parser = parse_duration)]
     pub stale_after: Duration,
-    /// Give up after so many failed attempts in a row [default: 5 before the first connection, then never]
+    /// Give up after so many failed attempts in a row at any connection [default: 5 before the first is made, then never]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_retries: Option<u32>,
 }

@@ -2,7 +2,7 @@
 
 use super::strategies::StrategyPlan;
 use super::trading::parse_product;
-use crate::base::cores::Pins;
+use crate::base::cores::{ENGINES_MAX, Pins};
 use crate::base::failure::Failure;
 use crate::feed::intake::ScaleRule;
 use crate::market::event::PRODUCTS_MAX;
@@ -24,7 +24,7 @@ pub fn parse_products(text: &str) -> Result<ProductList, String> {
 #[command(next_help_heading = "Products")]
 pub struct SpreadArgs {
     /// Engine threads over which several products are spread, in turns [default: as many as --pin-cores has cores for, else 1]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=ENGINES_MAX as i64))]
     pub engines: Option<u16>,
     /// The engine of a product, counted from 1; repeatable. The others go where the fewest are
     #[arg(long, value_name = "NAME=N", value_parser = parse_engine_of)]
@@ -169,8 +169,10 @@ mod tests {
         assert_eq!(read("BTC-USD"), Ok(vec!["BTC-USD".into()]));
         assert_eq!(read("A,B"), Ok(vec!["A".into(), "B".into()]));
         for text in ["", "A,", ",A", "A,,B", "A,\n"] {
-            assert_eq!(read(text), Err("a product has a name without control characters".into()), "{text}");
+            let empty = "a product's name is empty: write it as the venue does, and commas between several";
+            assert_eq!(read(text), Err(empty.into()), "{text}");
         }
+        assert_eq!(read("A,B\u{7}C"), Err("a product has a name without control characters".into()));
     }
 
     #[test]

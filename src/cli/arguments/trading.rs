@@ -178,8 +178,10 @@ pub fn parse_name(text: &str) -> Result<String, String> {
 
 /// Reads the name of a product.
 pub fn parse_product(text: &str) -> Result<String, String> {
-    let plain = !text.is_empty() && is_printable(text);
-    plain.then(|| text.into()).ok_or_else(|| "a product has a name without control characters".into())
+    if text.is_empty() {
+        return Err("a product's name is empty: write it as the venue does, and commas between several".into());
+    }
+    is_printable(text).then(|| text.into()).ok_or_else(|| "a product has a name without control characters".into())
 }
 
 /// Whether a terminal that shows a text takes no part of it for a command.

@@ -124,6 +124,9 @@ pub fn run(args: &InspectArgs, printer: &mut Printer) -> Result<(), Failure> {
     }
     let mut look = Look::default();
     let outcome = market.run(&mut look, &Status::default());
+    if !outcome.other_products.is_empty() {
+        line("other products", outcome.other_products.join(", "));
+    }
     show(&look.totals, Ok(&look.finder.findings()), Some(look.crossed), &mut line);
     for note in outcome.first().notes.iter().take(5) {
         line("", format!("{}: {}", note.fault.name(), note.detail));

@@ -14,7 +14,7 @@
 use super::strategies::{
     Reported, SessionFiles, feeds, report, session_inputs, strategies, warn_of_strategies, warn_of_unsaid,
 };
-use super::{never_live_of, was_live, with_kept};
+use super::{Dead, never_live_of, was_live, with_kept};
 use crate::base::failure::Failure;
 use crate::base::output::IfTaken;
 use crate::capture::CaptureError;
@@ -173,7 +173,7 @@ impl LiveSession {
             // There is nothing to report. What arrived is kept.
             let (recorded, error) = recorded.unzip();
             finish(error.flatten(), outcome)?;
-            return Err(Failure::running(with_kept(&dead.join("; "), recorded.as_ref())));
+            return Err(Failure::running(with_kept(&Dead::lines(&dead).join("; "), recorded.as_ref())));
         }
         let mut source = connection_lines(outcome);
         source.push(("arrivals stamped", arrivals_line(outcome)));
@@ -204,7 +204,7 @@ impl LiveSession {
             )
         };
         warn_of_strategies(&plans, &files, &session, &feeds, no_tape);
-        dead.iter().for_each(warn);
+        Dead::lines(&dead).iter().for_each(warn);
         if let Err(error) = session.written {
             return Err(Failure::running(error));
         }
@@ -259,9 +259,12 @@ fn age_line(outcome: &LiveOutcome) -> String {
 
 /// The report's line about the recording.
 pub fn recorded_line(recorded: &Recorded) -> String {
-    let Recorded { path, frames, bytes, lost } = recorded;
+    let Recorded { path, frames, bytes, lost, failed } = recorded;
     let place = path.as_ref().map_or_else(|| "no file".into(), |path| path.display().to_string());
     let (messages, of_bytes) = (things(*frames, "message"), things(*bytes, "byte"));
+    if *failed {
+        return format!("failed: at most the first {frames} {messages}, {bytes} {of_bytes}, are in {place}");
+    }
     format!("{frames} {messages}, {bytes} {of_bytes}, {lost} lost, in {place}")
 }
 
@@ -338,9 +341,11 @@ impl<'a> Shown<'a> {
         if !heard.is_empty() {
             line.suspend(|| print_notices(heard));
         }
-        if !self.recording_failed && self.recording.is_some_and(Recording::has_ended) && !status.stopping() {
+        if !self.recording_failed
+            && let Some(why) = self.recording.and_then(Recording::failure)
+        {
             self.recording_failed = true;
-            line.suspend(|| warn("the recording has failed and ends here; the session goes on"));
+            line.suspend(|| warn(format_args!("the recording ends here, the session goes on: {why}")));
         }
         if !self.told_out_of_depth && status.read_together().out_of_depth {
             self.told_out_of_depth = true;

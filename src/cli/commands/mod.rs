@@ -56,7 +56,6 @@ use crate::engine::status::Status;
 use crate::feed::breaks::times;
 use crate::feed::intake::IntakeCounts;
 use crate::feed::intakes::ProductSeen;
-use crate::market::event::Fault;
 use crate::report::material::Material;
 use crate::report::publish::ReportError;
 use crate::report::text::amount;
@@ -123,15 +122,56 @@ fn returns_doubts(written: Option<&Written>, files: &RunFiles) -> Vec<String> {
     doubts
 }
 
-/// Why a run has no result: its book never was live.
-fn never_live(product: &str, engine: &EngineReport, feed: &IntakeCounts) -> String {
-    never_live_because(product, feed.faults.iter().chain(engine.counts.faults.iter()), feed)
+/// A product whose book never was live, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Dead {
+    product: String,
+    why: String,
 }
 
-/// What is to be said of a session's products whose books never were live.
-fn never_live_of<O>(status: &Arc<Status>, session: &SessionReport<O>, products: &[ProductSeen]) -> Vec<String> {
+impl Dead {
+    /// As its feed saw it, and its engine, if it had one.
+    fn new(product: &str, feed: &IntakeCounts, engine: Option<&EngineReport>) -> Self {
+        let of_engine = engine.into_iter().flat_map(|engine| engine.counts.faults.iter());
+        let mut faults: Vec<_> = feed.faults.iter().chain(of_engine).collect();
+        faults.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
+        let faults: Vec<String> =
+            faults.iter().map(|(fault, count)| format!("{} {}", fault.name(), times(*count))).collect();
+        let why = if faults.is_empty() { "no snapshot came".into() } else { faults.join(", ") };
+        let count = feed.messages;
+        let messages = if count == 1 { "1 message".into() } else { format!("{count} messages") };
+        Self { product: product.into(), why: format!("{messages}, {why}") }
+    }
+
+    /// A line for each reason.
+    fn lines(dead: &[Self]) -> Vec<String> {
+        let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+        for Self { product, why } in dead {
+            match reasons.iter_mut().find(|(known, _)| known == why) {
+                Some((_, products)) => products.push(product),
+                None => reasons.push((why, vec![product])),
+            }
+        }
+        let line = |(why, products): (&str, Vec<&str>)| match products[..] {
+            [product] => format!("the book of {product} never was live: {why}"),
+            _ => {
+                let named = products.iter().take(DEAD_NAMED_MAX).copied().collect::<Vec<_>>().join(", ");
+                let others = products.len().saturating_sub(DEAD_NAMED_MAX);
+                let others = if others > 0 { format!(" and {others} more") } else { String::new() };
+                format!("the books of {named}{others} never were live: {why}")
+            }
+        };
+        reasons.into_iter().map(line).collect()
+    }
+}
+
+/// Products that one line names.
+const DEAD_NAMED_MAX: usize = 8;
+
+/// A session's products whose books never were live.
+fn never_live_of<O>(status: &Arc<Status>, session: &SessionReport<O>, products: &[ProductSeen]) -> Vec<Dead> {
     let dead = products.iter().zip(&session.engines).enumerate().filter(|&(index, _)| !was_live(status, index));
-    dead.map(|(_, (product, engine))| never_live(&product.name, engine, &product.counts)).collect()
+    dead.map(|(_, (product, engine))| Dead::new(&product.name, &product.counts, Some(engine))).collect()
 }
 
 /// Whether a product's book ever was live.
@@ -153,13 +193,24 @@ fn kept(Recorded { path, frames, .. }: &Recorded) -> Option<String> {
     path.as_ref().map(|path| format!("{messages} recorded in {}", path.display()))
 }
 
-/// The same without what became of the files.
-fn never_live_because(product: &str, faults: impl Iterator<Item = (Fault, u64)>, feed: &IntakeCounts) -> String {
-    let mut faults: Vec<_> = faults.collect();
-    faults.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
-    let faults: Vec<String> =
-        faults.iter().map(|(fault, count)| format!("{} {}", fault.name(), times(*count))).collect();
-    let why = if faults.is_empty() { "no snapshot came".into() } else { faults.join(", ") };
-    let messages = if feed.messages == 1 { "1 message".into() } else { format!("{} messages", feed.messages) };
-    format!("the book of {product} never was live: {messages}, {why}")
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn books_that_never_were_live_are_named_by_their_reasons() {
+        let dead = |product: &str, why: &str| Dead { product: product.into(), why: why.into() };
+        let one = [dead("A", "0 messages, no snapshot came")];
+        assert_eq!(Dead::lines(&one), ["the book of A never was live: 0 messages, no snapshot came"]);
+        let mut many: Vec<Dead> =
+            (0..10).map(|number| dead(&format!("P{number}"), "2 messages, sequence gap 1 time")).collect();
+        many.insert(4, dead("A", "0 messages, no snapshot came"));
+        assert_eq!(
+            Dead::lines(&many),
+            [
+                "the books of P0, P1, P2, P3, P4, P5, P6, P7 and 2 more never were live: 2 messages, sequence gap 1 time",
+                "the book of A never was live: 0 messages, no snapshot came",
+            ]
+        );
+    }
 }

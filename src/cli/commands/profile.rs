@@ -11,7 +11,7 @@
 //! ```
 
 use super::strategies::session_inputs;
-use super::{never_live, published, with_kept};
+use super::{Dead, published, with_kept};
 use crate::base::clock::{Clock, wall_ns};
 use crate::base::cores::Pins;
 use crate::base::failure::Failure;
@@ -343,8 +343,8 @@ impl<'a> Profile<'a> {
             settings.zip(&files).map(|(settings, files)| Strategy { settings, files, product: 0 }).collect();
         let report = session::run(&self.threads, &strategies, &status, feeder, watch).map_err(Failure::input)?;
         if !status.has_been_live() {
-            let counts = &report.feed.counts;
-            return Err(Failure::running(with_kept(&never_live(&self.frames.product, report.engine(), counts), None)));
+            let dead = Dead::new(&self.frames.product, &report.feed.counts, Some(report.engine()));
+            return Err(Failure::running(with_kept(&Dead::lines(&[dead]).join("; "), None)));
         }
         let noise = meter.noise();
         let title = format!("profile of {} at {} frames/s", self.args.capture.display(), Grouped(rate));

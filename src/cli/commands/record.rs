@@ -19,7 +19,7 @@
 //! ```
 
 use super::live::{connection_lines, finish, print_notices, recorded_line};
-use super::{kept, never_live_because};
+use super::{Dead, kept};
 use crate::base::failure::Failure;
 use crate::base::output::IfTaken;
 use crate::base::places::check_apart;
@@ -93,7 +93,7 @@ pub fn run(args: &RecordArgs, printer: &mut Printer) -> Result<(), Failure> {
         while !feeding.is_finished() {
             thread::sleep(Duration::from_millis(50));
             interrupt.pass_on(&status);
-            if recorder.has_ended() {
+            if recorder.failure().is_some() {
                 // Nothing is left to do but to say why.
                 status.stop();
             }
@@ -119,10 +119,9 @@ pub fn run(args: &RecordArgs, printer: &mut Printer) -> Result<(), Failure> {
         return finish(None, &outcome);
     }
     let never_live = outcome.products.iter().filter(|product| product.counts.snapshots == 0);
-    let why: Vec<String> = never_live
-        .map(|product| never_live_because(&product.name, product.counts.faults.iter(), &product.counts))
-        .collect();
-    if why.len() == outcome.products.len() {
+    let dead: Vec<Dead> = never_live.map(|product| Dead::new(&product.name, &product.counts, None)).collect();
+    let why = Dead::lines(&dead);
+    if dead.len() == outcome.products.len() {
         // There is nothing to report either. What arrived is kept.
         finish(error, &outcome)?;
         let kept = kept(&recorded).unwrap_or_else(|| "nothing was recorded".into());
@@ -145,10 +144,12 @@ pub fn run(args: &RecordArgs, printer: &mut Printer) -> Result<(), Failure> {
 fn product_lines(products: &[ProductSeen]) -> impl Iterator<Item = (&'static str, String)> + '_ {
     let line = move |count: &dyn Fn(&IntakeCounts) -> u64| match products {
         [product] => count(&product.counts).to_string(),
+        // What is nothing is left out.
         products => {
+            let counted = products.iter().map(|product| (&product.name, count(&product.counts)));
             let each: Vec<String> =
-                products.iter().map(|product| format!("{} {}", product.name, count(&product.counts))).collect();
-            each.join(", ")
+                counted.filter(|&(_, count)| count > 0).map(|(name, count)| format!("{name} {count}")).collect();
+            if each.is_empty() { "0".into() } else { each.join(", ") }
         }
     };
     let counts = [

@@ -21,7 +21,7 @@
 use super::strategies::{
     Reported, SessionFiles, feeds, report, session_inputs, strategies, warn_of_strategies, warn_of_unsaid,
 };
-use super::{never_live_of, was_live, with_kept};
+use super::{Dead, never_live_of, was_live, with_kept};
 use crate::base::clock::Speed;
 use crate::base::failure::Failure;
 use crate::base::output::IfTaken;
@@ -203,7 +203,7 @@ pub fn replay(
     let runs: Vec<Run<'_>> = runs.filter(|run| was_live(&status, plans[run.strategy].product)).collect();
     let dead = never_live_of(&status, &session, &outcome.products);
     if dead.len() == outcome.products.len() {
-        let never_live = with_kept(&dead.join("; "), None);
+        let never_live = with_kept(&Dead::lines(&dead).join("; "), None);
         return Err(match session.feed.error {
             Some(error) => Failure::input(error),
             None => Failure::running(never_live),
@@ -218,7 +218,7 @@ pub fn replay(
     session.feed.remarks.iter().for_each(|remark| warn(format_args!("{name}: {remark}")));
     let no_tape = |feature: &Input| NoPrints { feature: feature.clone(), captures: captures.clone() }.warning();
     warn_of_strategies(&plans, &files, &session, &feeds, no_tape);
-    dead.iter().for_each(warn);
+    Dead::lines(&dead).iter().for_each(warn);
     if let Err(error) = session.written {
         return Err(Failure::running(error));
     }

@@ -67,8 +67,8 @@ pub(super) struct Link {
     /// The index in the session of its first product; the others follow it.
     first: usize,
     products: Vec<String>,
-    /// Whether the session has others at once.
-    of_several: bool,
+    /// Which it is, in words, where the session has others at once.
+    whose: Option<String>,
     pub intakes: Intakes,
     /// Of each product.
     again: Vec<Again>,
@@ -93,7 +93,10 @@ impl Link {
         let names: Vec<String> = products.iter().map(|product| product.name().into()).collect();
         Self {
             first: products.first().map_or(0, Apart::product),
-            of_several,
+            whose: of_several.then(|| match &names[..] {
+                [first, .., last] => format!("{first} to {last}"),
+                names => names.concat(),
+            }),
             intakes: Intakes::together(products),
             again: names.iter().map(|_| Again::new(backoff.clone())).collect(),
             prints: PrintsState::Not,
@@ -120,12 +123,12 @@ impl Link {
         let allowed = session.settings.max_retries.or(first_only);
         if allowed.is_some_and(|allowed| self.failures_in_a_row >= allowed.max(1)) {
             let attempts = if self.failures_in_a_row == 1 { "attempt" } else { "attempts" };
-            return Err(format!("{error}; gave up after {} {attempts}", self.failures_in_a_row));
+            return Err(format!("{error}; gave up{} after {} {attempts}", self.of_whom(), self.failures_in_a_row));
         }
         // Once: a venue that is down for hours says the same each time.
         let text = error.to_string();
         if text != self.told {
-            session.notice(format_args!("{text}; trying again"));
+            session.notice(format_args!("{text}; trying again{}", self.of_whom()));
             self.told = text;
         }
         Ok(self.backoff.next_delay())
@@ -155,7 +158,7 @@ impl Link {
         if let Some(tape) = &mut session.tape {
             tape.disconnected(self.number, arrival.ts_recv_ns, *fault, &cause);
         }
-        session.notice(format_args!("{}: {cause}; reconnecting", fault.name()));
+        session.notice(format_args!("{}: {cause}; reconnecting{}", fault.name(), self.of_whom()));
         self.intakes.disconnected(*fault, &cause, &arrival, session.engine).ok()?;
         self.backoff.session_ended(live);
         Some(self.backoff.next_delay())
@@ -165,7 +168,7 @@ impl Link {
     pub fn subscribe<P: Publish>(&mut self, wire: &mut Wire, session: &mut Session<'_, P>) -> Result<Vitals, End> {
         let arrival = session.now();
         if let Some(tape) = &mut session.tape {
-            let products = if self.of_several { &self.products[..] } else { &[] };
+            let products = if self.whose.is_some() { &self.products[..] } else { &[] };
             tape.connected(self.number, arrival.ts_recv_ns, products);
         }
         self.intakes.connected(&arrival, session.engine)?;
@@ -178,8 +181,10 @@ impl Link {
         self.prints = if prints { PrintsState::Asked } else { PrintsState::Not };
         session.prints_subscribed.asked += u64::from(prints);
         if spared {
-            session
-                .notice(format_args!("this connection leaves out {MARKET_TRADES}, which the venue may have refused"));
+            let of_whom = self.of_whom();
+            session.notice(format_args!(
+                "this connection{of_whom} leaves out {MARKET_TRADES}, which the venue may have refused"
+            ));
         }
         let messages = subscription::subscribe(&self.products, prints, credentials, now_unix_s)
             .map_err(|error| End::Fault(Fault::SubscriptionRefused, error.to_string()))?;
@@ -414,9 +419,18 @@ impl Link {
         Ok(())
     }
 
+    /// Whose the connection is, where there are several at once.
+    fn of_whom(&self) -> String {
+        self.whose.as_ref().map_or_else(String::new, |whose| format!(" for {whose}"))
+    }
+
     /// A cause with its product's name, where there are several.
     fn named(&self, product: usize, cause: String) -> String {
-        if self.of_several || self.products.len() > 1 { format!("{}: {cause}", self.products[product]) } else { cause }
+        if self.whose.is_some() || self.products.len() > 1 {
+            format!("{}: {cause}", self.products[product])
+        } else {
+            cause
+        }
     }
 
     #[cold]

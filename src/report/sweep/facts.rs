@@ -112,9 +112,9 @@ pub struct SettingFacts {
     pub net_bps: Option<f64>,
     /// Trades that no market would have made like that, of the original alone: held across a gap, from liquidity taken before, of less
     /// than a lot.
-    pub doubtful: u64,
+    pub doubtful: Option<u64>,
     /// Their profit in quote currency, after fees.
-    pub doubtful_net_profit: f64,
+    pub doubtful_net_profit: Option<f64>,
     /// 95 % interval of the net profit over what was bought, of those in the table of the best.
     pub net_bps_interval: Option<Interval>,
     /// Slices of time in which it earned or lost something.

@@ -62,8 +62,10 @@ pub fn totals(result: &SweepResult, setting: &Setting, varying: Varying) -> Sett
         facts.bought += row.bought;
         facts.gross_profit += row.gross_profit;
         facts.net_profit += row.net_profit;
-        facts.doubtful += row.doubtful.unwrap_or(0);
-        facts.doubtful_net_profit += row.doubtful_net_profit.unwrap_or(0.0);
+        if let Some((doubtful, net_profit)) = row.doubtful.zip(row.doubtful_net_profit) {
+            *facts.doubtful.get_or_insert_default() += doubtful;
+            *facts.doubtful_net_profit.get_or_insert_default() += net_profit;
+        }
     }
     let bps = |profit: f64| (facts.bought > 0.0).then(|| 1e4 * profit / facts.bought);
     (facts.gross_bps, facts.net_bps) = (bps(facts.gross_profit), bps(facts.net_profit));

@@ -47,8 +47,8 @@ fn finding(report: &SweepReport) -> Finding {
             if at_lowest.is_some()
                 || is_in_sample(report)
                 || report.counts.captures_twice > 0
-                || best.doubtful == best.trades
-                || best.net_profit <= best.doubtful_net_profit =>
+                || best.doubtful == Some(best.trades)
+                || best.doubtful_net_profit.is_some_and(|doubtful| best.net_profit <= doubtful) =>
         {
             Finding::Open
         }
@@ -174,6 +174,7 @@ fn below_all_fees(report: &SweepReport, finding: Finding) -> Option<String> {
 /// That some of its trades are none that a market would have made.
 fn doubtful(best: &SettingFacts) -> Option<String> {
     let SettingFacts { doubtful, doubtful_net_profit, net_profit, trades, .. } = *best;
+    let (doubtful, doubtful_net_profit) = doubtful.zip(doubtful_net_profit).filter(|&(doubtful, _)| doubtful > 0)?;
     let money = |value: f64| signed(value, &amount(value));
     let without = match trades.saturating_sub(doubtful) {
         0 => "There are no others.".into(),
@@ -184,14 +185,11 @@ fn doubtful(best: &SettingFacts) -> Option<String> {
             counted(others, "trade")
         ),
     };
-    (doubtful > 0).then(|| {
-        format!(
-            "{} of its {} no market would have made like that: held across a gap, from liquidity taken before, or of less than a lot. \
-             {without}",
-            plain(doubtful as f64),
-            counted(trades, "trade"),
-        )
-    })
+    Some(format!(
+        "{} of its {} no market would have made like that: held across a gap, from liquidity taken before, or of less than a lot. {without}",
+        plain(doubtful as f64),
+        counted(trades, "trade"),
+    ))
 }
 
 /// Which setting it is, and what it earns.
