@@ -19,7 +19,7 @@ CALLS = {
     "replay": "papertrader.open(market).replay(model, speed='0.01x', out=out, name='run')",
     "features": "[papertrader.open(market).features(heavy) for _ in range(10_000)]",
     "evaluate": "[papertrader.evaluate(model, market, importance=True, repeats=100) for _ in range(10_000)]",
-    "train": "[papertrader.train(market, out + '/m.json', heavy, cv=True, importance=True, repeats=100) for _ in range(10_000)]",
+    "train": "papertrader.train(market, out + '/m.json', heavy, cv=True, importance=True, repeats=100)",
     "generate": "papertrader.generate(out + '/g.l2', frames=1_000_000_000)",
     "book": "[frame for _ in range(10_000) for frame in papertrader.open(market).book()]",
 }
