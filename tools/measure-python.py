@@ -3,16 +3,19 @@
     python tools/measure-python.py CAPTURE [--rounds 7]
 
 Both sides start from files on disk and end with the same 25 columns in memory, which are compared. The package reads the capture:
-JSON messages, whole books. The pandas side reads the market's changes of levels as `papertrader convert` writes them in Tardis's form,
-CSV or Parquet: times, sides, prices and amounts, nothing to parse but numbers. It keeps the books of the top ten levels, which no column
-operation does, with sorted lists in plain Python, as such programs do, or takes tables of the top ten levels that are there already
-(`book_snapshot` files, Parquet), which leaves it the arithmetic alone. The features are then vectorised in NumPy. Arms take turns.
+JSON messages, whole books. The pandas side reads the same capture by Python's json; or the market's changes of levels as `papertrader
+convert` writes them in Tardis's form, CSV: times, sides, prices and amounts, nothing to parse but numbers. It keeps the books of the top
+ten levels, which no column operation does, with sorted lists in plain Python, as such programs do. Or it takes tables of the top ten
+levels that are there already (`book_snapshot` files, Parquet), which leaves it the arithmetic alone. The features are then vectorised in
+NumPy. Arms take turns.
 """
 
 from __future__ import annotations
 
 import argparse
 import bisect
+import gzip
+import json
 import os
 import statistics
 import subprocess
@@ -38,6 +41,26 @@ FEATURES = [
     "slow = mean(imbalance_1, 20)",
 ]
 NAMES = [feature.partition(" = ")[0] for feature in FEATURES]
+
+
+def read_capture(path: Path) -> pd.DataFrame:
+    """The same columns of a capture's messages, whose numbers stand for their times."""
+    numbers, snapshots, sides, prices, amounts = [], [], [], [], []
+    with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as lines:
+        for number, line in enumerate(lines):
+            message = json.loads(line.partition(b" ")[2])
+            if message.get("channel") != "l2_data":
+                continue
+            for event in message["events"]:
+                is_snapshot = event["type"] == "snapshot"
+                for update in event["updates"]:
+                    numbers.append(number)
+                    snapshots.append(is_snapshot)
+                    sides.append("bid" if update["side"] == "bid" else "ask")
+                    prices.append(float(update["price_level"]))
+                    amounts.append(float(update["new_quantity"]))
+    columns = {"local_timestamp": numbers, "is_snapshot": snapshots, "side": sides, "price": prices, "amount": amounts}
+    return pd.DataFrame(columns)
 
 
 def read_changes(path: Path) -> pd.DataFrame:
@@ -124,14 +147,17 @@ def main() -> None:
         arms = {
             "package, capture (JSON)": lambda: package(arguments.capture),
             "package, frames": lambda: package(frames),
+            "pandas, capture (JSON)": lambda: features_of(*books_of(read_capture(arguments.capture))),
             "pandas, changes (CSV)": lambda: features_of(*books_of(read_changes(csv))),
             "pandas, top ten levels (Parquet)": from_tops,
         }
         tables = {name: arm() for name, arm in arms.items()}
-        ours, theirs = tables["package, capture (JSON)"], tables["pandas, changes (CSV)"]
-        if len(ours) != len(theirs):
-            raise SystemExit(f"{len(ours)} rows by the package, {len(theirs)} by pandas")
-        np.testing.assert_allclose(ours.to_numpy(), theirs.to_numpy(), rtol=1e-9, atol=1e-7)
+        ours = tables["package, capture (JSON)"]
+        for name in ("pandas, capture (JSON)", "pandas, changes (CSV)"):
+            theirs = tables[name]
+            if len(ours) != len(theirs):
+                raise SystemExit(f"{len(ours)} rows by the package, {len(theirs)} by {name}")
+            np.testing.assert_allclose(ours.to_numpy(), theirs.to_numpy(), rtol=1e-9, atol=1e-7)
         took: dict[str, list[float]] = {name: [] for name in arms}
         for _ in range(arguments.rounds):
             for name, arm in arms.items():
