@@ -173,6 +173,8 @@ def tell(done, due):
     if done == end_at:
         os.kill(os.getpid(), signal.SIGINT)
 
+# Whoever began this in the background may have it ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 warnings.simplefilter("ignore")
 try:
     cluster.sweep(asked.pop("captures"), asked.pop("model"), name="grid", progress=tell, **asked)
