@@ -231,8 +231,7 @@ fn take_snapshot(
 }
 
 fn take_trade(state: &mut State, ts_recv_ns: i64, trade: &Trade<'_>, tape: Tape) -> Result<(), String> {
-    if !state.product.is_empty() && trade.symbol != state.product {
-        state.counts.other_products += 1;
+    if state.is_anothers_trade(&trade.symbol) {
         return Ok(());
     }
     if *state.tape.get_or_insert(tape) != tape {

@@ -125,8 +125,7 @@ fn take_book(state: &mut State, ts_recv_ns: i64, Book { topic, kind, ts, cts, da
 }
 
 fn take_trade(state: &mut State, ts_recv_ns: i64, trade: &Trade<'_>) -> Result<(), String> {
-    if !state.product.is_empty() && trade.symbol != state.product {
-        state.counts.other_products += 1;
+    if state.is_anothers_trade(&trade.symbol) {
         return Ok(());
     }
     // The side is the taker's.

@@ -204,8 +204,7 @@ fn lost(state: &mut State) -> Result<(), String> {
 }
 
 fn take_trade(state: &mut State, ts_recv_ns: i64, trade: &Trade<'_>) -> Result<(), String> {
-    if !state.product.is_empty() && trade.symbol != state.product {
-        state.counts.other_products += 1;
+    if state.is_anothers_trade(&trade.symbol) {
         return Ok(());
     }
     // The side is the taker's.

@@ -206,6 +206,13 @@ impl State {
         ours
     }
 
+    /// Whether a trade is of another product, which is counted. The tape may come before the book, which names the product.
+    fn is_anothers_trade(&mut self, product: &str) -> bool {
+        let anothers = !self.product.is_empty() && self.product != product;
+        self.counts.other_products += u64::from(anothers);
+        anothers
+    }
+
     /// The time that counts as that of receipt.
     fn stamp(&mut self, ts_recv_ns: i64, ts_event_ns: i64) -> i64 {
         let ts_ns = match self.time {
